@@ -4,7 +4,7 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/arena.c src/lib/arena.h \
 	src/lib/array.c src/lib/array.h \
 	src/lib/buf.c src/lib/buf.h \
-	src/lib/encode.h \
+	src/lib/encode.c src/lib/encode-mutf7.c src/lib/encode-qp.c src/lib/encode-utf8.c src/lib/encode.h \
 	src/lib/err.c src/lib/err.h \
 	src/lib/hash.c src/lib/hash.h \
 	src/lib/ipc.c src/lib/ipc.h \
