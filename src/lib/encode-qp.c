@@ -113,7 +113,7 @@ qp_encode(struct buf *out, struct span in)
 		escape = must_escape(in, i, column);
 		width = escape ? 3 : 1;
 		/* The last column is the soft break's "=", unless the line ends here. */
-		if (column + width > LINE_OCTETS - (i + 1 < in.n && eol_at(in, i + 1) == 0)) {
+		if (column + width + (i + 1 < in.n && eol_at(in, i + 1) == 0) > LINE_OCTETS) {
 			buf_add(out, soft);
 			column = 0;
 			escape = must_escape(in, i, column);

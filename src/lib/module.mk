@@ -10,7 +10,7 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/ipc.c src/lib/ipc.h \
 	src/lib/log.c src/lib/log.h \
 	src/lib/peer.c src/lib/peer.h \
-	src/lib/priv.h \
+	src/lib/priv.c src/lib/priv-landlock.c src/lib/priv-seccomp.c src/lib/priv.h \
 	src/lib/span.c src/lib/span.h \
 	src/lib/stream.c src/lib/stream.h \
 	src/lib/sys.c src/lib/sys.h
