@@ -16,5 +16,18 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/sys.c src/lib/sys.h
 
 UNIT_TESTS += tests/unit/test-span
-tests_unit_test_span_SOURCES = tests/unit/test-span.c
+tests_unit_test_span_SOURCES = tests/unit/test-span.c tests/unit/testing.h
 tests_unit_test_span_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-buf
+tests_unit_test_buf_SOURCES = tests/unit/test-buf.c tests/unit/testing.h
+tests_unit_test_buf_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-err
+tests_unit_test_err_SOURCES = tests/unit/test-err.c tests/unit/testing.h
+tests_unit_test_err_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-encode
+tests_unit_test_encode_SOURCES = tests/unit/test-encode.c tests/unit/testing.h
+tests_unit_test_encode_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
