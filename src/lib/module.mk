@@ -31,3 +31,15 @@ UNIT_TESTS += tests/unit/test-encode
 tests_unit_test_encode_SOURCES = tests/unit/test-encode.c tests/unit/testing.h
 tests_unit_test_encode_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-ipc
+tests_unit_test_ipc_SOURCES = tests/unit/test-ipc.c tests/unit/testing.h
+tests_unit_test_ipc_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-peer
+tests_unit_test_peer_SOURCES = tests/unit/test-peer.c tests/unit/testing.h
+tests_unit_test_peer_LDADD = src/lib/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-stream
+tests_unit_test_stream_SOURCES = tests/unit/test-stream.c tests/unit/testing.h
+tests_unit_test_stream_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
