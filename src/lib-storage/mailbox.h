@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_STORAGE_MAILBOX_H
+#define CULVER_LIB_STORAGE_MAILBOX_H
+/*
+ * One mailbox as one session sees it.  The view (which message has which sequence number) changes only in
+ * mailbox_sync(); the data behind a UID (flags, modseq) is always the newest committed.
+ *
+ * Reading (mailbox_get, mailbox_summary) happens in a read transaction that begins by itself.  Call mailbox_read_end()
+ * before waiting for anything (the client, a lock): spans from the index are valid until then or until the next change.
+ * Every changing call ends it itself.
+ */
+#include "lib-mail/summary.h"
+#include "lib-storage/storage.h"
+
+struct mailbox;
+
+enum msg_flag {
+	MSG_SEEN = 1 << 0,
+	MSG_ANSWERED = 1 << 1,
+	MSG_FLAGGED = 1 << 2,
+	MSG_DELETED = 1 << 3,
+	MSG_DRAFT = 1 << 4,
+	MSG_PASSED = 1 << 5,	/* Maildir's P; the keyword $Forwarded */
+};
+
+#define SIZE_UNKNOWN UINT64_MAX
+
+struct msg_rec {
+	uint32_t uid;
+	unsigned flags;		/* enum msg_flag */
+	uint64_t keywords;	/* bit i: mailbox_keyword(box, i) */
+	uint64_t modseq;
+	int64_t internal_date;	/* seconds since 1970; shown in the server's zone */
+	int64_t save_date;
+	uint64_t size;		/* with CRLF line ends: RFC822.SIZE; SIZE_UNKNOWN: mailbox_size() finds it */
+	uint64_t physical_size;	/* of the stored file */
+};
+
+enum mailbox_mode {
+	MAILBOX_READ = 0,	/* EXAMINE */
+	MAILBOX_WRITE = 1,	/* SELECT: takes \Recent */
+	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY, deliver: no view is loaded */
+};
+
+/* ERR_NOTFOUND, ERR_DENIED, ERR_SYNTAX. */
+int mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struct mailbox **out, struct err *e);
+void mailbox_close(struct mailbox *box);
+struct span mailbox_name(const struct mailbox *box);
+bool mailbox_is_readonly(const struct mailbox *box);
+/* As of the last sync of the view: messages = mailbox_count, first_unseen is a sequence number or 0. */
+struct mailbox_view_state {
+	uint32_t uidvalidity, uidnext, recent, first_unseen, mailbox_id;
+	uint64_t highestmodseq;
+};
+void mailbox_view_state(struct mailbox *box, struct mailbox_view_state *out);
+
+/* The view.  seq is 1..mailbox_count(). */
+uint32_t mailbox_count(const struct mailbox *box);
+uint32_t mailbox_uid(const struct mailbox *box, uint32_t seq);
+uint32_t mailbox_seq(const struct mailbox *box, uint32_t uid);		/* 0: not in the view */
+uint32_t mailbox_seq_from(const struct mailbox *box, uint32_t uid);	/* the first with that UID or above; count + 1: none */
+bool mailbox_is_recent(const struct mailbox *box, uint32_t uid);	/* \Recent in this session */
+
+/*
+ * Changes since the view's modseq; brings the view up to date.  Looks for outside changes first (a stat or two when
+ * nothing changed).
+ */
+struct view_change {
+	uint32_t uid;
+	uint32_t seq;		/* expunged: the number it had at the moment of its EXPUNGE response (they are in that order) */
+};
+struct view_changes {
+	const struct view_change *expunged;	/* descending seq: each number is right when sent in this order */
+	size_t expunged_count;
+	const uint32_t *flags;			/* UIDs whose flags changed, ascending, still in the view */
+	size_t flags_count;
+	uint32_t old_count;			/* before; EXISTS is due when count after expunges differs from mailbox_count() */
+	bool exists_changed;			/* new messages came */
+	bool keywords_changed;			/* FLAGS and PERMANENTFLAGS are due */
+	bool gone;				/* the mailbox was deleted, or its UIDVALIDITY changed: close the session's view */
+};
+/* expunges: false leaves expunged messages in the view (FETCH, STORE, SEARCH by sequence number must not renumber).
+ * *out lives until the next call. */
+int mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struct err *e);
+/* UIDs within [first, last] that were expunged after modseq, ascending, in arena.  False in *complete_out: the log has been
+ * pruned beyond modseq, and the answer is every UID of the range that is not there (RFC 7162 section 3.2.5.2). */
+int mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first, uint32_t last, struct arena *a,
+    uint32_t **uids_out, size_t *count_out, bool *complete_out, struct err *e);
+
+/* Reading.  ERR_GONE: expunged (its uid may still be in the view). */
+int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *e);	/* quick in ascending order */
+/* What `need' names is there afterwards, made from the file if the index lacks it (and stored at mailbox_read_end). */
+enum { NEED_HEADER = 1, NEED_STRUCTURE = 2 };
+int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
+int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */
+/* EMAILID (RFC 8474): a digest of the content, made when first asked for.  out: 32 octets of hex. */
+int mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e);
+void mailbox_read_end(struct mailbox *box);
+/* All octets of the stored message (LF or CRLF line ends as stored).  Valid until the next mailbox_body or close. */
+int mailbox_body(struct mailbox *box, uint32_t uid, struct span *out, struct err *e);
+/* Only its header (may give more): the first octets up to and with the empty line, max octets at most. */
+int mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct err *e);
+
+/* Keywords.  The names of bits 0..count-1; an unused bit has an empty name. */
+size_t mailbox_keywords(struct mailbox *box, const struct span **names_out);
+/* The bit mask of names; create makes those that are missing.  ERR_LIMIT: no more keywords fit (PERMANENTFLAGS has no \*
+ * then), or a name is too long; without create unknown names are passed over. */
+int mailbox_keyword_mask(struct mailbox *box, const struct span *names, size_t count, bool create, uint64_t *out,
+    struct err *e);
+bool mailbox_keywords_full(struct mailbox *box);
+
+/* Changing.  UIDs ascending; those not there any more are passed over. */
+enum flag_op { FLAGS_ADD, FLAGS_REMOVE, FLAGS_SET };
+struct flag_change {
+	enum flag_op op;
+	unsigned flags;
+	uint64_t keywords;
+	bool conditional;		/* UNCHANGEDSINCE (RFC 7162 section 3.1.3) */
+	uint64_t unchanged_since;
+};
+/* Decided and made in one transaction.  modified: UIDs that failed UNCHANGEDSINCE, in arena (may be NULL when not
+ * conditional).  changed: UIDs that really changed; may be NULL. */
+struct uid_list {
+	uint32_t *uids;
+	size_t count;
+};
+int mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const struct flag_change *fc, struct arena *a,
+    struct uid_list *modified, struct uid_list *changed, struct err *e);
+/* Those of uids that carry \Deleted (any: all of them); uids NULL: all with \Deleted. */
+int mailbox_expunge(struct mailbox *box, const uint32_t *uids, size_t count, bool any, struct err *e);
+/* COPY and MOVE to an open MAILBOX_SAVE box.  All or nothing; source and target UIDs in the same order, in arena. */
+struct copy_result {
+	uint32_t uidvalidity;
+	struct uid_list from, to;
+};
+int mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, bool move, struct arena *a,
+    struct copy_result *out, struct err *e);
+
+/*
+ * Saving: begin, write, finish for each message (finish: durable, not visible), then one commit for all of them
+ * (MULTIAPPEND, RFC 3502: all or none), or abort.  Line ends may be CRLF or LF; stored as mail_save_crlf says.
+ */
+struct save_params {
+	unsigned flags;
+	uint64_t keywords;
+	int64_t internal_date;		/* INT64_MIN: now */
+	const char *pop3_uidl;		/* NULL: none */
+};
+struct saver;
+int saver_new(struct mailbox *target, struct saver **out, struct err *e);
+int saver_begin(struct saver *s, const struct save_params *p, struct err *e);
+int saver_write(struct saver *s, struct span bytes, struct err *e);	/* after an error: saver_free */
+int saver_finish(struct saver *s, struct err *e);
+/* 0 means that all would survive a power cut (mail_fsync).  UIDs in order, in arena. */
+int saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct uid_list *uids_out, struct err *e);
+void saver_free(struct saver *s);	/* what was not committed is removed */
+
+/*
+ * Notification (hub): announce changes happens by itself.  watch: after it, the storage's notify_fd becomes readable when
+ * the mailbox may have changed, by whomever; mailbox_watch_read() takes the notice in.  Watch first, then sync: nothing is
+ * lost between the two.
+ */
+int mailbox_watch(struct mailbox *box, bool on, struct err *e);
+/* Reads what is there on notify_fd: true when a sync is due (or the channel has gone: then *gone_out, poll instead). */
+bool mailbox_watch_read(struct mailbox *box, bool *gone_out, bool *kicked_out);
+/* For hibernation: the hub's key of this mailbox, and directories to watch (borrowed; -1: none). */
+void mailbox_watch_key(const struct mailbox *box, char key_out[32], size_t *n_out, int dirs_out[2]);
+#endif

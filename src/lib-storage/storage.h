@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_STORAGE_STORAGE_H
+#define CULVER_LIB_STORAGE_STORAGE_H
+/*
+ * A user's mail: namespaces and the list of mailboxes.  What is in one mailbox: mailbox.h.  Used after the process has
+ * become the mail user; blocking; not shared between threads.
+ *
+ * Mailbox names at this interface are UTF-8 with the namespace's prefix and separator, exactly as an IMAP client means
+ * them after decoding of modified UTF-7.  "INBOX" is case-insensitive (as a whole name and as first component).
+ * Names with control characters, empty or "." or ".." components, or longer than mail_max_mailbox_name_length are
+ * ERR_SYNTAX (ERR_LIMIT) everywhere.
+ */
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib-config/settings.h"
+
+struct storage;
+
+struct storage_params {
+	const struct set_view *view;	/* borrowed; mail_location etc. with %variables still in them */
+	struct span user, home;		/* copied */
+	struct span protocol, rip, lip, session;	/* for %variables; may be empty */
+	int notify_fd;			/* channel to hub (lib/ipc-types.h MSG_CHANGED, MSG_WATCH), or -1; borrowed */
+};
+
+/*
+ * Opens the user's location(s): finds or makes the root directory and the index.  ERR_TEMP with the path in the text
+ * when the place can not be used; a damaged index is rebuilt, not an error.
+ */
+int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
+void storage_close(struct storage *st);		/* finishes what is written behind; NULL is fine */
+/* What Landlock must allow for p: root, index, control directories.  NULL-terminated, in arena.  For before storage_open. */
+int storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
+/* Work that may be done when nobody waits: flag renames behind, sweep of tmp, pruning.  Call when idle and at the end. */
+int storage_maintain(struct storage *st, struct err *e);
+/* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */
+int storage_maintain_due_ms(const struct storage *st);
+
+struct namespace_info {
+	struct span prefix;	/* "" or "INBOX." ... */
+	char separator;
+	enum { NS_PRIVATE, NS_SHARED, NS_PUBLIC } type;
+	bool hidden, list, inbox, subscriptions;
+};
+/* In the order of NAMESPACE's answer; *out lives as long as st. */
+size_t storage_namespaces(const struct storage *st, const struct namespace_info **out);
+char storage_separator(const struct storage *st, struct span name);
+
+enum mailbox_attr {
+	MBOX_EXISTS = 1 << 0,		/* can be selected; without it: NonExistent (a parent, or a subscription only) */
+	MBOX_NOSELECT = 1 << 1,		/* exists as a name, holds no mail */
+	MBOX_CHILDREN = 1 << 2,
+	MBOX_NO_CHILDREN = 1 << 3,
+	MBOX_NOINFERIORS = 1 << 4,
+	MBOX_SUBSCRIBED = 1 << 5,
+	MBOX_MARKED = 1 << 6,
+	MBOX_UNMARKED = 1 << 7,
+	MBOX_USE_ALL = 1 << 8,		/* special use (RFC 6154) */
+	MBOX_USE_ARCHIVE = 1 << 9,
+	MBOX_USE_DRAFTS = 1 << 10,
+	MBOX_USE_FLAGGED = 1 << 11,
+	MBOX_USE_JUNK = 1 << 12,
+	MBOX_USE_SENT = 1 << 13,
+	MBOX_USE_TRASH = 1 << 14,
+	MBOX_USE_MASK = 0x7f00,
+};
+
+struct mailbox_info {
+	struct span name;
+	unsigned attrs;		/* enum mailbox_attr */
+	char separator;
+};
+
+/*
+ * All mailboxes of the listed namespaces, parents that do not exist, and subscribed names that do not exist; INBOX
+ * first, then by name.  In arena.  What of it a client wants is list-match.h's business.
+ */
+int storage_list(struct storage *st, struct arena *a, struct mailbox_info **out, size_t *count_out, struct err *e);
+/* One name's attributes; not there at all: 0 and attrs 0. */
+int storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e);
+
+/* ERR_EXISTS, ERR_DENIED (INBOX, a foreign namespace), ERR_LIMIT, ERR_SYNTAX, ERR_NOTFOUND, ERR_QUOTA. */
+int storage_create(struct storage *st, struct span name, bool only_parent, struct err *e);	/* RFC 3501 6.3.3; "a/" */
+int storage_delete(struct storage *st, struct span name, struct err *e);	/* with children: becomes \Noselect */
+int storage_rename(struct storage *st, struct span from, struct span to, struct err *e);	/* children too; INBOX moves its mail */
+int storage_subscribe(struct storage *st, struct span name, bool on, struct err *e);
+
+enum status_item {
+	STATUS_MESSAGES = 1 << 0,
+	STATUS_RECENT = 1 << 1,
+	STATUS_UIDNEXT = 1 << 2,
+	STATUS_UIDVALIDITY = 1 << 3,
+	STATUS_UNSEEN = 1 << 4,
+	STATUS_HIGHESTMODSEQ = 1 << 5,
+	STATUS_SIZE = 1 << 6,		/* sum of RFC822.SIZE: may have to read files of outside programs once */
+	STATUS_DELETED = 1 << 7,
+};
+
+struct mailbox_status {
+	uint32_t messages, recent, unseen, deleted, uidnext, uidvalidity;
+	uint64_t highestmodseq, size;
+	uint32_t mailbox_id;
+};
+/* Brings the index up to date first (cheap when nothing changed).  ERR_NOTFOUND. */
+int storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e);
+#endif
