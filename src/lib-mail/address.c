@@ -381,7 +381,7 @@ parse_bare(struct parser *ps, struct words *w, struct address *ad)
 {
 	bool at = ps->p < ps->end && *ps->p == '@';
 
-	if (w->count > 1 && !(at && w->joined)) {
+	if (!at ? w->count > 1 || w->quoted > 0 : !w->joined) {
 		ad->name = words_text(ps, w, ' ');
 		invalid(ad, ADDRESS_MISSING_MAILBOX, ADDRESS_MISSING_DOMAIN);
 		return;

@@ -10,6 +10,7 @@ src_lib_mail_libmail_a_SOURCES = \
 	src/lib-mail/header-name.c src/lib-mail/header-name.h src/lib-mail/header-name.def \
 	src/lib-mail/imap-mime.c src/lib-mail/imap-mime.h \
 	src/lib-mail/lex.h src/lib-mail/limits.h \
+	src/lib-mail/match.c src/lib-mail/match.h \
 	src/lib-mail/mime.c src/lib-mail/mime.h \
 	src/lib-mail/param.c src/lib-mail/param.h \
 	src/lib-mail/subject.c src/lib-mail/subject.h \
