@@ -13,7 +13,7 @@ test_base64(void **state)
 	};
 	static const char *const bad[] = {
 		"Z", "Zg", "Zg=", "Zg===", "Zg==Zg==", "Zh==", "Zm9=", "Zm8=\n", " Zm8", "Zm8\n", "====", "Z===", "Zm=8",
-		"Zm9v=", "Zm9v====", "Zm\xff" "8", "Zm-_", "=m8=", "Z=8=",
+		"Zm9v=", "Zm9v====", "Zm\xff/", "Zm-_", "=m8=", "Z=8=",
 	};
 	struct buf out = BUF_INIT(1000);
 
