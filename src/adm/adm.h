@@ -40,6 +40,7 @@ struct adm {
 	/* -u, -A, -F of mail commands */
 	const char *user_mask, *user_file;
 	bool all_users;
+	struct span user;		/* in a user's process: its name */
 };
 
 struct adm_command {

@@ -48,6 +48,7 @@ job_work(struct adm *a, struct storage *st, struct format *f, void *data)
 	size_t count;
 	int rc = ADM_OK;
 
+	job->user = a->user;
 	if (storage_list(st, a->arena, &infos, &count, &e) == -1)
 		return adm_fail_err(&e, "listing the mailboxes");
 	for (size_t i = 0; i < count; i++) {
