@@ -57,6 +57,10 @@ int adm_usage(const struct adm *a);	/* the current command's usage on stderr; AD
 int adm_fail(enum adm_exit status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* returns status */
 int adm_fail_err(const struct err *e, const char *what);	/* with the status that fits e's code */
 
+#define ADM_PASSWORD_MAX 1024
+/* A password: asked for on the terminal without echo, or a line of standard input.  0, or an exit status. */
+int adm_ask_password(const char *prompt, char out[ADM_PASSWORD_MAX]);
+
 /* The running server (server.c).  All exit statuses; messages are on stderr already. */
 int adm_connect(struct adm *a, int *sock_out);			/* the master */
 int adm_channel(struct adm *a, const char *service, int *sock_out);	/* through it to "auth" or "hub" */

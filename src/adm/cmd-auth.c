@@ -4,10 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
-
-#define PASSWORD_MAX 1024
 
 static int
 print_field(const struct identity *id, const char *only, const char *key, struct span value)
@@ -103,31 +100,6 @@ cmd_user(struct adm *a)
 	return rc;
 }
 
-/* Asks on the terminal without echo, or reads a line of standard input. */
-static int
-read_password(char *out, size_t room)
-{
-	struct termios old, quiet;
-	bool tty = isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &old) == 0;
-	char *ok;
-
-	if (tty) {
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-		fputs("Password: ", stderr);
-	}
-	ok = fgets(out, (int)room, stdin);
-	if (tty) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-		fputc('\n', stderr);
-	}
-	if (ok == NULL)
-		return adm_fail(ADM_USAGE, "no password was given");
-	out[strcspn(out, "\n")] = '\0';
-	return ADM_OK;
-}
-
 struct auth_info {
 	const char *rip, *lip, *service;
 	uint32_t secured;
@@ -184,7 +156,7 @@ int
 cmd_auth_test(struct adm *a)
 {
 	struct auth_info info = { "", "", "doveadm", 1 };
-	char password[PASSWORD_MAX];
+	char password[ADM_PASSWORD_MAX];
 	struct err e = ERR_INIT;
 	struct ipc_msg m;
 	const char *user;
@@ -197,7 +169,7 @@ cmd_auth_test(struct adm *a)
 	user = a->argv[optind];
 	if (a->argc - optind == 2)
 		snprintf(password, sizeof(password), "%s", a->argv[optind + 1]);
-	else if ((rc = read_password(password, sizeof(password))) != ADM_OK)
+	else if ((rc = adm_ask_password("Password: ", password)) != ADM_OK)
 		return rc;
 	rc = adm_channel(a, "auth", &sock);
 	if (rc == ADM_OK && ipc_msg_init(&m, &e) == -1)

@@ -4,11 +4,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <unistd.h>
 #include "lib-protocol/password-scheme.h"
-
-#define PASSWORD_MAX 1024
 
 static int
 list_schemes(void)
@@ -21,40 +18,16 @@ list_schemes(void)
 	return ADM_OK;
 }
 
-static int
-ask_once(const char *prompt, char out[PASSWORD_MAX])
-{
-	struct termios old, quiet;
-	bool tty = isatty(STDIN_FILENO) == 1 && tcgetattr(STDIN_FILENO, &old) == 0;
-	char *line;
-
-	if (tty) {
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-		fputs(prompt, stderr);
-	}
-	line = fgets(out, PASSWORD_MAX, stdin);
-	if (tty) {
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-		fputc('\n', stderr);
-	}
-	if (line == NULL)
-		return adm_fail(ADM_USAGE, "no password was given");
-	out[strcspn(out, "\n")] = '\0';
-	return ADM_OK;
-}
-
 /* From the terminal a new password is asked for twice. */
 static int
-ask(bool fresh, char out[PASSWORD_MAX])
+ask(bool fresh, char out[ADM_PASSWORD_MAX])
 {
-	char again[PASSWORD_MAX];
-	int rc = ask_once(fresh ? "Enter new password: " : "Enter password to verify: ", out);
+	char again[ADM_PASSWORD_MAX];
+	int rc = adm_ask_password(fresh ? "Enter new password: " : "Enter password to verify: ", out);
 
 	if (rc != ADM_OK || !fresh || isatty(STDIN_FILENO) != 1)
 		return rc;
-	rc = ask_once("Retype new password: ", again);
+	rc = adm_ask_password("Retype new password: ", again);
 	if (rc == ADM_OK && strcmp(out, again) != 0)
 		rc = adm_fail(ADM_DATA, "the passwords differ");
 	explicit_bzero(again, sizeof(again));
@@ -100,7 +73,7 @@ int
 cmd_pw(struct adm *a)
 {
 	const char *scheme = "CRYPT", *stored = NULL, *given = NULL;
-	char password[PASSWORD_MAX];
+	char password[ADM_PASSWORD_MAX];
 	uint64_t rounds = 0;
 	int opt, rc = ADM_OK;
 
@@ -128,7 +101,7 @@ cmd_pw(struct adm *a)
 	if (optind != a->argc)
 		return adm_usage(a);
 	if (given != NULL && (size_t)snprintf(password, sizeof(password), "%s", given) >= sizeof(password))
-		return adm_fail(ADM_DATA, "a password of more than %d octets", PASSWORD_MAX - 1);
+		return adm_fail(ADM_DATA, "a password of more than %d octets", ADM_PASSWORD_MAX - 1);
 	if (given == NULL)
 		rc = ask(stored == NULL, password);
 	if (rc == ADM_OK)

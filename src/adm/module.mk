@@ -14,6 +14,7 @@ culveradm_SOURCES = \
 	src/adm/format.c src/adm/format.h \
 	src/adm/mail.h \
 	src/adm/main.c \
+	src/adm/password.c \
 	src/adm/progress.c src/adm/progress.h \
 	src/adm/query.c src/adm/query.h \
 	src/adm/server.c \
