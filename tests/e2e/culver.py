@@ -289,7 +289,7 @@ class Server:
         else:
             client = imaplib.IMAP4("127.0.0.1", self.ports["imap"], timeout=WAIT)
         if login:
-            client.login(user, '"%s"' % password)
+            client.login(user, password)
         return client
 
     def pop3(self, user="alice", tls=False, login=True):

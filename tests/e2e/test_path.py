@@ -46,7 +46,7 @@ class Path(unittest.TestCase):
         imap.logout()
         plain = self.server.imap("bob", login=False)
         plain.starttls(self.server.tls_context())
-        plain.login("bob", '"%s"' % culver.PASSWORD)
+        plain.login("bob", culver.PASSWORD)
         plain.logout()
         self.server.pop3("bob", tls=True).quit()
         pop = self.server.pop3("bob", login=False)
@@ -78,7 +78,7 @@ class Path(unittest.TestCase):
         log = culver.wait_for(lambda: [x for x in self.server.log_text().splitlines() if "auth: " in x and "alice" in x
                                        and "127.0.0.1" in x], "the failure is logged at once, the client still there")
         self.assertNotIn("wrong", " ".join(log))
-        imap.login("alice", '"%s"' % culver.PASSWORD)
+        imap.login("alice", culver.PASSWORD)
         imap.logout()
 
     def test_idle_sees_a_delivery(self):

@@ -115,7 +115,7 @@ class Process(unittest.TestCase):
             held = [server.imap("alice") for _ in range(3)]
             refused = server.imap("alice", login=False)
             with self.assertRaises(refused.error) as raised:
-                refused.login("alice", '"%s"' % culver.PASSWORD)
+                refused.login("alice", culver.PASSWORD)
             self.assertIn("LIMIT", str(raised.exception))
             server.imap("bob").logout()
             held.pop().logout()
