@@ -13,17 +13,19 @@ void base64_decode_mime(struct buf *out, struct span in);
 
 void hex_encode(struct buf *out, struct span in);		/* lower case */
 bool hex_decode(struct buf *out, struct span in);		/* either case */
+int hex_value(char c);						/* of one digit; -1: it is none */
 
 /* RFC 2045 section 6.7; header: the "Q" encoding of RFC 2047 section 4.2 ("_" is a space).  Broken input comes through
  * as it is. */
 void qp_decode(struct buf *out, struct span in, bool header);
-void qp_encode(struct buf *out, struct span in);		/* body text with LF or CRLF line ends */
+/* Body text with LF or CRLF line ends, which stay as they are; soft breaks are written in the way of the first. */
+void qp_encode(struct buf *out, struct span in);
 
 /* UTF-8 (RFC 3629): whether s is well-formed (no overlong forms, surrogates, or above U+10FFFF). */
 bool utf8_is_valid(struct span s);
 /* The next code point at *pos, which moves on by one to four; false (and *pos moves by one) for a malformed one. */
 bool utf8_next(struct span s, size_t *pos, uint32_t *cp_out);
-void utf8_put(struct buf *out, uint32_t cp);
+void utf8_put(struct buf *out, uint32_t cp);		/* what is no code point is written as U+FFFD */
 void utf8_put_valid(struct buf *out, struct span in);	/* in with each malformed octet as U+FFFD */
 
 /* Mailbox names of IMAP (RFC 3501 section 5.1.3).  False: in was malformed, or could be written shorter. */

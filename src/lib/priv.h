@@ -17,7 +17,10 @@ struct priv_user {
 	const char *chroot_dir;	/* NULL: none */
 };
 
-/* chroot, groups, gid, uid in this order, then proof that uid 0 can not come back.  Sets no-new-privs, not dumpable. */
+/*
+ * chroot, groups, gid, uid in this order, then proof that uid 0 can not come back.  Sets no-new-privs, and not dumpable
+ * (so /proc/self belongs to root from then on).  ERR_DENIED for uid 0, and when neither root nor that user.
+ */
 int priv_drop(const struct priv_user *u, struct err *e);
 /* As priv_drop, but keeps one capability (e.g. CAP_DAC_READ_SEARCH) when the process was root. */
 int priv_drop_keep(const struct priv_user *u, int capability, struct err *e);
@@ -29,16 +32,23 @@ int priv_lookup_group(const char *name, gid_t *gid_out, struct err *e);
 
 /*
  * Landlock: from now on the file system is what rw and ro name (and what lies below); descriptors already open stay.
- * Lists end with NULL; a path that is not there is passed over.  A kernel without Landlock: 0, and *active_out false.
+ * Nothing may be executed; no devices, sockets, pipes or symbolic links be made.  Lists end with NULL (a list may be
+ * NULL); a path that is not there is passed over.  A kernel without Landlock, or before Linux 5.19: 0, and *active_out
+ * false.
  */
 int priv_landlock(const char *const *rw, const char *const *ro, bool *active_out, struct err *e);
 
-/* Seccomp profiles: what is not in the list kills the process (sanitized builds: does nothing). */
+/*
+ * Seccomp profiles.  Opening files or sockets that a profile does not have, and making processes, fails with EACCES,
+ * since libraries try it; what nobody has a reason to try (exec, ptrace, mount, ...) kills the process, and the audit
+ * log names the call.  Sanitized builds: only no-new-privs.  Landlock must be set up before, and syslog's socket be
+ * open (log_init does that).
+ */
 enum priv_profile {
-	PRIV_LOGIN,	/* sockets it was given, TLS, no files, no processes */
-	PRIV_EVENTS,	/* auth's, hub's, hibernate's loop: the above, and files that are open */
-	PRIV_LMTP,	/* the above, memory files, and connections over what it was given */
-	PRIV_MAIL,	/* a mail worker: files, directories, locks, no exec, no new sockets */
+	PRIV_LOGIN,	/* descriptors it was given or accepts; no files, no new sockets, no new executable memory */
+	PRIV_EVENTS,	/* auth's, hub's, hibernate's loop: the above, reading files, inotify, unix sockets, loading modules */
+	PRIV_LMTP,	/* as PRIV_LOGIN, and memory files and unix sockets */
+	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */
 struct priv_filter *priv_filter_new(enum priv_profile profile, struct err *e);

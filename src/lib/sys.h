@@ -10,17 +10,24 @@ int64_t clock_ms(void);			/* monotonic; for timeouts */
 int64_t clock_us(void);			/* monotonic */
 int64_t clock_wall_us(void);		/* microseconds since 1970 */
 
-int fd_write_all(int fd, struct span s, struct err *e);	/* retries EINTR and short writes */
-/* The whole of a file, max octets at most (ERR_LIMIT). */
+/*
+ * Waits until fd is ready for events (POLLIN, POLLOUT), timeout_ms at most (-1: for ever), whatever signals come.
+ * 1 ready (or broken: the next call on it says how), 0 the time is over, -1 an error.
+ */
+int fd_wait(int fd, short events, int timeout_ms, struct err *e);
+/* The same for two; -1 stands for no descriptor.  1 or 2: which (the first if both). */
+int fd_wait2(int fd, short events, int other_fd, short other_events, int timeout_ms, struct err *e);
+int fd_write_all(int fd, struct span s, struct err *e);	/* retries EINTR and short writes; waits where it would block */
+/* Append the whole of a file, or what is left of fd, to out: max octets at most (ERR_LIMIT; also when out is full). */
 int file_read(const char *path, size_t max, struct buf *out, struct err *e);
 int fd_read_all(int fd, size_t max, struct buf *out, struct err *e);
 /*
- * Replaces name in dir_fd by content so that after a crash either the old or the new is there, whole: a temporary name,
+ * Replaces name (no "/" in it) in dir_fd by content so that after a crash either the old or the new is there, whole: a temporary name,
  * fsync, rename, and (sync_dir) fsync of the directory.
  */
 int file_replace(int dir_fd, const char *name, struct span content, mode_t mode, bool sync_dir, struct err *e);
 int dir_sync(int dir_fd, struct err *e);
-/* mkdir -p: makes what is missing of path, each with mode. */
+/* mkdir -p: makes what is missing of path, each with mode (less the umask), and syncs the directory each was made in. */
 int dir_make(const char *path, mode_t mode, struct err *e);
 int fd_nonblock(int fd, bool on);
 int fd_cloexec(int fd, bool on);
@@ -29,7 +36,7 @@ int memfd_sealed(const char *name, struct span content, struct err *e);
 void random_bytes(void *out, size_t n);	/* never fails: aborts when the system has none */
 const char *host_name(void);		/* the system's; cached */
 
-/* "127.0.0.1", "::1", "unix"; out has room for 64 octets.  v4-mapped addresses are written as v4. */
+/* "127.0.0.1", "::1", "unix" or "unknown"; the port is 0 where there is none.  v4-mapped addresses are written as v4. */
 struct sockaddr_storage;
 void addr_format(const struct sockaddr_storage *sa, char out[64], uint16_t *port_out);
 #endif

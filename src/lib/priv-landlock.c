@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib/priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Younger than the headers of some systems that are built on; the kernel that is run on tells whether it knows them. */
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_IOCTL_DEV
+#define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
+#endif
+
+#define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* What a mail store is made of: files and directories; no devices, sockets, pipes or symbolic links. */
+#define RIGHTS_WRITE                                                                                     \
+	(RIGHTS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                   \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |    \
+	 LANDLOCK_ACCESS_FS_REFER | LANDLOCK_ACCESS_FS_TRUNCATE)
+/* The kernel takes only these in a rule for what is not a directory. */
+#define RIGHTS_OF_FILES                                                                                  \
+	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |     \
+	 LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+
+/* Everything that a kernel of this ABI version can refuse. */
+static uint64_t
+handled_by(int abi)
+{
+	uint64_t rights = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+
+	if (abi >= 2)
+		rights |= LANDLOCK_ACCESS_FS_REFER;
+	if (abi >= 3)
+		rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
+	if (abi >= 5)
+		rights |= LANDLOCK_ACCESS_FS_IOCTL_DEV;
+	return rights;
+}
+
+static int
+add_rules(int ruleset, const char *const *paths, uint64_t rights, struct err *e)
+{
+	for (; paths != NULL && *paths != NULL; paths++) {
+		struct landlock_path_beneath_attr rule = { .allowed_access = rights };
+		struct stat st;
+		int rc;
+
+		rule.parent_fd = open(*paths, O_PATH | O_CLOEXEC);
+		if (rule.parent_fd == -1) {
+			if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+				continue;	/* what can not be reached now is not reached later either */
+			return err_errno(e, "landlock: open %s", *paths);
+		}
+		if (fstat(rule.parent_fd, &st) == 0 && !S_ISDIR(st.st_mode))
+			rule.allowed_access &= RIGHTS_OF_FILES;
+		rc = (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+		if (rc == -1)
+			err_errno(e, "landlock: rule for %s", *paths);
+		close(rule.parent_fd);
+		if (rc == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+priv_landlock(const char *const *rw, const char *const *ro, bool *active_out, struct err *e)
+{
+	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), ruleset, rc = -1;
+	struct landlock_ruleset_attr attr = { 0 };
+
+	/*
+	 * Version 1 (before Linux 5.19) always refuses to move a file into another directory, and a Maildir lives by that:
+	 * such a kernel counts as one without Landlock.
+	 */
+	if (abi < 2) {
+		if (abi == -1 && errno != ENOSYS && errno != EOPNOTSUPP && errno != EPERM)
+			return err_errno(e, "landlock");
+		*active_out = false;
+		return 0;
+	}
+	attr.handled_access_fs = handled_by(abi);
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (ruleset == -1)
+		return err_errno(e, "landlock: ruleset");
+	if (add_rules(ruleset, rw, RIGHTS_WRITE & attr.handled_access_fs, e) == -1 ||
+	    add_rules(ruleset, ro, RIGHTS_READ, e) == -1 || priv_no_new(e) == -1)
+		goto out;
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1) {
+		err_errno(e, "landlock: restrict");
+		goto out;
+	}
+	*active_out = true;
+	rc = 0;
+out:
+	close(ruleset);
+	return rc;
+}
