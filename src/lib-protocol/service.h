@@ -50,6 +50,8 @@ void service_drop(struct service *s, enum service_user user, const char *chroot_
 void service_ready(struct service *s);				/* MSG_READY */
 void service_want(struct service *s, const char *name);		/* MSG_WANT */
 void service_busy(struct service *s, uint32_t clients);		/* how many now; ends the process when it stops and has none */
+/* As if the master had said stop, and tells it that another process is needed (service_count is reached). */
+void service_retire(struct service *s);
 /* Runs the loop until the service ends; returns the exit status. */
 int service_run(struct service *s);
 /*
