@@ -4,8 +4,11 @@ src_lib_config_libconfig_a_SOURCES = \
 	src/lib-config/assign.c src/lib-config/parse.h \
 	src/lib-config/check.c \
 	src/lib-config/config.c src/lib-config/config.h src/lib-config/config-priv.h \
+	src/lib-config/dump.c \
+	src/lib-config/filter.c src/lib-config/filter.h \
 	src/lib-config/image.c src/lib-config/image.h \
 	src/lib-config/line.c src/lib-config/line.h \
+	src/lib-config/manual.c \
 	src/lib-config/netaddr.c src/lib-config/netaddr.h \
 	src/lib-config/parse.c \
 	src/lib-config/service.c \
