@@ -24,3 +24,6 @@ tests_unit_test_settings_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(
 UNIT_TESTS += tests/unit/test-vars
 tests_unit_test_vars_SOURCES = tests/unit/test-vars.c
 tests_unit_test_vars_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-config
+tests_unit_test_config_SOURCES = tests/unit/test-config.c
+tests_unit_test_config_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
