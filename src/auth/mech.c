@@ -7,6 +7,9 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 
+/* The library takes functions of all kinds through one type; each has the one that its callback is documented with. */
+#define CALLBACK(function) ((int (*)(void))(void (*)(void))(function))
+
 static const char *const names[] = { "PLAIN", "LOGIN" };
 
 struct mech {
@@ -116,9 +119,9 @@ int
 mech_init(struct err *e)
 {
 	static const sasl_callback_t callbacks[] = {
-		{ SASL_CB_GETOPT, (int (*)(void))on_getopt, NULL },
-		{ SASL_CB_VERIFYFILE, (int (*)(void))on_verifyfile, NULL },
-		{ SASL_CB_LOG, (int (*)(void))on_log, NULL },
+		{ SASL_CB_GETOPT, CALLBACK(on_getopt), NULL },
+		{ SASL_CB_VERIFYFILE, CALLBACK(on_verifyfile), NULL },
+		{ SASL_CB_LOG, CALLBACK(on_log), NULL },
 		{ SASL_CB_LIST_END, NULL, NULL },
 	};
 	int rc = sasl_server_init(callbacks, "culver");
@@ -175,9 +178,9 @@ mech_new(const char *name, const char *service, struct err *e)
 	buf_init(&m->authcid, MECH_RESPONSE_MAX);
 	buf_init(&m->authzid, MECH_RESPONSE_MAX);
 	buf_init(&m->password, MECH_RESPONSE_MAX);
-	m->callbacks[0] = (sasl_callback_t){ SASL_CB_CANON_USER, (int (*)(void))on_canon_user, m };
-	m->callbacks[1] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, (int (*)(void))on_checkpass, m };
-	m->callbacks[2] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, (int (*)(void))on_authorize, m };
+	m->callbacks[0] = (sasl_callback_t){ SASL_CB_CANON_USER, CALLBACK(on_canon_user), m };
+	m->callbacks[1] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, CALLBACK(on_checkpass), m };
+	m->callbacks[2] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, CALLBACK(on_authorize), m };
 	m->callbacks[3] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	rc = sasl_server_new(service, host_name(), NULL, NULL, NULL, m->callbacks, 0, &m->conn);
 	if (rc != SASL_OK) {

@@ -2,6 +2,7 @@
 #include "auth/user-name.h"
 
 #include "lib/encode.h"
+#include "lib/ipc-types.h"
 #include "lib-config/vars.h"
 
 int
