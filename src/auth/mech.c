@@ -2,6 +2,7 @@
 #include "auth/mech.h"
 
 #include <sasl/sasl.h>
+#include <sasl/saslplug.h>
 #include <stdlib.h>
 #include "lib/buf.h"
 #include "lib/log.h"
@@ -9,6 +10,8 @@
 
 /* The library takes functions of all kinds through one type; each has the one that its callback is documented with. */
 #define CALLBACK(function) ((int (*)(void))(void (*)(void))(function))
+
+#define AUXPROP_NAME "culver"
 
 static const char *const names[] = { "PLAIN", "LOGIN" };
 
@@ -26,14 +29,44 @@ on_getopt(void *context, const char *plugin, const char *option, const char **re
 {
 	(void)context;
 	(void)plugin;
-	/* No auxiliary property plugin (sasldb), and no other way to check passwords than ours. */
-	if (strcmp(option, "auxprop_plugin") == 0 || strcmp(option, "pwcheck_method") == 0) {
+	/* No other source of properties (sasldb) or of passwords than ours. */
+	if (strcmp(option, "auxprop_plugin") == 0)
+		*result = AUXPROP_NAME;
+	else if (strcmp(option, "pwcheck_method") == 0)
 		*result = "";
-		if (len != NULL)
-			*len = 0;
-		return SASL_OK;
-	}
-	return SASL_FAIL;
+	else
+		return SASL_FAIL;
+	if (len != NULL)
+		*len = (unsigned)strlen(*result);
+	return SASL_OK;
+}
+
+/* Whoever is asked about exists, as far as the library is concerned: it wants a source of properties for an authzid. */
+static int
+on_auxprop_lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *user, unsigned len)
+{
+	(void)context;
+	(void)params;
+	(void)flags;
+	(void)user;
+	(void)len;
+	return SASL_OK;
+}
+
+static int
+auxprop_init(const sasl_utils_t *utils, int max_version, int *version_out, sasl_auxprop_plug_t **plug_out,
+    const char *name)
+{
+	static char plug_name[] = AUXPROP_NAME;
+	static sasl_auxprop_plug_t plug = { .auxprop_lookup = on_auxprop_lookup, .name = plug_name };
+
+	(void)utils;
+	(void)name;
+	if (max_version < SASL_AUXPROP_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version_out = SASL_AUXPROP_PLUG_VERSION;
+	*plug_out = &plug;
+	return SASL_OK;
 }
 
 static int
@@ -126,6 +159,8 @@ mech_init(struct err *e)
 	};
 	int rc = sasl_server_init(callbacks, "culver");
 
+	if (rc == SASL_OK)
+		rc = sasl_auxprop_add_plugin(AUXPROP_NAME, auxprop_init);
 	return rc == SASL_OK ? 0 : err_set(e, ERR_TEMP, "Cyrus SASL: %s", sasl_errstring(rc, NULL, NULL));
 }
 

@@ -37,3 +37,7 @@ auth_libs = src/auth/libauth.a src/lib-protocol/libprotocol.a src/lib-config/lib
 pkglibexec_PROGRAMS += src/auth/auth
 src_auth_auth_SOURCES = src/auth/main.c
 src_auth_auth_LDADD = $(auth_libs)
+
+UNIT_TESTS += tests/unit/test-auth-request
+tests_unit_test_auth_request_SOURCES = tests/unit/test-auth-request.c tests/unit/auth-rig.c tests/unit/auth-rig.h
+tests_unit_test_auth_request_LDADD = $(auth_libs) $(CMOCKA_LIBS)

@@ -464,7 +464,9 @@ passdb_failed(struct request *r, enum db_result result)
 		fail(r, result == DB_TEMP ? AUTH_FAIL_TEMP : AUTH_FAIL_CREDENTIALS);
 		return;
 	}
-	fail_log_reason(r, r->failed_db, map[result].text, r->why);
+	/* The failure of a database has had its line, as an error. */
+	if (result != DB_TEMP && result != DB_NO_LOOKUP)
+		fail_log_reason(r, r->failed_db, map[result].text, r->why);
 	fail(r, map[result].code);
 }
 
