@@ -19,6 +19,7 @@ struct stream {
 	struct buf out;			/* not sent yet; with memory: everything ever written */
 	int read_timeout_ms, write_timeout_ms;	/* of one wait; -1: for ever */
 	bool eof, failed;
+	struct err why_failed;		/* what stream_flush says once failed is set */
 	uint64_t in_octets, out_octets;	/* totals, for the log */
 	struct span script;		/* memory: what the peer will send, handed out by script_step octets */
 	size_t script_step;
