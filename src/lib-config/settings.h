@@ -51,6 +51,8 @@ uint64_t set_ms(const struct set_view *v, enum setting id);	/* TIME in milliseco
 unsigned set_enum(const struct set_view *v, enum setting id);	/* index among the words of settings.def */
 /* Whether word is among the space-separated words of a LIST setting. */
 bool set_list_has(const struct set_view *v, enum setting id, struct span word);
+/* Walks the words of a LIST (or of any words with spaces or commas between): start with rest = the text. */
+bool set_list_next(struct span *rest, struct span *word_out);
 /* plugin { name = value }; an empty span with p NULL when it is not set. */
 struct span set_plugin(const struct set_view *v, const char *name);
 
@@ -70,7 +72,7 @@ bool set_block_next(const struct set_view *v, const struct set_block *parent, co
  * have are a programming error (asserted). */
 struct span set_block_str(const struct set_block *b, const char *name);
 bool set_block_bool(const struct set_block *b, const char *name);
-uint64_t set_block_num(const struct set_block *b, const char *name);
+uint64_t set_block_num(const struct set_block *b, const char *name);	/* of an ENUM: the index of the word */
 uint64_t set_block_ms(const struct set_block *b, const char *name);
 bool set_block_is_set(const struct set_block *b, const char *name);	/* by the configuration, not by default */
 #endif

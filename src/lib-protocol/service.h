@@ -29,24 +29,38 @@ struct service {
 	struct service_listener listeners[SERVICE_LISTENERS_MAX];
 	size_t listener_count;
 	bool stopping;			/* MSG_STOP came: listeners are closed */
-	uint32_t client_limit, process_limit, process_min_avail, service_count;
+	uint32_t client_limit, process_limit, process_min_avail, service_count;	/* after defaults */
+	uint32_t clients;		/* as service_busy() was told last */
+	ev_timer status_timer;		/* the frame's own */
+	uint32_t told_clients;
+	ev_signal term;
 	void *data;
 	/* Called by the frame; any may be NULL. */
 	void (*on_peer)(struct service *s, unsigned kind, int *fd);			/* MSG_PEER */
 	void (*on_channel)(struct service *s, struct span name, int *fd);		/* MSG_CHANNEL */
+	void (*on_term)(struct service *s);	/* SIGTERM: end soon, whoever is being served; NULL: ends at once */
 	void (*on_stop)(struct service *s);	/* after it the process ends when service_busy() says 0 clients */
 };
 
 /* First thing in main(): settings, log, control socket.  Exits with a line in the log when it can not. */
 void service_init(struct service *s, const char *name, const char *protocol);
-/* Gives up root: to the user of the service block, or the default for the service (enum below), with chroot. */
+/* Gives up root: to the user of the service block, or the default for the service (enum below); locked in the block's
+ * chroot below base_dir, or in chroot_dir (NULL: not at all). */
 enum service_user { SERVICE_USER_INTERNAL, SERVICE_USER_LOGIN, SERVICE_USER_ROOT };
 void service_drop(struct service *s, enum service_user user, const char *chroot_dir, int keep_capability);
 void service_ready(struct service *s);				/* MSG_READY */
 void service_want(struct service *s, const char *name);		/* MSG_WANT */
 void service_busy(struct service *s, uint32_t clients);		/* how many now; ends the process when it stops and has none */
+/* As if the master had said stop, and tells it that another process is needed (service_count is reached). */
+void service_retire(struct service *s);
 /* Runs the loop until the service ends; returns the exit status. */
 int service_run(struct service *s);
-/* In a forked child: forget the loop and the control socket, close the listeners. */
-void service_child(struct service *s);
+/*
+ * In a forked child: forgets the loop and every descriptor but standard error, the log's and the count ones of keep:
+ * neither the control socket, nor channels of the parent, nor other sessions' sockets reach a worker.  SIGCHLD,
+ * SIGTERM and SIGUSR1 have their default action; SIGPIPE, SIGHUP and SIGINT stay ignored.
+ */
+void service_child(struct service *s, const int *keep, size_t count);
+/* Makes the line for the log: "Killed by signal 11 (core dumped)"; false when the process ended by itself with 0. */
+bool service_death(int status, char *out, size_t room);
 #endif

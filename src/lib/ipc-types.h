@@ -35,6 +35,7 @@ enum ipc_type {
 	MSG_STOP,		/* master: take no more work, end when what is going on is done */
 	MSG_STATUS,		/* service: F_COUNT clients now, F_LIMIT; the master starts another process when it is full */
 	MSG_LOG_LINE,		/* service: F_LEVEL, F_TEXT: a warning or worse, for `culveradm log errors' */
+	MSG_LOG_FILES,		/* master: fds of the log files opened anew (errors, info, debug; those that are files) */
 
 	/* login -> auth */
 	MSG_AUTH_START = 20,	/* F_ID F_SERVICE F_MECH [F_DATA] F_SECURED F_RIP F_RPORT F_LIP F_LPORT F_SESSION [F_LOCAL_NAME] */
@@ -58,7 +59,7 @@ enum ipc_type {
 
 	/* login -> imap, pop3 (parents) */
 	MSG_SESSION = 50,	/* F_ID F_TOKEN F_SESSION F_SECURED F_RIP F_RPORT F_LIP F_LPORT [F_TAG F_PREREAD], fd: the client */
-	MSG_SESSION_OK,		/* F_ID: a worker has it; close your descriptor (or go on proxying TLS) */
+	MSG_SESSION_OK,		/* F_ID F_PID: a worker has it; close your descriptor (or go on proxying TLS) */
 	MSG_SESSION_FAIL,	/* F_ID F_CODE (enum auth_fail) F_TEXT for the client */
 
 	/* parents -> hub */
@@ -91,7 +92,9 @@ enum ipc_type {
 	MSG_SERVICES,		/* F_ID: MSG_SERVICE each, then MSG_DONE */
 	MSG_SERVICE,		/* F_ID F_NAME F_PID F_COUNT F_LIMIT */
 	/* the root helper of auth (PAM, shadow) */
-	MSG_PAM = 110,		/* auth: F_ID F_SERVICE (PAM's) F_USER F_PASSWORD [F_RIP]; MSG_DONE F_CODE (enum auth_fail or 0) */
+	MSG_PAM = 110,		/* auth: F_ID F_SERVICE (PAM's) F_USER F_PASSWORD F_FLAGS [F_RIP]; MSG_DONE F_ID F_CODE (enum
+				 * auth_fail or 0) [F_USER: PAM's name of the user] [F_TEXT] */
+	MSG_SHADOW,		/* auth: F_ID F_USER; MSG_DONE F_ID F_CODE [F_PASSWORD: the stored one] [F_TEXT] */
 };
 
 enum ipc_field {

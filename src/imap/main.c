@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The parent of the IMAP sessions. */
+#include "lib-protocol/worker-parent.h"
+
+#include "imap/serve.h"
+
+int
+main(void)
+{
+	static const struct worker_parent_options options = {
+		.service = "imap", .serve = imap_serve, .paths = storage_paths,
+	};
+
+	return worker_parent_main(&options);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* What can only be said about a configuration when all of it has been read. */
+#include "lib-config/config-priv.h"
+#include "lib-config/vars.h"
+
+/* Below these a setting would not limit the server, but stop it. */
+static const struct {
+	enum setting id;
+	uint64_t min;
+} minimums[] = {
+	{ SET_imap_max_line_length, 1024 }, { SET_imap_max_command_size, 1024 }, { SET_imap_max_nesting, 4 },
+	{ SET_imap_max_search_keys, 4 }, { SET_imap_max_search_depth, 2 }, { SET_imap_max_set_ranges, 16 },
+	{ SET_imap_max_fetch_items, 16 }, { SET_imap_max_list_patterns, 1 }, { SET_imap_max_bad_commands, 1 },
+	{ SET_imap_max_append_messages, 1 }, { SET_imap_idle_timeout, 1000 }, { SET_imap_write_timeout, 1000 },
+	{ SET_pop3_max_line_length, 512 }, { SET_pop3_idle_timeout, 1000 }, { SET_pop3_write_timeout, 1000 },
+	{ SET_lmtp_max_line_length, 1024 }, { SET_lmtp_max_recipients, 1 }, { SET_lmtp_timeout, 1000 },
+	{ SET_lmtp_max_connections, 1 }, { SET_lmtp_delivery_timeout, 1000 }, { SET_lmtp_max_hops, 1 },
+	{ SET_login_max_time, 1000 }, { SET_login_max_line_length, 1024 }, { SET_login_tls_handshake_timeout, 1000 },
+	{ SET_login_max_bad_commands, 1 }, { SET_login_max_auth_failures, 1 }, { SET_auth_max_requests, 1 },
+	{ SET_auth_max_username_length, 1 }, { SET_auth_max_password_length, 1 }, { SET_auth_timeout, 1000 },
+	{ SET_auth_worker_max_count, 1 },
+	{ SET_mail_max_header_size, 4096 }, { SET_mail_max_header_count, 16 }, { SET_mail_max_mime_depth, 1 },
+	{ SET_mail_max_mime_parts, 1 }, { SET_mail_max_addresses, 1 }, { SET_mail_max_mailbox_name_length, 16 },
+	{ SET_mail_max_mailbox_depth, 1 }, { SET_mail_max_mailboxes, 1 }, { SET_mail_max_keyword_length, 1 },
+	{ SET_mail_max_session_memory, 4 << 20 }, { SET_mail_index_map_size, 1 << 20 },
+	{ SET_default_process_limit, 1 }, { SET_default_client_limit, 1 },
+};
+
+static void
+check_minimums(struct config *c, const struct scope *s)
+{
+	for (size_t i = 0; i < sizeof(minimums) / sizeof(minimums[0]); i++) {
+		const struct value *v = &s->values[minimums[i].id];
+
+		if (v->text.p != NULL && v->num < minimums[i].min)
+			config_error(c, v->place, "%s = %.*s is too low: it must be %llu at least",
+			    setting_table[minimums[i].id].name, SPAN_ARG(v->text), (unsigned long long)minimums[i].min);
+	}
+}
+
+static void
+check_vars(struct config *c, const struct setting_def *defs, unsigned count, const struct value *values)
+{
+	struct err e = ERR_INIT;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (defs[i].type == TYPE_VARS && values[i].text.p != NULL && vars_check(values[i].text, &e) == -1)
+			config_error(c, values[i].place, "%s: %s", defs[i].name, e.log);
+	}
+}
+
+/* protocols: each word once; those that are not served go, with a warning. */
+static void
+check_protocols(struct config *c)
+{
+	static const char *const served[] = { "imap", "pop3", "lmtp" };
+	struct value *v = &scope_top(c)->values[SET_protocols];
+	struct span rest = v->text, word;
+	struct buf out = BUF_INIT(256);
+	bool seen[3] = { false, false, false };
+	struct nearest near;
+
+	while (rest.n > 0 && span_next(&rest, ' ', &word)) {
+		size_t i = 0;
+
+		word = span_trim(word);
+		while (i < 3 && !span_eq(word, span_str(served[i])))
+			i++;
+		if (i < 3 && !seen[i]) {
+			seen[i] = true;
+			buf_adds(&out, out.n > 0 ? " " : "");
+			buf_adds(&out, served[i]);
+		}
+		if (i < 3 || word.n == 0 || span_eq(word, SPAN("none")))
+			continue;
+		nearest_init(&near, word);
+		for (i = 0; i < 3; i++)
+			nearest_try(&near, served[i]);
+		if (span_eq(word, SPAN("sieve")) || span_eq(word, SPAN("submission")) || span_eq(word, SPAN("imaps")) ||
+		    span_eq(word, SPAN("pop3s")) || span_eq(word, SPAN("managesieve")))
+			config_warning(c, v->place, "protocols: %.*s is not served%s", SPAN_ARG(word),
+			    word.p[word.n - 1] == 's' ? " by a name of its own: see ssl" : "");
+		else
+			config_error(c, v->place, "there is no protocol %.*s%s%s%s", SPAN_ARG(word),
+			    near.best != NULL ? "; did you mean " : "", near.best != NULL ? near.best : "",
+			    near.best != NULL ? "?" : "");
+	}
+	if (v->text.p != NULL)
+		v->text = arena_dup(c->arena, out.n > 0 ? buf_span(&out) : SPAN(""));
+	buf_clear(&out);
+}
+
+static struct value *
+block_value(const struct block *b, const char *name)
+{
+	return &b->values[block_setting_find(b->kind, span_str(name))];
+}
+
+static void
+check_block(struct config *c, const struct block *b)
+{
+	struct value *v;
+
+	check_vars(c, block_table[b->kind].settings, block_setting_count(b->kind), b->values);
+	switch (b->kind) {
+	case BLOCK_passdb:
+	case BLOCK_userdb:
+		if (block_value(b, "driver")->text.n == 0)
+			config_error(c, b->place, "%s has no driver", block_table[b->kind].name);
+		break;
+	case BLOCK_inet_listener:
+		v = block_value(b, "port");
+		if (v->num > 65535)
+			config_error(c, v->place, "port %.*s: ports end at 65535", SPAN_ARG(v->text));
+		break;
+	case BLOCK_namespace:
+		v = block_value(b, "separator");
+		if (v->text.n > 1)
+			config_error(c, v->place, "separator: it is one character");
+		break;
+	case BLOCK_mailbox:
+	case BLOCK_unix_listener:
+	case BLOCK_fifo_listener:
+		if (b->name.n == 0)
+			config_error(c, b->place, "%s needs a name", block_table[b->kind].name);
+		break;
+	case BLOCK_service:
+		if (block_value(b, "executable")->is_set && config_warn_once(c, SPAN("executable")))
+			config_warning(c, block_value(b, "executable")->place, "executable has no effect: the services "
+			    "are built in");
+		break;
+	case BLOCK_KINDS:
+	case BLOCK_NONE:
+		break;
+	}
+}
+
+static bool
+is_private(const struct block *b)
+{
+	return b->kind == BLOCK_namespace && block_value(b, "type")->num == 0 && block_value(b, "disabled")->num == 0;
+}
+
+bool
+config_needs_namespace(const struct config *c)
+{
+	const struct scope *top = scope_top(c);
+
+	for (size_t i = 0; i < top->blocks.n; i++) {
+		if (is_private(*(struct block **)array_at(&top->blocks, i)))
+			return false;
+	}
+	return true;
+}
+
+static void
+check_inbox(struct config *c)
+{
+	const struct scope *top = scope_top(c);
+	const struct block *without = NULL;
+	unsigned inboxes = 0;
+
+	for (size_t i = 0; i < top->blocks.n; i++) {
+		const struct block *b = *(struct block **)array_at(&top->blocks, i);
+
+		if (!is_private(b))
+			continue;
+		if (block_value(b, "inbox")->num != 1) {
+			without = b;
+		} else if (++inboxes == 2) {
+			config_error(c, b->place, "only one namespace can have inbox = yes");
+		}
+	}
+	if (inboxes == 0 && without != NULL)
+		config_error(c, without->place, "one private namespace must have inbox = yes");
+}
+
+static void
+check_tls(struct config *c)
+{
+	const struct scope *top = scope_top(c);
+	const struct value *ssl = &top->values[SET_ssl];
+	bool has_cert = false;
+
+	for (size_t i = 0; i < c->scopes.n; i++) {
+		const struct scope *s = *(struct scope **)array_at(&c->scopes, i);
+
+		if (s->values[SET_ssl_cert].text.n > 0 && s->values[SET_ssl_key].text.n == 0)
+			config_error(c, s->values[SET_ssl_cert].place, "ssl_cert has no ssl_key beside it");
+		has_cert |= s->values[SET_ssl_cert].text.n > 0;
+	}
+	if (has_cert || (ssl->text.p != NULL && ssl->num == 1))
+		return;
+	if (ssl->num == 2)
+		config_error(c, ssl->place, "ssl = required, but there is no ssl_cert");
+	else
+		config_warning(c, ssl->place, "ssl = yes, but there is no ssl_cert: TLS can not be offered");
+}
+
+void
+config_check(struct config *c)
+{
+	check_protocols(c);
+	for (size_t i = 0; i < c->scopes.n; i++) {
+		const struct scope *s = *(struct scope **)array_at(&c->scopes, i);
+
+		check_minimums(c, s);
+		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
+		for (size_t k = 0; k < s->blocks.n; k++)
+			check_block(c, *(struct block **)array_at(&s->blocks, k));
+	}
+	check_inbox(c);
+	check_tls(c);
+}
+
+struct span
+config_resolve(const struct config *c, struct span text)
+{
+	unsigned id = text.n > 1 && text.p[0] == '$' ? setting_find(span_from(text, 1)) : SETTINGS_COUNT;
+
+	return id == SETTINGS_COUNT ? text : value_text(&setting_table[id], &scope_top(c)->values[id]);
+}

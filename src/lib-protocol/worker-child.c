@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-protocol/worker-child.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib-config/vars.h"
+
+#define PATHS_MEMORY (1 << 20)
+
+static volatile sig_atomic_t told_to_end;
+static int ending_fd = -1, log_fd = -1;
+
+bool
+worker_is_told_to_end(void)
+{
+	return told_to_end != 0;
+}
+
+static void
+on_sigterm(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	told_to_end = 1;
+	if (ending_fd != -1)
+		shutdown(ending_fd, SHUT_RD);
+	errno = saved;
+}
+
+/* For `culveradm log errors'.  A parent that is busy misses a line there; the log file has it. */
+static void
+on_log_line(enum log_level level, const char *line)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_LOG_LINE);
+	ipc_put_u32(&o, F_LEVEL, (uint32_t)level);
+	ipc_put_str(&o, F_TEXT, line);
+	if (ipc_send(log_fd, &o, &e) == -1)
+		ipc_out_clear(&o);
+}
+
+static bool
+address_of(struct span text, uint32_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+	char s[64];
+
+	memset(out, 0, sizeof(*out));
+	if (text.n == 0 || text.n >= sizeof(s))
+		return false;
+	memcpy(s, text.p, text.n);
+	s[text.n] = '\0';
+	if (inet_pton(AF_INET, s, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((uint16_t)port);
+		return true;
+	}
+	if (inet_pton(AF_INET6, s, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((uint16_t)port);
+		return true;
+	}
+	return false;
+}
+
+/* mail_log_prefix, without the ": " at its end, which the log adds itself. */
+static void
+set_log_prefix(const struct worker_parent_options *o, const struct worker_session *ws, const struct set_view *view)
+{
+	struct var vars[VARS_USER_COUNT + 6];
+	struct buf text = BUF_INIT(1024);
+	struct err e = ERR_INIT;
+	struct span s;
+	char pid[16];
+	size_t n = VARS_USER_COUNT;
+
+	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
+	vars_for_user(vars, ws->id.user, ws->id.home);
+	vars[n++] = (struct var){ 's', "service", span_str(o->service) };
+	vars[n++] = (struct var){ 'p', "pid", span_str(pid) };
+	vars[n++] = (struct var){ 0, "session", ws->session };
+	vars[n++] = (struct var){ 'r', "rip", ws->rip };
+	vars[n++] = (struct var){ 'l', "lip", ws->lip };
+	vars[n] = (struct var){ 0, NULL, SPAN_NONE };
+	if (vars_expand(&text, set_str(view, SET_mail_log_prefix), vars, &e) == 0 && !text.failed) {
+		s = span_trim(buf_span(&text));
+		if (s.n > 0 && s.p[s.n - 1] == ':')
+			s.n--;
+		log_prefix("%.*s", SPAN_ARG(s));
+	} else
+		log_prefix("%s(%.*s)", o->service, SPAN_ARG(ws->id.user));
+	buf_clear(&text);
+}
+
+static struct set_view *
+make_view(struct service *s, const struct worker_parent_options *o, const struct worker_session *ws)
+{
+	struct sockaddr_storage local, remote;
+	struct set_filter f = { .protocol = o->service, .local_name = SPAN_NONE };
+	struct set_view *view;
+	struct err e = ERR_INIT;
+
+	if (address_of(ws->lip, ws->lport, &local))
+		f.local = &local;
+	if (address_of(ws->rip, ws->rport, &remote))
+		f.remote = &remote;
+	view = set_view_new(s->settings, &f);
+	if (view == NULL)
+		log_fatal("out of memory");
+	set_log_prefix(o, ws, view);
+	if (identity_apply(&ws->id, view, &e) == -1)
+		log_fatal("%s", e.log);
+	return view;
+}
+
+static void
+storage_params_of(const struct worker_parent_options *o, const struct worker_session *ws, const struct set_view *view,
+    struct storage_params *out)
+{
+	*out = (struct storage_params){ .view = view, .user = ws->id.user, .home = ws->id.home,
+					.protocol = span_str(o->service), .rip = ws->rip, .lip = ws->lip,
+					.session = ws->session, .notify_fd = ws->hub_fd };
+}
+
+/* Landlock, then seccomp: the filter would not let Landlock be set up. */
+static void
+shut_in(const struct worker_parent_options *o, const struct priv_filter *filter, const struct worker_session *ws,
+    const struct set_view *view)
+{
+	/* What the C library and iconv look at while running. */
+	static const char *const system_paths[] = {
+		"/usr/lib", "/lib", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/locale", "/etc/ld.so.cache", NULL
+	};
+	struct arena *a = arena_new(PATHS_MEMORY);
+	const char *const *rw = NULL;
+	struct storage_params p;
+	struct err e = ERR_INIT;
+	bool active;
+
+	storage_params_of(o, ws, view, &p);
+	if (a == NULL)
+		log_fatal("out of memory");
+	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 || priv_landlock(rw, system_paths, &active, &e) == -1))
+		log_fatal("%s", e.log);
+	arena_free(a);
+	if (filter != NULL && priv_filter_apply(filter, &e) == -1)
+		log_fatal("%s", e.log);
+}
+
+void
+worker_child_run(struct service *s, const struct worker_parent_options *o, const struct priv_filter *filter,
+    const struct worker_session *ws)
+{
+	struct sigaction sa = { .sa_handler = on_sigterm };
+	struct set_view *view;
+	struct session_start ss;
+	struct err e = ERR_INIT;
+	pid_t parent = getppid();
+
+	ending_fd = ws->client_fd;
+	sigaction(SIGTERM, &sa, NULL);
+	log_fd = ws->parent_fd;
+	if (log_fd != -1)
+		log_hook(on_log_line);
+	view = make_view(s, o, ws);
+	if (identity_become(&ws->id, view, &e) == -1)
+		log_fatal("%s", e.log);
+	if (set_bool(view, SET_shutdown_clients)) {
+		/* After the change of user, which resets it. */
+		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+		if (getppid() != parent)
+			_exit(0);
+	}
+	shut_in(o, filter, ws, view);
+	ss = (struct session_start){ .settings = s->settings, .view = view, .id = ws->id, .client_fd = ws->client_fd,
+				     .hub_fd = ws->hub_fd, .parent_fd = ws->parent_fd, .session = ws->session,
+				     .rip = ws->rip, .lip = ws->lip, .rport = ws->rport, .lport = ws->lport,
+				     .secured = ws->secured, .tag = ws->tag, .preread = ws->preread,
+				     .state = ws->state };
+	/* Nothing of the parent's is undone here: its atexit work and buffers are not ours. */
+	_exit(o->serve(&ss));
+}
+
+void
+worker_child_mark(struct service *s, const struct worker_parent_options *o, const struct worker_session *ws)
+{
+	struct set_view *view = make_view(s, o, ws);
+	struct storage_params p;
+	struct err e = ERR_INIT;
+
+	if (identity_become(&ws->id, view, &e) == -1)
+		log_fatal("%s", e.log);
+	storage_params_of(o, ws, view, &p);
+	p.notify_fd = -1;
+	o->mark_suspect(&p);
+	_exit(0);
+}

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-protocol/worker-parent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-protocol/auth-client.h"
+#include "lib-protocol/children.h"
+#include "lib-protocol/hub-client.h"
+#include "lib-protocol/worker-child.h"
+
+#define SESSION_MEMORY (256 << 10)	/* strings of one session that is about to start */
+#define ADDRESS_MAX 64
+#define TAG_MAX 1024
+#define PREREAD_MAX 32768
+#define END_GRACE 5.		/* seconds that sessions have for their end when the server stops */
+
+struct parent;
+
+/* A session between login's word and the fork. */
+struct pending {
+	struct pending *prev, *next;
+	struct parent *parent;
+	struct peer *login;		/* NULL: it has gone, and its client with it */
+	uint32_t login_id;
+	uint32_t auth_question, hub_question;
+	struct arena *arena;		/* what ws points to */
+	struct worker_session ws;
+	int hub_pair[2];		/* ours (the worker's later), hub's */
+};
+
+/* A session that is being served; one piece of memory with its strings behind. */
+struct running {
+	struct running *prev, *next;
+	struct parent *parent;
+	pid_t pid;
+	struct peer *channel;		/* the other end of the worker's parent_fd */
+	bool is_marker, killed;
+	struct worker_session ws;	/* what hub and a marker must know; descriptors are -1 */
+	char strings[];
+};
+
+struct parent {
+	struct service service;
+	const struct worker_parent_options *o;
+	struct auth_client *auth;
+	struct hub_client *hub;
+	struct children *children;
+	struct priv_filter *filter;
+	struct pending *pending;
+	size_t pending_count;
+	struct running *running;
+};
+
+static void
+pending_free(struct pending *p)
+{
+	struct parent *pa = p->parent;
+
+	if (p->auth_question != 0)
+		auth_client_forget(pa->auth, p->auth_question);
+	if (p->hub_question != 0)
+		hub_client_forget(pa->hub, p->hub_question);
+	if (p->prev != NULL)
+		p->prev->next = p->next;
+	else
+		pa->pending = p->next;
+	if (p->next != NULL)
+		p->next->prev = p->prev;
+	pa->pending_count--;
+	if (p->ws.client_fd != -1)
+		close(p->ws.client_fd);
+	for (int i = 0; i < 2; i++)
+		if (p->hub_pair[i] != -1)
+			close(p->hub_pair[i]);
+	arena_free(p->arena);
+	free(p);
+}
+
+static void
+refuse(struct pending *p, enum auth_fail why, struct span text)
+{
+	struct ipc_out o;
+
+	if (p->login != NULL) {
+		ipc_begin(&o, MSG_SESSION_FAIL);
+		ipc_put_u32(&o, F_ID, p->login_id);
+		ipc_put_u32(&o, F_CODE, why);
+		ipc_put_bytes(&o, F_TEXT, text);
+		peer_send(p->login, &o);
+	}
+	pending_free(p);
+}
+
+/* What is kept of a session while it runs, to tell a new hub of it and to act in its user's name. */
+static struct running *
+running_new(struct parent *pa, const struct worker_session *ws)
+{
+	const struct span *parts[] = { &ws->id.user, &ws->id.home, &ws->id.fields, &ws->id.chroot_dir, &ws->session,
+				       &ws->rip };
+	struct span *copies[6];
+	struct running *r;
+	size_t n = 0;
+	char *at;
+
+	for (size_t i = 0; i < 6; i++)
+		n += parts[i]->n;
+	r = calloc(1, sizeof(*r) + n);
+	if (r == NULL)
+		return NULL;
+	r->parent = pa;
+	r->ws.id = ws->id;
+	r->ws.client_fd = r->ws.hub_fd = r->ws.parent_fd = -1;
+	copies[0] = &r->ws.id.user;
+	copies[1] = &r->ws.id.home;
+	copies[2] = &r->ws.id.fields;
+	copies[3] = &r->ws.id.chroot_dir;
+	copies[4] = &r->ws.session;
+	copies[5] = &r->ws.rip;
+	at = r->strings;
+	for (size_t i = 0; i < 6; i++) {
+		if (parts[i]->n > 0)
+			memcpy(at, parts[i]->p, parts[i]->n);
+		*copies[i] = span_of(at, parts[i]->n);
+		at += parts[i]->n;
+	}
+	r->next = pa->running;
+	if (r->next != NULL)
+		r->next->prev = r;
+	pa->running = r;
+	return r;
+}
+
+static void
+running_free(struct running *r)
+{
+	peer_free(r->channel);
+	if (r->prev != NULL)
+		r->prev->next = r->next;
+	else
+		r->parent->running = r->next;
+	if (r->next != NULL)
+		r->next->prev = r->prev;
+	free(r);
+}
+
+/* A worker's warning, on its way to `culveradm log errors'. */
+static int
+on_worker_log(struct peer *p, struct ipc_msg *m, struct err *e)
+{
+	struct running *r = peer_data(p);
+	uint32_t level = ipc_u32(m, F_LEVEL);
+	struct span text = ipc_bytes(m, F_TEXT, 2048);
+	struct ipc_out o;
+
+	if (!ipc_end(m) || level > LOG_LVL_FATAL)
+		return err_set(e, ERR_SYNTAX, "malformed log line");
+	ipc_begin(&o, MSG_LOG_LINE);
+	ipc_put_u32(&o, F_LEVEL, level);
+	ipc_put_bytes(&o, F_TEXT, text);
+	peer_send(r->parent->service.master, &o);
+	return 0;
+}
+
+static const struct ipc_rule worker_rules[] = {
+	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
+	{ 0, 0, NULL },
+};
+
+/* The worker has gone, or lets go of us; its end is seen by SIGCHLD. */
+static void
+on_worker_close(struct peer *p)
+{
+	struct running *r = peer_data(p);
+
+	r->channel = NULL;
+}
+
+static void
+mark_suspect(struct running *dead)
+{
+	struct parent *pa = dead->parent;
+	struct err e = ERR_INIT;
+	struct running *r;
+
+	if (pa->o->mark_suspect == NULL || dead->is_marker || (r = running_new(pa, &dead->ws)) == NULL)
+		return;
+	r->is_marker = true;
+	r->pid = children_fork(pa->children, NULL, 0, r, &e);
+	if (r->pid == 0)
+		worker_child_mark(&pa->service, pa->o, &r->ws);
+	if (r->pid == -1) {
+		log_error("marking the index of %.*s: %s", SPAN_ARG(r->ws.id.user), e.log);
+		running_free(r);
+	}
+}
+
+static void
+on_child_end(void *ctx, pid_t pid, int status, void *data)
+{
+	struct running *r = data;
+	char how[64];
+
+	(void)ctx;
+	if (!r->killed && service_death(status, how, sizeof(how))) {
+		log_error("user %.*s: session <%.*s>: process %ld was %s", SPAN_ARG(r->ws.id.user),
+			  SPAN_ARG(r->ws.session), (long)pid, how);
+		if (WIFSIGNALED(status))
+			mark_suspect(r);
+	}
+	running_free(r);
+}
+
+static void
+start(struct pending *p)
+{
+	struct parent *pa = p->parent;
+	struct peer_options po = { .rules = worker_rules, .kind = PEER_WORKER, .on_close = on_worker_close };
+	struct running *r = NULL;
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+	int pair[2] = { -1, -1 }, keep[3];
+
+	p->ws.hub_fd = p->hub_pair[0];
+	if (ipc_pair(pair, &e) == -1)
+		goto fail;
+	r = running_new(pa, &p->ws);
+	if (r == NULL) {
+		err_set(&e, ERR_TEMP, "out of memory");
+		goto fail;
+	}
+	p->ws.parent_fd = pair[1];
+	keep[0] = p->ws.client_fd;
+	keep[1] = p->ws.hub_fd;
+	keep[2] = p->ws.parent_fd;
+	r->pid = children_fork(pa->children, keep, 3, r, &e);
+	if (r->pid == 0)
+		worker_child_run(&pa->service, pa->o, pa->filter, &p->ws);
+	if (r->pid == -1)
+		goto fail;
+	close(pair[1]);
+	po.data = r;
+	r->channel = peer_new(pa->service.loop, &pair[0], &po);
+	if (pair[0] != -1)
+		close(pair[0]);
+	hub_client_started(pa->hub, p->ws.session, (uint32_t)r->pid);
+	if (p->login != NULL) {
+		ipc_begin(&o, MSG_SESSION_OK);
+		ipc_put_u32(&o, F_ID, p->login_id);
+		ipc_put_u32(&o, F_PID, (uint32_t)r->pid);
+		peer_send(p->login, &o);
+	}
+	pending_free(p);
+	return;
+fail:
+	log_error("user %.*s: %s", SPAN_ARG(p->ws.id.user), e.log);
+	for (int i = 0; i < 2; i++)
+		if (pair[i] != -1)
+			close(pair[i]);
+	if (r != NULL)
+		running_free(r);
+	refuse(p, e.code == ERR_LIMIT ? AUTH_FAIL_LIMIT : AUTH_FAIL_TEMP, SPAN_NONE);
+}
+
+static void
+on_hub_answer(void *ctx, bool allowed)
+{
+	struct pending *p = ctx;
+
+	p->hub_question = 0;
+	if (allowed)
+		start(p);
+	else {
+		log_info("user %.*s: mail_max_userip_connections reached for %.*s", SPAN_ARG(p->ws.id.user),
+			 SPAN_ARG(p->ws.rip));
+		refuse(p, AUTH_FAIL_LIMIT, SPAN("Too many sessions of this user from this address."));
+	}
+}
+
+/* With the user's identity at hand: may there be one more session? */
+static void
+ask_hub(struct pending *p)
+{
+	struct parent *pa = p->parent;
+	struct err e = ERR_INIT;
+	struct hub_client_session hs = {
+		.service = span_str(pa->o->service), .user = p->ws.id.user, .rip = p->ws.rip, .session = p->ws.session,
+		.limit = (uint32_t)set_num(pa->service.view, SET_mail_max_userip_connections),
+	};
+
+	if (ipc_pair(p->hub_pair, &e) == 0) {
+		hs.fd = p->hub_pair[1];
+		p->hub_question = hub_client_connect(pa->hub, &hs, on_hub_answer, p);
+		close(p->hub_pair[1]);
+		p->hub_pair[1] = -1;
+		if (p->hub_question != 0)
+			return;
+		/* No hub for the moment: it will be told of this session when it is back. */
+		close(p->hub_pair[0]);
+		p->hub_pair[0] = -1;
+	}
+	start(p);
+}
+
+static void
+on_redeemed(void *ctx, const struct auth_answer *a)
+{
+	struct pending *p = ctx;
+	struct worker_session *ws = &p->ws;
+	struct err e = ERR_INIT;
+
+	p->auth_question = 0;
+	if (p->login == NULL) {
+		pending_free(p);
+		return;
+	}
+	if (a->fail != AUTH_FAIL_NONE || a->id == NULL) {
+		refuse(p, a->fail == AUTH_FAIL_NONE ? AUTH_FAIL_TEMP : a->fail, a->text);
+		return;
+	}
+	ws->id = *a->id;
+	ws->id.user = arena_dup(p->arena, a->id->user);
+	ws->id.home = arena_dup(p->arena, a->id->home);
+	ws->id.fields = arena_dup(p->arena, a->id->fields);
+	ws->id.chroot_dir = arena_dup(p->arena, a->id->chroot_dir);
+	if (identity_check(&ws->id, p->parent->service.view, &e) == -1) {
+		log_error("user %.*s: %s", SPAN_ARG(ws->id.user), e.log);
+		refuse(p, AUTH_FAIL_TEMP, SPAN_NONE);
+		return;
+	}
+	ask_hub(p);
+}
+
+static struct span
+copy(struct pending *p, struct span s)
+{
+	return arena_dup(p->arena, s);
+}
+
+static struct pending *
+pending_new(struct parent *pa, struct peer *login, int *client_fd)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (p == NULL || (p->arena = arena_new(SESSION_MEMORY)) == NULL) {
+		free(p);
+		close(*client_fd);
+		return NULL;
+	}
+	p->parent = pa;
+	p->login = login;
+	p->hub_pair[0] = p->hub_pair[1] = -1;
+	p->ws.client_fd = *client_fd;
+	p->ws.hub_fd = p->ws.parent_fd = -1;
+	p->next = pa->pending;
+	if (p->next != NULL)
+		p->next->prev = p;
+	pa->pending = p;
+	pa->pending_count++;
+	return p;
+}
+
+static int
+on_session(struct peer *login, struct ipc_msg *m, struct err *e)
+{
+	struct parent *pa = peer_data(login);
+	uint32_t id = ipc_u32(m, F_ID);
+	struct span token = ipc_bytes(m, F_TOKEN, AUTH_TOKEN_LEN), session = ipc_bytes(m, F_SESSION, SESSION_ID_MAX);
+	struct span rip = ipc_bytes(m, F_RIP, ADDRESS_MAX), lip = ipc_bytes(m, F_LIP, ADDRESS_MAX);
+	struct span tag = ipc_opt_bytes(m, F_TAG, TAG_MAX), preread = ipc_opt_bytes(m, F_PREREAD, PREREAD_MAX);
+	uint32_t secured = ipc_u32(m, F_SECURED), rport = ipc_u32(m, F_RPORT), lport = ipc_u32(m, F_LPORT);
+	int fd = ipc_fd(m);
+	struct pending *p;
+
+	if (!ipc_end(m)) {
+		if (fd != -1)
+			close(fd);
+		return err_set(e, ERR_SYNTAX, "malformed session");
+	}
+	fd_nonblock(fd, false);
+	p = pending_new(pa, login, &fd);
+	if (p == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	p->login_id = id;
+	p->ws.session = copy(p, session);
+	p->ws.rip = copy(p, rip);
+	p->ws.lip = copy(p, lip);
+	p->ws.tag = copy(p, tag);
+	p->ws.preread = copy(p, preread);
+	p->ws.secured = secured != 0;
+	p->ws.rport = rport;
+	p->ws.lport = lport;
+	if (children_count(pa->children) + pa->pending_count > pa->service.process_limit) {
+		log_warning("process_limit (%u) reached, a client is refused", pa->service.process_limit);
+		refuse(p, AUTH_FAIL_LIMIT, SPAN_NONE);
+		return 0;
+	}
+	p->auth_question = auth_client_redeem(pa->auth, span_str(pa->o->service), token, on_redeemed, p);
+	if (p->auth_question == 0)
+		refuse(p, AUTH_FAIL_TEMP, SPAN_NONE);
+	return 0;
+}
+
+static const struct ipc_rule login_rules[] = {
+	{ MSG_SESSION, PEER_LOGIN, on_session },
+	{ 0, 0, NULL },
+};
+
+/* Its clients have gone with it. */
+static void
+on_login_close(struct peer *login)
+{
+	struct parent *pa = peer_data(login);
+	struct pending *p, *next;
+
+	for (p = pa->pending; p != NULL; p = next) {
+		next = p->next;
+		if (p->login == login)
+			pending_free(p);
+	}
+}
+
+static void
+on_peer(struct service *s, unsigned kind, int *fd)
+{
+	struct peer_options po = { .rules = login_rules, .kind = kind, .on_close = on_login_close, .data = s->data,
+				   .queue_max = 16 << 20 };
+
+	if (kind == PEER_LOGIN && peer_new(s->loop, fd, &po) == NULL)
+		log_error("out of memory");
+}
+
+static void
+on_channel(struct service *s, struct span name, int *fd)
+{
+	struct parent *pa = s->data;
+
+	if (span_eq(name, SPAN("auth")))
+		auth_client_channel(pa->auth, fd);
+	else if (span_eq(name, SPAN("hub")))
+		hub_client_channel(pa->hub, fd);
+}
+
+static void
+on_kick(void *ctx, uint32_t pid)
+{
+	struct parent *pa = ctx;
+
+	children_signal(pa->children, (pid_t)pid, SIGTERM);
+}
+
+/* A hub without memory: each session is told to it, and gets a new channel to it. */
+static void
+on_hub_start(void *ctx)
+{
+	struct parent *pa = ctx;
+	struct err e = ERR_INIT;
+
+	for (struct running *r = pa->running; r != NULL; r = r->next) {
+		struct hub_client_session hs = { .service = span_str(pa->o->service), .user = r->ws.id.user,
+						 .rip = r->ws.rip, .session = r->ws.session, .limit = 0 };
+		struct ipc_out o;
+		int pair[2];
+
+		if (r->is_marker || r->channel == NULL)
+			continue;
+		if (ipc_pair(pair, &e) == -1) {
+			log_error("telling hub of the sessions: %s", e.log);
+			return;
+		}
+		hs.fd = pair[1];
+		hub_client_connect(pa->hub, &hs, NULL, NULL);
+		hub_client_started(pa->hub, r->ws.session, (uint32_t)r->pid);
+		ipc_begin(&o, MSG_CHANNEL);
+		ipc_put_str(&o, F_NAME, "hub");
+		ipc_put_fd(&o, pair[0]);
+		peer_send(r->channel, &o);
+		close(pair[0]);
+		close(pair[1]);
+	}
+}
+
+static void
+on_term(struct service *s)
+{
+	struct parent *pa = s->data;
+
+	if (!set_bool(s->view, SET_shutdown_clients)) {
+		ev_break(s->loop, EVBREAK_ALL);
+		return;
+	}
+	for (struct running *r = pa->running; r != NULL; r = r->next)
+		r->killed = true;
+	children_finish(pa->children, END_GRACE);
+}
+
+int
+worker_parent_main(const struct worker_parent_options *o)
+{
+	static struct parent pa;
+	struct hub_client_options ho = { .on_kick = on_kick, .on_start = on_hub_start, .ctx = &pa };
+	struct err e = ERR_INIT;
+
+	pa.o = o;
+	pa.service.data = &pa;
+	pa.service.on_peer = on_peer;
+	pa.service.on_channel = on_channel;
+	pa.service.on_term = on_term;
+	service_init(&pa.service, o->service, o->service);
+	service_drop(&pa.service, SERVICE_USER_ROOT, NULL, -1);
+	/* A session is a process here. */
+	pa.service.client_limit = pa.service.process_limit;
+	pa.filter = priv_filter_new(PRIV_MAIL, &e);
+	if (pa.filter == NULL)
+		log_fatal("%s", e.log);
+	pa.children = children_new(&pa.service, pa.service.process_limit, on_child_end, &pa);
+	pa.auth = auth_client_new(&pa.service);
+	pa.hub = hub_client_new(&pa.service, &ho);
+	if (pa.children == NULL || pa.auth == NULL || pa.hub == NULL)
+		log_fatal("out of memory");
+	service_ready(&pa.service);
+	return service_run(&pa.service);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_PROTOCOL_WORKER_PARENT_H
+#define CULVER_LIB_PROTOCOL_WORKER_PARENT_H
+/*
+ * The service parent of imap and pop3: root, and nothing else.  It takes sessions from login (MSG_SESSION: a client's
+ * socket with a token), learns from auth whose they are, asks hub whether there may be one more, and forks a process
+ * that becomes the mail user, shuts itself in, and serves.
+ *
+ * What a worker finds: SIGTERM (a kick, or the server stops) shuts the reading side of its client's socket: its next
+ * read is the end of the input, so that it ends as it does when a client goes, with everything written; what it writes
+ * then (a BYE) still goes out.  worker_is_told_to_end() tells it why.  On ss->parent_fd it may get MSG_CHANNEL "hub"
+ * with a new channel when hub was started anew; warnings that it logs go there as MSG_LOG_LINE.
+ */
+#include "lib-protocol/session.h"
+#include "lib-storage/storage.h"
+
+struct worker_parent_options {
+	const char *service;	/* "imap": the name of the service and of the protocol */
+	session_serve *serve;
+	/* Whether and where Landlock lets a worker work (storage_paths); NULL: everywhere. */
+	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
+	/* In a process of the mail user, after a worker of his was killed: makes the next open verify the index.  May be
+	 * NULL. */
+	void (*mark_suspect)(const struct storage_params *p);
+};
+
+int worker_parent_main(const struct worker_parent_options *o);	/* the whole of main() */
+
+bool worker_is_told_to_end(void);	/* in a worker: SIGTERM has come */
+#endif
