@@ -65,3 +65,23 @@ tests_unit_test_auth_helper_LDADD = $(auth_libs) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-password-scheme
 tests_unit_test_password_scheme_SOURCES = tests/unit/test-password-scheme.c
 tests_unit_test_password_scheme_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-auth-client-proto
+fuzz_fuzz_auth_client_proto_SOURCES = fuzz/fuzz-auth-client-proto.c $(fuzz_main)
+fuzz_fuzz_auth_client_proto_LDADD = $(auth_libs)
+fuzz_fuzz_auth_client_proto_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-passwd-file
+fuzz_fuzz_passwd_file_SOURCES = fuzz/fuzz-passwd-file.c $(fuzz_main)
+fuzz_fuzz_passwd_file_LDADD = $(auth_libs)
+fuzz_fuzz_passwd_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-password-scheme
+fuzz_fuzz_password_scheme_SOURCES = fuzz/fuzz-password-scheme.c $(fuzz_main)
+fuzz_fuzz_password_scheme_LDADD = $(auth_libs)
+fuzz_fuzz_password_scheme_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-sasl-plain
+fuzz_fuzz_sasl_plain_SOURCES = fuzz/fuzz-sasl-plain.c $(fuzz_main)
+fuzz_fuzz_sasl_plain_LDADD = $(auth_libs)
+fuzz_fuzz_sasl_plain_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include "lib-protocol/password-scheme.h"
 
-/* Made with other programs: crypt(3) by perl, digests by sha1sum and base64, salted ones by Python's hashlib. */
+/* The digests are those that md5sum, sha1sum, sha256sum and sha512sum print for `secret'. */
 static const struct {
 	const char *stored, *password;
 	enum pw_verdict want;
@@ -52,8 +52,7 @@ test_vectors(void **state)
 
 		if (pw_parse(span_str(cases[i].stored), SPAN("CRYPT"), &h, &e) == 0)
 			got = pw_verify(&h, span_str(cases[i].password), &e);
-		if (got != cases[i].want && !(cases[i].want == PW_MISMATCH && got == PW_BROKEN &&
-					      strstr(cases[i].stored, "$6$\"") != NULL))
+		if (got != cases[i].want)
 			fail_msg("%s with %s: %d (%s)", cases[i].stored, cases[i].password, got, e.log);
 		assert_null(strstr(e.log, "saltsalt"));		/* never what is stored */
 	}
