@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What can only be said about a configuration when all of it has been read. */
 #include "lib-config/config-priv.h"
+#include "lib-config/vars.h"
 
 /* Below these a setting would not limit the server, but stop it. */
 static const struct {
@@ -34,6 +35,17 @@ check_minimums(struct config *c, const struct scope *s)
 		if (v->text.p != NULL && v->num < minimums[i].min)
 			config_error(c, v->place, "%s = %.*s is too low: it must be %llu at least",
 			    setting_table[minimums[i].id].name, SPAN_ARG(v->text), (unsigned long long)minimums[i].min);
+	}
+}
+
+static void
+check_vars(struct config *c, const struct setting_def *defs, unsigned count, const struct value *values)
+{
+	struct err e = ERR_INIT;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (defs[i].type == TYPE_VARS && values[i].text.p != NULL && vars_check(values[i].text, &e) == -1)
+			config_error(c, values[i].place, "%s: %s", defs[i].name, e.log);
 	}
 }
 
@@ -89,6 +101,7 @@ check_block(struct config *c, const struct block *b)
 {
 	struct value *v;
 
+	check_vars(c, block_table[b->kind].settings, block_setting_count(b->kind), b->values);
 	switch (b->kind) {
 	case BLOCK_passdb:
 	case BLOCK_userdb:
@@ -192,6 +205,7 @@ config_check(struct config *c)
 		const struct scope *s = *(struct scope **)array_at(&c->scopes, i);
 
 		check_minimums(c, s);
+		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)
 			check_block(c, *(struct block **)array_at(&s->blocks, k));
 	}

@@ -51,6 +51,12 @@ UNIT_TESTS += tests/unit/test-priv
 tests_unit_test_priv_SOURCES = tests/unit/test-priv.c tests/unit/testing.h
 tests_unit_test_priv_LDADD = src/lib/libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-nomem
+tests_unit_test_nomem_SOURCES = tests/unit/test-nomem.c tests/unit/testing.h
+tests_unit_test_nomem_LDADD = src/lib/libbase.a $(EV_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=reallocarray
+
 FUZZ_TARGETS += fuzz/fuzz-ipc
 fuzz_fuzz_ipc_SOURCES = fuzz/fuzz-ipc.c $(fuzz_main)
 fuzz_fuzz_ipc_LDADD = src/lib/libbase.a
