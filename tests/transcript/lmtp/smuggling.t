@@ -18,6 +18,6 @@ C= \n.\r\nMAIL FROM:<evil@b>\r\n
 C= two\r\n.\nMAIL FROM:<evil@c>\r\n
 C= three\r.\rMAIL\r\n.\rRSET\r\n
 C: .
-S: 250 2.0.0 <bob> SESSION Saved 106
+S: 250 2.0.0 <bob> SESSION Saved 97
 C: QUIT
 S: 221 2.0.0 Bye
