@@ -1,4 +1,8 @@
 # src/adm
+bin_PROGRAMS += culverconf
+culverconf_SOURCES = src/adm/culverconf.c
+culverconf_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS)
+
 bin_PROGRAMS += culveradm
 culveradm_SOURCES = \
 	src/adm/adm.h \
