@@ -490,6 +490,82 @@ test_values(void **state)
 	}
 }
 
+/* A line of the shipped files with the setting on it no longer commented out; empty for prose. */
+static struct span
+uncommented(struct span line)
+{
+	size_t i = 0;
+
+	while (i < line.n && ascii_is_wsp(line.p[i]))
+		i++;
+	if (i == line.n || line.p[i] != '#')
+		return line;
+	line = span_from(line, i + 1);
+	/* "#name" and, inside of a block, "#  name": anything else is prose. */
+	if (span_starts(line, SPAN("  ")))
+		line = span_from(line, 2);
+	return line.n > 0 && (ascii_is_alpha(line.p[0]) || line.p[0] == '}' || line.p[0] == '!') ? line : SPAN("");
+}
+
+static void
+test_shipped(void **state)
+{
+	static const char *const files[] = {
+		"dovecot.conf", "conf.d/10-auth.conf", "conf.d/10-logging.conf", "conf.d/10-mail.conf", "conf.d/10-master.conf",
+		"conf.d/10-ssl.conf", "conf.d/15-lda.conf", "conf.d/15-mailboxes.conf", "conf.d/20-imap.conf",
+		"conf.d/20-lmtp.conf", "conf.d/20-pop3.conf", "conf.d/90-limits.conf", "conf.d/auth-deny.conf.ext",
+		"conf.d/auth-master.conf.ext", "conf.d/auth-passwdfile.conf.ext", "conf.d/auth-static.conf.ext",
+		"conf.d/auth-system.conf.ext",
+	};
+	/* Where the comment is an example, not the default. */
+	static const enum setting examples[] = {
+		SET_base_dir, SET_mail_location, SET_ssl_cert, SET_ssl_key, SET_ssl_key_password,
+	};
+	struct err e = ERR_INIT;
+	struct config *c = config_read(TOP_SRCDIR "/dovecot.conf", &e);
+	struct buf all = BUF_INIT(CONFIG_FILE_MAX);
+	const struct config_note *notes;
+
+	(void)state;
+	if (c == NULL)
+		fail_msg("%s", e.log);
+	/* There is no certificate yet: the one remark. */
+	assert_int_equal(config_notes(c, &notes), 1);
+	assert_false(notes[0].is_error);
+	config_free(c);
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[4096];
+		struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+		struct span rest, line;
+
+		snprintf(path, sizeof(path), TOP_SRCDIR "/%s", files[i]);
+		if (file_read(path, CONFIG_FILE_MAX, &text, &e) == -1)
+			fail_msg("%s", e.log);
+		for (rest = buf_span(&text); span_next(&rest, '\n', &line);) {
+			line = uncommented(line);
+			if (!span_starts(line, SPAN("!include")))
+				buf_add(&all, line);
+			buf_addc(&all, '\n');
+		}
+		buf_clear(&text);
+	}
+	c = config_read_text(buf_span(&all), "shipped", &e);
+	if (config_notes(c, &notes) > 0)
+		fail_msg("%s", notes[0].text);
+	for (unsigned id = 0; id < SETTINGS_COUNT; id++) {
+		const struct value *v = &scope_top(c)->values[id];
+		bool is_example = false;
+
+		for (size_t k = 0; k < sizeof(examples) / sizeof(examples[0]); k++)
+			is_example |= examples[k] == id;
+		if (!is_example && v->text.p != NULL && !span_eq(v->text, value_default(&setting_table[id])))
+			fail_msg("%s: the default is %s", setting_table[id].name, setting_table[id].def);
+	}
+	buf_clear(&all);
+	config_free(c);
+}
+
 int
 main(void)
 {
@@ -501,6 +577,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_shipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
