@@ -142,6 +142,8 @@ TAP = re.compile(r"^(ok|not ok) (\d+) (# SKIP|-) (\S+)", re.M)
 def run_unit(program, args):
     name = "unit/" + os.path.basename(program)
     limit = LIMITS["unit"] * args.slow
+    if not os.access(os.path.join(args.build, program), os.X_OK):
+        return [(name, "failed", "it was not built", 0.0)]
     status, text, left, seconds = run_command([os.path.join(args.build, program)], limit,
                                               {"CMOCKA_MESSAGE_OUTPUT": "TAP"}, args.build)
     planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", text, re.M))
@@ -172,6 +174,8 @@ def run_fuzz(program, args):
     path = os.path.join(args.build, program)
     if not os.path.isdir(corpus) or not os.listdir(corpus):
         return [("fuzz/" + name, "failed", "no seeds in fuzz/corpus/%s" % name[5:], 0.0)]
+    if not os.access(path, os.X_OK):
+        return [("fuzz/" + name, "failed", "it was not built", 0.0)]
     if args.fuzz:
         limit = args.fuzz + 120
         with tempfile.TemporaryDirectory(prefix="culver-fuzz-") as found:

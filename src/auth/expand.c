@@ -42,15 +42,13 @@ request_expand(struct request *r, struct span in, struct buf *out, struct err *e
 {
 	struct var vars[VARS_MAX];
 	struct span home = fields_value(&r->user_fields, SPAN("home"));
-	size_t n = VARS_USER_COUNT - 1;		/* the table of a user ends with the end mark */
+	size_t n = VARS_USER_COUNT;
 
 	if (span_chr(in, '%') == in.n) {
 		buf_add(out, in);
 		return out->failed ? err_set(e, ERR_LIMIT, "value too long") : 0;
 	}
 	vars_for_user(vars, r->user, home);
-	for (n = 0; vars[n].letter != 0 || vars[n].name != NULL; n++)
-		;
 	add(vars, &n, 's', "service", r->params.service);
 	add(vars, &n, 'l', "lip", r->params.lip);
 	add(vars, &n, 'r', "rip", r->params.rip);

@@ -2,6 +2,7 @@
 #include "auth/fail-log.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include "lib/encode.h"
 #include "lib/log.h"
 

@@ -12,6 +12,7 @@
 #include <security/pam_appl.h>
 #include <shadow.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -172,7 +173,7 @@ ask_shadow(int fd, const struct question *q)
 		bool is_unknown = errno == 0 || errno == ENOENT || errno == ESRCH;
 
 		send_answer(fd, q->id, is_unknown ? AUTH_FAIL_NO_USER : AUTH_FAIL_TEMP, NULL,
-			    is_unknown ? "unknown user" : "the system's user database fails", NULL);
+			    is_unknown ? NULL : "the system's user database fails", NULL);
 		return;
 	}
 	sp = getspnam(q->user);
@@ -338,7 +339,8 @@ helper_process(int fd, unsigned max_children, unsigned timeout_s, const char *pa
 }
 
 int
-helper_fork(unsigned max_children, unsigned timeout_s, const char *pam_confdir, int *fd_out, struct err *e)
+helper_fork(unsigned max_children, unsigned timeout_s, const char *pam_confdir, void (*in_child)(int fd), int *fd_out,
+    struct err *e)
 {
 	int fds[2];
 	pid_t pid;
@@ -354,6 +356,8 @@ helper_fork(unsigned max_children, unsigned timeout_s, const char *pam_confdir, 
 	}
 	if (pid == 0) {
 		close(fds[0]);
+		if (in_child != NULL)
+			in_child(fds[1]);
 		signal(SIGPIPE, SIG_IGN);
 		log_prefix("auth-helper");
 		_exit(helper_process(fds[1], max_children, timeout_s, pam_confdir));

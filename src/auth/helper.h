@@ -32,8 +32,10 @@ bool helper_pam(struct helper *h, struct span service, struct span user, struct 
     unsigned flags, helper_done *done, void *ctx);
 bool helper_shadow(struct helper *h, struct span user, helper_done *done, void *ctx);
 
-/* Forks the helper process.  *fd_out is our end.  Its pid, or -1. */
-int helper_fork(unsigned max_children, unsigned timeout_s, const char *pam_confdir, int *fd_out, struct err *e);
+/* Forks the helper process; in_child (may be NULL) gives up there what is the parent's, all but fd.  *fd_out is our end.
+ * Its pid, or -1. */
+int helper_fork(unsigned max_children, unsigned timeout_s, const char *pam_confdir, void (*in_child)(int fd), int *fd_out,
+    struct err *e);
 /* The process itself; returns its exit status when our end closes.  pam_confdir NULL: the system's. */
 int helper_process(int fd, unsigned max_children, unsigned timeout_s, const char *pam_confdir);
 #endif

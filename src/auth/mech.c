@@ -2,10 +2,16 @@
 #include "auth/mech.h"
 
 #include <sasl/sasl.h>
+#include <sasl/saslplug.h>
 #include <stdlib.h>
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/sys.h"
+
+/* The library takes functions of all kinds through one type; each has the one that its callback is documented with. */
+#define CALLBACK(function) ((int (*)(void))(void (*)(void))(function))
+
+#define AUXPROP_NAME "culver"
 
 static const char *const names[] = { "PLAIN", "LOGIN" };
 
@@ -23,14 +29,44 @@ on_getopt(void *context, const char *plugin, const char *option, const char **re
 {
 	(void)context;
 	(void)plugin;
-	/* No auxiliary property plugin (sasldb), and no other way to check passwords than ours. */
-	if (strcmp(option, "auxprop_plugin") == 0 || strcmp(option, "pwcheck_method") == 0) {
+	/* No other source of properties (sasldb) or of passwords than ours. */
+	if (strcmp(option, "auxprop_plugin") == 0)
+		*result = AUXPROP_NAME;
+	else if (strcmp(option, "pwcheck_method") == 0)
 		*result = "";
-		if (len != NULL)
-			*len = 0;
-		return SASL_OK;
-	}
-	return SASL_FAIL;
+	else
+		return SASL_FAIL;
+	if (len != NULL)
+		*len = (unsigned)strlen(*result);
+	return SASL_OK;
+}
+
+/* Whoever is asked about exists, as far as the library is concerned: it wants a source of properties for an authzid. */
+static int
+on_auxprop_lookup(void *context, sasl_server_params_t *params, unsigned flags, const char *user, unsigned len)
+{
+	(void)context;
+	(void)params;
+	(void)flags;
+	(void)user;
+	(void)len;
+	return SASL_OK;
+}
+
+static int
+auxprop_init(const sasl_utils_t *utils, int max_version, int *version_out, sasl_auxprop_plug_t **plug_out,
+    const char *name)
+{
+	static char plug_name[] = AUXPROP_NAME;
+	static sasl_auxprop_plug_t plug = { .auxprop_lookup = on_auxprop_lookup, .name = plug_name };
+
+	(void)utils;
+	(void)name;
+	if (max_version < SASL_AUXPROP_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version_out = SASL_AUXPROP_PLUG_VERSION;
+	*plug_out = &plug;
+	return SASL_OK;
 }
 
 static int
@@ -116,13 +152,15 @@ int
 mech_init(struct err *e)
 {
 	static const sasl_callback_t callbacks[] = {
-		{ SASL_CB_GETOPT, (int (*)(void))on_getopt, NULL },
-		{ SASL_CB_VERIFYFILE, (int (*)(void))on_verifyfile, NULL },
-		{ SASL_CB_LOG, (int (*)(void))on_log, NULL },
+		{ SASL_CB_GETOPT, CALLBACK(on_getopt), NULL },
+		{ SASL_CB_VERIFYFILE, CALLBACK(on_verifyfile), NULL },
+		{ SASL_CB_LOG, CALLBACK(on_log), NULL },
 		{ SASL_CB_LIST_END, NULL, NULL },
 	};
 	int rc = sasl_server_init(callbacks, "culver");
 
+	if (rc == SASL_OK)
+		rc = sasl_auxprop_add_plugin(AUXPROP_NAME, auxprop_init);
 	return rc == SASL_OK ? 0 : err_set(e, ERR_TEMP, "Cyrus SASL: %s", sasl_errstring(rc, NULL, NULL));
 }
 
@@ -175,9 +213,9 @@ mech_new(const char *name, const char *service, struct err *e)
 	buf_init(&m->authcid, MECH_RESPONSE_MAX);
 	buf_init(&m->authzid, MECH_RESPONSE_MAX);
 	buf_init(&m->password, MECH_RESPONSE_MAX);
-	m->callbacks[0] = (sasl_callback_t){ SASL_CB_CANON_USER, (int (*)(void))on_canon_user, m };
-	m->callbacks[1] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, (int (*)(void))on_checkpass, m };
-	m->callbacks[2] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, (int (*)(void))on_authorize, m };
+	m->callbacks[0] = (sasl_callback_t){ SASL_CB_CANON_USER, CALLBACK(on_canon_user), m };
+	m->callbacks[1] = (sasl_callback_t){ SASL_CB_SERVER_USERDB_CHECKPASS, CALLBACK(on_checkpass), m };
+	m->callbacks[2] = (sasl_callback_t){ SASL_CB_PROXY_POLICY, CALLBACK(on_authorize), m };
 	m->callbacks[3] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 	rc = sasl_server_new(service, host_name(), NULL, NULL, NULL, m->callbacks, 0, &m->conn);
 	if (rc != SASL_OK) {

@@ -2,7 +2,6 @@
 /* The password databases that the root helper asks: pam, shadow, passwd. */
 #include "auth/passdb.h"
 
-#include <stdio.h>
 #include "auth/user-name.h"
 
 struct pam_priv {
@@ -86,7 +85,7 @@ take_user(struct request *r, struct span user)
 		return DB_OK;
 	if (user_name_check(user, r->auth->conf->max_user, &e) == 0 && fields_set(&r->raw, SPAN("user"), user, &e) == 0)
 		return DB_OK;
-	snprintf(r->reason, sizeof(r->reason), "PAM names the user otherwise: %s", e.log);
+	request_reason(r, "PAM names the user otherwise: %s", e.log);
 	return DB_TEMP;
 }
 
@@ -103,7 +102,7 @@ pam_answered(void *ctx, const struct helper_answer *a)
 	if (result == DB_OK)
 		result = take_user(r, a->user);
 	else
-		snprintf(r->reason, sizeof(r->reason), "%.*s", SPAN_ARG(a->text));
+		request_reason(r, "%.*s", SPAN_ARG(a->text));
 	if (result != DB_OK && p->show_msg && a->text.n > 0)
 		r->fail_text = arena_dup(r->arena, a->text);
 	passdb_verified(r, result);
@@ -117,7 +116,7 @@ pam_verify(const struct passdb *db, struct request *r)
 	struct err e = ERR_INIT;
 
 	if (request_expand(r, p->service, &service, &e) == -1) {
-		snprintf(r->reason, sizeof(r->reason), "args: %s", e.log);
+		request_reason(r, "args: %s", e.log);
 		buf_clear(&service);
 		return DB_TEMP;
 	}
@@ -130,7 +129,7 @@ pam_verify(const struct passdb *db, struct request *r)
 	if (!helper_pam(db->auth->helper, buf_span(&service), r->user, buf_span(&r->password), r->params.rip, p->flags,
 			pam_answered, r)) {
 		r->pending = false;
-		snprintf(r->reason, sizeof(r->reason), "too many logins wait for PAM, or its helper has gone");
+		request_reason(r, "too many logins wait for PAM, or its helper has gone");
 	}
 	buf_clear(&service);
 	return r->pending ? DB_PENDING : DB_TEMP;
@@ -169,7 +168,7 @@ shadow_answered(void *ctx, const struct helper_answer *a)
 		if (r->db_password.p == NULL)
 			result = DB_TEMP;
 	} else {
-		snprintf(r->reason, sizeof(r->reason), "%.*s", SPAN_ARG(a->text));
+		request_reason(r, "%.*s", SPAN_ARG(a->text));
 	}
 	passdb_looked_up(r, result);
 }
@@ -181,7 +180,7 @@ shadow_lookup(const struct passdb *db, struct request *r)
 	if (helper_shadow(db->auth->helper, r->user, shadow_answered, r))
 		return DB_PENDING;
 	r->pending = false;
-	snprintf(r->reason, sizeof(r->reason), "too many look-ups wait, or the helper has gone");
+	request_reason(r, "too many look-ups wait, or the helper has gone");
 	return DB_TEMP;
 }
 

@@ -45,7 +45,7 @@ pwf_lookup(const struct passdb *db, struct request *r)
 		if (fields_set(&r->raw, name, value, &e) == -1)
 			break;
 	if (rc != 0 || r->db_password.p == NULL) {
-		snprintf(r->reason, sizeof(r->reason), "extra fields: %s", e.log);
+		request_reason(r, "extra fields: %s", e.log);
 		return DB_TEMP;
 	}
 	return DB_OK;

@@ -38,7 +38,7 @@ static_lookup(const struct passdb *db, struct request *r)
 	buf_wipe(&password);
 	if (rc == 0)
 		return DB_OK;
-	snprintf(r->reason, sizeof(r->reason), "args: %s", e.log);
+	request_reason(r, "args: %s", e.log);
 	return DB_TEMP;
 }
 

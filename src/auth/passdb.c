@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/passdb.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "auth/user-name.h"
 #include "lib/log.h"
@@ -187,7 +188,7 @@ of_verdict(struct request *r, enum pw_verdict verdict, const struct err *e)
 	case PW_BROKEN:
 		break;
 	}
-	snprintf(r->reason, sizeof(r->reason), "%s", e->log);
+	request_reason(r, "%s", e->log);
 	return DB_TEMP;
 }
 
@@ -229,7 +230,7 @@ verify_in_thread(struct request *r, struct span default_scheme)
 	buf_wipe(&v->stored);
 	buf_wipe(&v->password);
 	free(v);
-	snprintf(r->reason, sizeof(r->reason), "too many passwords wait to be checked");
+	request_reason(r, "too many passwords wait to be checked");
 	return DB_TEMP;
 }
 
@@ -243,7 +244,7 @@ compare(const struct passdb *db, struct request *r)
 	if (is_lookup(db, r) || fields_is_true(&r->raw, SPAN("nopassword")))
 		return DB_OK;
 	if (r->db_password.n == 0) {
-		snprintf(r->reason, sizeof(r->reason), "no password in the passdb");
+		request_reason(r, "no password in the passdb");
 		return DB_MISMATCH;
 	}
 	if (pw_parse(r->db_password, db->driver->default_scheme, &h, &e) == -1)
@@ -264,7 +265,7 @@ try_one(const struct passdb *db, struct request *r)
 	if (ask_cache(db, r, &result))
 		return result;
 	if (is_lookup(db, r) && db->driver->lookup == NULL) {
-		snprintf(r->reason, sizeof(r->reason), "this passdb can not look users up without their password");
+		request_reason(r, "this passdb can not look users up without their password");
 		return DB_NO_LOOKUP;
 	}
 	if (db->driver->verify != NULL && !is_lookup(db, r))
@@ -367,12 +368,12 @@ accept_fields(const struct passdb *db, struct request *r)
 
 	if (take_words(r, db->conf->default_fields, true, &e) == -1 || take_fields(r, &r->raw, true, false, &e) == -1 ||
 	    take_words(r, db->conf->override_fields, false, &e) == -1) {
-		snprintf(r->reason, sizeof(r->reason), "%s", e.log);
+		request_reason(r, "%s", e.log);
 		return DB_TEMP;
 	}
 	nets = fields_value(&r->pass_fields, SPAN("allow_nets"));
 	if (nets.p != NULL && !is_lookup(db, r) && !net_is_allowed(r, nets)) {
-		snprintf(r->reason, sizeof(r->reason), "allow_nets: the address is not in the allowed networks");
+		request_reason(r, "allow_nets: the address is not in the allowed networks");
 		return DB_MISMATCH;
 	}
 	return DB_OK;

@@ -50,7 +50,7 @@ passwd_file_find(struct auth *a, const struct passwd_file_args *args, struct req
 	buf_clear(&path);
 	buf_clear(&name);
 	if (table == NULL) {
-		snprintf(r->reason, sizeof(r->reason), "%s", e.log);
+		request_reason(r, "%s", e.log);
 		/* A file for each domain: a domain without one has no users. */
 		return e.code == ERR_NOTFOUND && span_chr(args->path, '%') < args->path.n ? DB_UNKNOWN : DB_TEMP;
 	}

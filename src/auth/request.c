@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/request.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include "auth/fail-log.h"
 #include "auth/login-token.h"
@@ -103,6 +105,16 @@ request_resumed(struct request *r)
 		return true;
 	request_free(r);
 	return false;
+}
+
+void
+request_reason(struct request *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(r->reason, sizeof(r->reason), fmt, ap);
+	va_end(ap);
 }
 
 /* The last word to the owner; r is gone after it. */
@@ -452,7 +464,9 @@ passdb_failed(struct request *r, enum db_result result)
 		fail(r, result == DB_TEMP ? AUTH_FAIL_TEMP : AUTH_FAIL_CREDENTIALS);
 		return;
 	}
-	fail_log_reason(r, r->failed_db, map[result].text, r->why);
+	/* The failure of a database has had its line, as an error. */
+	if (result != DB_TEMP && result != DB_NO_LOOKUP)
+		fail_log_reason(r, r->failed_db, map[result].text, r->why);
 	fail(r, map[result].code);
 }
 
@@ -475,7 +489,7 @@ request_passdb_done(struct request *r, enum db_result result)
 		become_requested(r, r->db_idx < r->auth->conf->passdb_count && r->auth->conf->passdbs[r->db_idx].pass);
 		return;
 	}
-	if (fields_is_true(&r->pass_fields, SPAN("nologin"))) {
+	if (r->mech_name != NULL && fields_is_true(&r->pass_fields, SPAN("nologin"))) {
 		r->fail_text = keep(r, span_sub(fields_value(&r->pass_fields, SPAN("reason")), 0, TEXT_MAX));
 		fail_early(r, AUTH_FAIL_DISABLED, "Login disabled (nologin)");
 		return;

@@ -99,5 +99,7 @@ bool request_resumed(struct request *r);
 int request_expand(struct request *r, struct span in, struct buf *out, struct err *e);
 /* "name=value ..." words, expanded, into f; only_new: fields that are there stay. */
 int request_add_words(struct request *r, struct span words, struct fields *f, bool only_new, struct err *e);
+/* Why the current database has failed, for the log. */
+void request_reason(struct request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void request_log(const struct request *r, const char *db, const char *text);
 #endif

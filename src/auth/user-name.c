@@ -2,6 +2,7 @@
 #include "auth/user-name.h"
 
 #include "lib/encode.h"
+#include "lib/ipc-types.h"
 #include "lib-config/vars.h"
 
 int
@@ -36,7 +37,7 @@ int
 user_name_make(const struct auth_conf *c, struct span raw, struct arena *a, struct span *out, struct err *e)
 {
 	struct buf name = BUF_INIT(USER_NAME_MAX * 2), made = BUF_INIT(USER_NAME_MAX * 2);
-	struct var vars[VARS_USER_COUNT];
+	struct var vars[VARS_USER_COUNT + 1];
 	int rc = -1;
 
 	if (raw.n == 0 || raw.n > c->max_user)
@@ -65,6 +66,7 @@ user_name_make(const struct auth_conf *c, struct span raw, struct arena *a, stru
 		buf_add(&made, buf_span(&name));
 	} else {
 		vars_for_user(vars, buf_span(&name), SPAN_NONE);
+		vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };
 		if (vars_expand(&made, c->username_format, vars, e) == -1) {
 			err_wrap(e, "auth_username_format");
 			goto out;

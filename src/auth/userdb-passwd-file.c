@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/userdb.h"
 
-#include <stdio.h>
 #include "auth/passwd-file-args.h"
 
 static int
@@ -42,7 +41,7 @@ pwf_lookup(const struct userdb *db, struct request *r)
 		rc = span_starts(name, SPAN("userdb_")) ? fields_set(&r->raw, span_from(name, 7), value, &e) : 0;
 	if (rc == 0)
 		return DB_OK;
-	snprintf(r->reason, sizeof(r->reason), "fields: %s", e.log);
+	request_reason(r, "fields: %s", e.log);
 	return DB_TEMP;
 }
 

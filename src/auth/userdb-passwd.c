@@ -72,7 +72,7 @@ done_lookup(struct job *j)
 			result = DB_TEMP;
 	}
 	if (result == DB_TEMP)
-		snprintf(r->reason, sizeof(r->reason), "%s", e.code == ERR_NONE ? "the system's user database fails" : e.log);
+		request_reason(r, "%s", e.code == ERR_NONE ? "the system's user database fails" : e.log);
 	free(l->home);
 	free(l);
 	userdb_looked_up(r, result);
@@ -94,7 +94,7 @@ passwd_lookup(const struct userdb *db, struct request *r)
 	l->result = DB_TEMP;
 	if (!workers_submit(db->auth->lookups, &l->job)) {
 		free(l);
-		snprintf(r->reason, sizeof(r->reason), "too many look-ups wait");
+		request_reason(r, "too many look-ups wait");
 		return DB_TEMP;
 	}
 	r->pending = true;

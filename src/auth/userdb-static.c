@@ -2,7 +2,6 @@
 /* The same for everybody: "uid=vmail gid=vmail home=/var/vmail/%d/%n allow_all_users=yes", and any other field. */
 #include "auth/userdb.h"
 
-#include <stdio.h>
 #include "lib/priv.h"
 
 struct priv {
@@ -64,7 +63,7 @@ static_lookup(const struct userdb *db, struct request *r)
 
 	for (const struct field *f = p->fields.first; f != NULL; f = f->next)
 		if (fields_set(&r->raw, f->name, f->value, &e) == -1) {
-			snprintf(r->reason, sizeof(r->reason), "%s", e.log);
+			request_reason(r, "%s", e.log);
 			return DB_TEMP;
 		}
 	return DB_OK;
@@ -97,7 +96,7 @@ prefetch_lookup(const struct userdb *db, struct request *r)
 	/* Expanded already: they go where the chain's own expansion does not see them. */
 	for (const struct field *f = r->prefetch.first; f != NULL; f = f->next)
 		if (fields_set(&r->user_fields, f->name, f->value, &e) == -1) {
-			snprintf(r->reason, sizeof(r->reason), "%s", e.log);
+			request_reason(r, "%s", e.log);
 			return DB_TEMP;
 		}
 	return DB_OK;

@@ -142,11 +142,11 @@ accept_fields(const struct userdb *db, struct request *r)
 
 	if (request_add_words(r, db->conf->default_fields, &r->user_fields, true, &e) == -1 || take_raw(r, &e) == -1 ||
 	    request_add_words(r, db->conf->override_fields, &r->user_fields, false, &e) == -1 || take_user(r, &e) == -1) {
-		snprintf(r->reason, sizeof(r->reason), "%s", e.log);
+		request_reason(r, "%s", e.log);
 		return DB_TEMP;
 	}
 	if (fields_get(&r->user_fields, SPAN("tempfail")) != NULL) {
-		snprintf(r->reason, sizeof(r->reason), "the database says tempfail");
+		request_reason(r, "the database says tempfail");
 		return DB_TEMP;
 	}
 	return DB_OK;

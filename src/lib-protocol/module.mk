@@ -12,7 +12,8 @@ src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/auth-client.c src/lib-protocol/auth-client.h \
 	src/lib-protocol/children.c src/lib-protocol/children.h \
 	src/lib-protocol/hub-client.c src/lib-protocol/hub-client.h \
-	src/lib-protocol/identity.h \
+	src/lib-protocol/identity.c src/lib-protocol/identity.h \
+	src/lib-protocol/password-scheme.c src/lib-protocol/password-scheme.h \
 	src/lib-protocol/service.c src/lib-protocol/service.h \
 	src/lib-protocol/session.h \
 	src/lib-protocol/tls.c src/lib-protocol/tls.h \

@@ -383,10 +383,15 @@ service_drop(struct service *s, enum service_user user, const char *chroot_dir, 
 {
 	struct priv_user u = { .uid = geteuid(), .gid = getegid(), .chroot_dir = chroot_dir };
 	struct span name = block_str(s, "user"), group = block_str(s, "group");
+	struct span below = block_str(s, "chroot");
 	gid_t groups[GROUPS_MAX];
 	struct err e = ERR_INIT;
-	char text[128];
+	char text[128], dir[4096];
 
+	if (below.n > 0) {
+		snprintf(dir, sizeof(dir), "%.*s/%.*s", SPAN_ARG(set_str(s->view, SET_base_dir)), SPAN_ARG(below));
+		u.chroot_dir = dir;
+	}
 	if (geteuid() != 0) {
 		/* A server of a plain user: it has one user, and no chroot(2). */
 		u.chroot_dir = NULL;

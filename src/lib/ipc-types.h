@@ -92,7 +92,9 @@ enum ipc_type {
 	MSG_SERVICES,		/* F_ID: MSG_SERVICE each, then MSG_DONE */
 	MSG_SERVICE,		/* F_ID F_NAME F_PID F_COUNT F_LIMIT */
 	/* the root helper of auth (PAM, shadow) */
-	MSG_PAM = 110,		/* auth: F_ID F_SERVICE (PAM's) F_USER F_PASSWORD [F_RIP]; MSG_DONE F_CODE (enum auth_fail or 0) */
+	MSG_PAM = 110,		/* auth: F_ID F_SERVICE (PAM's) F_USER F_PASSWORD F_FLAGS [F_RIP]; MSG_DONE F_ID F_CODE (enum
+				 * auth_fail or 0) [F_USER: PAM's name of the user] [F_TEXT] */
+	MSG_SHADOW,		/* auth: F_ID F_USER; MSG_DONE F_ID F_CODE [F_PASSWORD: the stored one] [F_TEXT] */
 };
 
 enum ipc_field {

@@ -11,7 +11,9 @@
 
 #define OUT_HIGH (128 * 1024)	/* flush from here on */
 #define RESERVE_MAX (64 * 1024)
-#define READ_SIZE 8192
+#define READ_MIN 8192
+#define READ_MAX 65536
+#define OUT_KEPT 16384	/* what a session that waits may hold */
 
 void
 stream_init_fd(struct stream *s, int fd, size_t in_max, int timeout_ms)
@@ -22,6 +24,7 @@ stream_init_fd(struct stream *s, int fd, size_t in_max, int timeout_ms)
 	s->in.secret = true;	/* commands carry passwords */
 	buf_init(&s->out, OUT_HIGH + RESERVE_MAX);
 	s->read_timeout_ms = s->write_timeout_ms = timeout_ms;
+	s->read_size = READ_MIN;
 }
 
 void
@@ -91,7 +94,7 @@ make_room(struct stream *s, size_t *room_out, struct err *e)
 		buf_drop(&s->in, s->in_pos);
 		s->in_pos = 0;
 	}
-	want = s->in.max - s->in.n < READ_SIZE ? s->in.max - s->in.n : READ_SIZE;
+	want = s->in.max - s->in.n < s->read_size ? s->in.max - s->in.n : s->read_size;
 	if (want == 0)
 		return err_set(e, ERR_LIMIT, "more than %zu octets unread", s->in.max);
 	if (!buf_grow(&s->in, s->in.n + want)) {
@@ -153,6 +156,8 @@ stream_fill(struct stream *s, struct err *e)
 		if (n > 0) {
 			s->in.n += (size_t)n;
 			s->in_octets += (uint64_t)n;
+			if ((size_t)n == s->read_size && s->read_size < READ_MAX)
+				s->read_size *= 2;
 			return 0;
 		}
 		if (n == 0 || errno == ECONNRESET || errno == EPIPE) {
@@ -199,6 +204,8 @@ stream_wait(struct stream *s, int other_fd, int timeout_ms, struct err *e)
 		return -1;
 	if (stream_in(s).n > 0 || s->eof || s->in_fd == -1)
 		return 1;
+	if (s->out_fd != -1 && s->out.cap > OUT_KEPT)
+		buf_clear(&s->out);
 	return fd_wait2(s->in_fd, POLLIN, other_fd, POLLIN, timeout_ms, e);
 }
 

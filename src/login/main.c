@@ -133,7 +133,7 @@ login_main(const struct login_protocol *protocol)
 	filter = priv_filter_new(PRIV_LOGIN, &e);
 	if (filter == NULL)
 		log_fatal("%s", e.log);
-	snprintf(empty, sizeof(empty), "%.*s/empty", SPAN_ARG(set_str(s.service.view, SET_base_dir)));
+	snprintf(empty, sizeof(empty), "%.*s/login", SPAN_ARG(set_str(s.service.view, SET_base_dir)));
 	service_drop(&s.service, SERVICE_USER_LOGIN, empty, -1);
 	if (priv_filter_apply(filter, &e) == -1)
 		log_fatal("%s", e.log);

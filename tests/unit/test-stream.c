@@ -292,6 +292,9 @@ test_large_output(void **state)
 	}
 	assert_int_equal(stream_flush(&s, &e), 0);
 	assert_int_equal(s.out_octets, 4000000);
+	assert_true(s.out.cap > 100000);
+	assert_int_equal(stream_wait(&s, -1, 0, &e), 0);	/* a session that waits holds little */
+	assert_int_equal(s.out.cap, 0);
 	stream_clear(&s);
 	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -325,6 +328,58 @@ test_write_timeout(void **state)
 	free(big);
 }
 
+static int
+write_all_numbers(void *data)
+{
+	const int *fds = data;
+	static uint32_t block[5000];
+	struct err e = ERR_INIT;
+
+	close(fds[0]);
+	for (uint32_t at = 0; at < 1000000; at += 5000) {
+		for (uint32_t i = 0; i < 5000; i++)
+			block[i] = at + i;
+		if (fd_write_all(fds[1], span_of(block, sizeof(block)), &e) == -1)
+			return 1;
+	}
+	return 0;
+}
+
+/* Input that keeps coming is read in larger pieces, never beyond the limit, and whole. */
+static void
+test_large_input(void **state)
+{
+	struct err e = ERR_INIT;
+	uint32_t next = 0, have;
+	struct stream s;
+	int fds[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(write_all_numbers(fds));
+	close(fds[1]);
+	stream_init_fd(&s, fds[0], 100000, 60000);
+	while (stream_fill(&s, &e) == 0) {
+		assert_true(stream_in(&s).n <= 100000);
+		while (stream_in(&s).n >= 4) {
+			memcpy(&have, stream_in(&s).p, 4);
+			assert_int_equal(have, next++);
+			stream_drop(&s, 4);
+		}
+	}
+	assert_int_equal(e.code, ERR_EOF);
+	assert_int_equal(next, 1000000);
+	assert_int_equal(s.in_octets, 4000000);
+	stream_clear(&s);
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int
 main(void)
 {
@@ -336,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_no_socket),
 		cmocka_unit_test(test_large_output),
+		cmocka_unit_test(test_large_input),
 		cmocka_unit_test(test_write_timeout),
 	};
 
