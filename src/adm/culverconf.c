@@ -29,7 +29,8 @@ static void __attribute__((noreturn))
 usage(int status)
 {
 	fputs("Usage: culverconf [-adnNPSx] [-c FILE] [-f NAME=VALUE]... [-m MODULE]\n"
-	    "       culverconf [-hHPS] [-c FILE] [-f NAME=VALUE]... SETTING_OR_BLOCK...\n", status == 0 ? stdout : stderr);
+	    "       culverconf [-hHPS] [-c FILE] [-f NAME=VALUE]... SETTING_OR_BLOCK...\n",
+	    status == 0 ? stdout : stderr);
 	exit(status);
 }
 

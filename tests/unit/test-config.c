@@ -22,6 +22,7 @@ static const struct {
 	{ "  mail_home=a  ", "mail_home", "a", NULL },
 	{ "mail_home = a b # comment", "mail_home", "a b", NULL },
 	{ "# mail_home = no\nmail_home = yes", "mail_home", "yes", NULL },
+	{ "mail_plugins = quota\nmail_plugins = $mail_plugins quota", "mail_plugins", "quota quota", "mail_plugins: there is no quota" },
 	{ "mail_home = \"a # b\" # c", "mail_home", "a # b", NULL },
 	{ "mail_home = 'a \\' b'", "mail_home", "a ' b", NULL },
 	{ "mail_home = \"a \\\\ \\\" b\"", "mail_home", "a \\ \" b", NULL },
@@ -35,16 +36,16 @@ static const struct {
 	{ "mail_home == a", "mail_home", "= a", NULL },
 	{ "mail_home = x#y", "mail_home", "x", "white space before" },
 	/* $variables */
-	{ "mail_plugins = a\nmail_plugins = $mail_plugins b", "mail_plugins", "a b", NULL },
+	{ "imap_client_workarounds = a\nimap_client_workarounds = $imap_client_workarounds b", "imap_client_workarounds", "a b", NULL },
 	{ "auth_mechanisms = $auth_mechanisms login", "auth_mechanisms", "plain login", NULL },
-	{ "mail_home = x\nmail_plugins = $mail_home $mail_home", "mail_plugins", "x x", NULL },
-	{ "mail_plugins = \"$mail_home\"", "mail_plugins", "$mail_home", NULL },
-	{ "mail_plugins = a$mail_home", "mail_plugins", "a$mail_home", NULL },
+	{ "mail_home = x\nimap_client_workarounds = $mail_home $mail_home", "imap_client_workarounds", "x x", NULL },
+	{ "imap_client_workarounds = \"$mail_home\"", "imap_client_workarounds", "$mail_home", NULL },
+	{ "imap_client_workarounds = a$mail_home", "imap_client_workarounds", "a$mail_home", NULL },
 	{ "login_log_format = %$: %s", "login_log_format", "%$: %s", NULL },
 	{ "protocols = $protocols imap", "protocols", "imap", NULL },
 	{ "mail_home = $nothing", NULL, NULL, "there is no setting $nothing" },
 	{ "plugin {\n  a = 1\n  a = $a 2\n}", "plugin/a", "1 2", NULL },
-	{ "mail_plugins = g\nprotocol imap {\n  mail_plugins = $mail_plugins i\n}", "mail_plugins", "g", NULL },
+	{ "imap_client_workarounds = g\nprotocol imap {\n  imap_client_workarounds = $imap_client_workarounds i\n}", "imap_client_workarounds", "g", NULL },
 	/* types */
 	{ "mail_debug = YES", "mail_debug", "YES", NULL },
 	{ "mail_debug = maybe", NULL, NULL, "neither yes nor no" },
@@ -209,9 +210,9 @@ test_round_trip(void **state)
 {
 	static const char *const texts[] = {
 		"",
-		"mail_home = \" # x \"\nlogin_greeting = \"a \\\"b\\\" \\\\ 'c'\"\nmail_plugins = \"$mail_home\"\n",
+		"mail_home = \" # x \"\nlogin_greeting = \"a \\\"b\\\" \\\\ 'c'\"\nimap_client_workarounds = \"$mail_home\"\n",
 		"log_timestamp = \"%F \"\nrecipient_delimiter = '<'\nhostname = \"ends with \\\\\"\n",
-		"protocol imap {\n  mail_plugins = a b\n  plugin {\n    x = y z\n  }\n}\nmail_plugins = a\n"
+		"protocol imap {\n  imap_client_workarounds = a b\n  plugin {\n    x = y z\n  }\n}\nimap_client_workarounds = a\n"
 		"local 10.0.0.0/8 {\n  remote 1.2.3.4 {\n    protocol !pop3 {\n      mail_debug = no\n    }\n  }\n}\n"
 		"mail_debug = yes\nlocal_name \"a.b *.c\" {\n  login_greeting = x\n}\n",
 		"namespace inbox {\n  inbox = yes\n  mailbox \"Sent Items\" {\n    special_use = \\Sent\n  }\n"
@@ -328,17 +329,17 @@ test_files(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(sub, sizeof(sub), "%s/d", dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
-	write_file(dir, "main.conf", "ssl = no\nmail_plugins = a\n!include d/*.conf\n!include_try nothing/*.conf\n"
+	write_file(dir, "main.conf", "ssl = no\nimap_client_workarounds = a\n!include d/*.conf\n!include_try nothing/*.conf\n"
 	    "mail_home = <value\nlogin_greeting = $mail_home .\nssl_ca = <../ca.pem\n"
 	    "namespace x {\n  inbox = yes\n  !include d/sub\n}\n");
-	write_file(dir, "d/10-a.conf", "mail_plugins = $mail_plugins b\nhostname = <../value\n");
-	write_file(dir, "d/20-b.conf", "mail_plugins = $mail_plugins c\n");
+	write_file(dir, "d/10-a.conf", "imap_client_workarounds = $imap_client_workarounds b\nhostname = <../value\n");
+	write_file(dir, "d/20-b.conf", "imap_client_workarounds = $imap_client_workarounds c\n");
 	write_file(dir, "d/sub", "prefix = inside/\n");
 	write_file(dir, "value", "from a file\n");
 	c = read_file(dir, "main.conf");
 	assert_non_null(c);
 	assert_false(config_has_errors(c));
-	expect(c, "mail_plugins", "a b c");
+	expect(c, "imap_client_workarounds", "a b c");
 	expect(c, "namespace/x/prefix", "inside/");
 	snprintf(path, sizeof(path), "<%s/value", dir);
 	expect(c, "mail_home", path);
@@ -347,14 +348,14 @@ test_files(void **state)
 	snprintf(path, sizeof(path), "<%s/../ca.pem", dir);
 	expect(c, "ssl_ca", path);
 	expect(c, "login_greeting", "from a file .");
-	assert_int_equal(config_override(c, SPAN("mail_plugins = z"), &e), 0);
+	assert_int_equal(config_override(c, SPAN("imap_client_workarounds = z"), &e), 0);
 	assert_int_equal(config_override(c, SPAN("plugin/x=y"), &e), 0);
-	assert_int_equal(config_override(c, SPAN("mail_plugin=z"), &e), -1);
+	assert_int_equal(config_override(c, SPAN("imap_client_workaround=z"), &e), -1);
 	assert_int_equal(e.code, ERR_SYNTAX);
-	assert_int_equal(config_override(c, SPAN("mail_plugins"), &e), -1);
+	assert_int_equal(config_override(c, SPAN("imap_client_workarounds"), &e), -1);
 	assert_int_equal(config_override(c, SPAN(""), &e), -1);
 	assert_false(config_has_errors(c));
-	expect(c, "mail_plugins", "z");
+	expect(c, "imap_client_workarounds", "z");
 	expect(c, "plugin/x", "y");
 	config_free(c);
 
@@ -423,9 +424,9 @@ test_limits(void **state)
 	assert_true(has_note(c, "too long"));
 	config_free(c);
 	buf_reset(&text);
-	buf_adds(&text, "mail_plugins = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
+	buf_adds(&text, "imap_client_workarounds = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
 	for (int i = 0; i < 60; i++)
-		buf_adds(&text, "mail_plugins = $mail_plugins $mail_plugins\n");
+		buf_adds(&text, "imap_client_workarounds = $imap_client_workarounds $imap_client_workarounds\n");
 	c = read_text(buf_cstr(&text));
 	assert_true(has_note(c, "value is too long"));
 	config_free(c);
