@@ -6,7 +6,7 @@
 
 enum { CHARSET_OCTETS = 64 };
 
-/* encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="  (RFC 2047 section 2, RFC 2231 section 5) */
+/* encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="  (RFC 2047 section 2, RFC 2231) */
 struct word {
 	struct span charset, text;
 	bool base64;
@@ -122,6 +122,8 @@ encoded_word_decode(struct charset_cache *cache, struct buf *out, struct span va
 	struct span text = span_of(value.p, 0);		/* since the last word */
 	size_t pos = 0;
 
+	if (value.n == 0)	/* and p may be NULL */
+		return;
 	while (pos < value.n && !out->failed) {
 		struct word w;
 
