@@ -4,7 +4,10 @@
 #include "lib-mail/header.h"
 #include "lib/encode.h"
 
-enum { CHARSET_OCTETS = 64 };
+enum {
+	CHARSET_OCTETS = 64,
+	OPENS_MAX = 200		/* conversions opened for one value: each may cost a look into the file system */
+};
 
 /* encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="  (RFC 2047 section 2, RFC 2231) */
 struct word {
@@ -70,6 +73,7 @@ struct decoder {
 	struct charset *cs;	/* of the word before, still open: its last character may end in the next one */
 	struct span name;
 	struct buf octets;
+	unsigned opens;
 };
 
 static void
@@ -101,7 +105,7 @@ add_word(struct decoder *d, const struct word *w)
 	if (d->cs != NULL && !span_ieq(d->name, w->charset))
 		decoder_close(d);
 	if (d->cs == NULL)
-		d->cs = charset_open(d->cache, w->charset);
+		d->cs = charset_open(d->cache, d->opens++ < OPENS_MAX ? w->charset : SPAN_NONE);
 	if (d->cs == NULL) {
 		d->out->failed = true;
 		return;

@@ -38,6 +38,9 @@ void header_unfold(struct buf *out, struct span value);
 /* The first field of that name (any case): its value in *out; false when there is none within 5,000 fields. */
 bool header_get(struct span header, struct span name, struct span *value_out);
 
+/* Appends a raw field as IMAP sends it: CRLF line ends, also at its end, and NULs as crlf_mask_nuls() has them. */
+void header_field_write(struct buf *out, struct span raw);
+
 /*
  * IMAP's HEADER.FIELDS and HEADER.FIELDS.NOT (RFC 3501 section 6.4.5): the fields of header that have (invert: do not
  * have) one of the names, in their order, with CRLF line ends, and an empty line.  The limits are as for

@@ -18,7 +18,7 @@ enum {
 	MIME_TEXT = 1 << 2,		/* text/something, or no type given */
 	MIME_HAS_NUL = 1 << 3,		/* there is a NUL in its header or body (in its own, not in a child's header) */
 	MIME_HEADER_TRUNCATED = 1 << 4,	/* a header limit was met */
-	MIME_CUT = 1 << 5,		/* not divided (further) because of a limit; see mime.c */
+	MIME_CUT = 1 << 5,		/* not divided, or not to its end, because of a limit */
 };
 
 /* A piece of the message. */
@@ -80,13 +80,13 @@ enum mime_section {
 /* The part at a path of part numbers (1 is the first); NULL: there is none.  An empty path is the message itself. */
 const struct mime_part *mime_find(const struct mime_part *root, const uint32_t *path, size_t depth);
 
-/* The extent of a section; false when there is no such thing (then IMAP sends NIL). */
+/* The extent of a section; false when there is no such thing (IMAP then sends an empty string or NIL). */
 bool mime_section(const struct mime_part *root, const uint32_t *path, size_t depth, enum mime_section what,
 	struct mime_extent *out);
 
 /* The part's content without its transfer encoding (IMAP's BINARY): false when the encoding is unknown. */
 bool mime_decode(struct buf *out, struct span message, const struct mime_part *part);
 
-/* Whether a mail program would show a paper clip: for a part that is neither text shown inline nor a picture in HTML. */
+/* Whether a mail program would show a paper clip: a part is neither text shown inline nor a picture in HTML. */
 bool mime_has_attachment(const struct mime_part *root);
 #endif

@@ -13,7 +13,6 @@
  */
 #include "lib-mail/summary.h"
 
-#include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
 #include "lib-mail/imap-mime.h"
 #include "lib-mail/mime.h"
@@ -170,9 +169,7 @@ on_field(void *ctx, enum header_id id, const struct header_field *f)
 		return;
 	if (f->raw.n > m->lim->summary_fields)
 		goto full;
-	crlf_add(m->out, f->raw);
-	if (f->raw.p[f->raw.n - 1] != '\n')	/* the message ended within the field */
-		buf_add(m->out, f->raw.p[f->raw.n - 1] == '\r' ? SPAN("\n") : SPAN("\r\n"));
+	header_field_write(m->out, f->raw);
 	size = m->out->n - start;
 	if (m->out->n - m->fields_start > m->lim->summary_fields || size > FIELD_MAX)
 		goto full;
