@@ -34,7 +34,7 @@ struct summary_view {			/* spans into the value that was given to summary_view()
 	struct span bodystructure;	/* "(...)", ready to send */
 	struct span holes;		/* for summary_body_write() */
 	struct span entries;		/* for summary_fields_write() */
-	struct span fields;		/* the kept fields as in the mail, in its order, with CRLF line ends; NULs are 0x80 */
+	struct span fields;		/* the kept fields in the order of the mail, CRLF line ends, NULs as 0x80 */
 };
 
 /*
