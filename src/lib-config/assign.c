@@ -159,6 +159,7 @@ assign_value(struct parser *p, const struct frame *f, const struct line *line, c
 	if (ok) {
 		v->text = arena_dup(p->c->arena, buf_span(&text));
 		v->num = num;
+		v->file = line->type == LINE_SET_FILE ? span_str(parser_path(p, line->value)) : SPAN_NONE;
 		v->is_set = !p->built_in;
 		v->place = at;
 		if (v->text.p == NULL)
@@ -171,7 +172,7 @@ static void
 assign_plugin(struct parser *p, const struct frame *f, const struct line *line, struct span key)
 {
 	struct plugin_value *pv = plugin_for(f->scope, key);
-	struct value v = { SPAN_NONE, 0, false, { NULL, 0 } };
+	struct value v = { .text = SPAN_NONE };
 	struct frame in_plugin = *f;
 
 	in_plugin.type = FRAME_PLUGIN;

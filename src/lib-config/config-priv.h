@@ -30,6 +30,7 @@ struct place {
 struct value {
 	struct span text;	/* p NULL: not set, the default counts */
 	uint64_t num;
+	struct span file;	/* the text was in this file; p NULL: it stood in the configuration */
 	bool is_set;		/* by the configuration; false for what is built in */
 	struct place place;
 };
@@ -73,9 +74,6 @@ struct config {
 	bool closed;			/* no files but the text itself: for tests */
 };
 
-/* Reads text as if it were the file `name`, but no other files, names of hosts, or environment. */
-struct config *config_read_text(struct span text, const char *name, struct err *e);
-
 /* Notes: file:line: text.  Past CONFIG_NOTES_MAX they are only counted. */
 void config_error(struct config *c, struct place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void config_warning(struct config *c, struct place at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -87,6 +85,8 @@ struct scope *scope_for(struct config *c, struct scope *outer, const struct filt
 /* A block by kind, parent and name (found unless it has none, or made); NULL when there are too many. */
 struct block *block_for(struct config *c, struct scope *s, struct block *parent, enum block_kind kind,
     struct span name, struct place at);
+/* In the order in which they apply, the top level first; the count. */
+size_t scopes_sorted(const struct config *c, struct scope *sorted_out[CONFIG_SCOPES_MAX]);
 struct plugin_value *plugin_for(struct scope *s, struct span key);
 /* What a setting is for: its text, or the default's. */
 struct span value_text(const struct setting_def *def, const struct value *v);

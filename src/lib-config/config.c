@@ -178,3 +178,36 @@ value_text(const struct setting_def *def, const struct value *v)
 {
 	return v->text.p != NULL ? v->text : value_default(def);
 }
+
+/*
+ * Which of two scopes applies later, and so wins: by the remote network, the name asked for, the local network, the
+ * protocol.  One that lies inside another is never less in any of them, so it wins over the wider one.
+ */
+static int
+scope_order(const struct filter *a, const struct filter *b)
+{
+	int ra = a->remote.family == 0 ? -1 : a->remote.bits, rb = b->remote.family == 0 ? -1 : b->remote.bits;
+	int la = a->local.family == 0 ? -1 : a->local.bits, lb = b->local.family == 0 ? -1 : b->local.bits;
+	int pra = a->protocol.n == 0 ? 0 : a->not_protocol ? 1 : 2, prb = b->protocol.n == 0 ? 0 : b->not_protocol ? 1 : 2;
+	int na = a->local_name.n > 0, nb = b->local_name.n > 0;
+
+	return ra != rb ? ra - rb : na != nb ? na - nb : la != lb ? la - lb : pra - prb;
+}
+
+size_t
+scopes_sorted(const struct config *c, struct scope *sorted_out[CONFIG_SCOPES_MAX])
+{
+	size_t count = c->scopes.n;
+
+	memcpy(sorted_out, c->scopes.p, count * sizeof(sorted_out[0]));
+	/* Insertion sort keeps the order of the file among equals; what comes later there applies later. */
+	for (size_t i = 2; i < count; i++) {
+		struct scope *s = sorted_out[i];
+		size_t k = i;
+
+		for (; k > 1 && scope_order(&sorted_out[k - 1]->filter, &s->filter) > 0; k--)
+			sorted_out[k] = sorted_out[k - 1];
+		sorted_out[k] = s;
+	}
+	return count;
+}

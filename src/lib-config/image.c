@@ -186,38 +186,12 @@ put_scope(struct writer *w, const struct scope *s, bool is_top)
 	put(w, IMG_SCOPES, &img);
 }
 
-/*
- * Which of two scopes applies later, and so wins: by the remote network, the name asked for, the local network, the
- * protocol.  One that lies inside another is never less in any of them, so it wins over the wider one.
- */
-static int
-scope_order(const void *pa, const void *pb)
-{
-	const struct filter *a = &(*(struct scope *const *)pa)->filter, *b = &(*(struct scope *const *)pb)->filter;
-	int ra = a->remote.family == 0 ? -1 : a->remote.bits, rb = b->remote.family == 0 ? -1 : b->remote.bits;
-	int la = a->local.family == 0 ? -1 : a->local.bits, lb = b->local.family == 0 ? -1 : b->local.bits;
-	int pra = a->protocol.n == 0 ? 0 : a->not_protocol ? 1 : 2, prb = b->protocol.n == 0 ? 0 : b->not_protocol ? 1 : 2;
-	int na = a->local_name.n > 0, nb = b->local_name.n > 0;
-
-	return ra != rb ? ra - rb : na != nb ? na - nb : la != lb ? la - lb : pra - prb;
-}
-
 static void
 put_scopes(struct writer *w)
 {
 	struct scope *sorted[CONFIG_SCOPES_MAX];
-	size_t count = w->c->scopes.n;
+	size_t count = scopes_sorted(w->c, sorted);
 
-	memcpy(sorted, w->c->scopes.p, count * sizeof(sorted[0]));
-	/* Insertion sort keeps the order of the file among equals; what comes later there applies later. */
-	for (size_t i = 2; i < count; i++) {
-		struct scope *s = sorted[i];
-		size_t k = i;
-
-		for (; k > 1 && scope_order(&sorted[k - 1], &s) > 0; k--)
-			sorted[k] = sorted[k - 1];
-		sorted[k] = s;
-	}
 	for (size_t i = 0; i < count; i++)
 		put_scope(w, sorted[i], i == 0);
 }

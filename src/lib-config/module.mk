@@ -4,8 +4,11 @@ src_lib_config_libconfig_a_SOURCES = \
 	src/lib-config/assign.c src/lib-config/parse.h \
 	src/lib-config/check.c \
 	src/lib-config/config.c src/lib-config/config.h src/lib-config/config-priv.h \
+	src/lib-config/dump.c \
+	src/lib-config/filter.c src/lib-config/filter.h \
 	src/lib-config/image.c src/lib-config/image.h \
 	src/lib-config/line.c src/lib-config/line.h \
+	src/lib-config/manual.c \
 	src/lib-config/netaddr.c src/lib-config/netaddr.h \
 	src/lib-config/parse.c \
 	src/lib-config/service.c \
@@ -21,3 +24,6 @@ tests_unit_test_settings_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(
 UNIT_TESTS += tests/unit/test-vars
 tests_unit_test_vars_SOURCES = tests/unit/test-vars.c
 tests_unit_test_vars_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-config
+tests_unit_test_config_SOURCES = tests/unit/test-config.c
+tests_unit_test_config_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)

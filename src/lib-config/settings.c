@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include "lib-config/netaddr.h"
+#include "lib-config/filter.h"
 #include "lib-config/view.h"
 
 static bool
@@ -143,57 +143,6 @@ settings_close(struct settings *s)
 	free(s);
 }
 
-static bool
-net_holds(const struct netaddr *net, const struct sockaddr_storage *sa)
-{
-	struct netaddr addr;
-
-	if (net->family == 0)
-		return true;
-	return sa != NULL && netaddr_of(sa, &addr) && netaddr_in(&addr, net);
-}
-
-/* "*.example.com" stands for any one label in front. */
-static bool
-name_matches(struct span pattern, struct span name)
-{
-	if (span_starts(pattern, SPAN("*."))) {
-		size_t dot = span_chr(name, '.');
-
-		return dot > 0 && dot < name.n && span_ieq(span_from(pattern, 2), span_from(name, dot + 1));
-	}
-	return span_ieq(pattern, name);
-}
-
-static bool
-local_name_holds(struct span patterns, struct span name)
-{
-	struct span pattern;
-
-	if (patterns.n == 0)
-		return true;
-	if (span_ends(name, SPAN(".")))
-		name.n--;
-	while (name.n > 0 && span_next(&patterns, ' ', &pattern)) {
-		if (pattern.n > 0 && name_matches(pattern, name))
-			return true;
-	}
-	return false;
-}
-
-static bool
-scope_holds(const struct settings *s, const struct img_scope *sc, const struct set_filter *f)
-{
-	struct span protocol = image_text(s, sc->protocol);
-
-	if (protocol.n > 0 && f->protocol == NULL)
-		return false;
-	if (protocol.n > 0 && span_eq(protocol, span_str(f->protocol)) == (sc->not_protocol != 0))
-		return false;
-	return net_holds(&sc->local, f->local) && net_holds(&sc->remote, f->remote) &&
-	    local_name_holds(image_text(s, sc->local_name), f->local_name);
-}
-
 struct set_view *
 set_view_new(const struct settings *s, const struct set_filter *f)
 {
@@ -210,7 +159,8 @@ set_view_new(const struct settings *s, const struct set_filter *f)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct img_scope *sc = image_at(s, IMG_SCOPES, i);
 
-		if (i > 0 && (f == NULL || !scope_holds(s, sc, f)))
+		if (i > 0 && !filter_holds(image_text(s, sc->protocol), sc->not_protocol != 0, &sc->local, &sc->remote,
+		    image_text(s, sc->local_name), f))
 			continue;
 		v->scopes[v->scope_count++] = sc;
 		blocks |= i > 0 && sc->blocks.count > 0;

@@ -10,7 +10,7 @@
 
 /* nstring: NIL for s.p == NULL, else imap_string_write(). */
 void imap_nstring_write(struct buf *out, struct span s);
-/* A quoted string, or a literal for CR, LF, 8-bit octets and overlong strings; a NUL becomes 0x80 in a literal. */
+/* A quoted string, or a literal for CR, LF, 8-bit octets and overlong strings; a NUL becomes U+FFFD. */
 void imap_string_write(struct buf *out, struct span s);
 
 /* ( "date" "subject" from sender reply-to to cc bcc "in-reply-to" "message-id" ).  -1: the arena is exhausted. */
@@ -26,10 +26,10 @@ struct imap_hole {		/* octets of BODYSTRUCTURE that are not in BODY */
 
 /*
  * BODYSTRUCTURE; where holes (an array of struct imap_hole) is given, it gets the extension data's places, in order:
- * what is left without them is BODY.  -1: the arena or the array is full.
+ * what is left without them is BODY.  -1: memory is out, or the array is full.
  */
-int imap_bodystructure_write(struct buf *out, struct arena *a, const struct mime_part *root,
-	const struct mail_limits *lim, struct array *holes);
+int imap_bodystructure_write(struct buf *out, const struct mime_part *root, const struct mail_limits *lim,
+	struct array *holes);
 /* BODY alone. */
-int imap_body_write(struct buf *out, struct arena *a, const struct mime_part *root, const struct mail_limits *lim);
+int imap_body_write(struct buf *out, const struct mime_part *root, const struct mail_limits *lim);
 #endif

@@ -14,6 +14,7 @@ struct mail_limits {
 	unsigned mime_depth;	/* nesting of parts; the message itself is at depth 0 */
 	unsigned mime_parts;	/* parts in the whole message, itself included */
 	size_t params;		/* Content-Type and Content-Disposition parameters in the whole message */
+	size_t param_octets;	/* octets of their values that had to be written anew (unquoted, unfolded) */
 	size_t addresses;	/* addresses (group marks included) taken from one field */
 	size_t field_octets;	/* octets of one field that go into ENVELOPE or BODYSTRUCTURE */
 	size_t summary_fields;	/* octets of header fields kept in a summary; more: SUMMARY_FIELDS is not set */
@@ -23,8 +24,8 @@ struct mail_limits {
 
 #define MAIL_LIMITS_DEFAULT                                                                                            \
 	((struct mail_limits){ .header_fields = 5000, .header_octets = 1 << 20, .mime_depth = 100,                     \
-		.mime_parts = 10000, .params = 20000, .addresses = 5000, .field_octets = 256 * 1024,                   \
-		.summary_fields = 16384, .summary_structure = 65536, .summary_envelope = 65536 })
+		.mime_parts = 10000, .params = 20000, .param_octets = 1 << 20, .addresses = 5000,                      \
+		.field_octets = 256 * 1024, .summary_fields = 16384, .summary_structure = 65536, .summary_envelope = 65536 })
 
 /* What mime_parse() and the writers take from their arena at most for these limits: arena_new(MAIL_ARENA_MAX). */
 #define MAIL_ARENA_MAX ((size_t)32 << 20)

@@ -18,7 +18,7 @@ enum {
 	MIME_TEXT = 1 << 2,		/* text/something, or no type given */
 	MIME_HAS_NUL = 1 << 3,		/* there is a NUL in its header or body (in its own, not in a child's header) */
 	MIME_HEADER_TRUNCATED = 1 << 4,	/* a header limit was met */
-	MIME_CUT = 1 << 5,		/* not divided because of a limit on depth or parts: an opaque leaf */
+	MIME_CUT = 1 << 5,		/* not divided (further) because of a limit; without children: application/octet-stream */
 };
 
 /* A piece of the message. */
@@ -28,9 +28,20 @@ struct mime_extent {
 	size_t lines;		/* line ends in it */
 };
 
-/* The fields of ENVELOPE: raw values (folded), p == NULL where the field is missing.  Of several the first counts. */
+/* The values of all fields of one name, in their order; MIME_VALUES_MAX at most. */
+enum { MIME_VALUES_MAX = 64 };
+struct mime_value {
+	struct mime_value *next;
+	struct span text;
+};
+
+/*
+ * The fields of ENVELOPE as raw values (folded).  Of several fields the last counts (p == NULL where there is none), but the
+ * addresses of several fields are one list.
+ */
 struct mime_envelope {
-	struct span date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id;
+	struct span date, subject, in_reply_to, message_id;
+	struct mime_value *from, *sender, *reply_to, *to, *cc, *bcc;
 };
 
 struct mime_part {
@@ -53,7 +64,7 @@ typedef void (*mime_on_field)(void *ctx, enum header_id id, const struct header_
 
 /*
  * *root_out is the message itself: its header and body extents make up the whole of `message`.  on_field may be NULL.
- * Returns -1 only when the arena is exhausted (which the limits prevent: see MAIL_ARENA_MAX).
+ * Returns -1 only when the arena has not even room for the first part; later it is as any other limit (MIME_CUT).
  */
 int mime_parse(struct arena *a, struct span message, const struct mail_limits *lim, mime_on_field on_field, void *ctx,
 	struct mime_part **root_out);

@@ -69,8 +69,13 @@ bool summary_fieldset_init(struct summary_fieldset *set, const struct span *name
 void summary_fields_write(struct buf *out, const struct summary_view *v, const struct summary_fieldset *set);
 size_t summary_fields_size(const struct summary_view *v, const struct summary_fieldset *set);	/* of that, for a literal */
 
-/* Steps through the kept fields: *pos is 0 at first.  raw_out is the whole field with its CRLF.  False at the end. */
-bool summary_field_next(const struct summary_view *v, size_t *pos, enum header_id *id_out, struct span *raw_out);
+/* Steps through the kept fields; the cursor is all zero at first.  raw_out is the whole field with its CRLF.  False at
+ * the end. */
+struct summary_cursor {
+	size_t entry, offset;
+};
+bool summary_field_next(const struct summary_view *v, struct summary_cursor *at, enum header_id *id_out,
+	struct span *raw_out);
 
 /* The first kept field of that name: its raw value (folded, behind the colon, trimmed).  False when there is none. */
 bool summary_field_get(const struct summary_view *v, enum header_id id, struct span *value_out);

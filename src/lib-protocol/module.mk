@@ -1,4 +1,12 @@
 # src/lib-protocol
+noinst_LIBRARIES += src/lib-protocol/libimapproto.a
+src_lib_protocol_libimapproto_a_SOURCES = \
+	src/lib-protocol/imap-fetch-items.c src/lib-protocol/imap-fetch-items.h \
+	src/lib-protocol/imap-literal.c src/lib-protocol/imap-literal.h \
+	src/lib-protocol/imap-quote.c src/lib-protocol/imap-quote.h \
+	src/lib-protocol/imap-search.c src/lib-protocol/imap-search.h \
+	src/lib-protocol/imap-seqset.c src/lib-protocol/imap-seqset.h \
+	src/lib-protocol/imap-token.c src/lib-protocol/imap-token.h
 noinst_LIBRARIES += src/lib-protocol/libprotocol.a
 src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/auth-client.c src/lib-protocol/auth-client.h \
@@ -8,5 +16,7 @@ src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/password-scheme.c src/lib-protocol/password-scheme.h \
 	src/lib-protocol/service.c src/lib-protocol/service.h \
 	src/lib-protocol/session.h \
+	src/lib-protocol/tls.c src/lib-protocol/tls.h \
+	src/lib-protocol/tls-proxy.c src/lib-protocol/tls-proxy.h \
 	src/lib-protocol/worker-child.c src/lib-protocol/worker-child.h \
 	src/lib-protocol/worker-parent.c src/lib-protocol/worker-parent.h

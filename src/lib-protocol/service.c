@@ -158,15 +158,11 @@ service_busy(struct service *s, uint32_t clients)
 	maybe_end(s);
 }
 
-static int
-on_stop(struct peer *p, struct ipc_msg *m, struct err *e)
+static void
+stop(struct service *s)
 {
-	struct service *s = peer_data(p);
-
-	if (!ipc_end(m))
-		return err_set(e, ERR_SYNTAX, "malformed stop");
 	if (s->stopping)
-		return 0;
+		return;
 	s->stopping = true;
 	/* The service's watchers on the listeners go first: nobody may watch a closed descriptor. */
 	if (s->on_stop != NULL)
@@ -175,7 +171,27 @@ on_stop(struct peer *p, struct ipc_msg *m, struct err *e)
 		close(s->listeners[i].fd);
 	s->listener_count = 0;
 	maybe_end(s);
+}
+
+static int
+on_stop(struct peer *p, struct ipc_msg *m, struct err *e)
+{
+	if (!ipc_end(m))
+		return err_set(e, ERR_SYNTAX, "malformed stop");
+	stop(peer_data(p));
 	return 0;
+}
+
+void
+service_retire(struct service *s)
+{
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_STATUS);
+	ipc_put_u32(&o, F_COUNT, s->client_limit);
+	ipc_put_u32(&o, F_LIMIT, s->client_limit);
+	peer_send(s->master, &o);
+	stop(s);
 }
 
 static int
@@ -367,10 +383,15 @@ service_drop(struct service *s, enum service_user user, const char *chroot_dir, 
 {
 	struct priv_user u = { .uid = geteuid(), .gid = getegid(), .chroot_dir = chroot_dir };
 	struct span name = block_str(s, "user"), group = block_str(s, "group");
+	struct span below = block_str(s, "chroot");
 	gid_t groups[GROUPS_MAX];
 	struct err e = ERR_INIT;
-	char text[128];
+	char text[128], dir[4096];
 
+	if (below.n > 0) {
+		snprintf(dir, sizeof(dir), "%.*s/%.*s", SPAN_ARG(set_str(s->view, SET_base_dir)), SPAN_ARG(below));
+		u.chroot_dir = dir;
+	}
 	if (geteuid() != 0) {
 		/* A server of a plain user: it has one user, and no chroot(2). */
 		u.chroot_dir = NULL;

@@ -44,12 +44,15 @@ struct service {
 
 /* First thing in main(): settings, log, control socket.  Exits with a line in the log when it can not. */
 void service_init(struct service *s, const char *name, const char *protocol);
-/* Gives up root: to the user of the service block, or the default for the service (enum below), with chroot. */
+/* Gives up root: to the user of the service block, or the default for the service (enum below); locked in the block's
+ * chroot below base_dir, or in chroot_dir (NULL: not at all). */
 enum service_user { SERVICE_USER_INTERNAL, SERVICE_USER_LOGIN, SERVICE_USER_ROOT };
 void service_drop(struct service *s, enum service_user user, const char *chroot_dir, int keep_capability);
 void service_ready(struct service *s);				/* MSG_READY */
 void service_want(struct service *s, const char *name);		/* MSG_WANT */
 void service_busy(struct service *s, uint32_t clients);		/* how many now; ends the process when it stops and has none */
+/* As if the master had said stop, and tells it that another process is needed (service_count is reached). */
+void service_retire(struct service *s);
 /* Runs the loop until the service ends; returns the exit status. */
 int service_run(struct service *s);
 /*

@@ -277,7 +277,7 @@ on_hub_answer(void *ctx, bool allowed)
 	else {
 		log_info("user %.*s: mail_max_userip_connections reached for %.*s", SPAN_ARG(p->ws.id.user),
 			 SPAN_ARG(p->ws.rip));
-		refuse(p, AUTH_FAIL_LIMIT, SPAN("Maximum number of connections from user+IP exceeded."));
+		refuse(p, AUTH_FAIL_LIMIT, SPAN("Too many sessions of this user from this address."));
 	}
 }
 

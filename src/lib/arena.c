@@ -74,6 +74,8 @@ block_add(struct arena *a, size_t need)
 
 	if (size < need)
 		size = need;
+	if (size > SIZE_MAX - sizeof(*b))
+		return NULL;
 	b = malloc(sizeof(*b) + size);
 	if (b == NULL)
 		return NULL;
@@ -100,7 +102,8 @@ raw_alloc(struct arena *a, size_t n)
 		return NULL;
 	p = b->data + b->used;
 	b->used += room;
-	a->used += n;
+	/* The padding counts too, or a million single octets would be sixteen times what max says. */
+	a->used += room < a->max - a->used ? room : a->max - a->used;
 	return p;
 }
 

@@ -12,7 +12,7 @@ struct arena;
 struct arena *arena_new(size_t max);	/* hands out max bytes at most; NULL when memory is out */
 void arena_free(struct arena *a);	/* NULL is fine */
 void arena_reset(struct arena *a);	/* all handed out is gone; the first block stays, for the next piece of work */
-size_t arena_used(const struct arena *a);
+size_t arena_used(const struct arena *a);	/* with the padding between objects */
 
 /* Zeroed memory for count objects of size bytes, aligned for any type; NULL past max, and where the product overflows. */
 void *arena_alloc(struct arena *a, size_t count, size_t size);

@@ -13,8 +13,13 @@ buf_init(struct buf *b, size_t max)
 void
 buf_clear(struct buf *b)
 {
+	bool secret = b->secret;
+
+	if (secret && b->p != NULL)
+		explicit_bzero(b->p, b->cap);
 	free(b->p);
 	*b = BUF_INIT(b->max);
+	b->secret = secret;
 }
 
 void
@@ -31,6 +36,8 @@ buf_grow(struct buf *b, size_t need)
 	size_t cap = b->cap < 64 ? 64 : b->cap;
 	char *p;
 
+	if (need <= b->cap)
+		return true;
 	if (need > b->max) {
 		b->failed = true;
 		return false;
@@ -39,10 +46,16 @@ buf_grow(struct buf *b, size_t need)
 		cap = cap > b->max / 2 ? b->max : cap * 2;
 	if (cap > b->max)
 		cap = b->max;
-	p = realloc(b->p, cap);
+	p = b->secret ? malloc(cap) : realloc(b->p, cap);
 	if (p == NULL) {
 		b->failed = true;
 		return false;
+	}
+	if (b->secret && b->p != NULL) {
+		/* realloc would leave the old octets behind */
+		memcpy(p, b->p, b->n);
+		explicit_bzero(b->p, b->cap);
+		free(b->p);
 	}
 	b->p = p;
 	b->cap = cap;
@@ -62,12 +75,23 @@ buf_addv(struct buf *b, const char *fmt, va_list ap)
 		b->failed = true;
 	} else if ((size_t)n < sizeof(small)) {
 		buf_add(b, span_of(small, (size_t)n));
-	} else if (b->failed || (size_t)n >= b->max - b->n || !buf_grow(b, b->n + (size_t)n + 1)) {
+	} else if (b->failed || (size_t)n > b->max - b->n) {
 		b->failed = true;
 	} else {
-		vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
-		b->n += (size_t)n;
+		char *whole = NULL;
+
+		n = vasprintf(&whole, fmt, again);
+		if (n < 0) {
+			b->failed = true;
+		} else {
+			buf_add(b, span_of(whole, (size_t)n));
+			if (b->secret)
+				explicit_bzero(whole, (size_t)n);
+			free(whole);
+		}
 	}
+	if (b->secret)
+		explicit_bzero(small, sizeof(small));
 	va_end(again);
 }
 

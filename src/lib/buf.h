@@ -12,13 +12,14 @@ struct buf {
 	char *p;
 	size_t n, cap, max;	/* always n <= cap <= max */
 	bool failed;		/* over max, or out of memory; stays set until buf_reset() */
+	bool secret;		/* what leaves the buffer's memory is overwritten: set it before passwords go in */
 };
 
-#define BUF_INIT(maximum) ((struct buf){ NULL, 0, 0, (maximum), false })
+#define BUF_INIT(maximum) ((struct buf){ NULL, 0, 0, (maximum), false, false })
 
 void buf_init(struct buf *b, size_t max);
 void buf_clear(struct buf *b);		/* frees; the buffer may be used again */
-void buf_wipe(struct buf *b);		/* as buf_clear, but overwritten first: for passwords */
+void buf_wipe(struct buf *b);		/* as buf_clear, but overwritten first, even if not marked secret */
 bool buf_grow(struct buf *b, size_t need);	/* room for need bytes in all; false sets failed */
 
 static inline void

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "lib/sys.h"
 
 void
 ipc_begin(struct ipc_out *o, uint16_t type)
 {
 	buf_init(&o->b, IPC_FRAME_MAX);
+	o->b.secret = true;
 	o->fd_count = 0;
 	buf_add_be16(&o->b, type);
 }
@@ -121,8 +123,8 @@ ipc_msg_init(struct ipc_msg *m, struct err *e)
 	return m->data == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
 }
 
-static void
-msg_reset(struct ipc_msg *m)
+void
+ipc_msg_reset(struct ipc_msg *m)
 {
 	char *data = m->data;
 
@@ -137,7 +139,7 @@ msg_reset(struct ipc_msg *m)
 void
 ipc_msg_clear(struct ipc_msg *m)
 {
-	msg_reset(m);
+	ipc_msg_reset(m);
 	free(m->data);
 	m->data = NULL;
 }
@@ -152,8 +154,15 @@ take_fds(struct ipc_msg *m, struct msghdr *mh)
 		if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
 			continue;
 		count = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count && m->fd_count < IPC_FDS; i++)
-			memcpy(&m->fds[m->fd_count++], CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+			if (m->fd_count < IPC_FDS)
+				m->fds[m->fd_count++] = fd;
+			else
+				close(fd);
+		}
 	}
 }
 
@@ -193,7 +202,7 @@ ipc_recv(int sock, struct ipc_msg *m, struct err *e)
 	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
-	msg_reset(m);
+	ipc_msg_reset(m);
 	iov.iov_base = m->data;
 	iov.iov_len = IPC_FRAME_MAX;
 	mh.msg_control = control.room;
@@ -220,14 +229,10 @@ ipc_recv(int sock, struct ipc_msg *m, struct err *e)
 int
 ipc_recv_wait(int sock, struct ipc_msg *m, int timeout_ms, struct err *e)
 {
-	struct pollfd pfd = { .fd = sock, .events = POLLIN };
-	int rc;
+	int rc = fd_wait(sock, POLLIN, timeout_ms, e);
 
-	do
-		rc = poll(&pfd, 1, timeout_ms);
-	while (rc == -1 && errno == EINTR);
 	if (rc == -1)
-		return err_errno(e, "poll");
+		return -1;
 	if (rc == 0)
 		return err_set(e, ERR_TIMEOUT, "no answer within %d ms", timeout_ms);
 	return ipc_recv(sock, m, e);

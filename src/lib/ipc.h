@@ -46,7 +46,8 @@ struct ipc_msg {
 };
 
 int ipc_msg_init(struct ipc_msg *m, struct err *e);
-void ipc_msg_clear(struct ipc_msg *m);		/* closes descriptors nobody took, wipes and frees */
+void ipc_msg_reset(struct ipc_msg *m);		/* closes descriptors nobody took, and wipes */
+void ipc_msg_clear(struct ipc_msg *m);		/* the same, and frees */
 /*
  * The next frame into m; what m held before is wiped, descriptors nobody took are closed.  1 a frame, 0 the peer has
  * closed, -1 an error: ERR_SYNTAX a malformed frame, ERR_INUSE nothing there (non-blocking), else the system's.

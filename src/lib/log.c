@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib/log.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +10,10 @@
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
+#include "lib/encode.h"
 
-#define LINE_MAX_OCTETS 2048
+#define LINE_MAX_OCTETS 2048	/* with the time far below PIPE_BUF */
+#define WAIT_MS 100
 
 static struct log_target target = { .fd = STDERR_FILENO, .info_fd = -1, .debug_fd = -1 };
 static char process_prefix[256] = "culver";
@@ -33,6 +37,11 @@ log_init(const struct log_target *t)
 	target = *t;
 	if (target.fd == -1)
 		openlog(target.syslog_ident, LOG_NDELAY | LOG_PID, target.syslog_facility);
+	/*
+	 * strftime() looks at the zone's file again at every call unless TZ is set; behind chroot or seccomp it would find
+	 * none and go over to UTC.
+	 */
+	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
 }
 
@@ -58,19 +67,27 @@ log_hook(void (*on_line)(enum log_level, const char *))
 	line_hook = on_line;
 }
 
-/* Copies text to out with control bytes made visible; returns the length. */
+/*
+ * Copies text to out with control bytes, and what is not UTF-8, made visible; returns the length.  U+0080 to U+009F
+ * are controls too: a terminal that shows the log could obey them.
+ */
 static size_t
 escape(char *out, size_t room, const char *text)
 {
-	size_t n = 0;
+	struct span in = span_str(text);
+	size_t n = 0, pos = 0;
 
-	for (; *text != '\0' && n + 5 < room; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (pos < in.n && room - n > 16) {
+		size_t from = pos;
+		uint32_t cp;
 
-		if (c < 0x20 || c == 0x7f)
-			n += (size_t)snprintf(out + n, room - n, "\\x%02x", c);
-		else
-			out[n++] = *text;
+		if (utf8_next(in, &pos, &cp) && cp >= 0x20 && (cp < 0x7f || cp > 0x9f)) {
+			memcpy(out + n, in.p + from, pos - from);
+			n += pos - from;
+			continue;
+		}
+		for (; from < pos; from++)
+			n += (size_t)snprintf(out + n, room - n, "\\x%02x", (unsigned char)in.p[from]);
 	}
 	out[n] = '\0';
 	return n;
@@ -81,6 +98,7 @@ write_file(int fd, const char *line)
 {
 	char whole[LINE_MAX_OCTETS + 128], when[64] = "";
 	time_t now = time(NULL);
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 	struct tm tm;
 	int n;
 
@@ -96,8 +114,11 @@ write_file(int fd, const char *line)
 		n = snprintf(whole, sizeof(whole), "%s%s\n", when, line);
 	if (n > 0 && (size_t)n >= sizeof(whole))
 		n = sizeof(whole) - 1;
-	/* One write a line: lines of several processes never mix in a file opened for appending. */
-	if (n <= 0 || write(fd, whole, (size_t)n) != n)
+	/*
+	 * One write a line: lines of several processes never mix in a file opened for appending.  A pipe whose reader
+	 * sleeps may not hold the process up: a line fits whole into a pipe that poll() calls writable.
+	 */
+	if (n <= 0 || poll(&pfd, 1, WAIT_MS) != 1 || write(fd, whole, (size_t)n) != n)
 		lost++;
 	else
 		lost = 0;
@@ -117,8 +138,8 @@ static void __attribute__((format(printf, 3, 0)))
 emit(enum log_level level, const char *prefix, const char *fmt, va_list ap)
 {
 	char text[LINE_MAX_OCTETS - 300], line[LINE_MAX_OCTETS];
+	int fd, error = errno;
 	size_t n;
-	int fd;
 
 	if (level == LOG_LVL_DEBUG && !target.debug)
 		return;
@@ -133,6 +154,7 @@ emit(enum log_level level, const char *prefix, const char *fmt, va_list ap)
 		syslog(levels[level].priority, "%s", line);
 	else
 		write_file(fd, line);
+	errno = error;
 }
 
 #define EMIT(level)                             \

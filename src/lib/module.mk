@@ -16,5 +16,68 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/sys.c src/lib/sys.h
 
 UNIT_TESTS += tests/unit/test-span
-tests_unit_test_span_SOURCES = tests/unit/test-span.c
+tests_unit_test_span_SOURCES = tests/unit/test-span.c tests/unit/testing.h
 tests_unit_test_span_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-buf
+tests_unit_test_buf_SOURCES = tests/unit/test-buf.c tests/unit/testing.h
+tests_unit_test_buf_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-err
+tests_unit_test_err_SOURCES = tests/unit/test-err.c tests/unit/testing.h
+tests_unit_test_err_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-encode
+tests_unit_test_encode_SOURCES = tests/unit/test-encode.c tests/unit/testing.h
+tests_unit_test_encode_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-ipc
+tests_unit_test_ipc_SOURCES = tests/unit/test-ipc.c tests/unit/testing.h
+tests_unit_test_ipc_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-peer
+tests_unit_test_peer_SOURCES = tests/unit/test-peer.c tests/unit/testing.h
+tests_unit_test_peer_LDADD = src/lib/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-stream
+tests_unit_test_stream_SOURCES = tests/unit/test-stream.c tests/unit/testing.h
+tests_unit_test_stream_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sys
+tests_unit_test_sys_SOURCES = tests/unit/test-sys.c tests/unit/testing.h
+tests_unit_test_sys_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-priv
+tests_unit_test_priv_SOURCES = tests/unit/test-priv.c tests/unit/testing.h
+tests_unit_test_priv_LDADD = src/lib/libbase.a $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-nomem
+tests_unit_test_nomem_SOURCES = tests/unit/test-nomem.c tests/unit/testing.h
+tests_unit_test_nomem_LDADD = src/lib/libbase.a $(EV_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=reallocarray
+
+FUZZ_TARGETS += fuzz/fuzz-ipc
+fuzz_fuzz_ipc_SOURCES = fuzz/fuzz-ipc.c $(fuzz_main)
+fuzz_fuzz_ipc_LDADD = src/lib/libbase.a
+fuzz_fuzz_ipc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-mutf7
+fuzz_fuzz_mutf7_SOURCES = fuzz/fuzz-mutf7.c $(fuzz_main)
+fuzz_fuzz_mutf7_LDADD = src/lib/libbase.a
+fuzz_fuzz_mutf7_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-base64
+fuzz_fuzz_base64_SOURCES = fuzz/fuzz-base64.c $(fuzz_main)
+fuzz_fuzz_base64_LDADD = src/lib/libbase.a
+fuzz_fuzz_base64_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-qp
+fuzz_fuzz_qp_SOURCES = fuzz/fuzz-qp.c $(fuzz_main)
+fuzz_fuzz_qp_LDADD = src/lib/libbase.a
+fuzz_fuzz_qp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-utf8
+fuzz_fuzz_utf8_SOURCES = fuzz/fuzz-utf8.c $(fuzz_main)
+fuzz_fuzz_utf8_LDADD = src/lib/libbase.a
+fuzz_fuzz_utf8_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -24,6 +24,13 @@ struct peer {
 /* One frame is handled at a time, so one receive buffer serves all peers of the process. */
 static struct ipc_msg shared_msg;
 
+/* What a waiting frame takes of queue_max.  Descriptors are scarcer than memory: they weigh as much as 16 KiB. */
+static size_t
+cost_of(const struct ipc_out *o)
+{
+	return sizeof(struct queued) + o->b.n + o->fd_count * 16384;
+}
+
 static void
 queue_clear(struct peer *p)
 {
@@ -98,6 +105,7 @@ peer_step(struct peer *p)
 		rc = err_set(&e, ERR_DENIED, "message %u is not its to send", shared_msg.type);
 	else
 		rc = rule->handler(p, &shared_msg, &e);
+	ipc_msg_reset(&shared_msg);	/* passwords and descriptors do not lie about until the next frame comes */
 	p->busy = false;
 	if (p->dead) {
 		free(p);
@@ -108,7 +116,7 @@ peer_step(struct peer *p)
 		peer_gone(p);
 		return false;
 	}
-	return true;
+	return !p->broken;
 }
 
 static void
@@ -136,7 +144,7 @@ on_write(struct ev_loop *loop, ev_io *w, int revents)
 	}
 	while (p->first != NULL) {
 		struct queued *q = p->first;
-		size_t octets = q->out.b.n, fd_count = q->out.fd_count;
+		size_t cost = cost_of(&q->out), fd_count = q->out.fd_count;
 		int rc = ipc_send(p->fd, &q->out, &e);
 
 		if (rc == -1 && e.code == ERR_INUSE)
@@ -146,7 +154,7 @@ on_write(struct ev_loop *loop, ev_io *w, int revents)
 		p->first = q->next;
 		if (p->first == NULL)
 			p->last = &p->first;
-		p->queued_octets -= octets;
+		p->queued_octets -= cost;
 		free(q);
 		if (rc == -1) {
 			peer_gone(p);
@@ -168,7 +176,7 @@ enqueue(struct peer *p, struct ipc_out *o)
 {
 	struct queued *q;
 
-	if (o->b.n > p->o.queue_max - p->queued_octets || (q = calloc(1, sizeof(*q))) == NULL)
+	if (cost_of(o) > p->o.queue_max - p->queued_octets || (q = calloc(1, sizeof(*q))) == NULL)
 		return false;
 	q->out = *o;
 	for (size_t i = 0; i < o->fd_count; i++) {
@@ -180,7 +188,7 @@ enqueue(struct peer *p, struct ipc_out *o)
 			return false;
 		}
 	}
-	p->queued_octets += o->b.n;
+	p->queued_octets += cost_of(o);
 	*p->last = q;
 	p->last = &q->next;
 	buf_init(&o->b, 0);	/* the octets are the queue's now */
@@ -197,7 +205,7 @@ peer_send(struct peer *p, struct ipc_out *o)
 		ipc_out_clear(o);
 		return;
 	}
-	if (p->first == NULL) {
+	if (p->first == NULL || o->b.failed) {
 		if (ipc_send(p->fd, o, &e) == 0)
 			return;
 		if (e.code != ERR_INUSE) {

@@ -28,7 +28,7 @@ struct peer_options {
 	unsigned kind;			/* one bit */
 	void (*on_close)(struct peer *p);	/* it has gone; the peer is freed after the call.  May be NULL */
 	void *data;
-	size_t queue_max;		/* octets waiting for it at most, then it is closed; 0: 1 MiB */
+	size_t queue_max;		/* octets waiting for it at most (a descriptor is 16 KiB); then it is closed; 0: 1 MiB */
 };
 
 /* Takes *fd over (-1 on success).  NULL when memory is out. */

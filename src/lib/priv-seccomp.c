@@ -143,20 +143,22 @@ add(scmp_filter_ctx ctx, uint32_t action, int call)
  * the opposite is written out: a rule without conditions would replace the others.
  */
 static int
-add_if(scmp_filter_ctx ctx, uint32_t action, int call, struct scmp_arg_cmp cmp)
+add_if(scmp_filter_ctx ctx, uint32_t action, int call, unsigned arg, enum scmp_compare op, uint64_t a, uint64_t b)
 {
+	struct scmp_arg_cmp cmp = { arg, op, a, b };
+
 	return seccomp_rule_add_array(ctx, action, call, 1, &cmp);
 }
 
 #define REFUSE SCMP_ACT_ERRNO(EACCES)
 /* One value of one argument is fine, the others fail. */
 #define ONLY(call, arg, value)                                                                     \
-	(add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(call), SCMP_CMP64(arg, SCMP_CMP_EQ, value)) != 0 ||   \
-	 add_if(ctx, REFUSE, SCMP_SYS(call), SCMP_CMP64(arg, SCMP_CMP_NE, value)) != 0)
+	(add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(call), arg, SCMP_CMP_EQ, value, 0) != 0 ||   \
+	 add_if(ctx, REFUSE, SCMP_SYS(call), arg, SCMP_CMP_NE, value, 0) != 0)
 /* The same for the bits of an argument under a mask of one bit. */
 #define WITHOUT_BIT(call, arg, bit)                                                                       \
-	(add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(call), SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, bit, 0)) != 0 ||  \
-	 add_if(ctx, REFUSE, SCMP_SYS(call), SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, bit, bit)) != 0)
+	(add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(call), arg, SCMP_CMP_MASKED_EQ, bit, 0) != 0 ||  \
+	 add_if(ctx, REFUSE, SCMP_SYS(call), arg, SCMP_CMP_MASKED_EQ, bit, bit) != 0)
 
 static int
 add_conditional(scmp_filter_ctx ctx, const struct profile *p)
@@ -164,14 +166,14 @@ add_conditional(scmp_filter_ctx ctx, const struct profile *p)
 	static const unsigned long ioctls[] = { FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCOUTQ, TCGETS };
 
 	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]); i++)
-		if (add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), SCMP_CMP64(1, SCMP_CMP_EQ, ioctls[i])) != 0)
+		if (add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, ioctls[i], 0) != 0)
 			return -1;
-	if (p->write_files && add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), SCMP_CMP64(1, SCMP_CMP_EQ, FICLONE)) != 0)
+	if (p->write_files && add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_CMP_EQ, FICLONE, 0) != 0)
 		return -1;
 	if (!p->load_code && (WITHOUT_BIT(mmap, 2, PROT_EXEC) || WITHOUT_BIT(mprotect, 2, PROT_EXEC)))
 		return -1;
 	/* abort(); whether a process lives; one's name; a limit may be read, not set */
-	if (add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), SCMP_CMP64(2, SCMP_CMP_EQ, SIGABRT)) != 0 ||
+	if (add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2, SCMP_CMP_EQ, SIGABRT, 0) != 0 ||
 	    ONLY(kill, 1, 0) || ONLY(prctl, 0, PR_SET_NAME) || ONLY(prlimit64, 2, 0))
 		return -1;
 	if (p->unix_sockets && ONLY(socket, 0, AF_UNIX))
@@ -179,7 +181,7 @@ add_conditional(scmp_filter_ctx ctx, const struct profile *p)
 	if (p->read_files && !p->write_files)
 		for (unsigned mode = 0; mode <= O_ACCMODE; mode++)
 			if (add_if(ctx, mode == O_RDONLY ? SCMP_ACT_ALLOW : REFUSE, SCMP_SYS(openat),
-				   SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, O_ACCMODE, mode)) != 0)
+				   2, SCMP_CMP_MASKED_EQ, O_ACCMODE, mode) != 0)
 				return -1;
 	return 0;
 }

@@ -59,14 +59,53 @@ span_find(struct span s, struct span needle)
 	return q == NULL ? SIZE_MAX : (size_t)(q - s.p);
 }
 
+/*
+ * Rabin and Karp's way: a hash of each stretch, rolled on octet by octet, tells where to look closely.  Linear whatever
+ * the text; a text made to collide would have to know the base, which is odd and differs from process to process.
+ */
+static size_t
+ifind_hashed(struct span s, struct span needle)
+{
+	static const char anchor;
+	uint64_t base = ((uint64_t)(uintptr_t)&anchor << 1 | 1) * 0x9e3779b97f4a7c15u, want = 0, have = 0, top = 1;
+
+	for (size_t i = 0; i < needle.n; i++) {
+		want = want * base + (unsigned char)needle.p[i];
+		have = have * base + (unsigned char)ascii_lower(s.p[i]);
+		if (i > 0)
+			top *= base;
+	}
+	for (size_t i = 0;; i++) {
+		if (have == want && span_ieq(span_of(s.p + i, needle.n), needle))
+			return i;
+		if (i == s.n - needle.n)
+			return SIZE_MAX;
+		have -= top * (unsigned char)ascii_lower(s.p[i]);
+		have = have * base + (unsigned char)ascii_lower(s.p[i + needle.n]);
+	}
+}
+
 size_t
 span_ifind(struct span s, struct span needle)
 {
+	/* How many octets may be compared in vain: most texts need far fewer, one made to be slow is left to the hash. */
+	size_t patience = 4096 + s.n, at;
+
 	if (needle.n == 0)
 		return 0;
-	for (size_t i = 0; needle.n <= s.n && i <= s.n - needle.n; i++)
-		if (ascii_lower(s.p[i]) == needle.p[0] && span_ieq(span_of(s.p + i, needle.n), needle))
+	for (size_t i = 0; needle.n <= s.n && i <= s.n - needle.n; i++) {
+		size_t same = 0;
+
+		while (same < needle.n && ascii_lower(s.p[i + same]) == needle.p[same])
+			same++;
+		if (same == needle.n)
 			return i;
+		if (same > patience) {
+			at = ifind_hashed(span_from(s, i), needle);
+			return at == SIZE_MAX ? SIZE_MAX : i + at;
+		}
+		patience -= same;
+	}
 	return SIZE_MAX;
 }
 

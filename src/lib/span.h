@@ -92,7 +92,7 @@ span_sub(struct span s, size_t from, size_t n)
 {
 	if (from > s.n)
 		from = s.n;
-	return span_of(s.p + from, n < s.n - from ? n : s.n - from);
+	return span_of(from == 0 ? s.p : s.p + from, n < s.n - from ? n : s.n - from);	/* p may be NULL */
 }
 
 static inline struct span

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "lib/sys.h"
 
 #define OUT_HIGH (128 * 1024)	/* flush from here on */
 #define RESERVE_MAX (64 * 1024)
-#define READ_SIZE 8192
+#define READ_MIN 8192
+#define READ_MAX 65536
+#define OUT_KEPT 16384	/* what a session that waits may hold */
 
 void
 stream_init_fd(struct stream *s, int fd, size_t in_max, int timeout_ms)
@@ -18,8 +21,10 @@ stream_init_fd(struct stream *s, int fd, size_t in_max, int timeout_ms)
 	memset(s, 0, sizeof(*s));
 	s->in_fd = s->out_fd = fd;
 	buf_init(&s->in, in_max);
+	s->in.secret = true;	/* commands carry passwords */
 	buf_init(&s->out, OUT_HIGH + RESERVE_MAX);
 	s->read_timeout_ms = s->write_timeout_ms = timeout_ms;
+	s->read_size = READ_MIN;
 }
 
 void
@@ -49,29 +54,34 @@ stream_drop(struct stream *s, size_t n)
 	}
 }
 
+static void
+fail(struct stream *s, const struct err *e)
+{
+	if (!s->failed)
+		s->why_failed = *e;
+	s->failed = true;
+}
+
 void
 stream_unread(struct stream *s, struct span bytes)
 {
+	struct span rest = stream_in(s);
 	struct buf whole = BUF_INIT(s->in.max);
 
+	/* These were taken in already: the limit is for what is to come. */
+	if (bytes.n + rest.n > whole.max)
+		whole.max = bytes.n + rest.n;
+	whole.secret = true;
 	buf_add(&whole, bytes);
-	buf_add(&whole, stream_in(s));
+	buf_add(&whole, rest);
+	if (whole.failed) {
+		buf_clear(&whole);
+		fail(s, &(struct err){ ERR_TEMP, "out of memory" });
+		return;
+	}
 	buf_clear(&s->in);
 	s->in = whole;
 	s->in_pos = 0;
-}
-
-/* Waits until fd is ready for events: 1, 0 at the end of the time, -1. */
-static int
-wait_fd(int fd, short events, int timeout_ms, struct err *e)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-	int rc;
-
-	do
-		rc = poll(&pfd, 1, timeout_ms);
-	while (rc == -1 && errno == EINTR);
-	return rc == -1 ? err_errno(e, "poll") : rc;
 }
 
 /* Room for one read, without going over in_max. */
@@ -84,7 +94,7 @@ make_room(struct stream *s, size_t *room_out, struct err *e)
 		buf_drop(&s->in, s->in_pos);
 		s->in_pos = 0;
 	}
-	want = s->in.max - s->in.n < READ_SIZE ? s->in.max - s->in.n : READ_SIZE;
+	want = s->in.max - s->in.n < s->read_size ? s->in.max - s->in.n : s->read_size;
 	if (want == 0)
 		return err_set(e, ERR_LIMIT, "more than %zu octets unread", s->in.max);
 	if (!buf_grow(&s->in, s->in.n + want)) {
@@ -113,12 +123,19 @@ fill_mem(struct stream *s, size_t room, struct err *e)
 	return 0;
 }
 
+static int
+wait_input(struct stream *s, struct err *e)
+{
+	int rc = fd_wait(s->in_fd, POLLIN, s->read_timeout_ms, e);
+
+	return rc == 0 ? err_set(e, ERR_TIMEOUT, "no input for %d ms", s->read_timeout_ms) : rc;
+}
+
 int
 stream_fill(struct stream *s, struct err *e)
 {
 	size_t room = 0;
 	ssize_t n;
-	int rc;
 
 	if (stream_flush(s, e) == -1 || make_room(s, &room, e) == -1)
 		return -1;
@@ -130,11 +147,17 @@ stream_fill(struct stream *s, struct err *e)
 		return fill_mem(s, room, e);
 	for (;;) {
 		n = recv(s->in_fd, s->in.p + s->in.n, room, MSG_DONTWAIT);
-		if (n == -1 && errno == ENOTSOCK)
+		if (n == -1 && errno == ENOTSOCK) {
+			/* read() can not be told not to wait */
+			if (wait_input(s, e) == -1)
+				return -1;
 			n = read(s->in_fd, s->in.p + s->in.n, room);
+		}
 		if (n > 0) {
 			s->in.n += (size_t)n;
 			s->in_octets += (uint64_t)n;
+			if ((size_t)n == s->read_size && s->read_size < READ_MAX)
+				s->read_size *= 2;
 			return 0;
 		}
 		if (n == 0 || errno == ECONNRESET || errno == EPIPE) {
@@ -145,10 +168,7 @@ stream_fill(struct stream *s, struct err *e)
 			continue;
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_errno(e, "read");
-		rc = wait_fd(s->in_fd, POLLIN, s->read_timeout_ms, e);
-		if (rc == 0)
-			return err_set(e, ERR_TIMEOUT, "no input for %d ms", s->read_timeout_ms);
-		if (rc == -1)
+		if (wait_input(s, e) == -1)
 			return -1;
 	}
 }
@@ -162,7 +182,7 @@ stream_line(struct stream *s, size_t max, struct span *line_out, struct err *e)
 		struct span in = stream_in(s);
 		size_t i = looked + span_chr(span_from(in, looked), '\n');
 
-		if (i < in.n) {
+		if (i < in.n && i < max) {
 			stream_drop(s, i + 1);
 			if (i > 0 && in.p[i - 1] == '\r')
 				i--;
@@ -180,19 +200,13 @@ stream_line(struct stream *s, size_t max, struct span *line_out, struct err *e)
 int
 stream_wait(struct stream *s, int other_fd, int timeout_ms, struct err *e)
 {
-	struct pollfd pfd[2] = { { .fd = s->in_fd, .events = POLLIN }, { .fd = other_fd, .events = POLLIN } };
-	int rc;
-
 	if (stream_flush(s, e) == -1)
 		return -1;
 	if (stream_in(s).n > 0 || s->eof || s->in_fd == -1)
 		return 1;
-	do
-		rc = poll(pfd, 2, timeout_ms);
-	while (rc == -1 && errno == EINTR);
-	if (rc == -1)
-		return err_errno(e, "poll");
-	return pfd[0].revents != 0 ? 1 : pfd[1].revents != 0 ? 2 : 0;
+	if (s->out_fd != -1 && s->out.cap > OUT_KEPT)
+		buf_clear(&s->out);
+	return fd_wait2(s->in_fd, POLLIN, other_fd, POLLIN, timeout_ms, e);
 }
 
 static int
@@ -215,7 +229,7 @@ send_all(struct stream *s, struct span bytes, struct err *e)
 			return err_set(e, ERR_EOF, "connection closed");
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			return err_errno(e, "write");
-		rc = wait_fd(s->out_fd, POLLOUT, s->write_timeout_ms, e);
+		rc = fd_wait(s->out_fd, POLLOUT, s->write_timeout_ms, e);
 		if (rc == 0)
 			return err_set(e, ERR_TIMEOUT, "peer takes no output for %d ms", s->write_timeout_ms);
 		if (rc == -1)
@@ -227,19 +241,16 @@ send_all(struct stream *s, struct span bytes, struct err *e)
 int
 stream_flush(struct stream *s, struct err *e)
 {
-	if (s->failed)
-		return err_set(e, ERR_EOF, "connection closed");
-	if (s->out_fd == -1) {
-		s->failed = s->out.failed;
-		return s->failed ? err_set(e, ERR_LIMIT, "output over its limit") : 0;
-	}
-	if (s->out.n > 0 && send_all(s, buf_span(&s->out), e) == -1) {
-		s->failed = true;
-		s->out.n = 0;
+	if (s->failed) {
+		*e = s->why_failed;
 		return -1;
 	}
+	if (s->out_fd == -1)
+		return 0;
+	if (s->out.n > 0 && send_all(s, buf_span(&s->out), e) == -1)
+		fail(s, e);
 	s->out.n = 0;
-	return 0;
+	return s->failed ? -1 : 0;
 }
 
 static void
@@ -251,6 +262,13 @@ flush_if_full(struct stream *s, size_t more)
 		stream_flush(s, &e);	/* a failure sticks in s->failed */
 }
 
+static void
+check_output(struct stream *s)
+{
+	if (s->out.failed)
+		fail(s, &(struct err){ ERR_LIMIT, "output over its limit" });
+}
+
 void
 stream_put(struct stream *s, struct span bytes)
 {
@@ -260,12 +278,12 @@ stream_put(struct stream *s, struct span bytes)
 	if (s->failed)
 		return;
 	if (s->out_fd != -1 && bytes.n > OUT_HIGH) {
-		s->failed = send_all(s, bytes, &e) == -1;
+		if (send_all(s, bytes, &e) == -1)
+			fail(s, &e);
 		return;
 	}
 	buf_add(&s->out, bytes);
-	if (s->out.failed)
-		s->failed = true;
+	check_output(s);
 }
 
 void
@@ -285,24 +303,28 @@ stream_putf(struct stream *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_addv(&s->out, fmt, ap);
 	va_end(ap);
-	if (s->out.failed)
-		s->failed = true;
+	check_output(s);
 }
 
 void
 stream_put_u64(struct stream *s, uint64_t v)
 {
 	flush_if_full(s, 20);
-	if (!s->failed)
-		buf_add_u64(&s->out, v);
+	if (s->failed)
+		return;
+	buf_add_u64(&s->out, v);
+	check_output(s);
 }
 
 char *
 stream_reserve(struct stream *s, size_t size)
 {
 	flush_if_full(s, size);
-	if (s->failed || size > RESERVE_MAX || !buf_grow(&s->out, s->out.n + size)) {
-		s->failed = true;
+	if (s->failed)
+		return NULL;
+	if (size > RESERVE_MAX || size > s->out.max - s->out.n || !buf_grow(&s->out, s->out.n + size)) {
+		s->out.failed = true;
+		check_output(s);
 		return NULL;
 	}
 	return s->out.p + s->out.n;

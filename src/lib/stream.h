@@ -19,6 +19,8 @@ struct stream {
 	struct buf out;			/* not sent yet; with memory: everything ever written */
 	int read_timeout_ms, write_timeout_ms;	/* of one wait; -1: for ever */
 	bool eof, failed;
+	size_t read_size;		/* asked of the system at once; grows while the input keeps coming */
+	struct err why_failed;		/* what stream_flush says once failed is set */
 	uint64_t in_octets, out_octets;	/* totals, for the log */
 	struct span script;		/* memory: what the peer will send, handed out by script_step octets */
 	size_t script_step;
@@ -51,7 +53,7 @@ int stream_fill(struct stream *s, struct err *e);
  * valid until the next fill).  ERR_LIMIT when no LF comes within max octets. */
 int stream_line(struct stream *s, size_t max, struct span *line_out, struct err *e);
 /*
- * Flushes, then waits for input or for other_fd (-1: none) to be readable, timeout_ms at most.  1 input is there (also
+ * Flushes (and frees the output's memory if it has become large: a wait may be long), then waits for input or for other_fd (-1: none) to be readable, timeout_ms at most.  1 input is there (also
  * what was there already, and the end of it), 2 other_fd, 0 the time is over, -1 error.
  */
 int stream_wait(struct stream *s, int other_fd, int timeout_ms, struct err *e);

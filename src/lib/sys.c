@@ -46,6 +46,30 @@ clock_wall_us(void)
 }
 
 int
+fd_wait2(int fd, short events, int other_fd, short other_events, int timeout_ms, struct err *e)
+{
+	struct pollfd pfd[2] = { { .fd = fd, .events = events }, { .fd = other_fd, .events = other_events } };
+	int64_t end = timeout_ms < 0 ? 0 : clock_ms() + timeout_ms;
+	int rc;
+
+	while ((rc = poll(pfd, 2, timeout_ms)) == -1 && errno == EINTR) {
+		int64_t left = end - clock_ms();
+
+		if (timeout_ms >= 0)
+			timeout_ms = left > 0 ? (int)left : 0;
+	}
+	if (rc == -1)
+		return err_errno(e, "poll");
+	return pfd[0].revents != 0 ? 1 : pfd[1].revents != 0 ? 2 : 0;
+}
+
+int
+fd_wait(int fd, short events, int timeout_ms, struct err *e)
+{
+	return fd_wait2(fd, events, -1, 0, timeout_ms, e);
+}
+
+int
 fd_write_all(int fd, struct span s, struct err *e)
 {
 	while (s.n > 0) {
@@ -54,9 +78,8 @@ fd_write_all(int fd, struct span s, struct err *e)
 		if (n >= 0) {
 			s = span_from(s, (size_t)n);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-
-			poll(&pfd, 1, -1);
+			if (fd_wait(fd, POLLOUT, -1, e) == -1)
+				return -1;
 		} else if (errno != EINTR) {
 			return err_errno(e, "write");
 		}

@@ -10,6 +10,13 @@ int64_t clock_ms(void);			/* monotonic; for timeouts */
 int64_t clock_us(void);			/* monotonic */
 int64_t clock_wall_us(void);		/* microseconds since 1970 */
 
+/*
+ * Waits until fd is ready for events (POLLIN, POLLOUT), timeout_ms at most (-1: for ever), whatever signals come.
+ * 1 ready (or broken: the next call on it says how), 0 the time is over, -1 an error.
+ */
+int fd_wait(int fd, short events, int timeout_ms, struct err *e);
+/* The same for two; -1 stands for no descriptor.  1 or 2: which (the first if both). */
+int fd_wait2(int fd, short events, int other_fd, short other_events, int timeout_ms, struct err *e);
 int fd_write_all(int fd, struct span s, struct err *e);	/* retries EINTR and short writes; waits where it would block */
 /* Append the whole of a file, or what is left of fd, to out: max octets at most (ERR_LIMIT; also when out is full). */
 int file_read(const char *path, size_t max, struct buf *out, struct err *e);

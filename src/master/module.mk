@@ -1,1 +1,22 @@
-# src/master
+# src/master: the command and the process that starts all others
+noinst_LIBRARIES += src/master/libmaster.a
+src_master_libmaster_a_SOURCES = \
+	src/master/backoff.c src/master/backoff.h \
+	src/master/broker.c \
+	src/master/kinds.c src/master/kinds.h \
+	src/master/listener.c src/master/listener.h \
+	src/master/logs.c src/master/logs.h \
+	src/master/master.c src/master/master.h \
+	src/master/notify.c src/master/notify.h \
+	src/master/process.c \
+	src/master/tool.c
+
+sbin_PROGRAMS += src/master/culver
+src_master_culver_SOURCES = src/master/main.c
+src_master_culver_LDADD = src/master/libmaster.a src/lib-protocol/libprotocol.a src/lib-config/libconfig.a \
+	src/lib/libbase.a $(OPENSSL_LIBS) $(EV_LIBS)
+
+check_PROGRAMS += tests/helper/worker
+tests_helper_worker_SOURCES = tests/helper/worker.c
+tests_helper_worker_LDADD = src/lib-protocol/libprotocol.a src/lib-config/libconfig.a src/lib/libbase.a \
+	$(OPENSSL_LIBS) $(SECCOMP_LIBS) $(EV_LIBS)

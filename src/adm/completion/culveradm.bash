@@ -1,0 +1,40 @@
+# bash completion for culveradm
+_culveradm() {
+	local cur=${COMP_WORDS[COMP_CWORD]} words i
+	local first="reload stop log service who kick config user auth pw mailbox fetch search expunge flags save index force-resync help"
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-c | -o | -f) ((i++)) ;;
+		-*) ;;
+		*) break ;;
+		esac
+	done
+	case ${COMP_WORDS[COMP_CWORD - 1]} in
+	-c | -F) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+	-f) if ((i >= COMP_CWORD)); then COMPREPLY=($(compgen -W "flow tab table pager json" -- "$cur")); return; fi ;;
+	esac
+	if ((i >= COMP_CWORD)); then
+		case $cur in
+		-*) words="-c -o -f -v -D -h" ;;
+		*) words=$first ;;
+		esac
+		COMPREPLY=($(compgen -W "$words" -- "$cur"))
+		return
+	fi
+	if ((i == COMP_CWORD - 1)); then
+		case ${COMP_WORDS[i]} in
+		log) words="errors" ;;
+		service) words="status" ;;
+		auth) words="test cache" ;;
+		mailbox) words="list status create delete rename subscribe unsubscribe" ;;
+		flags) words="add remove replace" ;;
+		help) words=$first ;;
+		who) words="-1" ;;
+		*) words="-u -A -F" ;;
+		esac
+	else
+		words="-u -A -F"
+	fi
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -F _culveradm culveradm

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* SEARCH and UID SEARCH (RFC 3501 section 6.4.4; ESEARCH RFC 4731; MODSEQ RFC 7162 section 3.1.5). */
+#include "imap/search.h"
+
+struct results {
+	struct array found;		/* ranges of sequence numbers or UIDs */
+	uint32_t first, last;		/* lowest and highest */
+	uint64_t count;
+	uint64_t modseq, first_modseq, last_modseq;
+};
+
+/* "*" in UID keys is the last UID of the view. */
+static struct search_limits
+limits(struct imap_session *s)
+{
+	uint32_t count = mailbox_count(s->box);
+
+	return (struct search_limits){ .keys = s->lim.search_keys, .depth = s->lim.search_depth,
+		.ranges = s->lim.set_ranges, .last_seq = count, .last_uid = count == 0 ? 0 : mailbox_uid(s->box, count) };
+}
+
+static bool
+add_result(struct results *r, uint32_t number, uint64_t modseq)
+{
+	if (r->count == 0) {
+		r->first = number;
+		r->first_modseq = modseq;
+	}
+	r->last = number;
+	r->last_modseq = modseq;
+	if (modseq > r->modseq)
+		r->modseq = modseq;
+	r->count++;
+	return imap_set_add(&r->found, number, number);
+}
+
+static int
+search(struct imap_session *s, struct search *se, const struct search_query *q, struct results *r, struct err *e)
+{
+	struct imap_set seqs = search_domain(se);
+	bool only_first = q->esearch && q->returns == SEARCH_RETURN_MIN;
+	size_t looked = 0;
+
+	for (size_t i = 0; i < seqs.n; i++)
+		for (uint32_t seq = seqs.r[i].first; seq <= seqs.r[i].last; seq++) {
+			uint64_t modseq = 0;
+			int rc = search_matches(se, seq, &modseq, e);
+
+			/* Pages of the index can not be used again while the transaction is open. */
+			if (++looked % 1000 == 0)
+				mailbox_read_end(s->box);
+			if (rc == -1)
+				return -1;
+			if (rc == 0)
+				continue;
+			if (!add_result(r, s->uid ? mailbox_uid(s->box, seq) : seq, modseq))
+				return err_set(e, ERR_LIMIT, "SEARCH: too many results");
+			if (only_first)
+				return 0;
+		}
+	return 0;
+}
+
+static void
+breathe(struct imap_session *s)
+{
+	struct err e = ERR_INIT;
+
+	if (s->io.out.n >= 64 * 1024)
+		stream_flush(&s->io, &e);
+}
+
+/* "* SEARCH 2 84 882 (MODSEQ 917)" */
+static void
+put_numbers(struct imap_session *s, const struct search_query *q, const struct results *r)
+{
+	struct imap_set found = imap_set_made(&r->found);
+
+	stream_put(&s->io, SPAN("* SEARCH"));
+	for (size_t i = 0; i < found.n; i++)
+		for (uint64_t v = found.r[i].first; v <= found.r[i].last; v++) {
+			char *start = stream_reserve(&s->io, 16), *p = start;
+
+			if (p == NULL)
+				return;
+			*p++ = ' ';
+			p = imap_format_u64(p, v);
+			stream_commit(&s->io, (size_t)(p - start));
+			breathe(s);
+		}
+	if (q->modseq && r->count > 0) {
+		stream_put(&s->io, SPAN(" (MODSEQ "));
+		stream_put_u64(&s->io, r->modseq);
+		stream_put(&s->io, SPAN(")"));
+	}
+	stream_put(&s->io, SPAN("\r\n"));
+}
+
+static void
+put_item(struct imap_session *s, const char *name, uint64_t value)
+{
+	stream_puts(&s->io, name);
+	stream_put_u64(&s->io, value);
+}
+
+/* "* ESEARCH (TAG "A1") UID MIN 2 COUNT 5 ALL 2,10:13 MODSEQ 917" */
+static void
+put_esearch(struct imap_session *s, const struct search_query *q, const struct results *r)
+{
+	struct imap_set found = imap_set_made(&r->found);
+	uint64_t modseq = r->modseq;
+
+	stream_put(&s->io, SPAN("* ESEARCH (TAG \""));
+	for (size_t i = 0; i < s->tag.n; i++) {
+		if (s->tag.p[i] == '"' || s->tag.p[i] == '\\')
+			stream_put(&s->io, SPAN("\\"));
+		stream_put(&s->io, span_of(&s->tag.p[i], 1));
+	}
+	stream_puts(&s->io, s->uid ? "\") UID" : "\")");
+	if (r->count > 0) {
+		if ((q->returns & SEARCH_RETURN_MIN) != 0)
+			put_item(s, " MIN ", r->first);
+		if ((q->returns & SEARCH_RETURN_MAX) != 0)
+			put_item(s, " MAX ", r->last);
+		if ((q->returns & SEARCH_RETURN_ALL) != 0) {
+			stream_put(&s->io, SPAN(" ALL "));
+			imap_set_put(&s->io, &found);
+		}
+	}
+	if ((q->returns & SEARCH_RETURN_COUNT) != 0)
+		put_item(s, " COUNT ", r->count);
+	/* RFC 7162 section 3.1.10: of MIN or MAX alone it is that message's; of both the higher. */
+	if (q->returns == SEARCH_RETURN_MIN)
+		modseq = r->first_modseq;
+	else if (q->returns == SEARCH_RETURN_MAX)
+		modseq = r->last_modseq;
+	else if (q->returns == (SEARCH_RETURN_MIN | SEARCH_RETURN_MAX))
+		modseq = r->first_modseq > r->last_modseq ? r->first_modseq : r->last_modseq;
+	if (q->modseq && r->count > 0)
+		put_item(s, " MODSEQ ", modseq);
+	stream_put(&s->io, SPAN("\r\n"));
+}
+
+int
+imap_cmd_search(struct imap_session *s, struct imap_in *in, struct err *e)
+{
+	struct search_limits lim = limits(s);
+	struct results r = { .found = IMAP_SET_MAKER(mailbox_count(s->box) + 1) };
+	struct search_query q;
+	struct search se;
+	int rc;
+
+	if (!imap_search_parse(in, &lim, &q)) {
+		imap_bad(s, in->why);
+		return 0;
+	}
+	if (q.charset.n > 0 && !charset_is_known(q.charset)) {
+		imap_no(s, "[BADCHARSET (US-ASCII UTF-8)] Unknown charset.");
+		return 0;
+	}
+	if (q.modseq)
+		imap_enable_condstore(s);
+	rc = search_begin(&se, s, &q, e);
+	if (rc == 0)
+		rc = search(s, &se, &q, &r, e);
+	search_end(&se);
+	mailbox_read_end(s->box);
+	if (rc == 0) {
+		if (q.esearch)
+			put_esearch(s, &q, &r);
+		else
+			put_numbers(s, &q, &r);
+		imap_ok(s, "Search completed.");
+	}
+	array_clear(&r.found);
+	return rc;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Flags and keywords: reading them, writing them, telling which there are (RFC 3501 sections 2.3.2 and 7.2.6). */
+#include "imap/session.h"
+
+#define FLAG_NAMES_MAX 128	/* octets of all system flags with their spaces and parentheses */
+
+static const struct {
+	struct span name;
+	unsigned flag;
+} system_flags[] = {	/* in the order in which they are told */
+	{ SPAN("\\Answered"), MSG_ANSWERED },
+	{ SPAN("\\Flagged"), MSG_FLAGGED },
+	{ SPAN("\\Deleted"), MSG_DELETED },
+	{ SPAN("\\Seen"), MSG_SEEN },
+	{ SPAN("\\Draft"), MSG_DRAFT },
+};
+#define FORWARDED SPAN("$Forwarded")
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool
+take_flag(struct imap_in *in, struct imap_flags *f)
+{
+	struct span word;
+
+	if (!imap_flag(in, &word))
+		return false;
+	if (word.p[0] != '\\') {
+		if (span_ieq(word, FORWARDED))
+			f->flags |= MSG_PASSED;
+		else
+			f->names[f->name_count++] = word;
+		return true;
+	}
+	for (size_t i = 0; i < COUNT(system_flags); i++)
+		if (span_ieq(word, system_flags[i].name)) {
+			f->flags |= system_flags[i].flag;
+			return true;
+		}
+	return imap_fail(in, "Invalid system flag");	/* \Recent too: nobody can set it */
+}
+
+bool
+imap_arg_flags(struct imap_session *s, struct imap_in *in, bool bare, struct imap_flags *out)
+{
+	size_t most = 1;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < in->s.n; i++)
+		most += in->s.p[i] == ' ';
+	out->names = arena_alloc(s->arena, most, sizeof(*out->names));
+	if (out->names == NULL)
+		return imap_fail(in, "Too many flags");
+	if (!imap_peek(in, '(')) {
+		if (!bare)
+			return imap_fail(in, "Expected a list of flags");
+		do
+			if (!take_flag(in, out))
+				return false;
+		while (imap_sp(in) && in->s.n > 0);
+		return true;
+	}
+	imap_take(in, '(');
+	while (!imap_peek(in, ')')) {
+		if (!take_flag(in, out))
+			return false;
+		if (!imap_peek(in, ')') && !imap_sp(in))
+			return false;
+	}
+	return imap_take(in, ')');
+}
+
+void
+imap_keywords_load(struct imap_session *s)
+{
+	s->keyword_count = mailbox_keywords(s->box, &s->keywords);
+	s->keywords_told_full = mailbox_keywords_full(s->box);
+}
+
+/* A keyword that came into being after the list was told: by another session, within this command. */
+bool
+imap_keywords_stale(const struct imap_session *s, const struct msg_rec *rec)
+{
+	if (rec->keywords == 0)
+		return false;
+	for (uint64_t bits = rec->keywords; bits != 0; bits &= bits - 1) {
+		size_t bit = (size_t)__builtin_ctzll(bits);
+
+		if (bit >= s->keyword_count || s->keywords[bit].n == 0)
+			return true;
+	}
+	return false;
+}
+
+size_t
+imap_flags_room(const struct imap_session *s)
+{
+	size_t room = FLAG_NAMES_MAX;
+
+	for (size_t i = 0; i < s->keyword_count; i++)
+		room += s->keywords[i].n + 1;
+	return room;
+}
+
+static char *
+add_word(char *p, const char *start, struct span word)
+{
+	if (p != start)
+		*p++ = ' ';
+	memcpy(p, word.p, word.n);
+	return p + word.n;
+}
+
+char *
+imap_flags_format(const struct imap_session *s, char *p, const struct msg_rec *rec)
+{
+	char *start;
+
+	*p++ = '(';
+	start = p;
+	for (size_t i = 0; i < COUNT(system_flags); i++)
+		if ((rec->flags & system_flags[i].flag) != 0)
+			p = add_word(p, start, system_flags[i].name);
+	if (mailbox_is_recent(s->box, rec->uid))
+		p = add_word(p, start, SPAN("\\Recent"));
+	if ((rec->flags & MSG_PASSED) != 0)
+		p = add_word(p, start, FORWARDED);
+	for (uint64_t bits = rec->keywords; bits != 0; bits &= bits - 1) {
+		size_t bit = (size_t)__builtin_ctzll(bits);
+
+		if (bit < s->keyword_count && s->keywords[bit].n > 0)
+			p = add_word(p, start, s->keywords[bit]);
+	}
+	*p++ = ')';
+	return p;
+}
+
+char *
+imap_format_u64(char *p, uint64_t v)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	while (n > 0)
+		*p++ = digits[--n];
+	return p;
+}
+
+static void
+put_keywords(struct imap_session *s)
+{
+	stream_put(&s->io, SPAN("\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded"));
+	for (size_t i = 0; i < s->keyword_count; i++) {
+		if (s->keywords[i].n == 0)
+			continue;
+		stream_put(&s->io, SPAN(" "));
+		stream_put(&s->io, s->keywords[i]);
+	}
+}
+
+void
+imap_put_flag_lists(struct imap_session *s)
+{
+	imap_keywords_load(s);
+	stream_put(&s->io, SPAN("* FLAGS ("));
+	put_keywords(s);
+	stream_put(&s->io, SPAN(")\r\n* OK [PERMANENTFLAGS ("));
+	if (s->read_only) {
+		stream_put(&s->io, SPAN(")] Read-only mailbox.\r\n"));
+		return;
+	}
+	put_keywords(s);
+	stream_puts(&s->io, s->keywords_told_full ? ")] Flags permitted.\r\n" : " \\*)] Flags permitted.\r\n");
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and replacing.  The directory holds LMDB's two files, and `sessions'.  Replacing takes three steps, under the
+ * lock of `sessions', and under the old index's write lock when it can still be had:
+ *	the damaged data.mdb becomes data.damaged; a new one is made and gets what can be salvaged; the old is removed.
+ * Who still has the old one open sees that its file has no name any more when it next begins a write, and starts again.
+ *
+ * meta: "version" (u32), "number" (u32: the last mailbox id or UIDVALIDITY given).
+ */
+#include "lib-index/index-priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib-index/session.h"
+
+#define MAP_START ((size_t)64 << 20)
+#define MAP_SPARE ((size_t)32 << 20)
+#define READERS 1022
+
+const char *const index_db_names[DB_COUNT] = {
+	[DB_META] = "meta",
+	[DB_MAILBOX] = "mailbox",
+	[DB_STATE] = "state",
+	[DB_MESSAGE] = "message",
+	[DB_CHANGE] = "change",
+	[DB_SUMMARY] = "summary",
+	[DB_KEYWORD] = "keyword",
+};
+
+static struct index_env *envs;	/* of this process: see struct index_env */
+
+int
+index_err(struct err *e, int rc, const char *what)
+{
+	if (rc > 0) {
+		errno = rc;
+		return err_errno(e, "index: %s", what);
+	}
+	switch (rc) {
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+	case MDB_CURSOR_FULL:
+	case MDB_BAD_TXN:
+		return err_set(e, ERR_CORRUPT, "index: %s: %s", what, mdb_strerror(rc));
+	case MDB_MAP_FULL:
+		return err_set(e, ERR_QUOTA, "index: %s: larger than mail_index_map_size", what);
+	default:
+		return err_set(e, ERR_TEMP, "index: %s: %s", what, mdb_strerror(rc));
+	}
+}
+
+static int
+databases_open(struct index_env *env, bool create, struct err *e)
+{
+	MDB_txn *txn;
+	MDB_val key = { 7, (char[]){ "version" } }, val;
+	char version[4];
+	int rc = mdb_txn_begin(env->env, NULL, create ? 0 : MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return index_err(e, rc, "begin");
+	for (int i = 0; i < DB_COUNT && rc == 0; i++)
+		rc = mdb_dbi_open(txn, index_db_names[i], create ? MDB_CREATE : 0, &env->dbi[i]);
+	if (rc == 0 && create) {
+		be32_put(version, INDEX_VERSION);
+		val = (MDB_val){ sizeof(version), version };
+		rc = mdb_put(txn, env->dbi[DB_META], &key, &val, MDB_NOOVERWRITE);
+		if (rc == MDB_KEYEXIST)
+			rc = 0;
+	}
+	if (rc == 0) {
+		rc = mdb_get(txn, env->dbi[DB_META], &key, &val);
+		if (rc == 0 && (val.mv_size != 4 || be32_get(val.mv_data) != INDEX_VERSION))
+			rc = MDB_VERSION_MISMATCH;
+	}
+	if (rc == 0)
+		rc = mdb_txn_commit(txn);	/* also for a reading one: it keeps the handles */
+	else
+		mdb_txn_abort(txn);
+	return rc == 0 ? 0 : index_err(e, rc, "databases");
+}
+
+static void
+on_assert(MDB_env *env, const char *msg)
+{
+	(void)env;
+	index_assert_failed(msg);
+}
+
+int
+index_env_open(struct index_env *env, const char *path, mode_t mode, bool create, struct err *e)
+{
+	struct stat sb;
+	char file[4096];
+	size_t size = MAP_START;
+	int rc = mdb_env_create(&env->env);
+
+	if (rc != 0)
+		return index_err(e, rc, "create");
+	if ((size_t)snprintf(file, sizeof(file), "%s/data.mdb", path) < sizeof(file) && stat(file, &sb) == 0)
+		while (size / 2 < (size_t)sb.st_size)
+			size *= 2;
+	else if (!create)
+		rc = ENOENT;
+	if (env->map_max != 0 && size > env->map_max)
+		size = env->map_max;
+	mdb_env_set_mapsize(env->env, size);
+	mdb_env_set_maxdbs(env->env, DB_COUNT);
+	mdb_env_set_maxreaders(env->env, READERS);
+	mdb_env_set_assert(env->env, on_assert);
+	if (rc == 0)
+		rc = mdb_env_open(env->env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD, mode);
+	if (rc != 0)
+		index_err(e, rc, path);
+	if (rc == 0 && databases_open(env, false, e) == 0)
+		return 0;
+	/* A new file has no databases yet: MDB_NOTFOUND. */
+	if (rc == 0 && create && e->code != ERR_CORRUPT && databases_open(env, true, e) == 0)
+		return 0;
+	index_env_shut(env);
+	return -1;
+}
+
+void
+index_env_shut(struct index_env *env)
+{
+	if (env->env != NULL)
+		mdb_env_close(env->env);
+	env->env = NULL;
+}
+
+void
+index_env_reset_readers(struct index_env *env)
+{
+	for (struct index *ix = env->handles; ix != NULL; ix = ix->next)
+		index_read_end(ix);
+}
+
+/* The map grows before a transaction, not in the middle of one, where files have been renamed already. */
+int
+index_env_room(struct index_env *env, struct err *e)
+{
+	MDB_envinfo info;
+	MDB_stat st;
+	size_t used, size;
+	int rc;
+
+	mdb_env_info(env->env, &info);
+	mdb_env_stat(env->env, &st);
+	used = (info.me_last_pgno + 1) * st.ms_psize;
+	size = info.me_mapsize;
+	if (size - used > MAP_SPARE && size - used > used / 4)
+		return 0;
+	if (env->map_max != 0 && size >= env->map_max)
+		return 0;		/* MDB_MAP_FULL will tell */
+	size *= 2;
+	if (env->map_max != 0 && size > env->map_max)
+		size = env->map_max;
+	index_env_reset_readers(env);
+	rc = mdb_env_set_mapsize(env->env, size);
+	return rc == 0 ? 0 : index_err(e, rc, "grow");
+}
+
+static void
+remove_at(const char *path, const char *name)
+{
+	char file[4096];
+
+	if ((size_t)snprintf(file, sizeof(file), "%s/%s", path, name) < sizeof(file))
+		unlink(file);
+}
+
+static int
+rename_at(const char *path, const char *from, const char *to)
+{
+	char a[4096], b[4096];
+
+	if ((size_t)snprintf(a, sizeof(a), "%s/%s", path, from) >= sizeof(a) ||
+	    (size_t)snprintf(b, sizeof(b), "%s/%s", path, to) >= sizeof(b))
+		return -1;
+	return rename(a, b);
+}
+
+/* Puts a new index in the place of the damaged one; env is the damaged one, open or not. */
+static int
+env_replace(struct index_env *env, const char *path, mode_t mode, struct err *e)
+{
+	MDB_txn *txn = NULL;
+	struct index_env fresh = *env;
+	struct stat sb;
+	char copy[4096];
+
+	if (env->env != NULL && mdb_txn_begin(env->env, NULL, 0, &txn) != 0)
+		txn = NULL;
+	/* The salvaged copy gets a directory of its own: one process can not have a file's locks twice. */
+	if ((size_t)snprintf(copy, sizeof(copy), "%s/damaged", path) >= sizeof(copy))
+		return err_set(e, ERR_LIMIT, "index: %s: the path is too long", path);
+	if (mkdir(copy, mode | 0100) == -1 && errno != EEXIST)
+		return err_errno(e, "make %s", copy);
+	if (rename_at(path, "data.mdb", "damaged/data.mdb") == -1 && errno != ENOENT)
+		return err_errno(e, "move the damaged index in %s away", path);
+	if (txn != NULL)
+		mdb_txn_abort(txn);
+	if (env->env == NULL)
+		remove_at(path, "lock.mdb");	/* nobody could have opened it, either */
+	index_env_shut(env);
+	if (index_env_open(&fresh, path, mode, true, e) == -1)
+		return -1;
+	env->env = fresh.env;
+	memcpy(env->dbi, fresh.dbi, sizeof(env->dbi));
+	if ((size_t)snprintf(copy, sizeof(copy), "%s/damaged/data.mdb", path) < sizeof(copy) && stat(copy, &sb) == 0) {
+		copy[strlen(copy) - strlen("/data.mdb")] = '\0';
+		index_salvage(copy, mode, env);
+	}
+	remove_at(path, "damaged/data.mdb");
+	remove_at(path, "damaged/lock.mdb");
+	if ((size_t)snprintf(copy, sizeof(copy), "%s/damaged", path) < sizeof(copy))
+		rmdir(copy);
+	return 0;
+}
+
+/* With the file of sessions locked. */
+static int
+env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_verdict verdict, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (verdict == SESSION_REBOOTED) {
+		/* Pages may be lost where nothing shows it (the list of free ones): always copied. */
+		log_debug("index %s: the system was started anew: checking it", path);
+		return env_replace(env, path, mode, e);
+	}
+	if (index_env_open(env, path, mode, true, &why) == -1) {
+		if (why.code != ERR_CORRUPT) {
+			*e = why;
+			return -1;
+		}
+		log_warning("index %s is rebuilt from the mail: %s", path, why.log);
+		return env_replace(env, path, mode, e);
+	}
+	if (verdict == SESSION_CRASHED && !index_env_is_sound(env)) {
+		log_warning("index %s is rebuilt from the mail: a process died and left it damaged", path);
+		return env_replace(env, path, mode, e);
+	}
+	return 0;
+}
+
+static struct index_env *
+env_new(const char *path, const struct stat *dir, mode_t mode, uint64_t map_max, struct err *e)
+{
+	struct index_env *env = calloc(1, sizeof(*env));
+	enum session_verdict verdict;
+	int dir_fd;
+
+	if (env == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+		return NULL;
+	}
+	env->map_max = map_max;
+	env->dev = (uint64_t)dir->st_dev;
+	env->ino = (uint64_t)dir->st_ino;
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd == -1) {
+		err_errno(e, "open %s", path);
+		free(env);
+		return NULL;
+	}
+	env->session_fd = session_begin(dir_fd, mode, &verdict, e);
+	close(dir_fd);
+	if (env->session_fd == -1) {
+		free(env);
+		return NULL;
+	}
+	if (env_bring_up(env, path, mode, verdict, e) == -1) {
+		index_env_shut(env);
+		close(env->session_fd);
+		free(env);
+		return NULL;
+	}
+	env->session_slot = session_enter(env->session_fd, verdict != SESSION_CLEAN);
+	env->next = envs;
+	envs = env;
+	return env;
+}
+
+static void
+env_release(struct index_env *env)
+{
+	struct index_env **p = &envs;
+
+	if (--env->users > 0)
+		return;
+	while (*p != env)
+		p = &(*p)->next;
+	*p = env->next;
+	index_env_shut(env);
+	session_leave(env->session_fd, env->session_slot);
+	free(env);
+}
+
+int
+index_open(const char *path, mode_t mode, uint64_t map_max, struct index **out, struct err *e)
+{
+	struct index *ix = calloc(1, sizeof(*ix));
+	struct index_env *env;
+	struct stat sb;
+
+	if (ix == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	if (stat(path, &sb) == -1 && (errno != ENOENT ||
+	    (mkdir(path, (mode & 0666) | ((mode & 0444) >> 2)) == -1 && errno != EEXIST) || stat(path, &sb) == -1)) {
+		free(ix);
+		return err_errno(e, "make the index %s", path);
+	}
+	for (env = envs; env != NULL; env = env->next)
+		if (env->dev == (uint64_t)sb.st_dev && env->ino == (uint64_t)sb.st_ino)
+			break;
+	if (env == NULL && (env = env_new(path, &sb, mode, map_max, e)) == NULL) {
+		free(ix);
+		return -1;
+	}
+	env->users++;
+	ix->env = env;
+	ix->next = env->handles;
+	env->handles = ix;
+	*out = ix;
+	return 0;
+}
+
+void
+index_close(struct index *ix)
+{
+	struct index **p;
+
+	if (ix == NULL)
+		return;
+	for (int i = 0; i < DB_COUNT; i++)
+		if (ix->read_cursor[i] != NULL)
+			mdb_cursor_close(ix->read_cursor[i]);
+	if (ix->read.txn != NULL)
+		mdb_txn_abort(ix->read.txn);
+	for (p = &ix->env->handles; *p != ix; p = &(*p)->next)
+		;
+	*p = ix->next;
+	env_release(ix->env);
+	free(ix);
+}
+
+void
+index_identity(const struct index *ix, char out[16])
+{
+	be64_put(out, ix->env->dev);
+	be64_put(out + 8, ix->env->ino);
+}
+
+void
+index_mark_suspect(struct index *ix)
+{
+	session_suspect(ix->env->session_fd);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_INDEX_INDEX_H
+#define CULVER_LIB_INDEX_INDEX_H
+/*
+ * One user's index: an LMDB environment in a directory of its own.  Nothing in it is needed for durability, so nothing is
+ * ever synced; what is damaged is moved away and made anew from the mail.
+ *
+ * A handle has one read transaction that begins by itself and is cheap to begin again; index_read_end() before waiting
+ * for anything.  One write transaction at a time over all processes, by LMDB's robust mutex, which a dead holder frees.
+ */
+#include <sys/types.h>
+#include "lib-index/schema.h"
+
+struct index;
+struct index_txn;
+
+enum index_health {
+	INDEX_FINE,
+	INDEX_FRESH,	/* it was not there, or was made anew: the mail must be scanned */
+};
+
+/*
+ * Opens or makes the index in the directory path (its parent must be there).  A process that died without closing it, a
+ * reboot, or a value found damaged make it be verified first; what does not stand that is replaced by an empty one, with
+ * the messages and summaries that could be saved.  map_max: largest address space.  After fork, never before.
+ */
+int index_open(const char *path, mode_t mode, uint64_t map_max, struct index **out, struct err *e);
+void index_close(struct index *ix);	/* NULL is fine */
+/* "dev:ino" of the directory: what notifications call this index.  16 octets. */
+void index_identity(const struct index *ix, char out[16]);
+/* The next open verifies.  Called by whoever meets a damaged value. */
+void index_mark_suspect(struct index *ix);
+
+/* The handle's read transaction, begun if it is not. */
+int index_read(struct index *ix, struct index_txn **out, struct err *e);
+void index_read_end(struct index *ix);
+/* Ends the reading one first.  ERR_CORRUPT: the index was replaced by another process; close and open it. */
+int index_write(struct index *ix, struct index_txn **out, struct err *e);
+int index_commit(struct index_txn *t, struct err *e);	/* t is gone in any case */
+void index_abort(struct index_txn *t);			/* NULL is fine */
+
+/* One value.  1 found (spans are valid until the transaction ends or changes something), 0 not there, -1. */
+int index_get(struct index_txn *t, enum idx_db db, struct span key, struct span *value_out, struct err *e);
+int index_put(struct index_txn *t, enum idx_db db, struct span key, struct span value, struct err *e);
+int index_del(struct index_txn *t, enum idx_db db, struct span key, struct err *e);	/* not there: 0 */
+
+/* Walking in the order of keys.  Cursors end with their transaction: close them before. */
+struct index_cursor;
+struct index_cursor *index_cursor_open(struct index_txn *t, enum idx_db db, struct err *e);
+void index_cursor_close(struct index_cursor *c);	/* NULL is fine */
+/* The first entry with a key >= from / the next.  1, 0 at the end, -1. */
+int index_cursor_seek(struct index_cursor *c, struct span from, struct span *key_out, struct span *value_out, struct err *e);
+int index_cursor_next(struct index_cursor *c, struct span *key_out, struct span *value_out, struct err *e);
+/* The entry of exactly that key: quick when it is near the last one. */
+int index_cursor_find(struct index_cursor *c, struct span key, struct span *value_out, struct err *e);
+/* Replaces the value of the entry the cursor stands on / removes it (then next gives the one behind it). */
+int index_cursor_replace(struct index_cursor *c, struct span key, struct span value, struct err *e);
+int index_cursor_del(struct index_cursor *c, struct err *e);
+
+/* What is known of a mailbox.  1, 0, -1. */
+int index_state_get(struct index_txn *t, uint32_t id, struct idx_state *out, struct err *e);
+int index_state_put(struct index_txn *t, const struct idx_state *st, struct err *e);
+int index_mailbox_find(struct index_txn *t, struct span name, uint32_t *id_out, struct err *e);
+int index_message_get(struct index_txn *t, uint32_t id, uint32_t uid, struct idx_message *out, struct err *e);
+/* Replaces a message's record (and nothing else): for what is found out about it. */
+int index_message_put(struct index_txn *t, uint32_t id, uint32_t uid, const struct idx_message *m, struct err *e);
+
+/* Walks the messages of one mailbox from uid on. */
+struct index_walk {
+	struct index_cursor *c;
+	uint32_t id, uid;
+	bool started;
+	struct idx_message m;	/* of uid */
+	struct span raw;
+};
+int index_walk_begin(struct index_walk *w, struct index_txn *t, uint32_t id, uint32_t from_uid, struct err *e);
+int index_walk_next(struct index_walk *w, struct err *e);	/* 1, 0 at the end, -1 */
+void index_walk_end(struct index_walk *w);
+
+/* A number for a new mailbox, or UIDVALIDITY: never given before to this user. */
+int index_new_number(struct index_txn *t, uint32_t *out, struct err *e);
+int index_number_seen(struct index_txn *t, uint32_t number, struct err *e);
+
+struct index *index_txn_index(struct index_txn *t);
+#endif

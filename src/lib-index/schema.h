@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_INDEX_SCHEMA_H
+#define CULVER_LIB_INDEX_SCHEMA_H
+/*
+ * What the octets in the index mean.  Integers are big-endian, so that the order of keys is the order of numbers.  Every
+ * value is checked for its length and its ranges when it is read: a damaged one is ERR_CORRUPT, never worse.
+ *
+ *	database	key					value
+ *	meta		name					see index.c
+ *	mailbox		name, its levels joined by '/'		mailbox id
+ *	state		mailbox id				struct idx_state
+ *	message		mailbox id, uid				struct idx_message
+ *	change		mailbox id, modseq, uid			enum idx_change
+ *	summary		mailbox id, uid				lib-mail/summary.h
+ *	keyword		mailbox id				names of the bits, each with a NUL behind it
+ *
+ * `change' holds one entry for a live message at most (that of its newest flag change), and one for each expunge.
+ */
+#include "lib/buf.h"
+#include "lib/err.h"
+
+#define INDEX_VERSION 1
+#define INDEX_NAME_MAX 480		/* octets of a mailbox name: LMDB's keys end at 511 */
+#define INDEX_KEYWORDS 64		/* bits of a message's keyword mask */
+#define INDEX_FILE_NAME_MAX 255
+
+enum idx_db { DB_META, DB_MAILBOX, DB_STATE, DB_MESSAGE, DB_CHANGE, DB_SUMMARY, DB_KEYWORD, DB_COUNT };
+
+/* Message flags; the same bits as enum msg_flag of lib-storage/mailbox.h. */
+enum { IDX_SEEN = 1, IDX_ANSWERED = 2, IDX_FLAGGED = 4, IDX_DELETED = 8, IDX_DRAFT = 16, IDX_PASSED = 32, IDX_FLAGS = 63 };
+
+enum idx_message_bits {
+	IDX_DIRTY = 1 << 0,	/* the stored file's name does not tell these flags yet */
+	IDX_NEW = 1 << 1,	/* the driver's: the file is in new/ */
+	IDX_CHANGED = 1 << 2,	/* `change' has an entry of it, under its modseq */
+	IDX_DIGEST = 1 << 3,	/* digest is there */
+	IDX_UIDL = 1 << 4,	/* pop3_uidl is there */
+	IDX_MESSAGE_BITS = 31,
+};
+
+#define IDX_SIZE_UNKNOWN UINT64_MAX
+#define IDX_DIGEST_LEN 16
+
+struct idx_message {
+	uint8_t flags, bits;
+	uint64_t keywords, modseq;
+	int64_t internal_date, save_date;
+	uint64_t size, physical_size;	/* IDX_SIZE_UNKNOWN: nobody has looked */
+	uint8_t digest[IDX_DIGEST_LEN];	/* of the content */
+	struct span uidl;		/* what POP3 calls it, when that is not made from the UID; 255 octets at most */
+	struct span name;		/* the driver's: a file name, or a place in a file */
+};
+
+struct idx_stamp {			/* a directory as it was when the index last agreed with it */
+	int64_t sec;
+	uint32_t nsec;
+	uint64_t ino;
+};
+
+enum idx_state_bits {
+	IDX_STATE_UNSCANNED = 1 << 0,	/* new or rebuilt: the first scan takes every UID that the names carry */
+	IDX_STATE_COARSE = 1 << 1,	/* the file system's times are too coarse to trust */
+	IDX_STATE_WINDOW = 1 << 2,	/* stamped behind changes of our own since the last scan: see maildir/scan.c */
+	IDX_STATE_BITS = 7,
+};
+
+struct idx_state {
+	uint32_t id;			/* from the key */
+	uint32_t bits;
+	uint32_t uidvalidity, uidnext;
+	uint32_t recent_uid;		/* UIDs from here on are nobody's \Recent yet */
+	uint32_t uid_reserved;		/* UIDs and modseqs are given out below these marks: the control file has them too */
+	uint64_t modseq_reserved;
+	uint64_t highestmodseq;
+	uint64_t pruned_to;		/* `change' is complete above this modseq */
+	uint32_t messages, unseen, deleted;
+	uint32_t unsized;		/* messages whose size is unknown */
+	uint32_t dirty;			/* messages with IDX_DIRTY */
+	uint32_t tombstones;		/* expunges in `change' */
+	uint64_t bytes;			/* sum of the known sizes */
+	uint64_t dev;
+	int64_t scanned_at;		/* seconds since 1970 */
+	struct idx_stamp stamp[2];
+	struct span name;		/* of the mailbox: the way back from the id */
+};
+
+enum idx_change { IDX_CHANGE_FLAGS = 1, IDX_CHANGE_EXPUNGED = 2 };
+
+#define IDX_KEY_ID 4
+#define IDX_KEY_MESSAGE 8
+#define IDX_KEY_CHANGE 16
+#define IDX_STATE_MAX (160 + INDEX_NAME_MAX)
+#define IDX_MESSAGE_MAX (52 + IDX_DIGEST_LEN + 1 + 255 + INDEX_FILE_NAME_MAX)
+
+static inline void
+idx_key_message(char key[IDX_KEY_MESSAGE], uint32_t id, uint32_t uid)
+{
+	be32_put(key, id);
+	be32_put(key + 4, uid);
+}
+
+static inline void
+idx_key_change(char key[IDX_KEY_CHANGE], uint32_t id, uint64_t modseq, uint32_t uid)
+{
+	be32_put(key, id);
+	be64_put(key + 4, modseq);
+	be32_put(key + 12, uid);
+}
+
+/* Into room of IDX_MESSAGE_MAX, IDX_STATE_MAX octets; the number of octets used.  Names must keep their limits. */
+size_t idx_message_pack(char *room, const struct idx_message *m);
+size_t idx_state_pack(char *room, const struct idx_state *st);
+/* Spans of *out point into value.  False: damaged. */
+bool idx_message_unpack(struct span value, struct idx_message *out);
+bool idx_state_unpack(struct span key, struct span value, struct idx_state *out);
+/* Each NUL-terminated name of a keyword value, INDEX_KEYWORDS at most; the count, or -1 when damaged. */
+int idx_keywords_unpack(struct span value, struct span names[INDEX_KEYWORDS]);
+/* Whether key and value of a database are well-formed: what verifying and salvaging look at. */
+bool idx_entry_is_valid(enum idx_db db, struct span key, struct span value);
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *	octets 0..7	magic
+ *	octets 8..23	hash of the boot id; time of the boot in seconds (the id may be out of reach in a sandbox)
+ *	octet  24	1: suspect
+ *	octets 32..	slots: the process id, 4 octets each
+ * Octet 0 is what is locked while somebody opens.
+ */
+#include "lib-index/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/buf.h"
+
+#define MAGIC "culvers1"
+#define HEAD 32
+#define SLOTS 1024
+#define SLOT_SIZE 4
+#define BOOT_TOLERANCE 300	/* seconds that a set clock may move the time of the boot */
+
+struct boot {
+	uint64_t id;		/* 0: unknown */
+	int64_t time;
+};
+
+static struct boot
+boot_now(void)
+{
+	static struct boot b;
+	struct timespec real, boot;
+
+	if (b.time != 0)
+		return b;
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	b.time = real.tv_sec - boot.tv_sec;
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char text[64];
+	ssize_t n = fd == -1 ? -1 : read(fd, text, sizeof(text));
+
+	if (fd != -1)
+		close(fd);
+	if (n > 0) {
+		b.id = 0xcbf29ce484222325;
+		for (ssize_t i = 0; i < n; i++)
+			b.id = (b.id ^ (uint8_t)text[i]) * 0x100000001b3;
+	}
+	return b;
+}
+
+static bool
+slot_lock(int fd, off_t at, off_t len, bool wait, bool on)
+{
+	struct flock fl = { .l_type = on ? F_WRLCK : F_UNLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = len };
+	int rc;
+
+	do {
+		rc = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &fl);
+	} while (rc == -1 && errno == EINTR);
+	return rc == 0;
+}
+
+static bool
+is_same_boot(const char head[HEAD])
+{
+	struct boot b = boot_now();
+	uint64_t id = be64_get(head + 8);
+	int64_t t = (int64_t)be64_get(head + 16);
+
+	if (id != 0 && b.id != 0)
+		return id == b.id;
+	return llabs(t - b.time) <= BOOT_TOLERANCE;
+}
+
+static void
+write_at(int fd, const void *p, size_t n, off_t at)
+{
+	ssize_t done = pwrite(fd, p, n, at);
+
+	/* What could not be noted makes the next open verify more or less than it must: no reason to refuse the mail. */
+	(void)done;
+}
+
+int
+session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e)
+{
+	int fd = openat(dir_fd, "sessions", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+	char data[HEAD + SLOTS * SLOT_SIZE];
+	ssize_t n;
+
+	if (fd == -1)
+		return err_errno(e, "open the index's file of sessions");
+	if (!slot_lock(fd, 0, 1, true, true)) {
+		err_errno(e, "lock the index's file of sessions");
+		close(fd);
+		return -1;
+	}
+	n = pread(fd, data, sizeof(data), 0);
+	*verdict_out = SESSION_CLEAN;
+	if (n < HEAD || memcmp(data, MAGIC, 8) != 0) {
+		*verdict_out = n == 0 ? SESSION_CLEAN : SESSION_CRASHED;
+		return fd;
+	}
+	if (!is_same_boot(data)) {
+		*verdict_out = SESSION_REBOOTED;
+		return fd;
+	}
+	if (data[24] != 0)
+		*verdict_out = SESSION_CRASHED;
+	for (off_t at = HEAD; at + SLOT_SIZE <= n; at += SLOT_SIZE) {
+		if (be32_get(data + at) == 0 || !slot_lock(fd, at, SLOT_SIZE, false, true))
+			continue;
+		*verdict_out = SESSION_CRASHED;
+		slot_lock(fd, at, SLOT_SIZE, false, false);
+	}
+	return fd;
+}
+
+int
+session_enter(int fd, bool verified)
+{
+	char data[HEAD + SLOTS * SLOT_SIZE], pid[SLOT_SIZE];
+	ssize_t n = pread(fd, data, sizeof(data), 0);
+	struct boot b = boot_now();
+	int slot = -1;
+
+	if (n < 0)
+		n = 0;
+	memset(data + n, 0, sizeof(data) - (size_t)n);
+	if (verified || n < HEAD) {
+		char head[HEAD] = MAGIC;
+
+		be64_put(head + 8, b.id);
+		be64_put(head + 16, (uint64_t)b.time);
+		write_at(fd, head, HEAD, 0);
+	}
+	for (int i = 0; i < SLOTS; i++) {
+		off_t at = HEAD + i * SLOT_SIZE;
+
+		/* A dead one's slot is taken over, so that it is seen once; a live one's can not be locked. */
+		if (be32_get(data + at) != 0 && !verified)
+			continue;
+		if (at >= n && slot != -1)
+			break;
+		if (!slot_lock(fd, at, SLOT_SIZE, false, true))
+			continue;
+		if (slot == -1) {
+			slot = i;
+			be32_put(pid, (uint32_t)getpid());
+			write_at(fd, pid, SLOT_SIZE, at);
+		} else {
+			if (be32_get(data + at) != 0)
+				write_at(fd, "\0\0\0", SLOT_SIZE, at);
+			slot_lock(fd, at, SLOT_SIZE, false, false);
+		}
+		if (!verified)
+			break;
+	}
+	slot_lock(fd, 0, 1, false, false);
+	return slot;
+}
+
+void
+session_leave(int fd, int slot)
+{
+	if (slot != -1)
+		write_at(fd, "\0\0\0", SLOT_SIZE, HEAD + slot * SLOT_SIZE);
+	close(fd);
+}
+
+void
+session_suspect(int fd)
+{
+	write_at(fd, "\1", 1, 24);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_INDEX_SESSION_H
+#define CULVER_LIB_INDEX_SESSION_H
+/*
+ * Who has the index open: a small file beside it with a slot a process.  A slot is locked (fcntl, open file description)
+ * as long as its process lives, and emptied when it closes in order.  A slot in use that nobody holds a lock on is left
+ * from a process that died, and the index is suspect: found out by whoever opens it next, without any help of a parent.
+ *
+ * The file also holds the boot id: nothing in the index is synced, so after another boot it is suspect as well.
+ */
+#include <stdbool.h>
+#include <sys/types.h>
+#include "lib/err.h"
+
+enum session_verdict { SESSION_CLEAN, SESSION_CRASHED, SESSION_REBOOTED };
+
+/* Opens the file in dir_fd and locks it against others who open or close.  The descriptor. */
+int session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e);
+/* Takes a slot and lets others go on.  The slot, or -1 when all are in use (then a crash of this one is not noticed). */
+int session_enter(int fd, bool verified);
+void session_leave(int fd, int slot);	/* and closes fd */
+void session_suspect(int fd);		/* the next session_begin says SESSION_CRASHED */
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-index/index-priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "lib/log.h"
+
+#define BEGIN_TRIES 4
+
+/* LMDB's answers to beginning that have a cure. */
+static int
+begin(struct index_env *env, unsigned flags, MDB_txn **out)
+{
+	int rc = 0, dead;
+
+	for (int i = 0; i < BEGIN_TRIES; i++) {
+		rc = mdb_txn_begin(env->env, NULL, flags, out);
+		if (rc == MDB_MAP_RESIZED) {
+			index_env_reset_readers(env);
+			mdb_env_set_mapsize(env->env, 0);
+		} else if (rc == MDB_READERS_FULL) {
+			mdb_reader_check(env->env, &dead);
+		} else {
+			break;
+		}
+	}
+	return rc;
+}
+
+int
+index_read(struct index *ix, struct index_txn **out, struct err *e)
+{
+	int rc = 0;
+
+	*out = &ix->read;
+	if (ix->reading)
+		return 0;
+	if (ix->read.txn != NULL) {
+		rc = mdb_txn_renew(ix->read.txn);
+		if (rc == MDB_MAP_RESIZED) {
+			mdb_env_set_mapsize(ix->env->env, 0);
+			rc = mdb_txn_renew(ix->read.txn);
+		}
+	} else {
+		rc = begin(ix->env, MDB_RDONLY, &ix->read.txn);
+	}
+	if (rc != 0)
+		return index_err(e, rc, "read");
+	ix->read.ix = ix;
+	ix->reading = true;
+	memset(ix->cursor_fresh, 0, sizeof(ix->cursor_fresh));
+	return 0;
+}
+
+void
+index_read_end(struct index *ix)
+{
+	if (!ix->reading)
+		return;
+	mdb_txn_reset(ix->read.txn);
+	ix->reading = false;
+}
+
+int
+index_write(struct index *ix, struct index_txn **out, struct err *e)
+{
+	struct stat sb;
+	mdb_filehandle_t fd;
+	int rc, dead;
+
+	index_read_end(ix);
+	if (ix->env->writing)
+		return err_set(e, ERR_TEMP, "index: a write within a write");
+	if (index_env_room(ix->env, e) == -1)
+		return -1;
+	rc = begin(ix->env, 0, &ix->write.txn);
+	if (rc != 0)
+		return index_err(e, rc, "write");
+	/* Checked with the lock in hand: whoever replaces the index holds it meanwhile. */
+	if (mdb_env_get_fd(ix->env->env, &fd) != 0 || fstat(fd, &sb) == -1 || sb.st_nlink == 0) {
+		mdb_txn_abort(ix->write.txn);
+		return err_set(e, ERR_CORRUPT, "index: it was removed or replaced meanwhile");
+	}
+	/* A dead reader's slot keeps old pages from being used again. */
+	if (((++ix->env->writes) & 1023) == 1)
+		mdb_reader_check(ix->env->env, &dead);
+	ix->env->writing = true;
+	ix->write.ix = ix;
+	ix->write.write = true;
+	*out = &ix->write;
+	return 0;
+}
+
+int
+index_commit(struct index_txn *t, struct err *e)
+{
+	int rc = mdb_txn_commit(t->txn);
+
+	t->txn = NULL;
+	t->ix->env->writing = false;
+	return rc == 0 ? 0 : index_err(e, rc, "commit");
+}
+
+void
+index_abort(struct index_txn *t)
+{
+	if (t == NULL || t->txn == NULL)
+		return;
+	mdb_txn_abort(t->txn);
+	t->txn = NULL;
+	t->ix->env->writing = false;
+}
+
+struct index *
+index_txn_index(struct index_txn *t)
+{
+	return t->ix;
+}
+
+static inline MDB_val
+val_of(struct span s)
+{
+	return (MDB_val){ s.n, (void *)(uintptr_t)s.p };
+}
+
+/* The handle's own cursor for reading: renewed once a transaction. */
+static int
+read_cursor(struct index_txn *t, enum idx_db db, MDB_cursor **out)
+{
+	struct index *ix = t->ix;
+	int rc = 0;
+
+	if (ix->read_cursor[db] == NULL)
+		rc = mdb_cursor_open(t->txn, ix->env->dbi[db], &ix->read_cursor[db]);
+	else if (!ix->cursor_fresh[db])
+		rc = mdb_cursor_renew(t->txn, ix->read_cursor[db]);
+	ix->cursor_fresh[db] = rc == 0;
+	*out = ix->read_cursor[db];
+	return rc;
+}
+
+int
+index_get(struct index_txn *t, enum idx_db db, struct span key, struct span *value_out, struct err *e)
+{
+	MDB_val k = val_of(key), v;
+	int rc;
+
+	if (key.n == 0 || key.n > 511)
+		return 0;
+	if (!t->write) {
+		MDB_cursor *c;
+
+		rc = read_cursor(t, db, &c);
+		if (rc == 0)
+			rc = mdb_cursor_get(c, &k, &v, MDB_SET_KEY);
+	} else {
+		rc = mdb_get(t->txn, t->ix->env->dbi[db], &k, &v);
+	}
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return index_err(e, rc, index_db_names[db]);
+	*value_out = span_of(v.mv_data, v.mv_size);
+	return 1;
+}
+
+int
+index_put(struct index_txn *t, enum idx_db db, struct span key, struct span value, struct err *e)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+	int rc = mdb_put(t->txn, t->ix->env->dbi[db], &k, &v, 0);
+
+	return rc == 0 ? 0 : index_err(e, rc, index_db_names[db]);
+}
+
+int
+index_del(struct index_txn *t, enum idx_db db, struct span key, struct err *e)
+{
+	MDB_val k = val_of(key);
+	int rc = mdb_del(t->txn, t->ix->env->dbi[db], &k, NULL);
+
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 : index_err(e, rc, index_db_names[db]);
+}
+
+struct index_cursor {
+	MDB_cursor *c;
+	enum idx_db db;
+};
+
+struct index_cursor *
+index_cursor_open(struct index_txn *t, enum idx_db db, struct err *e)
+{
+	struct index_cursor *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (c == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+		return NULL;
+	}
+	c->db = db;
+	rc = mdb_cursor_open(t->txn, t->ix->env->dbi[db], &c->c);
+	if (rc != 0) {
+		index_err(e, rc, index_db_names[db]);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+index_cursor_close(struct index_cursor *c)
+{
+	if (c == NULL)
+		return;
+	mdb_cursor_close(c->c);
+	free(c);
+}
+
+static int
+cursor_get(struct index_cursor *c, MDB_val *k, MDB_cursor_op op, struct span *key_out, struct span *value_out, struct err *e)
+{
+	MDB_val v;
+	int rc = mdb_cursor_get(c->c, k, &v, op);
+
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	if (rc != 0)
+		return index_err(e, rc, index_db_names[c->db]);
+	if (key_out != NULL)
+		*key_out = span_of(k->mv_data, k->mv_size);
+	*value_out = span_of(v.mv_data, v.mv_size);
+	return 1;
+}
+
+int
+index_cursor_seek(struct index_cursor *c, struct span from, struct span *key_out, struct span *value_out, struct err *e)
+{
+	MDB_val k = val_of(from);
+
+	return cursor_get(c, &k, MDB_SET_RANGE, key_out, value_out, e);
+}
+
+int
+index_cursor_next(struct index_cursor *c, struct span *key_out, struct span *value_out, struct err *e)
+{
+	MDB_val k;
+
+	/* LMDB remembers the deletion itself: its next then stays. */
+	return cursor_get(c, &k, MDB_NEXT, key_out, value_out, e);
+}
+
+int
+index_cursor_find(struct index_cursor *c, struct span key, struct span *value_out, struct err *e)
+{
+	MDB_val k = val_of(key);
+
+	return cursor_get(c, &k, MDB_SET_KEY, NULL, value_out, e);
+}
+
+int
+index_cursor_replace(struct index_cursor *c, struct span key, struct span value, struct err *e)
+{
+	MDB_val k = val_of(key), v = val_of(value);
+	int rc = mdb_cursor_put(c->c, &k, &v, MDB_CURRENT);
+
+	return rc == 0 ? 0 : index_err(e, rc, index_db_names[c->db]);
+}
+
+int
+index_cursor_del(struct index_cursor *c, struct err *e)
+{
+	int rc = mdb_cursor_del(c->c, 0);
+
+	return rc == 0 ? 0 : index_err(e, rc, index_db_names[c->db]);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_TESTS_FAKE_MAILBOX_H
+#define CULVER_TESTS_FAKE_MAILBOX_H
+/*
+ * A mailbox in memory, in place of lib-storage: for engines that are tested alone.  Only what POP3 asks of a mailbox is
+ * there.
+ */
+#include "lib-storage/mailbox.h"
+
+#define FAKE_MSGS 64
+
+struct fake_msg {
+	struct span text;	/* owned */
+	unsigned flags;
+	uint64_t keywords;
+	bool expunged, size_unknown;
+};
+
+struct mailbox {
+	struct fake_msg msgs[FAKE_MSGS];	/* UID = index + 1 */
+	uint32_t count;
+	bool expunge_fails;
+	struct span keyword;			/* the only one, bit 0; none when empty */
+};
+
+void fake_mailbox_add(struct mailbox *box, struct span text);
+void fake_mailbox_clear(struct mailbox *box);
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include "fake-mailbox.h"
+#include "lib/log.h"
+#include "pop3/session.h"
+#include "pop3/text.h"
+#include "transcript.h"
+
+struct world {
+	struct mailbox box;
+	struct pop3_options o;
+	uint32_t gone_after_login;	/* a UID another session deletes */
+	int result;
+};
+
+static void
+usual_options(struct pop3_options *o)
+{
+	*o = (struct pop3_options){ .uidl_format = SPAN("%08Xu%08Xv"), .max_line = 1024, .max_bad = 20 };
+}
+
+static void
+add(struct mailbox *box, const char *text)
+{
+	fake_mailbox_add(box, span_str(text));
+}
+
+static void
+start(void *ctx)
+{
+	struct world *w = ctx;
+
+	memset(w, 0, sizeof(*w));
+	usual_options(&w->o);
+	add(&w->box, "Subject: one\n\nhello\n.dot\n..two\nlast\n");
+	add(&w->box, "Subject: two\r\n\r\nCRLF\r\n.\r\nno end");
+	add(&w->box, "Subject: three, a header alone\n");
+	w->box.msgs[1].flags = MSG_SEEN;
+	w->box.msgs[2].size_unknown = true;
+}
+
+static void
+option(void *ctx, struct span name, struct span value)
+{
+	struct world *w = ctx;
+	uint32_t n = 0;
+
+	span_u32(value, &n);
+	if (span_eq(name, SPAN("uidl_format")))
+		w->o.uidl_format = value;
+	else if (span_eq(name, SPAN("enable_last")))
+		w->o.enable_last = n;
+	else if (span_eq(name, SPAN("rename_duplicates")))
+		w->o.rename_duplicates = n;
+	else if (span_eq(name, SPAN("reuse_xuidl")))
+		w->o.reuse_xuidl = n;
+	else if (span_eq(name, SPAN("ns_eoh")))
+		w->o.ns_eoh = n;
+	else if (span_eq(name, SPAN("fast_sizes")))
+		w->o.fast_sizes = n;
+	else if (span_eq(name, SPAN("max_bad")))
+		w->o.max_bad = n;
+	else if (span_eq(name, SPAN("deleted_flag"))) {
+		w->o.deleted_flag = value;
+		w->o.delete_by_flag = true;
+	} else if (span_eq(name, SPAN("deleted")))
+		w->box.msgs[n - 1].flags |= MSG_DELETED;
+	else if (span_eq(name, SPAN("gone")))
+		w->gone_after_login = n;
+	else if (span_eq(name, SPAN("expunge_fails")))
+		w->box.expunge_fails = n;
+	else
+		fail_msg("unknown option %.*s", SPAN_ARG(name));
+}
+
+static void
+play(void *ctx, struct stream *s)
+{
+	struct world *w = ctx;
+	struct pop3_session p;
+	struct err e = ERR_INIT;
+
+	assert_int_equal(pop3_session_init(&p, s, &w->box, &w->o, &e), 0);
+	if (w->gone_after_login > 0)
+		w->box.msgs[w->gone_after_login - 1].expunged = true;
+	w->result = pop3_session_run(&p, &e);
+	pop3_session_clear(&p);
+}
+
+static void
+stop(void *ctx)
+{
+	fake_mailbox_clear(&((struct world *)ctx)->box);
+}
+
+static void
+test_transcripts(void **state)
+{
+	static struct world w;
+	const struct transcript_ops ops = { start, option, play, stop, &w };
+
+	(void)state;
+	transcript_dir("pop3", &ops);
+}
+
+/* Runs input on the usual mailbox; what became of the mailbox is then looked at. */
+static void
+run(struct world *w, const char *input)
+{
+	struct stream s;
+
+	stream_init_mem(&s, span_str(input), 65536, 1 << 20);
+	play(w, &s);
+	stream_clear(&s);
+}
+
+static void
+test_update(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	start(&w);
+	run(&w, "RETR 1\r\nDELE 2\r\nQUIT\r\n");
+	assert_int_equal(w.result, 0);
+	assert_int_equal(w.box.msgs[0].flags, MSG_SEEN);
+	assert_false(w.box.msgs[0].expunged);
+	assert_true(w.box.msgs[1].expunged);
+	stop(&w);
+
+	/* Without QUIT nothing changes (RFC 1939 section 6), whichever way the session ends. */
+	start(&w);
+	run(&w, "RETR 1\r\nDELE 2\r\nQUI");
+	assert_int_equal(w.result, -1);
+	assert_int_equal(w.box.msgs[0].flags, 0);
+	assert_false(w.box.msgs[1].expunged);
+	stop(&w);
+
+	start(&w);
+	run(&w, "DELE 2\r\nRSET\r\nQUIT\r\n");
+	assert_false(w.box.msgs[1].expunged);
+	stop(&w);
+
+	start(&w);
+	w.o.no_flag_updates = true;
+	run(&w, "RETR 1\r\nQUIT\r\n");
+	assert_int_equal(w.box.msgs[0].flags, 0);
+	stop(&w);
+
+	start(&w);
+	w.o.deleted_flag = SPAN("$POP3Deleted");
+	w.o.delete_by_flag = true;
+	run(&w, "DELE 2\r\nQUIT\r\n");
+	assert_false(w.box.msgs[1].expunged);
+	assert_int_equal(w.box.msgs[1].keywords, 1);
+	run(&w, "STAT\r\nDELE 1\r\nQUIT\r\n");
+	assert_int_equal(w.box.msgs[0].keywords, 1);
+	assert_int_equal(w.box.msgs[2].keywords, 0);
+	stop(&w);
+}
+
+static void
+test_long_line(void **state)
+{
+	static struct world w;
+	static char input[4096];
+
+	(void)state;
+	start(&w);
+	memset(input, 'x', sizeof(input) - 1);
+	run(&w, input);
+	assert_int_equal(w.result, -1);
+	stop(&w);
+}
+
+/* However small the room and the pieces are, the same comes out. */
+static void
+test_text_pieces(void **state)
+{
+	static const char in[] = ".a\n..\r\n\r\r\n\n.\n\rx\r\n.end\r", want[] = "..a\r\n...\r\n\r\r\n\r\n..\r\n\rx\r\n..end\r";
+
+	(void)state;
+	for (size_t room = POP3_TEXT_ROOM; room < 40; room++)
+		for (size_t piece = 1; piece < sizeof(in); piece++) {
+			struct buf out = BUF_INIT(1000);
+			struct pop3_text t = { .no_nuls = false };
+
+			for (size_t at = 0; at < sizeof(in) - 1; at += piece) {
+				struct span part = span_sub(span_str(in), at, piece);
+
+				while (part.n > 0) {
+					char to[64];
+
+					buf_add(&out, span_of(to, pop3_text(&t, &part, to, room)));
+				}
+			}
+			assert_int_equal(out.n, sizeof(want) - 1);
+			assert_memory_equal(out.p, want, out.n);
+			buf_clear(&out);
+		}
+}
+
+static void
+test_nuls(void **state)
+{
+	struct pop3_text t = { .no_nuls = true };
+	struct span in = SPAN("a\0\0b\n");
+	char out[16];
+
+	(void)state;
+	assert_int_equal(pop3_text(&t, &in, out, sizeof(out)), 6);
+	assert_memory_equal(out, "a\x80\x80" "b\r\n", 6);
+}
+
+static void
+test_top(void **state)
+{
+	static const struct { const char *in; uint64_t lines; const char *want; bool has_end; } cases[] = {
+		{ "A: b\n\nx\ny\n", 0, "A: b\n\n", true },
+		{ "A: b\n\nx\ny\n", 1, "A: b\n\nx\n", true },
+		{ "A: b\n\nx\ny\n", 9, "A: b\n\nx\ny\n", true },
+		{ "A: b\r\n\r\nx", 1, "A: b\r\n\r\nx", true },
+		{ "A: b\n", 5, "A: b\n", false },
+		{ "", 5, "", false },
+		{ "\nx\ny", 1, "\nx\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool has_end;
+		struct span got = pop3_top(span_str(cases[i].in), cases[i].lines, &has_end);
+
+		assert_true(span_eq(got, span_str(cases[i].want)));
+		assert_int_equal(has_end, cases[i].has_end);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_update), cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_text_pieces), cmocka_unit_test(test_nuls), cmocka_unit_test(test_top),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
