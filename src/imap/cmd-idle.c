@@ -63,6 +63,18 @@ take_done(struct imap_session *s)
 }
 
 static void
+watch(struct imap_session *s, bool on)
+{
+	struct err e = ERR_INIT;
+
+	s->hub_new = false;
+	if (s->box == NULL || mailbox_watch(s->box, on, &e) == 0)
+		return;
+	log_debug("watch: %s", e.log);
+	s->hub_gone = true;	/* polled instead */
+}
+
+static void
 idle_loop(struct imap_session *s)
 {
 	int64_t now = clock_ms();
@@ -72,6 +84,8 @@ idle_loop(struct imap_session *s)
 		enum imap_wait w;
 		int rc;
 
+		if (s->hub_new)
+			watch(s, true);
 		imap_sync(s, true);
 		now = i.looked_ms = clock_ms();
 		if (s->end != IMAP_GO_ON)
@@ -104,17 +118,12 @@ idle_loop(struct imap_session *s)
 void
 imap_idle_go_on(struct imap_session *s)
 {
-	struct err e = ERR_INIT;
-
-	if (s->box != NULL)
-		mailbox_watch(s->box, false, &e);
-	if (s->box != NULL && mailbox_watch(s->box, true, &e) == -1)
-		s->hub_gone = true;	/* polled instead */
+	watch(s, true);
 	idle_loop(s);
-	if (s->box != NULL && s->end == IMAP_GO_ON) {
-		mailbox_watch(s->box, false, &e);
-		imap_sync(s, true);
-	}
+	if (s->end != IMAP_GO_ON)
+		return;
+	watch(s, false);
+	imap_sync(s, true);
 }
 
 int
@@ -125,14 +134,11 @@ imap_cmd_idle(struct imap_session *s, struct imap_in *in, struct err *e)
 		imap_bad(s, in->why);
 		return 0;
 	}
-	if (s->box != NULL && mailbox_watch(s->box, true, e) == -1) {
-		log_debug("watch: %s", e->log);
-		s->hub_gone = true;
-	}
+	watch(s, true);
 	stream_put(&s->io, SPAN("+ idling\r\n"));
 	idle_loop(s);
-	if (s->box != NULL && s->end == IMAP_GO_ON) {
-		mailbox_watch(s->box, false, e);
+	if (s->end == IMAP_GO_ON) {
+		watch(s, false);
 		imap_sync(s, true);
 	}
 	return 0;

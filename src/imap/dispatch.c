@@ -186,6 +186,8 @@ imap_session_run(struct imap_session *s)
 
 	while (s->end == IMAP_GO_ON) {
 		step(s);
+		if (s->told_to_end != NULL && s->told_to_end())
+			imap_bye(s, "Server shutting down.", "Server shutting down");
 		if (s->end == IMAP_GO_ON && s->bad_in_row > s->lim.bad_commands)
 			imap_bye(s, "Too many invalid commands.", "Disconnected: too many invalid commands");
 	}

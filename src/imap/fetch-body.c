@@ -73,8 +73,8 @@ fetch_make_structure(struct fetch *f, bool extended, struct err *e)
 	buf_reset(&f->s->scratch);
 	if (parse_mime(f, e) == -1)
 		return -1;
-	rc = extended ? imap_bodystructure_write(&f->s->scratch, f->mime_arena, f->root, &f->limits, NULL) :
-	    imap_body_write(&f->s->scratch, f->mime_arena, f->root, &f->limits);
+	rc = extended ? imap_bodystructure_write(&f->s->scratch, f->root, &f->limits, NULL) :
+	    imap_body_write(&f->s->scratch, f->root, &f->limits);
 	return rc == -1 ? err_set(e, ERR_LIMIT, "UID %u: structure takes too much memory", f->rec.uid) : 0;
 }
 

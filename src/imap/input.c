@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the client sends: waiting for it, lines, literals, whole commands. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "imap/session.h"
 #include "lib/ipc-types.h"
@@ -15,6 +17,10 @@ closed(struct imap_session *s, const struct err *e)
 {
 	if (s->end != IMAP_GO_ON)
 		return;
+	if (s->told_to_end != NULL && s->told_to_end()) {
+		imap_bye(s, "Server shutting down.", "Server shutting down");
+		return;
+	}
 	s->end = IMAP_END_EOF;
 	s->end_reason = e->code == ERR_TIMEOUT ? "Disconnected: client takes no output" : "Connection closed";
 }
@@ -38,6 +44,46 @@ read_notice(struct imap_session *s)
 		s->kicked = true;
 	ipc_msg_clear(&m);
 	return false;
+}
+
+/*
+ * The parent tells of a new hub.  Its channel takes the place of the old one's descriptor, so that whoever holds that needs
+ * to know nothing; watches are made anew by the next IDLE.
+ */
+void
+imap_parent_message(struct imap_session *s, struct ipc_msg *m)
+{
+	struct span name;
+	int fd;
+
+	if (m->type != MSG_CHANNEL)
+		return;
+	name = ipc_bytes(m, F_NAME, 64);
+	fd = ipc_fd(m);
+	if (ipc_end(m) && span_eq(name, SPAN("hub")) && s->start->hub_fd != -1 &&
+	    dup3(fd, s->start->hub_fd, O_CLOEXEC) != -1) {
+		s->hub_gone = false;
+		s->hub_new = true;
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+static void
+read_parent(struct imap_session *s)
+{
+	struct err e = ERR_INIT;
+	struct ipc_msg m;
+	int rc;
+
+	if (ipc_msg_init(&m, &e) == -1)
+		return;
+	rc = ipc_recv(s->start->parent_fd, &m, &e);
+	if (rc == 1)
+		imap_parent_message(s, &m);
+	else if (rc == 0 || e.code != ERR_INUSE)
+		s->parent_gone = true;
+	ipc_msg_clear(&m);
 }
 
 /* The time until the client counts as gone; -1: for ever. */
@@ -84,7 +130,7 @@ wait_more(struct imap_session *s, int timeout_ms)
 		struct pollfd pfd[3] = {
 			{ .fd = s->io.in_fd, .events = POLLIN },
 			{ .fd = s->hub_gone ? -1 : s->start->hub_fd, .events = POLLIN },
-			{ .fd = s->term_fd, .events = POLLIN },
+			{ .fd = s->parent_gone ? -1 : s->start->parent_fd, .events = POLLIN },
 		};
 		int idle = idle_left(s), rc = poll(pfd, 3, sooner(timeout_ms, idle));
 
@@ -95,10 +141,8 @@ wait_more(struct imap_session *s, int timeout_ms)
 			closed(s, &e);
 			return IMAP_WAIT_END;
 		}
-		if (pfd[2].revents != 0) {
-			imap_bye(s, "Server shutting down.", "Server shutting down");
-			return IMAP_WAIT_END;
-		}
+		if (pfd[2].revents != 0)
+			read_parent(s);
 		if (pfd[1].revents != 0) {
 			bool changed = read_notice(s);
 
@@ -107,6 +151,8 @@ wait_more(struct imap_session *s, int timeout_ms)
 			if (changed || s->hub_gone)
 				return IMAP_WAIT_CHANGE;
 		}
+		if (s->hub_new)
+			return IMAP_WAIT_CHANGE;
 		if (pfd[0].revents != 0)
 			return IMAP_WAIT_INPUT;
 		if (rc > 0)

@@ -1,1 +1,42 @@
 # src/imap
+noinst_LIBRARIES += src/imap/libimap.a
+src_imap_libimap_a_SOURCES = \
+	src/imap/cmd-append.c \
+	src/imap/cmd-copy.c \
+	src/imap/cmd-fetch.c \
+	src/imap/cmd-idle.c \
+	src/imap/cmd-list.c \
+	src/imap/cmd-mailbox.c \
+	src/imap/cmd-misc.c \
+	src/imap/cmd-search.c \
+	src/imap/cmd-select.c \
+	src/imap/cmd-status.c \
+	src/imap/cmd-store.c \
+	src/imap/dispatch.c \
+	src/imap/fetch-body.c src/imap/fetch.h \
+	src/imap/flags.c \
+	src/imap/hibernate.c src/imap/hibernate.h \
+	src/imap/input.c \
+	src/imap/names.c \
+	src/imap/reply.c \
+	src/imap/search.c src/imap/search.h \
+	src/imap/serve.c src/imap/serve.h \
+	src/imap/session.c src/imap/session.h \
+	src/imap/sets.c \
+	src/imap/sync.c
+
+imap_below = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a
+imap_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
+	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
+
+# The engine alone, over a storage in memory; then the same transcripts over the real one.
+UNIT_TESTS += tests/unit/test-imap-engine
+tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c \
+	tests/unit/memory-storage.c tests/unit/memory-storage.h src/lib-storage/list-match.c
+tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
+tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
+
+pkglibexec_PROGRAMS += src/imap/imap
+src_imap_imap_SOURCES = src/imap/main.c
+src_imap_imap_LDADD = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a \
+	src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS)

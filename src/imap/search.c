@@ -283,13 +283,13 @@ ask_header(struct search *se, const struct search_key *k, struct err *e)
 	struct prepared *p = k->data;
 	struct span raw;
 	enum header_id id;
-	size_t pos = 0;
+	struct summary_cursor at = { 0, 0 };
 
 	if (p->header != HEADER_UNKNOWN) {
 		if (load_summary(se, e) == -1)
 			return -1;
 		if ((se->sum.flags & SUMMARY_FIELDS) != 0) {
-			while (summary_field_next(&se->sum, &pos, &id, &raw))
+			while (summary_field_next(&se->sum, &at, &id, &raw))
 				if (id == p->header && (k->text.n == 0 || match_value(p->needle, field_value(raw))))
 					return 1;
 			return 0;

@@ -77,7 +77,6 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 	s->io.in.max = s->lim.line + 16384;
 	s->io.read_timeout_ms = s->lim.idle_ms == 0 ? -1 : s->lim.idle_ms;
 	s->io.write_timeout_ms = s->lim.write_ms == 0 ? -1 : s->lim.write_ms;
-	s->term_fd = -1;
 	s->last_input_ms = clock_ms();
 	*out = s;
 	return 0;

@@ -76,10 +76,10 @@ struct imap_session {
 
 	enum imap_end end;
 	unsigned bad_in_row;
-	int term_fd;			/* readable when SIGTERM came; -1 */
-	bool kicked, hub_gone;
+	bool (*told_to_end)(void);	/* SIGTERM came, and has closed the input; may be NULL */
+	bool kicked, hub_gone, hub_new, parent_gone;
 	const char *end_reason;		/* for the log: "Logged out", "Connection closed" */
-	struct imap_stats stats;
+	struct imap_stats stats;	/* in, out: what a hibernated session had before */
 	int64_t last_input_ms;
 };
 
@@ -95,6 +95,8 @@ void imap_session_run(struct imap_session *s);		/* commands until s->end */
  * s->end is set.
  */
 int imap_more_input(struct imap_session *s);
+struct ipc_msg;
+void imap_parent_message(struct imap_session *s, struct ipc_msg *m);	/* what came over parent_fd */
 enum imap_wait { IMAP_WAIT_INPUT, IMAP_WAIT_CHANGE, IMAP_WAIT_TIME, IMAP_WAIT_END };
 /* The same for IDLE: also returns for a change, or after timeout_ms. */
 enum imap_wait imap_wait(struct imap_session *s, int timeout_ms);
