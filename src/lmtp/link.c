@@ -81,7 +81,7 @@ lmtp_link_lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 	struct lmtp_link *k = ctx;
 	int64_t deadline = clock_ms() + AUTH_TIMEOUT_MS;
 	uint32_t id = ++k->last_id;
-	enum lmtp_lookup found;
+	enum lmtp_lookup found = LMTP_TEMP;
 	struct err e = ERR_INIT;
 
 	if (ask_auth(k, t, r->asked, id, &e) == -1)
