@@ -173,7 +173,7 @@ ask_shadow(int fd, const struct question *q)
 		bool is_unknown = errno == 0 || errno == ENOENT || errno == ESRCH;
 
 		send_answer(fd, q->id, is_unknown ? AUTH_FAIL_NO_USER : AUTH_FAIL_TEMP, NULL,
-			    is_unknown ? "unknown user" : "the system's user database fails", NULL);
+			    is_unknown ? NULL : "the system's user database fails", NULL);
 		return;
 	}
 	sp = getspnam(q->user);

@@ -41,3 +41,47 @@ src_auth_auth_LDADD = $(auth_libs)
 UNIT_TESTS += tests/unit/test-auth-request
 tests_unit_test_auth_request_SOURCES = tests/unit/test-auth-request.c tests/unit/auth-rig.c tests/unit/auth-rig.h
 tests_unit_test_auth_request_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-auth-memory
+tests_unit_test_auth_memory_SOURCES = tests/unit/test-auth-memory.c
+tests_unit_test_auth_memory_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-passwd-file
+tests_unit_test_passwd_file_SOURCES = tests/unit/test-passwd-file.c
+tests_unit_test_passwd_file_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-user-name
+tests_unit_test_user_name_SOURCES = tests/unit/test-user-name.c
+tests_unit_test_user_name_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-auth-ext
+tests_unit_test_auth_ext_SOURCES = tests/unit/test-auth-ext.c tests/unit/auth-rig.c tests/unit/auth-rig.h
+tests_unit_test_auth_ext_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-auth-helper
+tests_unit_test_auth_helper_SOURCES = tests/unit/test-auth-helper.c tests/unit/auth-rig.c tests/unit/auth-rig.h
+tests_unit_test_auth_helper_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-password-scheme
+tests_unit_test_password_scheme_SOURCES = tests/unit/test-password-scheme.c
+tests_unit_test_password_scheme_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-auth-client-proto
+fuzz_fuzz_auth_client_proto_SOURCES = fuzz/fuzz-auth-client-proto.c $(fuzz_main)
+fuzz_fuzz_auth_client_proto_LDADD = $(auth_libs)
+fuzz_fuzz_auth_client_proto_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-passwd-file
+fuzz_fuzz_passwd_file_SOURCES = fuzz/fuzz-passwd-file.c $(fuzz_main)
+fuzz_fuzz_passwd_file_LDADD = $(auth_libs)
+fuzz_fuzz_passwd_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-password-scheme
+fuzz_fuzz_password_scheme_SOURCES = fuzz/fuzz-password-scheme.c $(fuzz_main)
+fuzz_fuzz_password_scheme_LDADD = $(auth_libs)
+fuzz_fuzz_password_scheme_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-sasl-plain
+fuzz_fuzz_sasl_plain_SOURCES = fuzz/fuzz-sasl-plain.c $(fuzz_main)
+fuzz_fuzz_sasl_plain_LDADD = $(auth_libs)
+fuzz_fuzz_sasl_plain_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

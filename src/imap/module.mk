@@ -35,3 +35,8 @@ tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c \
 	tests/unit/memory-storage.c tests/unit/memory-storage.h src/lib-storage/list-match.c
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
+
+pkglibexec_PROGRAMS += src/imap/imap
+src_imap_imap_SOURCES = src/imap/main.c
+src_imap_imap_LDADD = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a \
+	src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS)

@@ -1,1 +1,13 @@
 # src/lib-deliver
+noinst_LIBRARIES += src/lib-deliver/libdeliver.a
+src_lib_deliver_libdeliver_a_SOURCES = \
+	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
+
+UNIT_TESTS += tests/unit/test-smtp-path
+tests_unit_test_smtp_path_SOURCES = tests/unit/test-smtp-path.c
+tests_unit_test_smtp_path_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-smtp-address
+fuzz_fuzz_smtp_address_SOURCES = fuzz/fuzz-smtp-address.c $(fuzz_main)
+fuzz_fuzz_smtp_address_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a
+fuzz_fuzz_smtp_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -60,6 +60,7 @@ struct change_set {
 	struct box_change *box[2];
 	void *driver_box[2];		/* the driver's handle of each */
 	bool copy, move;		/* the bodies of box[0]'s adds come from box[1]'s source_uid */
+	uint8_t keyword_map[INDEX_KEYWORDS];	/* of a copy: the target's bit for each of the source's; 255: none */
 	bool durable;			/* what is added must survive a power cut: mail_fsync */
 	enum mailbox_op op;
 	struct span name, new_name;

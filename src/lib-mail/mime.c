@@ -60,8 +60,6 @@ extent_begin(struct parser *ps, struct mime_extent *x, size_t offset)
 static void
 extent_end(struct parser *ps, struct mime_extent *x, size_t offset)
 {
-	if (offset < x->offset)		/* an empty body: its line end belongs to the header */
-		offset = x->offset;
 	count_to(ps, offset);
 	x->size = offset - x->offset;
 	x->virt = x->size + ps->count.bare - x->virt;
@@ -394,21 +392,29 @@ boundary_of(struct parser *ps, const struct mime_part *part)
 	return span_sub(b, 0, BOUNDARY_OCTETS);
 }
 
-/* Puts the boundary of a multipart on the stack.  False: it has none, or lies too deep, and is not divided. */
-static bool
+/* What is not looked into because of a limit is a lump of octets to the reader, who can still fetch it. */
+static void
+part_cut(struct mime_part *part)
+{
+	part->flags = (part->flags & ~(unsigned)(MIME_MULTIPART | MIME_MESSAGE)) | MIME_CUT;
+	part->type = SPAN("application");
+	part->subtype = SPAN("octet-stream");
+	part->params = (struct params){ .n = 0 };
+}
+
+/* Puts the boundary of a multipart on the stack, if it has one and does not lie too deep. */
+static void
 part_open(struct parser *ps, struct mime_part *part)
 {
 	struct span b;
 
 	if (part->depth >= ps->lim->mime_depth || ps->open >= ps->lim->mime_depth) {
-		part->flags |= MIME_CUT;
-		return false;
+		part_cut(part);
+		return;
 	}
 	b = boundary_of(ps, part);
-	if (b.n == 0)
-		return false;
-	ps->stack[ps->open++] = (struct boundary){ b, part };
-	return true;
+	if (b.n > 0)
+		ps->stack[ps->open++] = (struct boundary){ b, part };
 }
 
 /* Ends the bodies of `part` and all around it that are inside `outer` (NULL: all). */
@@ -416,6 +422,9 @@ static void
 parts_end(struct parser *ps, struct mime_part *part, const struct mime_part *outer, size_t offset)
 {
 	for (; part != outer; part = part->parent) {
+		/* Of an empty body the line end belongs to the header, and that to the body of the message around it. */
+		if (offset < part->body.offset)
+			offset = part->body.offset;
 		extent_end(ps, &part->body, offset);
 		if (ps->nul && part->child == NULL && part->body.size > 0 &&
 			memchr(extent_span(ps, &part->body).p, '\0', part->body.size) != NULL)
@@ -448,7 +457,7 @@ parse(struct parser *ps, struct mime_part *root)
 					part = inner;
 					continue;
 				}
-				part->flags |= MIME_CUT;
+				part_cut(part);
 			}
 			if (!delimited && (part->flags & MIME_MULTIPART) != 0)
 				part_open(ps, part);
@@ -459,6 +468,13 @@ parse(struct parser *ps, struct mime_part *root)
 		if (!delimited && !find_delimiter(ps, offset, &d))
 			break;
 		struct mime_part *outer = ps->stack[d.idx].part, *last = NULL, *next = NULL;
+
+		/* No further part can be: what would be it stays with the last one. */
+		if (!d.closing && ps->parts >= ps->lim->mime_parts) {
+			outer->flags |= MIME_CUT;
+			offset = d.end;
+			continue;
+		}
 
 		/* The child of outer that ends here is the last one so far. */
 		for (struct mime_part *p = part; p != outer; p = p->parent)

@@ -18,7 +18,7 @@ enum {
 	MIME_TEXT = 1 << 2,		/* text/something, or no type given */
 	MIME_HAS_NUL = 1 << 3,		/* there is a NUL in its header or body (in its own, not in a child's header) */
 	MIME_HEADER_TRUNCATED = 1 << 4,	/* a header limit was met */
-	MIME_CUT = 1 << 5,		/* not divided because of a limit on depth or parts: an opaque leaf */
+	MIME_CUT = 1 << 5,		/* not divided (further) because of a limit; without children: application/octet-stream */
 };
 
 /* A piece of the message. */

@@ -15,3 +15,39 @@ src_lib_mail_libmail_a_SOURCES = \
 	src/lib-mail/param.c src/lib-mail/param.h \
 	src/lib-mail/subject.c src/lib-mail/subject.h \
 	src/lib-mail/summary.c src/lib-mail/summary.h
+
+mail_ldadd = src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS)
+mail_test_ldadd = $(mail_ldadd) $(CMOCKA_LIBS)
+
+UNIT_TESTS += \
+	tests/unit/test-address \
+	tests/unit/test-charset \
+	tests/unit/test-crlf \
+	tests/unit/test-date \
+	tests/unit/test-header \
+	tests/unit/test-match \
+	tests/unit/test-mail-messages \
+	tests/unit/test-mime \
+	tests/unit/test-param \
+	tests/unit/test-summary
+tests_unit_test_address_SOURCES = tests/unit/test-address.c
+tests_unit_test_address_LDADD = $(mail_test_ldadd)
+tests_unit_test_charset_SOURCES = tests/unit/test-charset.c
+tests_unit_test_charset_LDADD = $(mail_test_ldadd)
+tests_unit_test_crlf_SOURCES = tests/unit/test-crlf.c
+tests_unit_test_crlf_LDADD = $(mail_test_ldadd)
+tests_unit_test_date_SOURCES = tests/unit/test-date.c
+tests_unit_test_date_LDADD = $(mail_test_ldadd)
+tests_unit_test_header_SOURCES = tests/unit/test-header.c
+tests_unit_test_header_LDADD = $(mail_test_ldadd)
+tests_unit_test_match_SOURCES = tests/unit/test-match.c
+tests_unit_test_match_LDADD = $(mail_test_ldadd)
+tests_unit_test_mail_messages_SOURCES = tests/unit/test-mail-messages.c
+tests_unit_test_mail_messages_LDADD = $(mail_test_ldadd)
+tests_unit_test_mime_SOURCES = tests/unit/test-mime.c
+tests_unit_test_mime_LDADD = $(mail_test_ldadd)
+tests_unit_test_param_SOURCES = tests/unit/test-param.c
+tests_unit_test_param_LDADD = $(mail_test_ldadd)
+tests_unit_test_summary_SOURCES = tests/unit/test-summary.c
+tests_unit_test_summary_LDADD = $(mail_test_ldadd)
+tests_unit_test_mail_messages_CPPFLAGS = $(AM_CPPFLAGS) -DGENERATOR='"$(abs_top_srcdir)/tests/generate-messages.py"'

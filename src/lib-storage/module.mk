@@ -1,1 +1,37 @@
-# src/lib-storage
+# src/lib-storage: users, mailboxes, messages
+noinst_LIBRARIES += src/lib-storage/libstorage.a
+src_lib_storage_libstorage_a_SOURCES = \
+	src/lib-storage/copy.c \
+	src/lib-storage/driver.h \
+	src/lib-storage/list-match.c src/lib-storage/list-match.h \
+	src/lib-storage/location.c src/lib-storage/location.h \
+	src/lib-storage/mailbox-name.c \
+	src/lib-storage/mailbox-read.c \
+	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
+	src/lib-storage/maildir/behind.c \
+	src/lib-storage/maildir/box.c \
+	src/lib-storage/maildir/commit.c \
+	src/lib-storage/maildir/control.c \
+	src/lib-storage/maildir/copy.c \
+	src/lib-storage/maildir/driver.c \
+	src/lib-storage/maildir/filename.c \
+	src/lib-storage/maildir/layout.c \
+	src/lib-storage/maildir/maildir.h \
+	src/lib-storage/maildir/scan.c \
+	src/lib-storage/maildir/stage.c \
+	src/lib-storage/notify.c \
+	src/lib-storage/save.c \
+	src/lib-storage/storage-list.c \
+	src/lib-storage/storage-priv.h \
+	src/lib-storage/storage-settings.c \
+	src/lib-storage/storage.c src/lib-storage/storage.h \
+	src/lib-storage/subscriptions.c \
+	src/lib-storage/view.c
+
+# What a program that uses the storage is linked with, in order.
+STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
+	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
+
+UNIT_TESTS += tests/unit/test-storage
+tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
+tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

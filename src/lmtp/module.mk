@@ -1,1 +1,25 @@
 # src/lmtp
+noinst_LIBRARIES += src/lmtp/liblmtp.a
+src_lmtp_liblmtp_a_SOURCES = \
+	src/lmtp/body.c \
+	src/lmtp/data.c src/lmtp/data.h \
+	src/lmtp/message.c src/lmtp/message.h \
+	src/lmtp/session.c src/lmtp/session.h \
+	src/lmtp/transaction.c
+
+lmtp_test_libs = src/lmtp/liblmtp.a src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib/libbase.a
+
+UNIT_TESTS += tests/unit/test-smtp-data tests/unit/test-lmtp-session
+tests_unit_test_smtp_data_SOURCES = tests/unit/test-smtp-data.c
+tests_unit_test_smtp_data_LDADD = $(lmtp_test_libs) $(CMOCKA_LIBS)
+tests_unit_test_lmtp_session_SOURCES = tests/unit/test-lmtp-session.c $(transcript_sources)
+tests_unit_test_lmtp_session_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_lmtp_session_LDADD = $(lmtp_test_libs) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-smtp-data fuzz/fuzz-lmtp-session
+fuzz_fuzz_smtp_data_SOURCES = fuzz/fuzz-smtp-data.c $(fuzz_main)
+fuzz_fuzz_smtp_data_LDADD = $(lmtp_test_libs)
+fuzz_fuzz_smtp_data_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_lmtp_session_SOURCES = fuzz/fuzz-lmtp-session.c $(fuzz_main)
+fuzz_fuzz_lmtp_session_LDADD = $(lmtp_test_libs)
+fuzz_fuzz_lmtp_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -15,3 +15,8 @@ sbin_PROGRAMS += src/master/culver
 src_master_culver_SOURCES = src/master/main.c
 src_master_culver_LDADD = src/master/libmaster.a src/lib-protocol/libprotocol.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(OPENSSL_LIBS) $(EV_LIBS)
+
+check_PROGRAMS += tests/helper/worker
+tests_helper_worker_SOURCES = tests/helper/worker.c
+tests_helper_worker_LDADD = src/lib-protocol/libprotocol.a src/lib-config/libconfig.a src/lib/libbase.a \
+	$(OPENSSL_LIBS) $(SECCOMP_LIBS) $(EV_LIBS)

@@ -190,7 +190,7 @@ test_text_pieces(void **state)
 			struct pop3_text t = { .no_nuls = false };
 
 			for (size_t at = 0; at < sizeof(in) - 1; at += piece) {
-				struct span part = span_sub(SPAN(in), at, piece);
+				struct span part = span_sub(span_str(in), at, piece);
 
 				while (part.n > 0) {
 					char to[64];

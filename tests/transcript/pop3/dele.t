@@ -6,10 +6,10 @@ S: -ERR Message is deleted.
 C: RETR 2
 S: -ERR Message is deleted.
 C: STAT
-S: +OK 2 76
+S: +OK 2 74
 C: LIST
 S: +OK 2 messages:
-S: 1 44
+S: 1 42
 S: 3 32
 S: .
 C: UIDL
@@ -20,12 +20,12 @@ S: .
 C: RSET
 S: +OK
 C: STAT
-S: +OK 3 115
+S: +OK 3 105
 C: DELE 3
 S: +OK Marked to be deleted.
 C: DELE 1
 S: +OK Marked to be deleted.
 C: STAT
-S: +OK 1 39
+S: +OK 1 31
 C: QUIT
 S: +OK Logging out, messages deleted.

@@ -2,7 +2,7 @@
 O: deleted_flag=\Deleted
 O: deleted=1
 C: STAT
-S: +OK 2 71
+S: +OK 2 63
 C: UIDL
 S: +OK
 S: 1 000000026b019429

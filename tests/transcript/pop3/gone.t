@@ -2,8 +2,8 @@
 O: gone=1
 C: LIST
 S: +OK 3 messages:
-S: 1 44
-S: 2 39
+S: 1 42
+S: 2 31
 S: 3 32
 S: .
 C: RETR 1

@@ -1,14 +1,14 @@
 # RFC 1939 sections 5 and 7: STAT, LIST, UIDL, their errors.
 C: STAT
-S: +OK 3 115
+S: +OK 3 105
 C: LIST
 S: +OK 3 messages:
-S: 1 44
-S: 2 39
+S: 1 42
+S: 2 31
 S: 3 32
 S: .
 C: list 2
-S: +OK 2 39
+S: +OK 2 31
 C: LIST 0
 S: -ERR There is no such message: 0
 C: LIST 4

@@ -1,6 +1,6 @@
 # RFC 1939 section 5: RETR with dots and line ends; section 7: TOP.
 C: RETR 1
-S: +OK 44 octets
+S: +OK 42 octets
 S: Subject: one
 S:
 S: hello
@@ -9,7 +9,7 @@ S: ...two
 S: last
 S: .
 C: RETR 2
-S: +OK 39 octets
+S: +OK 31 octets
 S: Subject: two
 S:
 S: CRLF

@@ -2,7 +2,7 @@
 O: ns_eoh=1
 O: fast_sizes=1
 C: LIST 1
-S: +OK 1 37
+S: +OK 1 36
 C: TOP 3 0
 S: +OK
 S: Subject: three, a header alone

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-deliver/smtp-path.h"
+
+static bool
+is_atext(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+}
+
+static int
+bad(const char **why_out, const char *why)
+{
+	*why_out = why;
+	return -1;
+}
+
+/* Quoted-string = DQUOTE *(qtext / quoted-pair) DQUOTE; *pos is at the first DQUOTE, and then behind the last. */
+static int
+parse_quoted(struct span in, size_t *pos, struct arena *a, struct span *out, const char **why_out)
+{
+	size_t i = *pos + 1, n = 0, end;
+	char *text;
+
+	for (end = i; end < in.n && in.p[end] != '"'; end++) {
+		if (in.p[end] == '\\')
+			end++;
+		if (end >= in.n || in.p[end] < ' ' || in.p[end] > '~')
+			return bad(why_out, "Invalid character in quoted local part");
+	}
+	if (end >= in.n)
+		return bad(why_out, "Quoted local part without end");
+	text = arena_alloc(a, end - i + 1, 1);
+	if (text == NULL)
+		return bad(why_out, "Address too long");
+	for (; i < end; i++) {
+		if (in.p[i] == '\\')
+			i++;
+		text[n++] = in.p[i];
+	}
+	*out = span_of(text, n);
+	*pos = end + 1;
+	return 0;
+}
+
+/* Domain / address-literal.  Underscores are not in the grammar and are in use. */
+static int
+parse_domain(struct span in, size_t *pos, struct span *out, const char **why_out)
+{
+	size_t i = *pos;
+
+	if (i < in.n && in.p[i] == '[') {
+		while (i < in.n && in.p[i] != ']') {
+			if (in.p[i] <= ' ' || in.p[i] > '~' || in.p[i] == '\\')
+				return bad(why_out, "Invalid character in domain");
+			i++;
+		}
+		if (i == in.n)
+			return bad(why_out, "Domain without end");
+		i++;
+	} else
+		while (i < in.n && (ascii_is_alpha(in.p[i]) || ascii_is_digit(in.p[i]) ||
+				       (in.p[i] != '\0' && strchr("-._", in.p[i]) != NULL)))
+			i++;
+	if (i == *pos)
+		return bad(why_out, "Empty domain");
+	*out = span_sub(in, *pos, i - *pos);
+	*pos = i;
+	return 0;
+}
+
+/* Mailbox, with the domain left out at will: LMTP is for local users. */
+static int
+parse_mailbox(struct span in, size_t *pos, struct arena *a, struct smtp_path *out, const char **why_out)
+{
+	size_t start = *pos;
+
+	if (start < in.n && in.p[start] == '"') {
+		if (parse_quoted(in, pos, a, &out->local, why_out) == -1)
+			return -1;
+	} else {
+		while (*pos < in.n && is_atext(in.p[*pos]))
+			++*pos;
+		out->local = span_sub(in, start, *pos - start);
+	}
+	if (out->local.n == 0)
+		return bad(why_out, "Empty or invalid local part");
+	out->domain = SPAN_NONE;
+	if (*pos < in.n && in.p[*pos] == '@') {
+		++*pos;
+		if (parse_domain(in, pos, &out->domain, why_out) == -1)
+			return -1;
+	}
+	out->text = span_sub(in, start, *pos - start);
+	return out->text.n > SMTP_PATH_MAX ? bad(why_out, "Address too long") : 0;
+}
+
+/* A-d-l ":" of the old source routes: "@a,@b:". */
+static int
+skip_route(struct span in, size_t *pos, const char **why_out)
+{
+	struct span ignored;
+
+	while (*pos < in.n && in.p[*pos] == '@') {
+		++*pos;
+		if (parse_domain(in, pos, &ignored, why_out) == -1)
+			return -1;
+		if (*pos < in.n && in.p[*pos] == ',')
+			++*pos;
+		else if (*pos < in.n && in.p[*pos] == ':') {
+			++*pos;
+			return 0;
+		} else
+			return bad(why_out, "Malformed source route");
+	}
+	return 0;
+}
+
+int
+smtp_path_parse(struct span in, unsigned flags, struct arena *a, struct smtp_path *out, size_t *used_out,
+    const char **why_out)
+{
+	struct smtp_path path = { SPAN(""), SPAN(""), SPAN_NONE };
+	size_t pos = 0;
+
+	if (in.n == 0 || in.p[0] != '<') {
+		if ((flags & SMTP_PATH_BARE) == 0)
+			return bad(why_out, "Missing '<' at the start of the path");
+		if (parse_mailbox(in, &pos, a, &path, why_out) == -1)
+			return -1;
+	} else {
+		pos++;
+		if ((flags & SMTP_PATH_NULL) == 0 || in.n < 2 || in.p[1] != '>')
+			if (skip_route(in, &pos, why_out) == -1 || parse_mailbox(in, &pos, a, &path, why_out) == -1)
+				return -1;
+		if (pos == in.n || in.p[pos] != '>')
+			return bad(why_out, "Missing '>' at the end of the path");
+		pos++;
+	}
+	if (pos < in.n && in.p[pos] != ' ')
+		return bad(why_out, "Text behind the path");
+	*out = path;
+	*used_out = pos;
+	return 0;
+}
+
+int
+smtp_address_parse(struct span in, struct arena *a, struct smtp_path *out, const char **why_out)
+{
+	struct smtp_path path;
+	size_t pos = 0;
+
+	if (parse_mailbox(in, &pos, a, &path, why_out) == -1)
+		return -1;
+	if (pos != in.n)
+		return bad(why_out, "Invalid character in address");
+	*out = path;
+	return 0;
+}
+
+/* esmtp-param = esmtp-keyword ["=" esmtp-value] */
+int
+smtp_param_next(struct span *rest, struct smtp_param *out)
+{
+	size_t i = 0, start;
+
+	while (i < rest->n && rest->p[i] == ' ')
+		i++;
+	if (i == rest->n)
+		return 0;
+	if (i == 0)
+		return -1;
+	start = i;
+	while (i < rest->n && (ascii_is_alpha(rest->p[i]) || ascii_is_digit(rest->p[i]) || (rest->p[i] == '-' && i > start)))
+		i++;
+	if (i == start)
+		return -1;
+	out->name = span_sub(*rest, start, i - start);
+	out->value = SPAN_NONE;
+	if (i < rest->n && rest->p[i] == '=') {
+		start = ++i;
+		while (i < rest->n && rest->p[i] > ' ' && rest->p[i] <= '~')
+			i++;
+		if (i == start)
+			return -1;
+		out->value = span_sub(*rest, start, i - start);
+	}
+	if (i < rest->n && rest->p[i] != ' ')
+		return -1;
+	*rest = span_from(*rest, i);
+	return 1;
+}
+
+bool
+smtp_detail_split(struct span local, struct span delimiters, struct span *user_out, struct span *detail_out)
+{
+	for (size_t i = 1; i < local.n; i++)
+		if (span_chr(delimiters, local.p[i]) < delimiters.n) {
+			*user_out = span_sub(local, 0, i);
+			*detail_out = span_from(local, i + 1);
+			return true;
+		}
+	return false;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_DELIVER_SMTP_PATH_H
+#define CULVER_LIB_DELIVER_SMTP_PATH_H
+/* Addresses of an envelope, and the parameters behind them (RFC 5321 section 4.1.2). */
+#include "lib/arena.h"
+
+#define SMTP_PATH_MAX 512	/* octets of an address; RFC 5321 section 4.5.3.1 asks for 256 */
+
+struct smtp_path {
+	struct span text;	/* as it was written, without the angle brackets and a source route */
+	struct span local;	/* the local part without its quotes */
+	struct span domain;	/* empty: there was none */
+};
+
+enum {
+	SMTP_PATH_NULL = 1 << 0,	/* <> is fine */
+	SMTP_PATH_BARE = 1 << 1,	/* so is an address without angle brackets (mailbox-for-path) */
+};
+
+/*
+ * The path at the start of in; *used_out is its length.  A source route is passed over (RFC 5321 appendix F.2).  Dots may
+ * stand where they like in a local part: such addresses are in use.  -1: *why_out is a few words.  Results are spans of in,
+ * a quoted local part is copied to the arena.
+ */
+int smtp_path_parse(struct span in, unsigned flags, struct arena *a, struct smtp_path *out, size_t *used_out,
+    const char **why_out);
+
+/* An address without angle brackets, whole: "bob@example.org", "bob".  For culver-lda. */
+int smtp_address_parse(struct span in, struct arena *a, struct smtp_path *out, const char **why_out);
+
+struct smtp_param {
+	struct span name, value;	/* value.p NULL: no "=" */
+};
+
+/* Cuts " NAME=value" off the front of *rest.  1; 0 at the end; -1 a malformed one. */
+int smtp_param_next(struct span *rest, struct smtp_param *out);
+
+/*
+ * Divides a local part at the first of the delimiter characters: bob+lists is bob and lists.  False, and nothing is set,
+ * when there is none, or nothing before it.
+ */
+bool smtp_detail_split(struct span local, struct span delimiters, struct span *user_out, struct span *detail_out);
+#endif

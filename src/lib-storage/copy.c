@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* COPY and MOVE: within one store the driver does it; between stores the bodies go through a saver. */
+#include <stdlib.h>
+#include "lib-storage/storage-priv.h"
+
+/* The target's bits for the source's keywords, of those that the messages have. */
+static int
+map_keywords(struct mailbox *from, struct mailbox *to, const uint32_t *uids, size_t count, uint8_t map[INDEX_KEYWORDS],
+    struct err *e)
+{
+	struct index_txn *t;
+	struct idx_message m;
+	uint64_t used = 0, bit;
+
+	memset(map, 255, INDEX_KEYWORDS);
+	if (mailbox_load_keywords(from, NULL, e) == -1 || index_read(from->store->ix, &t, e) == -1)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		int rc = index_message_get(t, from->id, uids[i], &m, e);
+
+		if (rc == -1)
+			return -1;
+		if (rc == 1)
+			used |= m.keywords;
+	}
+	index_read_end(from->store->ix);
+	for (size_t i = 0; i < from->keyword_count; i++) {
+		if (!(used >> i & 1) || from->keywords[i].n == 0)
+			continue;
+		if (mailbox_keyword_mask(to, &from->keywords[i], 1, true, &bit, e) == -1) {
+			/* A mailbox full of keywords: the message is more than its label. */
+			if (e->code != ERR_LIMIT)
+				return -1;
+			continue;
+		}
+		map[i] = (uint8_t)__builtin_ctzll(bit);
+	}
+	return 0;
+}
+
+static int
+fill_result(struct mailbox *target, const struct box_change *c, struct arena *a, struct copy_result *out, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_state st;
+	int rc;
+
+	out->from.count = out->to.count = c->add_count;
+	out->from.uids = arena_alloc(a, c->add_count + 1, sizeof(uint32_t));
+	out->to.uids = arena_alloc(a, c->add_count + 1, sizeof(uint32_t));
+	if (out->from.uids == NULL || out->to.uids == NULL)
+		return err_set(e, ERR_LIMIT, "too many messages at once");
+	for (size_t i = 0; i < c->add_count; i++) {
+		out->from.uids[i] = c->adds[i].source_uid;
+		out->to.uids[i] = c->adds[i].uid;
+	}
+	rc = index_read(target->store->ix, &t, e) == -1 ? -1 : index_state_get(t, target->id, &st, e);
+	out->uidvalidity = rc == 1 ? st.uidvalidity : 0;
+	index_read_end(target->store->ix);
+	return rc == -1 ? -1 : 0;
+}
+
+static int
+copy_within(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, bool move, struct arena *a,
+    struct copy_result *out, struct err *e)
+{
+	struct box_change add = { .id = target->id, .add_count = count }, gone = { .id = box->id };
+	struct change_set cs = { .box = { &add, &gone }, .driver_box = { target->handle, box->handle },
+		.copy = !move, .move = move, .durable = box->st->conf.fsync != FSYNC_NEVER };
+
+	if (map_keywords(box, target, uids, count, cs.keyword_map, e) == -1)
+		return -1;
+	add.adds = arena_alloc(a, count + 1, sizeof(*add.adds));
+	if (add.adds == NULL)
+		return err_set(e, ERR_LIMIT, "too many messages at once");
+	for (size_t i = 0; i < count; i++)
+		add.adds[i].source_uid = uids[i];
+	index_read_end(box->store->ix);
+	if (store_commit(box->store, &cs, e) == -1)
+		return -1;
+	if (add.modseq > 0)
+		mailbox_announce(target, add.modseq);
+	if (gone.modseq > 0)
+		mailbox_announce(box, gone.modseq);
+	return fill_result(target, &add, a, out, e);
+}
+
+/* Between stores: saved there, then expunged here. */
+static int
+copy_across(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, bool move, struct arena *a,
+    struct copy_result *out, struct err *e)
+{
+	uint8_t map[INDEX_KEYWORDS];
+	struct saver *s = NULL;
+	size_t n = 0;
+	int rc = map_keywords(box, target, uids, count, map, e);
+
+	out->from.uids = arena_alloc(a, count + 1, sizeof(uint32_t));
+	if (rc == 0 && out->from.uids == NULL)
+		rc = err_set(e, ERR_LIMIT, "too many messages at once");
+	if (rc == 0)
+		rc = saver_new(target, &s, e);
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		struct save_params p = { 0 };
+		struct msg_rec rec;
+		struct span body;
+
+		if (mailbox_get(box, uids[i], &rec, e) == -1 || mailbox_body(box, uids[i], &body, e) == -1) {
+			rc = e->code == ERR_GONE ? 0 : -1;
+			continue;
+		}
+		p.flags = rec.flags;
+		p.internal_date = rec.internal_date;
+		for (int k = 0; k < INDEX_KEYWORDS; k++)
+			if (rec.keywords >> k & 1 && map[k] < INDEX_KEYWORDS)
+				p.keywords |= (uint64_t)1 << map[k];
+		out->from.uids[n++] = uids[i];
+		if (saver_begin(s, &p, e) == -1 || saver_write(s, body, e) == -1 || saver_finish(s, e) == -1)
+			rc = -1;
+	}
+	out->from.count = n;
+	if (rc == 0)
+		rc = saver_commit(s, a, &out->uidvalidity, &out->to, e);
+	saver_free(s);
+	if (rc == 0 && move)
+		rc = mailbox_expunge(box, out->from.uids, n, true, e);
+	return rc;
+}
+
+int
+mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, bool move, struct arena *a,
+    struct copy_result *out, struct err *e)
+{
+	*out = (struct copy_result){ 0 };
+	if (target->mode == MAILBOX_READ)
+		return err_set(e, ERR_DENIED, "%s is open for reading only", target->name);
+	if (move && mailbox_is_readonly(box))
+		return err_set(e, ERR_DENIED, "%s is open for reading only", box->name);
+	if (box->made.n > 0 && mailbox_made_flush(box, e) == -1)
+		return -1;
+	if (box->store == target->store)
+		return copy_within(box, uids, count, target, move, a, out, e);
+	return copy_across(box, uids, count, target, move, a, out, e);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_STORAGE_DRIVER_H
+#define CULVER_LIB_STORAGE_DRIVER_H
+/*
+ * What differs between kinds of storage.  A driver is reached through its table alone.  `sync' and `commit' own the write
+ * transaction on the index: nobody above takes a UID or a MODSEQ, builds a path, or holds a lock over a call.
+ *
+ * Mailbox names down here: UTF-8, levels joined by '/', "INBOX" for the inbox; already checked (mailbox-name.h).
+ */
+#include <sys/types.h>
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib-index/change.h"
+
+enum drv_rc {
+	DRV_OK,
+	DRV_CONFLICT,		/* the state a change set names has moved: make it anew */
+	DRV_GONE,		/* the message or mailbox is not there any more */
+	DRV_FULL,
+	DRV_UNAVAILABLE,
+	DRV_UNKNOWN,		/* it may have happened or not: ask outcome() */
+	DRV_CORRUPT,
+	DRV_ERROR,		/* anything else: struct err tells */
+};
+
+enum driver_caps {
+	DRV_OUTSIDE_CHANGES = 1 << 0,	/* other programs change the mail: sync looks */
+	DRV_SHARED_BODIES = 1 << 1,	/* a copy can share the body */
+};
+
+enum fsync_mode { FSYNC_OPTIMIZED, FSYNC_NEVER, FSYNC_ALWAYS };	/* in the order of mail_fsync's words */
+
+struct store_params {
+	const char *root, *inbox, *control;	/* absolute paths; inbox, control: NULL as root */
+	bool fs_layout;				/* folders are directories in directories */
+	enum fsync_mode fsync;
+	bool flags_immediate, copy_by_link;
+	unsigned max_keywords;
+	int64_t tmp_age_s;			/* left-over files of this age are removed */
+};
+
+struct box_entry {
+	struct span name;
+	bool selectable;
+};
+
+/* Where the octets of one message are.  fd is the caller's to close. */
+struct extent {
+	int fd;
+	uint64_t offset, length;
+};
+
+struct stage_result {
+	uint64_t size, virtual_size;
+	int64_t internal_date;
+	struct span content;		/* all of it, when it is still in memory; else p is NULL */
+	int fd;				/* else: the file, borrowed */
+};
+
+struct driver {
+	const char *name;
+	unsigned caps;
+	/* A user's location; ix is the caller's and outlives the store. */
+	enum drv_rc (*open)(const struct store_params *p, struct index *ix, void **store_out, struct err *e);
+	void (*close)(void *store);
+	/* What there is, in no order; in arena.  Names that can not be shown are left out. */
+	enum drv_rc (*list)(void *store, struct arena *a, struct box_entry **out, size_t *count_out, struct err *e);
+	/* One name: 1 holds mail, 2 a name alone, 0 not there. */
+	int (*exists)(void *store, struct span name);
+
+	/* DRV_GONE: there is no such mailbox.  INBOX is made when it is missing. */
+	enum drv_rc (*box_open)(void *store, struct span name, void **box_out, uint32_t *id_out, struct err *e);
+	void (*box_close)(void *box);
+	/* Bring the index up to what others did to the mail: cheap when that is nothing; thorough: whatever it costs. */
+	enum drv_rc (*sync)(void *box, bool thorough, struct err *e);
+	/* Make cs true, whole or not at all.  Fills in UIDs and MODSEQ. */
+	enum drv_rc (*commit)(void *store, struct change_set *cs, struct err *e);
+	enum drv_rc (*outcome)(void *store, struct change_set *cs, bool *happened_out, struct err *e);
+
+	/* A place to write a body: bytes as they are to be stored. */
+	enum drv_rc (*stage_open)(void *box, void **stage_out, struct err *e);
+	enum drv_rc (*stage_write)(void *stage, struct span bytes, struct err *e);
+	/* Durable (as fsync says), not yet visible.  internal_date INT64_MIN: now. */
+	enum drv_rc (*stage_finish)(void *stage, int64_t internal_date, struct stage_result *out, struct err *e);
+	void (*stage_abort)(void *stage);	/* frees; also after a commit, when it has become a message */
+
+	enum drv_rc (*body_open)(void *box, uint32_t uid, struct extent *out, struct err *e);
+	/* Small files of the user by name: "subscriptions".  Replaced whole. */
+	enum drv_rc (*blob_get)(void *store, const char *name, size_t max, struct buf *out, struct err *e);
+	enum drv_rc (*blob_put)(void *store, const char *name, struct span content, struct err *e);
+	/* Keyword names of bits; create adds those missing.  After it the index knows them. */
+	enum drv_rc (*keywords_add)(void *box, const struct span *names, size_t count, struct err *e);
+	unsigned (*keywords_max)(void *box);
+
+	/* Work behind: flags into file names, sweep of left-over files. */
+	enum drv_rc (*maintain)(void *box, struct err *e);
+	bool (*is_due)(void *box);		/* whether flags wait to be written behind */
+	void (*watch_dirs)(void *box, int dirs_out[2]);	/* borrowed, -1: none */
+};
+
+extern const struct driver maildir_driver;
+#endif

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a mailbox: its directory, and its state in the index.  Most times the index knows the name, and cur/ is the
+ * inode it was: then nothing else is looked at.  Else the control file tells who this is: a mailbox that was renamed or
+ * copied by hand, one that the index has lost, or a new one.
+ *
+ * The box's lock (flock on its directory, so it dies with its holder) guards the control file.  Order: lock, then write
+ * transaction, never the other way about; nothing is synced within a write transaction.
+ */
+#include "lib-storage/maildir/maildir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/log.h"
+
+#define BEGIN_TRIES 8
+#define GUESS_GAP 65536		/* UIDs left out when the mark has been lost: some may have been given */
+
+enum drv_rc
+drv_of(const struct err *e)
+{
+	switch (e->code) {
+	case ERR_NONE:
+		return DRV_OK;
+	case ERR_QUOTA:
+		return DRV_FULL;
+	case ERR_GONE:
+	case ERR_NOTFOUND:
+		return DRV_GONE;
+	case ERR_CORRUPT:
+		return DRV_CORRUPT;
+	default:
+		return DRV_ERROR;
+	}
+}
+
+int
+maildir_box_lock(struct maildir_box *box, struct err *e)
+{
+	int rc;
+
+	do {
+		rc = flock(box->fd, LOCK_EX);
+	} while (rc == -1 && errno == EINTR);
+	return rc == 0 ? 0 : err_errno(e, "lock %s", box->path);
+}
+
+void
+maildir_box_unlock(struct maildir_box *box)
+{
+	flock(box->fd, LOCK_UN);
+}
+
+int
+maildir_sub_fd(struct maildir_box *box, int sub)
+{
+	if (box->sub_fd[sub] == -1)
+		box->sub_fd[sub] = openat(box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return box->sub_fd[sub];
+}
+
+void
+maildir_box_close(void *b)
+{
+	struct maildir_box *box = b;
+
+	if (box == NULL)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (box->sub_fd[i] != -1)
+			close(box->sub_fd[i]);
+	if (box->fd != -1)
+		close(box->fd);
+	free(box->name);
+	free(box->path);
+	free(box->control_path);
+	free(box);
+}
+
+/* What the files say when the control file is lost: the UIDVALIDITY that most carry, and their highest UID. */
+static void
+guess_from_files(struct maildir_box *box, struct maildir_control *c)
+{
+	uint32_t validity = 0, highest = 0;
+	long votes = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (int sub = 0; sub < 2; sub++) {
+			int fd = openat(box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+			struct dirent *d;
+			struct maildir_name n;
+
+			while (dir != NULL && (d = readdir(dir)) != NULL) {
+				if (!maildir_name_parse(span_str(d->d_name), &n) || n.uid == 0)
+					continue;
+				/* The majority's vote in one pass; the highest UID of it in the other. */
+				if (pass == 1 && n.uidvalidity == validity && n.uid > highest)
+					highest = n.uid;
+				if (pass == 1)
+					continue;
+				if (votes == 0)
+					validity = n.uidvalidity;
+				votes += n.uidvalidity == validity ? 1 : -1;
+			}
+			if (dir != NULL)
+				closedir(dir);
+			else if (fd != -1)
+				close(fd);
+		}
+	}
+	if (validity == 0 || highest == 0 || highest > UINT32_MAX - 4 * GUESS_GAP)
+		return;
+	c->uidvalidity = validity;
+	c->uid_reserved = highest + 1 + GUESS_GAP;
+	/* Higher than any count of changes that was told. */
+	c->modseq_reserved = (uint64_t)time(NULL) << 10;
+	c->guessed = true;
+	log_info("%s: the control file is missing: UIDVALIDITY %u and UIDs are taken from the names of the files", box->path,
+	    validity);
+}
+
+/* Whether the mailbox that the index has under the control file's id is another one that is still there. */
+static bool
+is_copy(struct maildir_box *box, const struct idx_state *st, const struct stat *cur)
+{
+	struct err e = ERR_INIT;
+	char *path, sub[4096];
+	struct stat sb;
+	bool other = false;
+
+	path = maildir_path(box->store, st->name, &e);
+	if (path == NULL)
+		return false;
+	if ((size_t)snprintf(sub, sizeof(sub), "%s/cur", path) < sizeof(sub) && stat(sub, &sb) == 0)
+		other = sb.st_ino != cur->st_ino || sb.st_dev != cur->st_dev;
+	free(path);
+	return other;
+}
+
+static int
+state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, bool known, struct err *e)
+{
+	struct idx_state st = {
+		.id = c->id,
+		.bits = IDX_STATE_UNSCANNED,
+		.uidvalidity = c->uidvalidity,
+		.uidnext = known ? c->uid_reserved : 1,
+		.highestmodseq = known ? c->modseq_reserved : 1,
+		.uid_reserved = c->uid_reserved,
+		.modseq_reserved = c->modseq_reserved,
+		.name = span_str(box->name),
+	};
+	struct buf keywords = BUF_INIT(65536);
+	int rc;
+
+	st.recent_uid = st.uidnext;
+	st.pruned_to = known ? st.highestmodseq : 0;
+	maildir_control_keywords(c, &keywords);
+	rc = index_mailbox_make(t, &st, e);
+	if (rc == 0)
+		rc = index_keywords_put(t, c->id, buf_span(&keywords), e);
+	buf_clear(&keywords);
+	return rc;
+}
+
+/* With c as the control file says: finds or makes the state.  *rewrite_out: c has changed. */
+static int
+attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, bool fresh, const struct stat *cur,
+    bool *rewrite_out, struct err *e)
+{
+	struct idx_state st;
+	uint32_t there;
+	int rc = index_mailbox_find(t, span_str(box->name), &there, e), by_id = 0;
+
+	if (rc == -1)
+		return -1;
+	if ((by_id = index_state_get(t, c->id, &st, e)) == -1)
+		return -1;
+	if (by_id == 1 && st.uidvalidity != c->uidvalidity)
+		by_id = 2;	/* a number that was given twice: this one gets another */
+	if (by_id == 1 && !span_eq(st.name, span_str(box->name)) && is_copy(box, &st, cur))
+		by_id = 2;
+	if (rc == 1 && !(by_id == 1 && there == c->id) && index_mailbox_remove(t, span_str(box->name), e) == -1)
+		return -1;
+	if (by_id == 1) {
+		box->id = c->id;
+		return span_eq(st.name, span_str(box->name)) && rc == 1 ? 0 :
+		    index_mailbox_rename(t, c->id, span_str(box->name), e);
+	}
+	if (by_id == 2) {
+		*rewrite_out = true;
+		if (index_new_number(t, &c->id, e) == -1)
+			return -1;
+	}
+	if (index_number_seen(t, c->id, e) == -1 || index_number_seen(t, c->uidvalidity, e) == -1)
+		return -1;
+	box->id = c->id;
+	return state_make(t, box, c, !fresh, e);
+}
+
+/* The slow way: with the control file. */
+static int
+box_identify(struct maildir_box *box, struct err *e)
+{
+	struct maildir_control c;
+	struct index_txn *t = NULL;
+	struct stat cur;
+	bool rewrite = false;
+	int rc, known;
+
+	if (maildir_box_lock(box, e) == -1)
+		return -1;
+	known = maildir_control_read(box, &c, e);
+	rc = known == -1 ? -1 : 0;
+	if (known == 0) {
+		c.uid_reserved = 1 + MAILDIR_RESERVE;
+		c.modseq_reserved = 1 + MAILDIR_RESERVE;
+		guess_from_files(box, &c);
+	}
+	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
+		rc = err_errno(e, "stat %s/cur", box->path);
+	/* Numbers first, then the file, then the state: a state never stands without its control file. */
+	if (rc == 0 && known == 0) {
+		rc = index_write(box->store->ix, &t, e);
+		if (rc == 0 && ((rc = index_new_number(t, &c.id, e)) == -1 ||
+		    (c.uidvalidity == 0 && (rc = index_new_number(t, &c.uidvalidity, e)) == -1)))
+			index_abort(t);
+		else if (rc == 0)
+			rc = index_commit(t, e);
+		if (rc == 0)
+			rc = maildir_control_write(box, &c, e);
+	}
+	if (rc == 0)
+		rc = index_write(box->store->ix, &t, e);
+	if (rc == 0) {
+		rc = attach(t, box, &c, known == 0 && !c.guessed, &cur, &rewrite, e);
+		if (rc == 0)
+			rc = index_commit(t, e);
+		else
+			index_abort(t);
+	}
+	if (rc == 0 && rewrite)
+		rc = maildir_control_write(box, &c, e);
+	maildir_box_unlock(box);
+	maildir_control_clear(&c);
+	return rc;
+}
+
+static int
+box_find(struct maildir_box *box, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_state st;
+	struct stat cur;
+	uint32_t id;
+	int rc;
+
+	if (fstatat(box->fd, "cur", &cur, 0) == -1)
+		return err_errno(e, "stat %s/cur", box->path);
+	if (index_read(box->store->ix, &t, e) == -1)
+		return -1;
+	rc = index_mailbox_find(t, span_str(box->name), &id, e);
+	if (rc == 1)
+		rc = index_state_get(t, id, &st, e);
+	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur.st_ino)) {
+		box->id = id;
+		if (st.dirty > 0)
+			maildir_dirty(box, 1, UINT32_MAX - 1);	/* left by one that died */
+		return 0;
+	}
+	index_read_end(box->store->ix);
+	return rc == -1 ? -1 : box_identify(box, e);
+}
+
+enum drv_rc
+maildir_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, struct err *e)
+{
+	struct maildir_store *s = store;
+	struct maildir_box *box = calloc(1, sizeof(*box));
+	bool inbox = span_eq(name, SPAN("INBOX"));
+
+	if (box == NULL)
+		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	*box = (struct maildir_box){ .store = s, .fd = -1, .sub_fd = { -1, -1 } };
+	box->name = strndup(name.n == 0 ? "" : name.p, name.n);
+	box->path = maildir_path(s, name, e);
+	if (box->name == NULL || box->path == NULL)
+		goto fail;
+	if (s->control != NULL && asprintf(&box->control_path, "%s%s", s->control,
+	    inbox ? "" : box->path + strlen(s->root)) == -1) {
+		box->control_path = NULL;
+		err_set(e, ERR_TEMP, "out of memory");
+		goto fail;
+	}
+	for (int try = 0;; try++) {
+		struct stat sb;
+
+		box->fd = open(box->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		/* A Maildir++ folder without its directories is one all the same; INBOX is always there. */
+		if (box->fd != -1 && (fstatat(box->fd, "cur", &sb, 0) == 0))
+			break;
+		if (try > 0 || (errno != ENOENT && errno != ENOTDIR) || (!inbox && (s->p.fs_layout || box->fd == -1))) {
+			err_errno(e, "open %s", box->path);
+			goto fail;
+		}
+		if (box->fd != -1)
+			close(box->fd);
+		if (maildir_make_dirs(s, box->path, !inbox, e) == -1)
+			goto fail;
+	}
+	if (box_find(box, e) == -1)
+		goto fail;
+	*box_out = box;
+	*id_out = box->id;
+	return DRV_OK;
+fail:
+	maildir_box_close(box);
+	return drv_of(e);
+}
+
+bool
+maildir_has_room(const struct idx_state *st, uint32_t uids)
+{
+	return (uint64_t)st->uidnext + uids <= st->uid_reserved && st->highestmodseq + 2 < st->modseq_reserved;
+}
+
+/* Moves the marks on, on disk first. */
+enum drv_rc
+maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e)
+{
+	struct maildir_control c;
+	struct idx_state st;
+	struct index_txn *t = NULL;
+	int rc, known;
+
+	if (maildir_box_lock(box, e) == -1)
+		return drv_of(e);
+	known = maildir_control_read(box, &c, e);
+	rc = known == -1 || index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &st, e);
+	if (rc == 0)
+		rc = err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
+	if (rc == 1 && known == 0) {
+		/* Somebody removed it; the index remembers, but for letters of keywords without a name. */
+		struct span v, names[INDEX_KEYWORDS];
+		int n = index_keywords_get(t, box->id, &v, e) == 1 ? idx_keywords_unpack(v, names) : 0;
+
+		c.uidvalidity = st.uidvalidity;
+		c.id = st.id;
+		for (int i = 0; i < n && i < MAILDIR_LETTERS; i++)
+			if (names[i].n > 0)
+				c.keywords[i] = strndup(names[i].p, names[i].n);
+	}
+	if (rc == 1) {
+		uint64_t uid_mark = (uint64_t)st.uidnext + uids + MAILDIR_RESERVE;
+		uint64_t mod_mark = st.highestmodseq + 2 * MAILDIR_RESERVE;
+
+		if (uid_mark > UINT32_MAX)
+			uid_mark = UINT32_MAX;
+		c.uid_reserved = c.uid_reserved > uid_mark ? c.uid_reserved : (uint32_t)uid_mark;
+		c.modseq_reserved = c.modseq_reserved > mod_mark ? c.modseq_reserved : mod_mark;
+		rc = maildir_control_write(box, &c, e) == -1 || index_write(box->store->ix, &t, e) == -1 ? -1 : 1;
+		if (rc == 1) {
+			rc = index_state_get(t, box->id, &st, e);
+			st.uid_reserved = c.uid_reserved;
+			st.modseq_reserved = c.modseq_reserved;
+			if (rc == 1)
+				rc = index_state_put(t, &st, e) == -1 ? -1 : 1;
+			if (rc == 1)
+				rc = index_commit(t, e) == -1 ? -1 : 1;
+			else
+				index_abort(t);
+		}
+	}
+	maildir_box_unlock(box);
+	maildir_control_clear(&c);
+	if (rc == 0)
+		err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
+	return rc == 1 ? DRV_OK : drv_of(e);
+}
+
+enum drv_rc
+maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, struct idx_state *st, struct err *e)
+{
+	for (int i = 0; i < BEGIN_TRIES; i++) {
+		enum drv_rc drc;
+		int rc;
+
+		if (index_write(box->store->ix, t, e) == -1)
+			return drv_of(e);
+		rc = index_state_get(*t, box->id, st, e);
+		if (rc == 1 && (uint64_t)st->uidnext + uids >= UINT32_MAX)
+			rc = err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", box->name);
+		else if (rc == 0)
+			err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
+		if (rc == 1 && maildir_has_room(st, uids)) {
+			st->name = span_str(box->name);
+			return DRV_OK;
+		}
+		index_abort(*t);
+		if (rc != 1)
+			return drv_of(e);
+		drc = maildir_reserve(box, uids, e);
+		if (drc != DRV_OK)
+			return drc;
+	}
+	return err_set(e, ERR_TEMP, "mailbox %s is too busy", box->name), DRV_UNAVAILABLE;
+}
+
+unsigned
+maildir_keywords_max(void *b)
+{
+	struct maildir_box *box = b;
+
+	return box->store->p.max_keywords < MAILDIR_LETTERS ? box->store->p.max_keywords : MAILDIR_LETTERS;
+}
+
+/* Gives a letter to each name that has none.  -1: no more letters. */
+static int
+take_letters(struct maildir_box *box, struct maildir_control *c, const struct span *names, size_t count, bool *changed,
+    struct err *e)
+{
+	unsigned max = maildir_keywords_max(box);
+
+	for (size_t i = 0; i < count; i++) {
+		int free_letter = -1;
+		bool there = false;
+
+		for (unsigned k = 0; k < MAILDIR_LETTERS && !there; k++) {
+			if (c->keywords[k] != NULL)
+				there = span_ieq(span_str(c->keywords[k]), names[i]);
+			else if (free_letter == -1 && k < max)
+				free_letter = (int)k;
+		}
+		if (there)
+			continue;
+		if (free_letter == -1)
+			return err_set(e, ERR_LIMIT, "mailbox %s has %u keywords already", box->name, max);
+		c->keywords[free_letter] = strndup(names[i].p, names[i].n);
+		if (c->keywords[free_letter] == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+		*changed = true;
+	}
+	return 0;
+}
+
+enum drv_rc
+maildir_keywords_add(void *b, const struct span *names, size_t count, struct err *e)
+{
+	struct maildir_box *box = b;
+	struct maildir_control c;
+	struct index_txn *t;
+	struct buf value = BUF_INIT(65536);
+	bool changed = false;
+	enum drv_rc drc;
+	int rc;
+
+	/* Makes sure of a control file that is whole. */
+	for (int i = 0; i < 2; i++) {
+		if (maildir_box_lock(box, e) == -1)
+			return drv_of(e);
+		rc = maildir_control_read(box, &c, e);
+		if (rc != 0 || i == 1)
+			break;
+		maildir_box_unlock(box);
+		drc = maildir_reserve(box, 0, e);
+		if (drc != DRV_OK)
+			return drc;
+	}
+	if (rc == 1)
+		rc = take_letters(box, &c, names, count, &changed, e);
+	if (rc == 0 && changed)
+		rc = maildir_control_write(box, &c, e);
+	if (rc == 0) {
+		maildir_control_keywords(&c, &value);
+		rc = value.failed ? err_set(e, ERR_LIMIT, "too many keywords") : index_write(box->store->ix, &t, e);
+	}
+	if (rc == 0) {
+		rc = index_keywords_put(t, box->id, buf_span(&value), e);
+		if (rc == 0)
+			rc = index_commit(t, e);
+		else
+			index_abort(t);
+	}
+	maildir_box_unlock(box);
+	maildir_control_clear(&c);
+	buf_clear(&value);
+	return rc == 0 ? DRV_OK : drv_of(e);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * culver-mailbox: what no file name can carry.  Lines of words:
+ *	culver-mailbox 1
+ *	uidvalidity 1763728000
+ *	id 1763728001
+ *	uid-reserved 1025
+ *	modseq-reserved 1025
+ *	keyword a $Junk
+ * Replaced by rename, and synced, with the box locked.  Numbers are given out below the marks, so that after a loss of the
+ * index they go on from there: no UID comes twice, MODSEQ never runs back.  Lines that are not known are passed over.
+ */
+#include "lib-storage/maildir/maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "lib/sys.h"
+
+#define CONTROL_NAME "culver-mailbox"
+#define CONTROL_MAX 65536
+
+void
+maildir_control_clear(struct maildir_control *c)
+{
+	for (int i = 0; i < MAILDIR_LETTERS; i++)
+		free(c->keywords[i]);
+	*c = (struct maildir_control){ 0 };
+}
+
+static void
+parse_line(struct span line, struct maildir_control *out)
+{
+	size_t sp = span_chr(line, ' ');
+	struct span word = span_sub(line, 0, sp), arg = span_from(line, sp + 1);
+	uint64_t v;
+
+	if (span_eq(word, SPAN("keyword"))) {
+		int k = arg.n > 2 && arg.p[1] == ' ' ? arg.p[0] - 'a' : -1;
+
+		if (k < 0 || k >= MAILDIR_LETTERS || out->keywords[k] != NULL || span_chr(arg, '\0') != arg.n)
+			return;
+		out->keywords[k] = strndup(arg.p + 2, arg.n - 2);
+	} else if (span_eq(word, SPAN("uidvalidity"))) {
+		if (span_u64(arg, UINT32_MAX, &v))
+			out->uidvalidity = (uint32_t)v;
+	} else if (span_eq(word, SPAN("id"))) {
+		if (span_u64(arg, UINT32_MAX, &v))
+			out->id = (uint32_t)v;
+	} else if (span_eq(word, SPAN("uid-reserved"))) {
+		if (span_u64(arg, UINT32_MAX, &v))
+			out->uid_reserved = (uint32_t)v;
+	} else if (span_eq(word, SPAN("modseq-reserved"))) {
+		if (span_u64(arg, INT64_MAX, &v))
+			out->modseq_reserved = v;
+	}
+}
+
+int
+maildir_control_parse(struct span text, struct maildir_control *out)
+{
+	size_t used = 0;
+	struct span line;
+
+	*out = (struct maildir_control){ 0 };
+	if (!span_line(text, &used, &line) || !span_starts(line, SPAN("culver-mailbox ")))
+		return 0;
+	while (span_line(text, &used, &line))
+		parse_line(line, out);
+	if (out->uidvalidity == 0 || out->id == 0 || out->uid_reserved == 0 || out->modseq_reserved == 0) {
+		maildir_control_clear(out);
+		return 0;
+	}
+	return 1;
+}
+
+static int
+control_dir(struct maildir_box *box, bool make, struct err *e)
+{
+	if (box->control_path == NULL)
+		return dup(box->fd);
+	if (make && dir_make(box->control_path, box->store->dir_mode, e) == -1)
+		return -1;
+	return open(box->control_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int
+maildir_control_read(struct maildir_box *box, struct maildir_control *out, struct err *e)
+{
+	struct buf text = BUF_INIT(CONTROL_MAX);
+	int rc, dir = control_dir(box, false, e), fd = dir == -1 ? -1 : openat(dir, CONTROL_NAME, O_RDONLY | O_CLOEXEC);
+
+	*out = (struct maildir_control){ 0 };
+	if (dir != -1)
+		close(dir);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_errno(e, "open %s/%s", box->path, CONTROL_NAME);
+	rc = fd_read_all(fd, CONTROL_MAX, &text, e);
+	close(fd);
+	if (rc == 0)
+		rc = maildir_control_parse(buf_span(&text), out);
+	else if (e->code == ERR_LIMIT)
+		rc = 0;			/* not ours */
+	buf_clear(&text);
+	return rc;
+}
+
+int
+maildir_control_write(struct maildir_box *box, const struct maildir_control *c, struct err *e)
+{
+	struct buf text = BUF_INIT(CONTROL_MAX);
+	int rc, dir;
+
+	buf_addf(&text, "culver-mailbox 1\nuidvalidity %u\nid %u\nuid-reserved %u\nmodseq-reserved %llu\n", c->uidvalidity,
+	    c->id, c->uid_reserved, (unsigned long long)c->modseq_reserved);
+	for (int i = 0; i < MAILDIR_LETTERS; i++)
+		if (c->keywords[i] != NULL)
+			buf_addf(&text, "keyword %c %s\n", 'a' + i, c->keywords[i]);
+	dir = control_dir(box, true, e);
+	if (dir == -1) {
+		buf_clear(&text);
+		return err_errno(e, "open the control directory of %s", box->path);
+	}
+	if (text.failed)
+		rc = err_set(e, ERR_LIMIT, "%s/%s would be too large", box->path, CONTROL_NAME);
+	else
+		rc = file_replace(dir, CONTROL_NAME, buf_span(&text), box->store->file_mode,
+		    box->store->p.fsync != FSYNC_NEVER, e);
+	close(dir);
+	buf_clear(&text);
+	return rc;
+}
+
+void
+maildir_control_keywords(const struct maildir_control *c, struct buf *out)
+{
+	int last = MAILDIR_LETTERS;
+
+	while (last > 0 && c->keywords[last - 1] == NULL)
+		last--;
+	for (int i = 0; i < last; i++) {
+		if (c->keywords[i] != NULL)
+			buf_adds(out, c->keywords[i]);
+		buf_addc(out, '\0');
+	}
+}

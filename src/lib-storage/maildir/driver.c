@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-storage/maildir/maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "lib/sys.h"
+
+#define BODY_TRIES 3
+
+static void
+maildir_close(void *store)
+{
+	struct maildir_store *s = store;
+
+	if (s == NULL)
+		return;
+	free(s->root);
+	free(s->inbox);
+	free(s->control);
+	free(s);
+}
+
+static enum drv_rc
+maildir_open(const struct store_params *p, struct index *ix, void **store_out, struct err *e)
+{
+	struct maildir_store *s = calloc(1, sizeof(*s));
+	struct stat sb;
+
+	if (s == NULL)
+		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	s->p = *p;
+	s->ix = ix;
+	s->root = strdup(p->root);
+	s->inbox = strdup(p->inbox == NULL ? p->root : p->inbox);
+	s->control = p->control == NULL ? NULL : strdup(p->control);
+	if (s->root == NULL || s->inbox == NULL || (p->control != NULL && s->control == NULL)) {
+		maildir_close(s);
+		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	}
+	s->p.root = s->p.inbox = s->p.control = NULL;
+	if (stat(s->root, &sb) == -1) {
+		err_errno(e, "%s", s->root);
+		maildir_close(s);
+		return drv_of(e);
+	}
+	/* Permissions as the root has them: a folder is open to whom the mail is open. */
+	s->dir_mode = sb.st_mode & 02777;
+	if ((s->dir_mode & 0700) != 0700)
+		s->dir_mode |= 0700;
+	s->file_mode = s->dir_mode & 0666;
+	s->gid = sb.st_gid != getegid() && (sb.st_mode & 070) != 0 ? sb.st_gid : (gid_t)-1;
+	*store_out = s;
+	return DRV_OK;
+}
+
+/* The record's name, a few times over: another process of ours may just be renaming. */
+enum drv_rc
+maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
+{
+	struct maildir_box *box = b;
+	char path[MAILDIR_NAME_MAX + 8];
+
+	for (int try = 0; try < BODY_TRIES; try++) {
+		struct idx_message m;
+		struct index_txn *t;
+		enum drv_rc drc;
+		int rc;
+
+		if (index_read(box->store->ix, &t, e) == -1)
+			return drv_of(e);
+		rc = index_message_get(t, box->id, uid, &m, e);
+		if (rc == 0)
+			err_set(e, ERR_GONE, "message %u of %s was expunged", uid, box->name);
+		if (rc != 1)
+			return drv_of(e);
+		snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[m.bits & IDX_NEW ? SUB_NEW : SUB_CUR], SPAN_ARG(m.name));
+		out->fd = openat(box->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		out->offset = 0;
+		out->length = m.physical_size;
+		if (out->fd != -1)
+			return DRV_OK;
+		if (errno != ENOENT)
+			return err_errno(e, "open %s/%s", box->path, path), drv_of(e);
+		/* First the newest record, then what other programs did. */
+		index_read_end(box->store->ix);
+		if (try > 0 && (drc = maildir_sync(box, true, e)) != DRV_OK)
+			return drc;
+	}
+	return err_set(e, ERR_GONE, "the file of message %u in %s is missing: %s", uid, box->path, path), DRV_GONE;
+}
+
+static int
+blob_dir(struct maildir_store *s)
+{
+	return open(s->control == NULL ? s->root : s->control, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static enum drv_rc
+maildir_blob_get(void *store, const char *name, size_t max, struct buf *out, struct err *e)
+{
+	int dir = blob_dir(store), fd = dir == -1 ? -1 : openat(dir, name, O_RDONLY | O_CLOEXEC), rc;
+
+	if (dir != -1)
+		close(dir);
+	if (fd == -1)
+		return errno == ENOENT ? DRV_OK : (err_errno(e, "open %s", name), drv_of(e));
+	rc = fd_read_all(fd, max, out, e);
+	close(fd);
+	return rc == 0 ? DRV_OK : drv_of(e);
+}
+
+static enum drv_rc
+maildir_blob_put(void *store, const char *name, struct span content, struct err *e)
+{
+	struct maildir_store *s = store;
+	int dir = blob_dir(s), rc;
+
+	if (dir == -1 && s->control != NULL && errno == ENOENT && dir_make(s->control, s->dir_mode, e) == 0)
+		dir = blob_dir(s);
+	if (dir == -1)
+		return err_errno(e, "open the directory of %s", name), drv_of(e);
+	rc = file_replace(dir, name, content, s->file_mode, s->p.fsync != FSYNC_NEVER, e);
+	close(dir);
+	return rc == 0 ? DRV_OK : drv_of(e);
+}
+
+static void
+maildir_watch_dirs(void *b, int dirs_out[2])
+{
+	struct maildir_box *box = b;
+
+	for (int i = 0; i < 2; i++)
+		dirs_out[i] = maildir_sub_fd(box, i);
+}
+
+/* Renames and links either happened or not: the index tells, and no answer of ours leaves it open. */
+static enum drv_rc
+maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e)
+{
+	(void)store;
+	(void)cs;
+	(void)e;
+	*happened_out = false;
+	return DRV_OK;
+}
+
+const struct driver maildir_driver = {
+	.name = "maildir",
+	.caps = DRV_OUTSIDE_CHANGES | DRV_SHARED_BODIES,
+	.open = maildir_open,
+	.close = maildir_close,
+	.list = maildir_list,
+	.exists = maildir_exists,
+	.box_open = maildir_box_open,
+	.box_close = maildir_box_close,
+	.sync = maildir_sync,
+	.commit = maildir_commit,
+	.outcome = maildir_outcome,
+	.stage_open = maildir_stage_open,
+	.stage_write = maildir_stage_write,
+	.stage_finish = maildir_stage_finish,
+	.stage_abort = maildir_stage_abort,
+	.body_open = maildir_body_open,
+	.blob_get = maildir_blob_get,
+	.blob_put = maildir_blob_put,
+	.keywords_add = maildir_keywords_add,
+	.keywords_max = maildir_keywords_max,
+	.maintain = maildir_maintain,
+	.is_due = maildir_is_due,
+	.watch_dirs = maildir_watch_dirs,
+};

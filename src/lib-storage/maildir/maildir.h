@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_STORAGE_MAILDIR_H
+#define CULVER_LIB_STORAGE_MAILDIR_H
+/* Shared by the files of the Maildir driver alone. */
+#include <sys/stat.h>
+#include "lib-storage/driver.h"
+
+#define MAILDIR_NAME_MAX 255
+#define MAILDIR_LETTERS 26	/* keywords a file name can carry */
+#define MAILDIR_RESERVE 1024	/* UIDs and MODSEQs are reserved in blocks of this */
+
+struct maildir_store {
+	struct store_params p;
+	char *root, *inbox, *control;
+	struct index *ix;
+	mode_t dir_mode, file_mode;	/* as the root directory has them */
+	gid_t gid;			/* that new directories get; -1: none */
+};
+
+/* culver-mailbox: see control.c. */
+struct maildir_control {
+	uint32_t uidvalidity, id;
+	uint32_t uid_reserved;
+	uint64_t modseq_reserved;
+	char *keywords[MAILDIR_LETTERS];	/* NULL: the letter is free */
+	bool guessed;				/* the file was not there: from the names of the files */
+};
+
+enum { SUB_NEW, SUB_CUR };
+extern const char *const maildir_subdirs[2];
+
+struct maildir_box {
+	struct maildir_store *store;
+	char *name, *path, *control_path;	/* the directories; control_path NULL: path */
+	int fd, sub_fd[2];			/* sub_fd: opened when needed, -1 */
+	uint32_t id;
+	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
+	bool swept;
+};
+
+/* What a file name tells (filename.c). */
+struct maildir_name {
+	struct span base;		/* up to the ':' */
+	uint64_t size, virtual_size;	/* IDX_SIZE_UNKNOWN */
+	uint32_t uidvalidity, uid;	/* 0: none */
+	int64_t sec;			/* 0: none */
+	uint32_t usec;
+	uint8_t flags;
+	uint32_t keywords;		/* letters a.. as bits */
+};
+/* False: no message (empty, begins with '.', too long, a '/' inside). */
+bool maildir_name_parse(struct span name, struct maildir_name *out);
+/* base with ",U=<uidvalidity>.<uid>" in the place of any it had; NUL-terminated.  False: it would be too long. */
+bool maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t uidvalidity, uint32_t uid);
+/* base ":2," flags; only base when in new/ (no flags).  False: too long. */
+bool maildir_name_info(char out[MAILDIR_NAME_MAX + 1], struct span base, uint8_t flags, uint64_t keywords, bool cur);
+/* A new base with size and tag. */
+bool maildir_name_new(char out[MAILDIR_NAME_MAX + 1], uint64_t size, uint64_t virtual_size, uint32_t uidvalidity,
+    uint32_t uid);
+
+/* control.c.  1 read, 0 not there, -1. */
+int maildir_control_parse(struct span text, struct maildir_control *out);
+int maildir_control_read(struct maildir_box *box, struct maildir_control *out, struct err *e);
+int maildir_control_write(struct maildir_box *box, const struct maildir_control *c, struct err *e);
+void maildir_control_clear(struct maildir_control *c);
+/* Keyword names of c as the index's value. */
+void maildir_control_keywords(const struct maildir_control *c, struct buf *out);
+
+/* layout.c: between names and directories.  The path is malloc'ed. */
+char *maildir_path(const struct maildir_store *s, struct span name, struct err *e);
+enum drv_rc maildir_list(void *store, struct arena *a, struct box_entry **out, size_t *count_out, struct err *e);
+int maildir_exists(void *store, struct span name);
+/* Makes cur, new, tmp (and the directory); leaves what is there. */
+int maildir_make_dirs(struct maildir_store *s, const char *path, bool folder, struct err *e);
+enum drv_rc maildir_box_make(struct maildir_store *s, struct span name, bool only_parent, struct err *e);
+enum drv_rc maildir_box_delete(struct maildir_store *s, struct span name, struct err *e);
+enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct span to, struct err *e);
+
+/* box.c */
+enum drv_rc maildir_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, struct err *e);
+void maildir_box_close(void *box);
+/* Locks out others who change the control file; -1 and e.  Never within a write transaction. */
+int maildir_box_lock(struct maildir_box *box, struct err *e);
+void maildir_box_unlock(struct maildir_box *box);
+/* Begins a write in which uids UIDs and some modseqs may be taken.  st->name is box->name. */
+enum drv_rc maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, struct idx_state *st, struct err *e);
+/* Within one that has begun: whether there are as many. */
+bool maildir_has_room(const struct idx_state *st, uint32_t uids);
+enum drv_rc maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e);
+int maildir_sub_fd(struct maildir_box *box, int sub);
+enum drv_rc maildir_keywords_add(void *box, const struct span *names, size_t count, struct err *e);
+unsigned maildir_keywords_max(void *box);
+enum drv_rc drv_of(const struct err *e);	/* the enum drv_rc that says the same as e */
+
+/* scan.c */
+enum drv_rc maildir_sync(void *box, bool thorough, struct err *e);
+/* Whether the directory is as the index has it: asked before changing it. */
+bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub);
+/* Notes the directory as it is now, after changes of our own; only when it held before. */
+void maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub);
+
+/* commit.c, copy.c, behind.c, stage.c */
+enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
+enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
+enum drv_rc maildir_maintain(void *box, struct err *e);
+enum drv_rc maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count, struct err *e);
+bool maildir_is_due(void *box);
+void maildir_dirty(struct maildir_box *box, uint32_t first, uint32_t last);
+int maildir_dirs_sync(struct maildir_box *box, const bool subs[2], struct err *e);
+
+struct maildir_stage {
+	struct maildir_box *box;
+	struct buf content;
+	int fd;			/* of the file in tmp/, or -1 */
+	char tmp[MAILDIR_NAME_MAX + 8];		/* "tmp/..."; empty: no file */
+	uint64_t size, lines;
+	char last;
+	bool bare_cr;
+};
+enum drv_rc maildir_stage_open(void *box, void **stage_out, struct err *e);
+enum drv_rc maildir_stage_write(void *stage, struct span bytes, struct err *e);
+enum drv_rc maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *out, struct err *e);
+void maildir_stage_abort(void *stage);
+enum drv_rc maildir_body_open(void *box, uint32_t uid, struct extent *out, struct err *e);
+#endif

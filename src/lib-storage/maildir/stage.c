@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing a body.  It is held in memory up to STAGE_MEMORY, so that a usual message is one write(), and its summary is
+ * made without reading it again; a larger one goes to its file in tmp/ as it comes.
+ */
+#include "lib-storage/maildir/maildir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "lib/sys.h"
+
+#define STAGE_MEMORY ((size_t)256 << 10)
+
+enum drv_rc
+maildir_stage_open(void *box, void **stage_out, struct err *e)
+{
+	struct maildir_stage *st = calloc(1, sizeof(*st));
+
+	if (st == NULL)
+		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	st->box = box;
+	st->fd = -1;
+	buf_init(&st->content, STAGE_MEMORY);
+	*stage_out = st;
+	return DRV_OK;
+}
+
+static int
+make_file(struct maildir_stage *st, struct err *e)
+{
+	struct maildir_box *box = st->box;
+	static unsigned counter;
+
+	for (int try = 0; try < 3; try++) {
+		snprintf(st->tmp, sizeof(st->tmp), "tmp/%lld.P%dQ%u.culver", (long long)clock_wall_us(), (int)getpid(),
+		    counter++);
+		st->fd = openat(box->fd, st->tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, box->store->file_mode);
+		if (st->fd != -1)
+			return 0;
+		if (errno == ENOENT && mkdirat(box->fd, "tmp", box->store->dir_mode) == -1 && errno != EEXIST)
+			break;
+		if (errno != EEXIST && errno != ENOENT)
+			break;
+	}
+	err_errno(e, "make a file in %s/tmp", box->path);
+	st->tmp[0] = '\0';
+	return -1;
+}
+
+static int
+write_out(struct maildir_stage *st, struct span bytes, struct err *e)
+{
+	if (st->fd == -1 && make_file(st, e) == -1)
+		return -1;
+	if (fd_write_all(st->fd, bytes, e) == -1)
+		return err_wrap(e, "%s/%s", st->box->path, st->tmp);
+	return 0;
+}
+
+enum drv_rc
+maildir_stage_write(void *stage, struct span bytes, struct err *e)
+{
+	struct maildir_stage *st = stage;
+
+	st->size += bytes.n;
+	if (st->fd == -1 && bytes.n <= STAGE_MEMORY - st->content.n) {
+		buf_add(&st->content, bytes);
+		if (st->content.failed)
+			return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+		return DRV_OK;
+	}
+	if (st->content.n > 0 && write_out(st, buf_span(&st->content), e) == -1)
+		return drv_of(e);
+	buf_reset(&st->content);
+	return write_out(st, bytes, e) == -1 ? drv_of(e) : DRV_OK;
+}
+
+enum drv_rc
+maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *out, struct err *e)
+{
+	struct maildir_stage *st = stage;
+	struct stat sb;
+	bool whole = st->fd == -1;
+
+	if (whole && write_out(st, buf_span(&st->content), e) == -1)
+		return drv_of(e);
+	if (internal_date != INT64_MIN) {
+		/* The file's time is INTERNALDATE, should the index be lost. */
+		struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = internal_date } };
+
+		if (futimens(st->fd, ts) == -1)
+			return err_errno(e, "set the time of %s/%s", st->box->path, st->tmp), drv_of(e);
+	}
+	if (fstat(st->fd, &sb) == -1)
+		return err_errno(e, "stat %s/%s", st->box->path, st->tmp), drv_of(e);
+	if ((uint64_t)sb.st_size != st->size)
+		return err_set(e, ERR_TEMP, "%s/%s was not written whole", st->box->path, st->tmp), DRV_ERROR;
+	if (st->box->store->p.fsync != FSYNC_NEVER && fsync(st->fd) == -1)
+		return err_errno(e, "sync %s/%s", st->box->path, st->tmp), drv_of(e);
+	out->size = st->size;
+	out->internal_date = internal_date != INT64_MIN ? internal_date : sb.st_mtim.tv_sec;
+	out->content = whole ? buf_span(&st->content) : SPAN_NONE;
+	if (whole && out->content.p == NULL)
+		out->content = SPAN("");
+	out->fd = st->fd;
+	return DRV_OK;
+}
+
+void
+maildir_stage_abort(void *stage)
+{
+	struct maildir_stage *st = stage;
+
+	if (st == NULL)
+		return;
+	if (st->fd != -1)
+		close(st->fd);
+	if (st->tmp[0] != '\0')
+		unlinkat(st->box->fd, st->tmp, 0);
+	buf_clear(&st->content);
+	free(st);
+}

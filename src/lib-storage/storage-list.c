@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* All mailboxes of a user, with what LIST says of each. */
+#include <stdlib.h>
+#include "lib/hash.h"
+#include "lib-storage/storage-priv.h"
+
+#define LIST_MAX 1000000
+
+struct lister {
+	struct storage *st;
+	struct arena *a;
+	struct hash *by_name;		/* values: index in entries + 1 */
+	struct array entries;		/* struct mailbox_info */
+	struct err *e;
+};
+
+static struct mailbox_info *
+entry_get(struct lister *l, struct span name, char separator, bool *new_out)
+{
+	uintptr_t at = (uintptr_t)hash_get(l->by_name, name);
+	struct mailbox_info *info;
+
+	*new_out = at == 0;
+	if (at != 0)
+		return array_at(&l->entries, at - 1);
+	info = array_push(&l->entries);
+	if (info == NULL) {
+		err_set(l->e, ERR_LIMIT, "too many mailboxes");
+		return NULL;
+	}
+	info->name = arena_dup(l->a, name);
+	info->separator = separator;
+	if (info->name.p == NULL || !hash_set(l->by_name, name, (void *)(uintptr_t)l->entries.n)) {
+		err_set(l->e, ERR_LIMIT, "the list of mailboxes is too large");
+		return NULL;
+	}
+	return info;
+}
+
+/* Adds name, and its parents: each of them has children then. */
+static int
+add(struct lister *l, const struct namespace *ns, struct span name, unsigned attrs, bool with_parents)
+{
+	char sep = ns->info.separator;
+	bool is_new;
+	struct mailbox_info *info = entry_get(l, name, sep, &is_new);
+
+	if (info == NULL)
+		return -1;
+	info->attrs |= attrs;
+	while (with_parents) {
+		size_t n = name.n;
+
+		while (n > 0 && name.p[n - 1] != sep)
+			n--;
+		if (n <= 1 || n - 1 < ns->info.prefix.n)
+			break;
+		name = span_sub(name, 0, n - 1);
+		if (span_ieq(name, SPAN("INBOX")) && ns->info.inbox)
+			name = SPAN("INBOX");
+		info = entry_get(l, name, sep, &is_new);
+		if (info == NULL)
+			return -1;
+		if (info->attrs & MBOX_CHILDREN)
+			break;		/* its parents know */
+		info->attrs |= MBOX_CHILDREN;
+	}
+	return 0;
+}
+
+static int
+list_namespace(struct lister *l, struct namespace *ns)
+{
+	struct buf name = BUF_INIT(4096);
+	struct arena *a = arena_new((size_t)256 << 20);
+	struct box_entry *list;
+	struct span *subs;
+	size_t count;
+	int rc = a == NULL ? err_set(l->e, ERR_TEMP, "out of memory") : 0;
+
+	if (rc == 0 && ns->store->drv->list(ns->store->handle, a, &list, &count, l->e) != DRV_OK)
+		rc = -1;
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		buf_reset(&name);
+		if (storage_visible(ns, list[i].name, &name))
+			rc = add(l, ns, buf_span(&name), list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT, true);
+	}
+	for (size_t i = 0; i < ns->special_count && rc == 0; i++) {
+		const struct special *sp = &ns->specials[i];
+		bool automatic = sp->automatic != AUTO_NO;
+
+		buf_reset(&name);
+		if (!storage_visible(ns, span_str(sp->inner), &name))
+			continue;
+		if (automatic)
+			rc = add(l, ns, buf_span(&name), MBOX_EXISTS | (sp->automatic == AUTO_SUBSCRIBE ? MBOX_SUBSCRIBED : 0), true);
+		uintptr_t at = (uintptr_t)hash_get(l->by_name, buf_span(&name));
+
+		if (at != 0)
+			((struct mailbox_info *)array_at(&l->entries, at - 1))->attrs |= sp->use;
+	}
+	if (rc == 0)
+		rc = subscriptions_read(ns->store, a, &subs, &count, l->e);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		buf_reset(&name);
+		if (storage_visible(ns, subs[i], &name))
+			rc = add(l, ns, buf_span(&name), MBOX_SUBSCRIBED, true);
+	}
+	arena_free(a);
+	buf_clear(&name);
+	return rc;
+}
+
+/* INBOX first; else by name, with the separator before every other octet so that children follow their parent. */
+static int
+info_cmp(const void *a, const void *b)
+{
+	const struct mailbox_info *x = a, *y = b;
+	bool xi = span_eq(x->name, SPAN("INBOX")), yi = span_eq(y->name, SPAN("INBOX"));
+	size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
+
+	if (xi != yi)
+		return xi ? -1 : 1;
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)x->name.p[i], d = (unsigned char)y->name.p[i];
+
+		if (c == d)
+			continue;
+		if (c == (unsigned char)x->separator)
+			return -1;
+		if (d == (unsigned char)y->separator)
+			return 1;
+		return c < d ? -1 : 1;
+	}
+	return x->name.n < y->name.n ? -1 : x->name.n > y->name.n;
+}
+
+int
+storage_list(struct storage *st, struct arena *a, struct mailbox_info **out, size_t *count_out, struct err *e)
+{
+	struct lister l = { .st = st, .a = a, .by_name = hash_new(LIST_MAX), .e = e,
+		.entries = ARRAY_INIT(struct mailbox_info, LIST_MAX) };
+	struct mailbox_info *list = NULL;
+	int rc = l.by_name == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+
+	for (size_t i = 0; i < st->ns_count && rc == 0; i++)
+		if (st->ns[i].info.list)
+			rc = list_namespace(&l, &st->ns[i]);
+	if (rc == 0 && (list = arena_alloc(a, l.entries.n + 1, sizeof(*list))) == NULL)
+		rc = err_set(e, ERR_LIMIT, "the list of mailboxes is too large");
+	if (rc == 0) {
+		for (size_t i = 0; i < l.entries.n; i++) {
+			list[i] = *(struct mailbox_info *)array_at(&l.entries, i);
+			if (!(list[i].attrs & MBOX_CHILDREN))
+				list[i].attrs |= MBOX_NO_CHILDREN;
+		}
+		qsort(list, l.entries.n, sizeof(*list), info_cmp);
+		*out = list;
+		*count_out = l.entries.n;
+	}
+	array_clear(&l.entries);
+	hash_free(l.by_name);
+	return rc;
+}
+
+int
+storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e)
+{
+	struct arena *a = arena_new((size_t)256 << 20);
+	struct mailbox_info *list;
+	size_t count;
+	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : storage_list(st, a, &list, &count, e);
+
+	*out = (struct mailbox_info){ .name = name, .separator = storage_separator(st, name) };
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		if (span_eq(list[i].name, name) || (span_ieq(name, SPAN("INBOX")) && span_eq(list[i].name, SPAN("INBOX")))) {
+			out->attrs = list[i].attrs;
+			break;
+		}
+	}
+	arena_free(a);
+	return rc;
+}

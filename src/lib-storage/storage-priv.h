@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_STORAGE_PRIV_H
+#define CULVER_LIB_STORAGE_PRIV_H
+/* Shared by the files of lib-storage above the drivers. */
+#include "lib/array.h"
+#include "lib/buf.h"
+#include "lib-mail/limits.h"
+#include "lib-storage/driver.h"
+#include "lib-storage/location.h"
+#include "lib-storage/mailbox.h"
+
+/* The settings in plain form (storage-settings.c makes it from a view).  Spans are borrowed until storage_open_conf ends. */
+struct special_conf {
+	struct span name;		/* without the namespace's prefix, with its separator */
+	unsigned use;			/* MBOX_USE_* */
+	enum { AUTO_NO, AUTO_CREATE, AUTO_SUBSCRIBE } automatic;
+};
+
+struct namespace_conf {
+	struct span prefix, location;	/* location: variables expanded; empty: looked for */
+	char separator;			/* 0: the layout's */
+	int type;			/* NS_PRIVATE ... */
+	bool inbox, hidden, subscriptions;
+	enum { LIST_YES_ALL, LIST_NEVER, LIST_CHILDREN } list;	/* in the order of the setting's words */
+	const struct special_conf *specials;
+	size_t special_count;
+};
+
+struct storage_conf {
+	struct span user, home;
+	const struct namespace_conf *namespaces;	/* none: one private with INBOX, of location */
+	size_t namespace_count;
+	struct span location;
+	enum fsync_mode fsync;
+	bool flags_immediate, copy_by_link;
+	unsigned max_keywords, max_keyword_length, name_max, depth_max;
+	size_t max_mailboxes;
+	uint64_t map_max, message_max;
+	int64_t tmp_age_s;
+	struct mail_limits limits;
+};
+#define STORAGE_CONF_DEFAULT ((struct storage_conf){ .copy_by_link = true, .max_keywords = 512, .max_keyword_length = 50, \
+	.name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .map_max = (uint64_t)16 << 30, \
+	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .limits = MAIL_LIMITS_DEFAULT })
+
+int storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **out, struct err *e);
+
+struct store {			/* a location: of one namespace or more */
+	const struct driver *drv;
+	void *handle;
+	struct index *ix;
+	char *root, *index_path;
+	bool fs_layout;
+};
+
+struct special {
+	char *inner;		/* as drivers know it */
+	unsigned use;
+	int automatic;
+};
+
+struct namespace {
+	struct namespace_info info;
+	char *prefix;
+	struct store *store;
+	int list;
+	struct special *specials;
+	size_t special_count;
+};
+
+struct storage {
+	struct storage_conf conf;	/* spans in it are not valid */
+	char *user, *home;
+	struct array stores;		/* struct store * */
+	struct namespace *ns;
+	struct namespace_info *infos;
+	size_t ns_count;
+	int notify_fd;
+	uint32_t watch_id;
+	struct mailbox *boxes;		/* open ones */
+	int64_t dirty_since;		/* clock_ms; 0: nothing waits */
+	struct arena *work;		/* for lib-mail; reset after use */
+};
+
+struct made {			/* found out about a message; written to the index in one go */
+	uint32_t uid;
+	unsigned what;		/* MADE_* */
+	struct span summary;
+	uint64_t size;
+	uint8_t digest[IDX_DIGEST_LEN];
+};
+enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4 };
+
+struct view {
+	uint32_t *uids;
+	size_t count, cap;
+	uint64_t modseq;
+	uint32_t uidvalidity, uidnext, first_unseen;
+	struct array pending;		/* uint32_t: expunged, still in uids; ascending */
+	struct array recent;		/* struct uid_range: \Recent here */
+	/* the answer of mailbox_sync */
+	struct array flags;		/* uint32_t */
+	struct array expunged;		/* struct view_change */
+};
+
+struct uid_range {
+	uint32_t first, last;
+};
+
+struct mailbox {
+	struct mailbox *next;
+	struct storage *st;
+	struct namespace *ns;
+	struct store *store;
+	const struct driver *drv;
+	void *handle;
+	char *name, *inner;
+	uint32_t id;
+	enum mailbox_mode mode;
+	struct view view;
+	struct buf keyword_text;	/* as in the index */
+	struct span keywords[INDEX_KEYWORDS];
+	size_t keyword_count;
+	struct buf body;		/* a small message */
+	void *map;			/* a large one */
+	size_t map_n;
+	uint32_t body_uid;		/* whose body that is: 0 none */
+	bool body_whole;
+	struct array made;		/* struct made */
+	struct arena *made_arena;
+	uint32_t watch_id;		/* 0: not watched */
+};
+
+/* mailbox-name.c: from a client's name to a namespace and the drivers' name, in inner. */
+int storage_resolve(struct storage *st, struct span name, struct namespace **ns_out, struct buf *inner, struct err *e);
+/* The other way; false when it can not be shown. */
+bool storage_visible(const struct namespace *ns, struct span inner, struct buf *out);
+const struct special *storage_special(const struct namespace *ns, struct span inner);
+
+/* One loop for all: makes cs true, again while it conflicts. */
+int store_commit(struct store *s, struct change_set *cs, struct err *e);
+int storage_index_rename(struct store *s, struct span from, struct span to, struct err *e);
+int storage_ensure_auto(struct storage *st, struct namespace *ns, struct span inner, struct err *e);
+/* subscriptions.c: names as drivers know them. */
+int subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *count_out, struct err *e);
+int subscriptions_change(struct store *s, struct span inner, bool on, struct err *e);
+
+/* view.c */
+int view_load(struct mailbox *box, struct err *e);
+void view_clear(struct view *v);
+/* mailbox.c */
+int mailbox_load_keywords(struct mailbox *box, bool *changed_out, struct err *e);
+/* mailbox-read.c */
+void mailbox_body_drop(struct mailbox *box);
+int mailbox_made_flush(struct mailbox *box, struct err *e);
+/* notify.c */
+void mailbox_announce(struct mailbox *box, uint64_t modseq);
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* From the settings in effect for a user to struct storage_conf: variables expanded, namespaces read. */
+#include <stdlib.h>
+#include "lib-config/vars.h"
+#include "lib/sys.h"
+#include "lib-storage/storage-priv.h"
+
+#define CONF_ARENA ((size_t)1 << 20)
+#define BLOCKS_MAX 1000
+#define EXTRA_VARS 9
+
+struct conf {
+	struct storage_conf c;
+	struct arena *a;
+	const struct storage_params *p;
+	struct var vars[VARS_USER_COUNT + EXTRA_VARS];
+	struct array namespaces;	/* struct namespace_conf */
+};
+
+static void
+make_vars(struct conf *k)
+{
+	const struct storage_params *p = k->p;
+	struct var *v = k->vars;
+
+	vars_for_user(v, p->user, p->home);
+	v += VARS_USER_COUNT;
+	/* The table that vars_for_user made may end with its own mark. */
+	while (v > k->vars && v[-1].letter == 0 && v[-1].name == NULL)
+		v--;
+	*v++ = (struct var){ 's', "service", p->protocol };
+	*v++ = (struct var){ 'r', "rip", p->rip };
+	*v++ = (struct var){ 'l', "lip", p->lip };
+	*v++ = (struct var){ 0, "session", p->session };
+	*v = (struct var){ 0, NULL, SPAN_NONE };
+}
+
+static int
+expand(struct conf *k, struct span in, struct span *out, struct err *e)
+{
+	struct buf text = BUF_INIT(8192);
+	int rc = in.n == 0 ? 0 : vars_expand(&text, in, k->vars, e);
+
+	if (rc == 0 && text.failed)
+		rc = err_set(e, ERR_LIMIT, "a mail location is too long");
+	if (rc == 0) {
+		*out = text.n == 0 ? SPAN_NONE : arena_dup(k->a, buf_span(&text));
+		if (text.n > 0 && out->p == NULL)
+			rc = err_set(e, ERR_LIMIT, "the mail locations are too long");
+	}
+	buf_clear(&text);
+	return rc;
+}
+
+static unsigned
+special_use(struct span words)
+{
+	static const struct {
+		struct span word;
+		unsigned use;
+	} uses[] = {
+		{ { "\\All", 4 }, MBOX_USE_ALL }, { { "\\Archive", 8 }, MBOX_USE_ARCHIVE },
+		{ { "\\Drafts", 7 }, MBOX_USE_DRAFTS }, { { "\\Flagged", 8 }, MBOX_USE_FLAGGED },
+		{ { "\\Junk", 5 }, MBOX_USE_JUNK }, { { "\\Sent", 5 }, MBOX_USE_SENT },
+		{ { "\\Trash", 6 }, MBOX_USE_TRASH },
+	};
+	struct span word;
+	unsigned out = 0;
+
+	while (span_next(&words, ' ', &word))
+		for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+			if (span_ieq(word, uses[i].word))
+				out |= uses[i].use;
+	return out;
+}
+
+static int
+word_index(struct span word, const char *const *words)
+{
+	for (int i = 0; words[i] != NULL; i++)
+		if (span_ieq(word, span_str(words[i])))
+			return i;
+	return 0;
+}
+
+static int
+read_specials(struct conf *k, const struct set_block *ns, struct namespace_conf *out, struct err *e)
+{
+	static const char *const automatic[] = { "no", "create", "subscribe", NULL };
+	struct set_block box;
+	size_t pos = 0, count = 0;
+	struct special_conf *list;
+
+	while (set_block_next(ns->view, ns, "mailbox", &pos, &box))
+		count++;
+	if (count > BLOCKS_MAX || (list = arena_alloc(k->a, count + 1, sizeof(*list))) == NULL)
+		return err_set(e, ERR_LIMIT, "too many mailbox blocks in a namespace");
+	out->specials = list;
+	pos = 0;
+	while (set_block_next(ns->view, ns, "mailbox", &pos, &box)) {
+		struct special_conf *sp = &list[out->special_count++];
+
+		sp->name = box.name;
+		sp->use = special_use(set_block_str(&box, "special_use"));
+		switch (word_index(set_block_str(&box, "auto"), automatic)) {
+		case 1:
+			sp->automatic = AUTO_CREATE;
+			break;
+		case 2:
+			sp->automatic = AUTO_SUBSCRIBE;
+			break;
+		default:
+			sp->automatic = AUTO_NO;
+			break;
+		}
+	}
+	return 0;
+}
+
+static int
+read_namespace(struct conf *k, const struct set_block *b, struct err *e)
+{
+	static const char *const types[] = { "private", "shared", "public", NULL };
+	static const char *const lists[] = { "yes", "no", "children", NULL };
+	struct namespace_conf *ns;
+	struct span sep = set_block_str(b, "separator");
+
+	if (set_block_bool(b, "disabled"))
+		return 0;
+	ns = array_push(&k->namespaces);
+	if (ns == NULL)
+		return err_set(e, ERR_LIMIT, "too many namespaces");
+	ns->type = word_index(set_block_str(b, "type"), types);
+	ns->list = (int)word_index(set_block_str(b, "list"), lists) == 1 ? LIST_NEVER : LIST_YES_ALL;
+	ns->separator = sep.n == 1 ? sep.p[0] : 0;
+	ns->inbox = set_block_bool(b, "inbox");
+	ns->hidden = set_block_bool(b, "hidden");
+	ns->subscriptions = set_block_bool(b, "subscriptions");
+	if (expand(k, set_block_str(b, "prefix"), &ns->prefix, e) == -1 ||
+	    expand(k, set_block_str(b, "location"), &ns->location, e) == -1)
+		return -1;
+	return read_specials(k, b, ns, e);
+}
+
+static size_t
+at_most(uint64_t v, size_t max)
+{
+	return v < max ? (size_t)v : max;
+}
+
+static void
+read_limits(struct conf *k)
+{
+	const struct set_view *v = k->p->view;
+	struct mail_limits *l = &k->c.limits;
+
+	l->header_octets = at_most(set_num(v, SET_mail_max_header_size), (size_t)15 << 20);
+	l->header_fields = at_most(set_num(v, SET_mail_max_header_count), 1000000);
+	l->mime_depth = (unsigned)at_most(set_num(v, SET_mail_max_mime_depth), 1000);
+	l->mime_parts = (unsigned)at_most(set_num(v, SET_mail_max_mime_parts), 100000);
+	l->addresses = at_most(set_num(v, SET_mail_max_addresses), 100000);
+	k->c.max_keywords = (unsigned)at_most(set_num(v, SET_mail_max_keywords), INDEX_KEYWORDS);
+	k->c.max_keyword_length = (unsigned)at_most(set_num(v, SET_mail_max_keyword_length), 500);
+	k->c.name_max = (unsigned)at_most(set_num(v, SET_mail_max_mailbox_name_length), INDEX_NAME_MAX);
+	k->c.depth_max = (unsigned)at_most(set_num(v, SET_mail_max_mailbox_depth), 200);
+	k->c.max_mailboxes = at_most(set_num(v, SET_mail_max_mailboxes), 1000000);
+	k->c.map_max = set_num(v, SET_mail_index_map_size);
+	k->c.message_max = set_num(v, SET_mail_max_message_size);
+	k->c.tmp_age_s = set_ms(v, SET_mail_temp_scan_interval) == 0 ? 0 : 36 * 3600;
+	k->c.fsync = (enum fsync_mode)set_enum(v, SET_mail_fsync);
+	k->c.flags_immediate = set_enum(v, SET_maildir_flag_sync) == 1;
+	k->c.copy_by_link = set_bool(v, SET_maildir_copy_with_hardlinks);
+}
+
+static int
+conf_read(struct conf *k, struct err *e)
+{
+	struct set_block b;
+	size_t pos = 0;
+	bool inbox = false;
+
+	k->c = STORAGE_CONF_DEFAULT;
+	k->c.user = k->p->user;
+	k->c.home = k->p->home;
+	k->namespaces = ARRAY_INIT(struct namespace_conf, BLOCKS_MAX);
+	k->a = arena_new(CONF_ARENA);
+	if (k->a == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	make_vars(k);
+	read_limits(k);
+	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
+		return err_wrap(e, "mail_location");
+	while (set_block_next(k->p->view, NULL, "namespace", &pos, &b))
+		if (read_namespace(k, &b, e) == -1)
+			return err_wrap(e, "namespace %.*s", SPAN_ARG(b.name));
+	k->c.namespaces = k->namespaces.p;
+	k->c.namespace_count = k->namespaces.n;
+	for (size_t i = 0; i < k->c.namespace_count; i++)
+		inbox = inbox || k->c.namespaces[i].inbox;
+	/* One namespace alone has INBOX whatever it says; of several one must say so. */
+	if (k->c.namespace_count == 1)
+		((struct namespace_conf *)k->namespaces.p)[0].inbox = true;
+	else if (k->c.namespace_count > 1 && !inbox)
+		return err_set(e, ERR_TEMP, "none of the namespaces has inbox = yes");
+	return 0;
+}
+
+static void
+conf_clear(struct conf *k)
+{
+	array_clear(&k->namespaces);
+	arena_free(k->a);
+}
+
+int
+storage_open(const struct storage_params *p, struct storage **out, struct err *e)
+{
+	struct conf k = { .p = p };
+	int rc = conf_read(&k, e);
+
+	if (rc == 0)
+		rc = storage_open_conf(&k.c, p->notify_fd, out, e);
+	conf_clear(&k);
+	return rc;
+}
+
+static int
+add_paths(const struct location *loc, const char **rw, size_t *n, struct err *e)
+{
+	const char *paths[] = { loc->root, loc->inbox, loc->index, loc->control };
+
+	for (size_t i = 0; i < 4; i++) {
+		if (paths[i] == NULL)
+			continue;
+		/* What is not there when the sandbox closes could not be made any more. */
+		if (dir_make(paths[i], 0700, e) == -1)
+			return -1;
+		rw[(*n)++] = paths[i];
+	}
+	return 0;
+}
+
+int
+storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e)
+{
+	struct conf k = { .p = p };
+	const char **rw = NULL;
+	size_t n = 0;
+	int rc = conf_read(&k, e);
+
+	if (rc == 0) {
+		size_t count = k.c.namespace_count == 0 ? 1 : k.c.namespace_count;
+
+		rw = arena_alloc(a, count * 4 + 1, sizeof(*rw));
+		if (rw == NULL)
+			rc = err_set(e, ERR_LIMIT, "too many mail locations");
+		for (size_t i = 0; i < count && rc == 0; i++) {
+			struct span text = k.c.namespace_count > 0 ? k.c.namespaces[i].location : SPAN_NONE;
+			struct location loc;
+
+			if (text.n == 0)
+				text = k.c.location;
+			rc = text.n > 0 ? location_parse(text, p->home, a, &loc, e) : location_find(p->home, a, &loc, e);
+			if (rc == 0)
+				rc = add_paths(&loc, rw, &n, e);
+		}
+	}
+	if (rc == 0)
+		*rw_out = rw;
+	conf_clear(&k);
+	return rc;
+}

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-storage/storage-priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+
+#define INDEX_DIR "culver.index"
+#define COMMIT_TRIES 16
+#define BEHIND_MS 700		/* from the first change of flags to the renames of files */
+#define WORK_MAX (MAIL_ARENA_MAX * 2)
+
+static void
+store_free(struct store *s)
+{
+	if (s == NULL)
+		return;
+	if (s->handle != NULL)
+		s->drv->close(s->handle);
+	index_close(s->ix);
+	free(s->root);
+	free(s->index_path);
+	free(s);
+}
+
+static mode_t
+mode_of(const char *path)
+{
+	struct stat sb;
+
+	return stat(path, &sb) == 0 ? (sb.st_mode & 0666) | 0600 : 0600;
+}
+
+/* The store of a location: one that is open already, or a new one. */
+static struct store *
+store_get(struct storage *st, const struct location *loc, struct err *e)
+{
+	struct store_params p = {
+		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
+		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
+		.copy_by_link = st->conf.copy_by_link, .max_keywords = st->conf.max_keywords,
+		.tmp_age_s = st->conf.tmp_age_s,
+	};
+	struct store *s, **slot;
+
+	for (size_t i = 0; i < st->stores.n; i++) {
+		s = *(struct store **)array_at(&st->stores, i);
+		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout)
+			return s;
+	}
+	s = calloc(1, sizeof(*s));
+	slot = s == NULL ? NULL : array_push(&st->stores);
+	if (slot == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+		free(s);
+		return NULL;
+	}
+	*slot = s;
+	s->drv = &maildir_driver;
+	s->fs_layout = loc->fs_layout;
+	s->root = strdup(loc->root);
+	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
+		s->index_path = NULL;
+	if (s->root == NULL || s->index_path == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+		return NULL;
+	}
+	if (dir_make(loc->root, 0700, e) == -1 || (loc->index != NULL && dir_make(loc->index, 0700, e) == -1))
+		return NULL;
+	if (index_open(s->index_path, mode_of(loc->root), st->conf.map_max, &s->ix, e) == -1)
+		return NULL;
+	if (s->drv->open(&p, s->ix, &s->handle, e) != DRV_OK) {
+		s->handle = NULL;
+		return NULL;
+	}
+	return s;
+}
+
+static int
+specials_copy(struct namespace *ns, const struct namespace_conf *c, struct err *e)
+{
+	if (c->special_count == 0)
+		return 0;
+	ns->specials = calloc(c->special_count, sizeof(*ns->specials));
+	if (ns->specials == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	for (size_t i = 0; i < c->special_count; i++) {
+		struct special *sp = &ns->specials[ns->special_count];
+		struct span name = c->specials[i].name;
+
+		sp->inner = strndup(name.n == 0 ? "" : name.p, name.n);
+		if (sp->inner == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+		for (char *p = sp->inner; *p != '\0'; p++)
+			if (*p == ns->info.separator)
+				*p = '/';
+		if (span_ieq(span_str(sp->inner), SPAN("INBOX")))
+			memcpy(sp->inner, "INBOX", 5);
+		sp->use = c->specials[i].use;
+		sp->automatic = c->specials[i].automatic;
+		ns->special_count++;
+	}
+	return 0;
+}
+
+static int
+namespace_open(struct storage *st, struct namespace *ns, const struct namespace_conf *c, struct span location,
+    struct arena *a, struct err *e)
+{
+	struct span home = span_str(st->home);
+	struct location loc;
+	int rc;
+
+	if (c->location.n > 0)
+		location = c->location;
+	rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
+	if (rc == -1)
+		return -1;
+	ns->store = store_get(st, &loc, e);
+	if (ns->store == NULL)
+		return -1;
+	ns->prefix = strndup(c->prefix.n == 0 ? "" : c->prefix.p, c->prefix.n);
+	if (ns->prefix == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	ns->list = c->list;
+	ns->info = (struct namespace_info){
+		.prefix = span_str(ns->prefix),
+		.separator = c->separator != 0 ? c->separator : loc.fs_layout ? '/' : '.',
+		.hidden = c->hidden, .list = c->list != LIST_NEVER, .inbox = c->inbox, .subscriptions = c->subscriptions,
+	};
+	ns->info.type = c->type;
+	return specials_copy(ns, c, e);
+}
+
+static int
+open_all(struct storage *st, const struct storage_conf *c, struct err *e)
+{
+	static const struct namespace_conf only = { .inbox = true, .subscriptions = true };
+	const struct namespace_conf *list = c->namespace_count > 0 ? c->namespaces : &only;
+	size_t count = c->namespace_count > 0 ? c->namespace_count : 1;
+	struct arena *a = arena_new(65536);
+	int rc = 0;
+
+	st->ns = calloc(count, sizeof(*st->ns));
+	st->infos = calloc(count, sizeof(*st->infos));
+	st->work = arena_new(WORK_MAX);
+	if (a == NULL || st->ns == NULL || st->infos == NULL || st->work == NULL || st->user == NULL || st->home == NULL)
+		rc = err_set(e, ERR_TEMP, "out of memory");
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		st->ns_count = i + 1;
+		rc = namespace_open(st, &st->ns[i], &list[i], c->location, a, e);
+		st->infos[i] = st->ns[i].info;
+	}
+	arena_free(a);
+	return rc;
+}
+
+int
+storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **out, struct err *e)
+{
+	struct storage *st = calloc(1, sizeof(*st));
+
+	if (st == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	st->conf = *c;
+	st->conf.user = st->conf.home = st->conf.location = SPAN_NONE;
+	st->conf.namespaces = NULL;
+	st->notify_fd = notify_fd;
+	st->stores = ARRAY_INIT(struct store *, 1000);
+	st->user = strndup(c->user.n == 0 ? "" : c->user.p, c->user.n);
+	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
+	if (open_all(st, c, e) == -1) {
+		storage_close(st);
+		return -1;
+	}
+	*out = st;
+	return 0;
+}
+
+void
+storage_close(struct storage *st)
+{
+	if (st == NULL)
+		return;
+	while (st->boxes != NULL)
+		mailbox_close(st->boxes);
+	for (size_t i = 0; i < st->ns_count; i++) {
+		for (size_t k = 0; k < st->ns[i].special_count; k++)
+			free(st->ns[i].specials[k].inner);
+		free(st->ns[i].specials);
+		free(st->ns[i].prefix);
+	}
+	for (size_t i = 0; i < st->stores.n; i++)
+		store_free(*(struct store **)array_at(&st->stores, i));
+	array_clear(&st->stores);
+	free(st->ns);
+	free(st->infos);
+	arena_free(st->work);
+	free(st->user);
+	free(st->home);
+	free(st);
+}
+
+int
+storage_maintain(struct storage *st, struct err *e)
+{
+	int rc = 0;
+
+	st->dirty_since = 0;
+	for (struct mailbox *box = st->boxes; box != NULL; box = box->next) {
+		enum drv_rc drc;
+
+		if (mailbox_made_flush(box, e) == -1)
+			rc = -1;
+		drc = box->drv->maintain(box->handle, e);
+		/* Deleted by another session: there is nothing to look after. */
+		if (drc != DRV_OK && drc != DRV_GONE)
+			rc = -1;
+		if (box->drv->is_due(box->handle))
+			st->dirty_since = clock_ms();
+	}
+	for (size_t i = 0; i < st->stores.n; i++)
+		index_read_end((*(struct store **)array_at(&st->stores, i))->ix);
+	return rc;
+}
+
+int
+storage_maintain_due_ms(const struct storage *st)
+{
+	int64_t left;
+
+	if (st->dirty_since == 0)
+		return -1;
+	left = st->dirty_since + BEHIND_MS - clock_ms();
+	return left < 0 ? 0 : (int)left;
+}
+
+size_t
+storage_namespaces(const struct storage *st, const struct namespace_info **out)
+{
+	*out = st->infos;
+	return st->ns_count;
+}
+
+char
+storage_separator(const struct storage *st, struct span name)
+{
+	const struct namespace *best = &st->ns[0];
+
+	for (size_t i = 0; i < st->ns_count; i++)
+		if (span_starts(name, st->ns[i].info.prefix) && (st->ns[i].info.prefix.n >= best->info.prefix.n))
+			best = &st->ns[i];
+	return best->info.separator;
+}
+
+int
+store_commit(struct store *s, struct change_set *cs, struct err *e)
+{
+	enum drv_rc drc = DRV_CONFLICT;
+
+	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT; try++) {
+		bool happened = false;
+
+		drc = s->drv->commit(s->handle, cs, e);
+		if (drc != DRV_UNKNOWN)
+			continue;
+		drc = s->drv->outcome(s->handle, cs, &happened, e);
+		if (drc == DRV_OK && !happened)
+			drc = DRV_CONFLICT;
+	}
+	if (drc == DRV_CONFLICT)
+		return err_set(e, ERR_TEMP, "the mailbox changes faster than this can be done");
+	return drc == DRV_OK ? 0 : -1;
+}
+
+static int
+with_name(struct storage *st, struct span name, struct namespace **ns, struct buf *inner, struct err *e)
+{
+	index_read_end(st->ns[0].store->ix);
+	if (name.n > 1 && name.p[name.n - 1] == storage_separator(st, name))
+		name.n--;
+	return storage_resolve(st, name, ns, inner, e);
+}
+
+static int
+has_room_for_another(struct storage *st, struct namespace *ns, struct err *e)
+{
+	struct arena *a = arena_new((size_t)256 << 20);
+	struct box_entry *list;
+	size_t count;
+	int rc = 0;
+
+	if (a == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	if (ns->store->drv->list(ns->store->handle, a, &list, &count, e) != DRV_OK)
+		rc = -1;
+	else if (count >= st->conf.max_mailboxes)
+		rc = err_set(e, ERR_LIMIT, "the user has %zu mailboxes", count);
+	arena_free(a);
+	return rc;
+}
+
+int
+storage_create(struct storage *st, struct span name, bool only_parent, struct err *e)
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns;
+	int rc = with_name(st, name, &ns, &inner, e);
+
+	if (rc == 0 && span_eq(buf_span(&inner), SPAN("INBOX")))
+		rc = err_set(e, ERR_EXISTS, "INBOX is always there");
+	if (rc == 0)
+		rc = has_room_for_another(st, ns, e);
+	if (rc == 0) {
+		struct change_set cs = { .op = MAILBOX_MAKE, .name = buf_span(&inner), .only_parent = only_parent };
+
+		rc = store_commit(ns->store, &cs, e);
+	}
+	buf_clear(&inner);
+	return rc == 0 ? 0 : err_wrap(e, "create %.*s", SPAN_ARG(name));
+}
+
+int
+storage_ensure_auto(struct storage *st, struct namespace *ns, struct span inner, struct err *e)
+{
+	const struct special *sp = storage_special(ns, inner);
+	struct change_set cs = { .op = MAILBOX_MAKE, .name = inner };
+
+	(void)st;
+	if (sp == NULL || sp->automatic == AUTO_NO)
+		return err_set(e, ERR_NOTFOUND, "there is no mailbox %.*s", SPAN_ARG(inner));
+	if (store_commit(ns->store, &cs, e) == -1 && e->code != ERR_EXISTS)
+		return -1;
+	return 0;
+}
+
+int
+storage_delete(struct storage *st, struct span name, struct err *e)
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns;
+	int rc = with_name(st, name, &ns, &inner, e);
+
+	if (rc == 0 && span_eq(buf_span(&inner), SPAN("INBOX")))
+		rc = err_set(e, ERR_DENIED, "INBOX stays");
+	if (rc == 0 && ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 0)
+		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	if (rc == 0) {
+		struct change_set cs = { .op = MAILBOX_DELETE, .name = buf_span(&inner) };
+
+		rc = store_commit(ns->store, &cs, e);
+	}
+	buf_clear(&inner);
+	return rc == 0 ? 0 : err_wrap(e, "delete %.*s", SPAN_ARG(name));
+}
+
+/* All mail of INBOX goes to a new mailbox; INBOX stays (RFC 3501 section 6.3.5). */
+static int
+rename_inbox(struct storage *st, struct span to, struct err *e)
+{
+	struct mailbox *inbox = NULL, *target = NULL;
+	struct arena *a = arena_new((size_t)256 << 20);
+	struct copy_result result;
+	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+
+	if (rc == 0)
+		rc = storage_create(st, to, false, e);
+	if (rc == 0)
+		rc = mailbox_open(st, SPAN("INBOX"), MAILBOX_READ, &inbox, e);
+	if (rc == 0)
+		rc = mailbox_open(st, to, MAILBOX_SAVE, &target, e);
+	if (rc == 0) {
+		inbox->mode = MAILBOX_WRITE;
+		rc = mailbox_copy(inbox, inbox->view.uids, inbox->view.count, target, true, a, &result, e);
+	}
+	mailbox_close(target);
+	mailbox_close(inbox);
+	arena_free(a);
+	return rc;
+}
+
+/* A mailbox with all below it; where the directories are not nested, one by one. */
+static int
+rename_tree(struct storage *st, struct namespace *ns, struct span from, struct span to, struct err *e)
+{
+	struct arena *a = arena_new((size_t)256 << 20);
+	struct buf name = BUF_INIT(4096);
+	struct box_entry *list = NULL;
+	size_t count = 0, renamed = 0;
+	int rc = 0;
+
+	(void)st;
+	if (a == NULL || ns->store->drv->list(ns->store->handle, a, &list, &count, e) != DRV_OK)
+		rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : -1;
+	/* Names are checked before the first is changed. */
+	for (int pass = 0; pass < 2 && rc == 0; pass++) {
+		for (size_t i = 0; i < count && rc == 0; i++) {
+			struct span old = list[i].name;
+			struct change_set cs = { .op = MAILBOX_RENAME, .name = old };
+
+			if (!span_eq(old, from) && !(span_starts(old, from) && old.p[from.n] == '/'))
+				continue;
+			buf_reset(&name);
+			buf_add(&name, to);
+			buf_add(&name, span_from(old, from.n));
+			cs.new_name = buf_span(&name);
+			if (name.failed || name.n > INDEX_NAME_MAX)
+				rc = err_set(e, ERR_LIMIT, "the name of a mailbox below it would be too long");
+			else if (pass == 0 && ns->store->drv->exists(ns->store->handle, cs.new_name) != 0)
+				rc = err_set(e, ERR_EXISTS, "%.*s exists", SPAN_ARG(cs.new_name));
+			else if (pass == 1 && !(ns->store->fs_layout && !span_eq(old, from)))
+				rc = store_commit(ns->store, &cs, e);
+			else if (pass == 1)
+				rc = storage_index_rename(ns->store, old, cs.new_name, e);
+			renamed++;
+		}
+	}
+	if (rc == 0 && renamed == 0)
+		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	buf_clear(&name);
+	arena_free(a);
+	return rc;
+}
+
+int
+storage_rename(struct storage *st, struct span from, struct span to, struct err *e)
+{
+	struct buf a = BUF_INIT(INDEX_NAME_MAX), b = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns, *to_ns;
+	int rc = with_name(st, from, &ns, &a, e);
+
+	if (rc == 0)
+		rc = with_name(st, to, &to_ns, &b, e);
+	if (rc == 0 && span_eq(buf_span(&b), SPAN("INBOX")))
+		rc = err_set(e, ERR_EXISTS, "INBOX is always there");
+	else if (rc == 0 && span_eq(buf_span(&a), SPAN("INBOX")))
+		rc = rename_inbox(st, to, e);
+	else if (rc == 0 && ns->store != to_ns->store)
+		rc = err_set(e, ERR_DENIED, "the mailbox would move to another storage");
+	else if (rc == 0 && (span_eq(buf_span(&a), buf_span(&b)) ||
+	    (span_starts(buf_span(&b), buf_span(&a)) && b.p[a.n] == '/')))
+		rc = err_set(e, ERR_DENIED, "the new name is below the old one");
+	else if (rc == 0)
+		rc = rename_tree(st, ns, buf_span(&a), buf_span(&b), e);
+	buf_clear(&a);
+	buf_clear(&b);
+	return rc == 0 ? 0 : err_wrap(e, "rename %.*s", SPAN_ARG(from));
+}
+
+/* The directory moved with its parent's: only the index's name is left to change. */
+int
+storage_index_rename(struct store *s, struct span from, struct span to, struct err *e)
+{
+	struct index_txn *t;
+	uint32_t id;
+	int rc;
+
+	if (index_write(s->ix, &t, e) == -1)
+		return -1;
+	rc = index_mailbox_find(t, from, &id, e);
+	if (rc == 1)
+		rc = index_mailbox_rename(t, id, to, e) == -1 ? -1 : 1;
+	if (rc == 1)
+		return index_commit(t, e);
+	index_abort(t);
+	return rc;
+}
+
+int
+storage_subscribe(struct storage *st, struct span name, bool on, struct err *e)
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns;
+	int rc = with_name(st, name, &ns, &inner, e);
+
+	if (rc == 0)
+		rc = subscriptions_change(ns->store, buf_span(&inner), on, e);
+	buf_clear(&inner);
+	return rc == 0 ? 0 : err_wrap(e, "subscribe %.*s", SPAN_ARG(name));
+}
+
+/* Sizes of messages that outside programs brought: looked up once, from the files. */
+static int
+status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_state state;
+	int rc;
+
+	for (int pass = 0; pass < 2; pass++) {
+		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &state, e);
+		if (rc != 1)
+			return rc == 0 ? err_set(e, ERR_NOTFOUND, "mailbox was deleted") : -1;
+		*size_out = state.bytes;
+		if (state.unsized == 0 || pass == 1)
+			return 0;
+		if (view_load(box, e) == -1)
+			return -1;
+		for (size_t i = 0; i < box->view.count; i++) {
+			uint64_t one;
+
+			if (mailbox_size(box, box->view.uids[i], &one, e) == -1 && e->code != ERR_GONE)
+				return -1;
+		}
+		if (mailbox_made_flush(box, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e)
+{
+	struct mailbox *box;
+	struct index_txn *t;
+	struct idx_state s;
+	int rc;
+
+	if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
+		return -1;
+	rc = box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
+	*out = (struct mailbox_status){ 0 };
+	if (rc == 0 && items & STATUS_SIZE)
+		rc = status_sizes(box, &out->size, e);
+	if (rc == 0)
+		rc = index_read(box->store->ix, &t, e);
+	if (rc == 0) {
+		rc = index_state_get(t, box->id, &s, e);
+		rc = rc == 1 ? 0 : rc == 0 ? err_set(e, ERR_NOTFOUND, "mailbox was deleted") : -1;
+	}
+	if (rc == 0) {
+		out->messages = s.messages;
+		out->unseen = s.unseen;
+		out->deleted = s.deleted;
+		out->uidnext = s.uidnext;
+		out->uidvalidity = s.uidvalidity;
+		out->highestmodseq = s.highestmodseq;
+		out->mailbox_id = s.id;
+	}
+	if (rc == 0 && items & STATUS_RECENT && s.recent_uid < s.uidnext) {
+		struct index_walk w;
+		int more = index_walk_begin(&w, t, box->id, s.recent_uid, e);
+
+		while (more == 0 || more == 1) {
+			more = index_walk_next(&w, e);
+			if (more != 1)
+				break;
+			out->recent++;
+		}
+		index_walk_end(&w);
+		rc = more == -1 ? -1 : 0;
+	}
+	mailbox_close(box);
+	return rc;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+#include "lmtp/session.h"
+
+#include <stdio.h>
+#include <time.h>
+#include "lib/sys.h"
+#include "lib-mail/date.h"
+#include "lmtp/data.h"
+
+#define HEADER_MAX 8192
+#define STEP_MAX 65536
+#define CHUNK_MAX ((uint64_t)1 << 40)	/* a larger BDAT is a mistake, not a message */
+
+static void
+write_received(struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
+{
+	int64_t now = clock_wall_us() / 1000000;
+	struct mail_date date = { .time = now };
+	time_t t = (time_t)now;
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) != NULL)
+		date.tz = (int32_t)(tm.tm_gmtoff / 60);
+	buf_addf(b, "Received: from %s", l->helo);
+	if (l->rip.n > 0)
+		buf_addf(b, " ([%.*s])", SPAN_ARG(l->rip));
+	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)\r\n\tfor <%.*s>; ",
+	    SPAN_ARG(l->o->hostname), l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
+	    SPAN_ARG(r->path.text));
+	date_write(b, date);
+	buf_adds(b, "\r\n");
+}
+
+/* RFC 5321 section 4.4.  Return-Path stands first, so that what the mail brought along counts for nothing. */
+static int
+make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
+{
+	struct buf b = BUF_INIT(HEADER_MAX);
+
+	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->t.sender.text));
+	switch (l->o->delivery_address) {
+	case LMTP_ADDRESS_FINAL:
+		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->path.text));
+		break;
+	case LMTP_ADDRESS_ORIGINAL:
+		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->orcpt.n > 0 ? r->orcpt : r->path.text));
+		break;
+	case LMTP_ADDRESS_NONE:
+		break;
+	}
+	if (l->o->add_received)
+		write_received(l, r, &b);
+	r->header = b.failed ? SPAN_NONE : arena_dup(l->t.arena, buf_span(&b));
+	buf_clear(&b);
+	return r->header.p == NULL ? -1 : 0;
+}
+
+static void
+answer_all(struct lmtp_session *l, unsigned code, const char *reply)
+{
+	for (size_t i = 0; i < l->t.rcpt_count; i++) {
+		l->t.rcpts[i].code = code;
+		snprintf(l->t.rcpts[i].reply, sizeof(l->t.rcpts[i].reply), "%s", reply);
+	}
+}
+
+/* The message is whole: a reply for each recipient, in their order (RFC 2033 section 4.2). */
+static void
+finish(struct lmtp_session *l)
+{
+	struct lmtp_transaction *t = &l->t;
+	struct err e = ERR_INIT;
+	int fd;
+
+	l->state = "DELIVERY";
+	answer_all(l, 451, "4.3.0 Temporary internal error");
+	if (t->message.too_big)
+		answer_all(l, 552, "5.3.4 Message too large");
+	else if ((fd = message_seal(&t->message, &e)) != -1) {
+		bool complete = true;
+
+		for (size_t i = 0; i < t->rcpt_count; i++)
+			complete = make_header(l, &t->rcpts[i]) == 0 && complete;
+		if (complete)
+			l->backend->deliver(l->backend->ctx, t, fd);
+	}
+	for (size_t i = 0; i < t->rcpt_count; i++)
+		stream_putf(l->s, "%u %s\r\n", t->rcpts[i].code, t->rcpts[i].reply);
+	lmtp_transaction_reset(l);
+}
+
+static int
+fill(struct lmtp_session *l, struct err *e)
+{
+	int rc = stream_fill(l->s, e);
+
+	l->status->waiting_ms = 0;
+	return rc;
+}
+
+int
+lmtp_cmd_data(struct lmtp_session *l, struct span args, struct err *e)
+{
+	struct smtp_data d = { SMTP_DATA_START };
+	struct message *m = &l->t.message;
+
+	if (args.n > 0) {
+		lmtp_refuse(l, "501 5.5.4 DATA takes no arguments");
+		return 0;
+	}
+	if (!l->t.open || l->t.chunked || l->t.rcpt_count == 0) {
+		lmtp_refuse(l, !l->t.open ? "503 5.5.1 MAIL needed first"
+		    : l->t.chunked ? "503 5.5.1 BDAT has begun" : "503 5.5.1 No valid recipients");
+		return 0;
+	}
+	lmtp_reply(l, "354 OK");
+	l->state = "DATA";
+	l->status->busy = 1;
+	while (d.state != SMTP_DATA_END) {
+		struct span in, rest;
+		char *room;
+
+		if (stream_in(l->s).n == 0 && fill(l, e) == -1)
+			return -1;
+		in = rest = span_sub(stream_in(l->s), 0, STEP_MAX);
+		room = message_room(m, in.n + 1);
+		if (room == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+		message_commit(m, smtp_data(&d, &rest, room));
+		stream_drop(l->s, in.n - rest.n);
+	}
+	finish(l);
+	return 0;
+}
+
+/* Takes n octets in; keep: as a part of the message. */
+static int
+take_chunk(struct lmtp_session *l, uint64_t n, bool keep, struct err *e)
+{
+	struct message *m = &l->t.message;
+
+	while (n > 0) {
+		struct span in;
+
+		if (stream_in(l->s).n == 0 && fill(l, e) == -1)
+			return -1;
+		in = span_sub(stream_in(l->s), 0, n < STEP_MAX ? (size_t)n : STEP_MAX);
+		if (keep) {
+			char *room = message_room(m, in.n);
+
+			if (room == NULL)
+				return err_set(e, ERR_TEMP, "out of memory");
+			memcpy(room, in.p, in.n);
+			message_commit(m, in.n);
+		}
+		stream_drop(l->s, in.n);
+		n -= in.n;
+	}
+	return 0;
+}
+
+/* RFC 3030 section 2.  The octets are taken whatever the answer will be. */
+int
+lmtp_cmd_bdat(struct lmtp_session *l, struct span args, struct err *e)
+{
+	struct lmtp_transaction *t = &l->t;
+	size_t i = span_chr(args, ' ');
+	struct span last = span_trim(span_from(args, i));
+	bool is_last = span_ieq(last, SPAN("LAST")), keep;
+	uint64_t n;
+
+	/* What follows can not be told from commands then: the connection ends. */
+	if (!span_u64(span_sub(args, 0, i), CHUNK_MAX, &n) || (last.n > 0 && !is_last)) {
+		lmtp_reply(l, "501 5.5.4 BDAT needs a size, and LAST or nothing");
+		return err_set(e, ERR_SYNTAX, "malformed BDAT");
+	}
+	keep = t->open && t->rcpt_count > 0 && !t->chunk_failed && !t->message.too_big;
+	if (t->open) {
+		l->state = "BDAT";
+		l->status->busy = 1;
+	}
+	if (take_chunk(l, n, keep, e) == -1)
+		return -1;
+	if (!t->open || t->rcpt_count == 0) {
+		lmtp_refuse(l, t->open ? "503 5.5.1 No valid recipients" : "503 5.5.1 MAIL needed first");
+		return 0;
+	}
+	t->chunked = true;
+	if (t->chunk_failed)
+		lmtp_refuse(l, "503 5.5.1 An earlier chunk was refused");
+	else if (is_last)
+		finish(l);
+	else if (t->message.too_big) {
+		t->chunk_failed = true;
+		lmtp_reply(l, "552 5.3.4 Message too large");
+	} else if (t->message.failed) {
+		t->chunk_failed = true;
+		lmtp_reply(l, "451 4.3.0 Temporary internal error");
+	} else
+		stream_putf(l->s, "250 2.0.0 %llu octets taken\r\n", (unsigned long long)n);
+	if (is_last && t->open)
+		lmtp_transaction_reset(l);
+	return 0;
+}

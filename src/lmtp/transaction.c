@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "lmtp/session.h"
+
+#include <stdio.h>
+
+#define ARENA_MAX ((size_t)64 << 20)
+
+int
+lmtp_transaction_init(struct lmtp_transaction *t, const struct lmtp_options *o, struct err *e)
+{
+	t->arena = arena_new(ARENA_MAX);
+	message_init(&t->message, o->max_size);
+	return t->arena == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
+void
+lmtp_transaction_reset(struct lmtp_session *l)
+{
+	struct lmtp_transaction *t = &l->t;
+
+	arena_reset(t->arena);
+	message_clear(&t->message);
+	t->rcpts = NULL;
+	t->rcpt_count = t->rcpt_room = t->rcpt_tries = 0;
+	t->open = t->chunked = t->chunk_failed = false;
+	t->declared_size = 0;
+	l->state = "READY";
+}
+
+/* The path behind "FROM:" or "TO:", and the parameters behind it; NULL, or the answer to a wrong one. */
+static const char *
+parse_path(struct lmtp_session *l, struct span args, struct span keyword, unsigned flags, struct smtp_path *out,
+    struct span *params_out)
+{
+	const char *why;
+	size_t used;
+
+	if (!span_istarts(args, keyword))
+		return "Wrong syntax";
+	args = span_from(args, keyword.n);
+	if (l->o->space_before_path)
+		while (args.n > 0 && args.p[0] == ' ')
+			args = span_from(args, 1);
+	if (smtp_path_parse(args, flags | l->o->path_flags, l->t.arena, out, &used, &why) == -1)
+		return why;
+	*params_out = span_from(args, used);
+	out->text = arena_dup(l->t.arena, out->text);
+	out->local = arena_dup(l->t.arena, out->local);
+	out->domain = arena_dup(l->t.arena, out->domain);
+	return NULL;
+}
+
+static bool
+is_one_of(struct span s, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (span_ieq(s, span_str(*words)))
+			return true;
+	return false;
+}
+
+/* RFC 1870, RFC 6152, and RFC 3461's for clients that send them unasked.  NULL, or the answer. */
+static const char *
+mail_param(struct lmtp_session *l, const struct smtp_param *p)
+{
+	static const char *const bodies[] = { "7BIT", "8BITMIME", NULL };
+
+	if (span_ieq(p->name, SPAN("SIZE"))) {
+		if (!span_u64(p->value, UINT64_MAX, &l->t.declared_size))
+			return "501 5.5.4 SIZE needs a number";
+		if (l->t.declared_size > l->o->max_size)
+			return "552 5.3.4 Message too large";
+		return NULL;
+	}
+	if (span_ieq(p->name, SPAN("BODY")))
+		return is_one_of(p->value, bodies) ? NULL : "501 5.5.4 BODY is 7BIT or 8BITMIME";
+	if (span_ieq(p->name, SPAN("RET")) || span_ieq(p->name, SPAN("ENVID")))
+		return NULL;
+	return "555 5.5.4 Unsupported parameter";
+}
+
+void
+lmtp_cmd_mail(struct lmtp_session *l, struct span args)
+{
+	struct lmtp_transaction *t = &l->t;
+	const char *wrong;
+	struct smtp_param param;
+	struct span params;
+	int more;
+
+	if (l->helo[0] == '\0') {
+		lmtp_refuse(l, "503 5.5.1 LHLO needed first");
+		return;
+	}
+	if (t->open) {
+		lmtp_refuse(l, "503 5.5.1 There is a MAIL already");
+		return;
+	}
+	wrong = parse_path(l, args, SPAN("FROM:"), SMTP_PATH_NULL, &t->sender, &params);
+	if (wrong != NULL) {
+		l->bad++;
+		stream_putf(l->s, "501 5.5.4 Invalid FROM: %s\r\n", wrong);
+		return;
+	}
+	while ((more = smtp_param_next(&params, &param)) == 1) {
+		wrong = mail_param(l, &param);
+		if (wrong != NULL) {
+			lmtp_refuse(l, wrong);
+			return;
+		}
+	}
+	if (more == -1) {
+		lmtp_refuse(l, "501 5.5.4 Malformed parameter");
+		return;
+	}
+	t->open = true;
+	t->number++;
+	if (t->number == 1)
+		snprintf(t->session, sizeof(t->session), "%s", l->id);
+	else
+		snprintf(t->session, sizeof(t->session), "%.20s:%u", l->id, t->number);
+	lmtp_reply(l, "250 2.1.0 OK");
+	l->state = "MAIL FROM";
+}
+
+/* "%%" hex of xtext (RFC 3461 section 4) is left as it is: the address is for a header of ours alone. */
+static void
+take_orcpt(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
+{
+	size_t n = span_chr(value, ';');
+
+	if (n < value.n && span_ieq(span_sub(value, 0, n), SPAN("rfc822")))
+		r->orcpt = arena_dup(l->t.arena, span_from(value, n + 1));
+}
+
+/* NULL, or the answer. */
+static const char *
+rcpt_params(struct lmtp_session *l, struct lmtp_rcpt *r, struct span params)
+{
+	struct smtp_param param;
+	int more;
+
+	while ((more = smtp_param_next(&params, &param)) == 1) {
+		if (span_ieq(param.name, SPAN("ORCPT")))
+			take_orcpt(l, r, param.value);
+		else if (!span_ieq(param.name, SPAN("NOTIFY")))
+			return "555 5.5.4 Unsupported parameter";
+	}
+	return more == -1 ? "501 5.5.4 Malformed parameter" : NULL;
+}
+
+/* user[@domain] of the path, without the detail. */
+static enum lmtp_lookup
+find_user(struct lmtp_session *l, struct lmtp_rcpt *r)
+{
+	struct span local = r->path.local, domain = r->path.domain;
+	char *text;
+
+	r->detail = SPAN_NONE;
+	smtp_detail_split(local, l->o->delimiters, &local, &r->detail);
+	/* Inside the user part these would make it another user's name. */
+	if (span_chr(local, '@') < local.n || local.n + domain.n + 1 > USER_NAME_MAX)
+		return LMTP_UNKNOWN;
+	text = arena_printf(l->t.arena, "%.*s%s%.*s", SPAN_ARG(local), domain.n > 0 ? "@" : "", SPAN_ARG(domain));
+	r->asked = span_str(text);
+	return text == NULL ? LMTP_TEMP : LMTP_FOUND;
+}
+
+/* Room for one more; the array moves within the arena by doubling. */
+static struct lmtp_rcpt *
+new_rcpt(struct lmtp_transaction *t)
+{
+	if (t->rcpt_count == t->rcpt_room) {
+		size_t room = t->rcpt_room == 0 ? 4 : t->rcpt_room * 2;
+		struct lmtp_rcpt *more = arena_alloc(t->arena, room, sizeof(*more));
+
+		if (more == NULL)
+			return NULL;
+		if (t->rcpt_count > 0)
+			memcpy(more, t->rcpts, t->rcpt_count * sizeof(*more));
+		t->rcpts = more;
+		t->rcpt_room = room;
+	}
+	memset(&t->rcpts[t->rcpt_count], 0, sizeof(t->rcpts[0]));
+	return &t->rcpts[t->rcpt_count];
+}
+
+static enum lmtp_lookup
+look_up(struct lmtp_session *l, struct lmtp_rcpt *r)
+{
+	enum lmtp_lookup found = find_user(l, r);
+
+	return found == LMTP_FOUND ? l->backend->lookup(l->backend->ctx, &l->t, r) : found;
+}
+
+void
+lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
+{
+	struct lmtp_transaction *t = &l->t;
+	const char *wrong;
+	struct span params, address;
+	struct lmtp_rcpt *r;
+
+	if (!t->open || t->chunked) {
+		lmtp_refuse(l, t->open ? "503 5.5.1 BDAT has begun" : "503 5.5.1 MAIL needed first");
+		return;
+	}
+	/* Those that were refused count too: they take memory until the transaction's end. */
+	if (t->rcpt_count >= l->o->max_recipients || t->rcpt_tries++ >= l->o->max_recipients * 4 + 100 ||
+	    (r = new_rcpt(t)) == NULL) {
+		lmtp_reply(l, "452 4.5.3 Too many recipients");
+		return;
+	}
+	wrong = parse_path(l, args, SPAN("TO:"), 0, &r->path, &params);
+	if (wrong != NULL) {
+		l->bad++;
+		stream_putf(l->s, "501 5.5.4 Invalid TO: %s\r\n", wrong);
+		return;
+	}
+	wrong = rcpt_params(l, r, params);
+	if (wrong != NULL) {
+		lmtp_refuse(l, wrong);
+		return;
+	}
+	address = r->path.text;
+	l->state = "RCPT TO";
+	switch (look_up(l, r)) {
+	case LMTP_FOUND:
+		t->rcpt_count++;
+		lmtp_reply(l, "250 2.1.5 OK");
+		break;
+	case LMTP_UNKNOWN:
+		stream_putf(l->s, "550 5.1.1 <%.*s> User doesn't exist: %.*s\r\n", SPAN_ARG(address),
+		    SPAN_ARG(r->asked.n > 0 ? r->asked : address));
+		break;
+	case LMTP_DISABLED:
+		stream_putf(l->s, "550 5.2.1 <%.*s> Mailbox is disabled\r\n", SPAN_ARG(address));
+		break;
+	case LMTP_TEMP:
+		stream_putf(l->s, "451 4.3.0 <%.*s> Temporary internal error\r\n", SPAN_ARG(address));
+		break;
+	}
+}
