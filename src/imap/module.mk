@@ -35,6 +35,12 @@ tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c \
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-imap-transcripts
+tests_unit_test_imap_transcripts_SOURCES = tests/unit/test-imap-transcripts.c
+tests_unit_test_imap_transcripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_imap_transcripts_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
+	$(imap_base) $(LMDB_LIBS) $(CMOCKA_LIBS)
+
 pkglibexec_PROGRAMS += src/imap/imap
 src_imap_imap_SOURCES = src/imap/main.c
 src_imap_imap_LDADD = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a \
