@@ -70,6 +70,7 @@ struct index_walk {
 	struct index_cursor *c;
 	uint32_t id, uid;
 	bool started;
+	bool brief;		/* set it after beginning: only m.flags and m.bits are wanted, which is many times quicker */
 	struct idx_message m;	/* of uid */
 	struct span raw;
 };

@@ -107,7 +107,7 @@ index_walk_next(struct index_walk *w, struct err *e)
 	if (be32_get(key.p) != w->id)
 		return 0;
 	w->uid = be32_get(key.p + 4);
-	if (!idx_message_unpack(w->raw, &w->m))
+	if (w->brief ? !idx_message_peek(w->raw, &w->m) : !idx_message_unpack(w->raw, &w->m))
 		return err_set(e, ERR_CORRUPT, "index: the record of message %u in mailbox %u is damaged", w->uid, w->id);
 	return 1;
 }

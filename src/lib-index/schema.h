@@ -112,6 +112,16 @@ size_t idx_message_pack(char *room, const struct idx_message *m);
 size_t idx_state_pack(char *room, const struct idx_state *st);
 /* Spans of *out point into value.  False: damaged. */
 bool idx_message_unpack(struct span value, struct idx_message *out);
+/* Only flags and bits are set. */
+static inline bool
+idx_message_peek(struct span value, struct idx_message *out)
+{
+	if (value.n < 52 || value.p[0] != 1)
+		return false;
+	out->flags = (uint8_t)value.p[1] & IDX_FLAGS;
+	out->bits = (uint8_t)value.p[2];
+	return true;
+}
 bool idx_state_unpack(struct span key, struct span value, struct idx_state *out);
 /* Each NUL-terminated name of a keyword value, INDEX_KEYWORDS at most; the count, or -1 when damaged. */
 int idx_keywords_unpack(struct span value, struct span names[INDEX_KEYWORDS]);

@@ -294,6 +294,7 @@ find_deleted(struct mailbox *box, const uint32_t *uids, size_t count, struct arr
 		return rc == -1 ? -1 : 0;
 	if (index_walk_begin(&w, t, box->id, 1, e) == -1)
 		return -1;
+	w.brief = true;
 	while ((rc = index_walk_next(&w, e)) == 1) {
 		/* Only what this session has seen: a message it was never told of is not its to remove. */
 		if (!(w.m.flags & IDX_DELETED) || mailbox_seq(box, w.uid) == 0)

@@ -21,6 +21,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/notify.c \
 	src/lib-storage/save.c \
+	src/lib-storage/imap-set.h \
+	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/storage-list.c \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
@@ -35,3 +37,11 @@ STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mai
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
 tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-stress
+tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
+tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+
+# Not part of the test suite: make bench/storage-bench
+EXTRA_PROGRAMS += bench/storage-bench
+bench_storage_bench_SOURCES = bench/storage-bench.c
+bench_storage_bench_LDADD = $(STORAGE_LIBS)

@@ -545,12 +545,9 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		struct index_walk w;
 		int more = index_walk_begin(&w, t, box->id, s.recent_uid, e);
 
-		while (more == 0 || more == 1) {
-			more = index_walk_next(&w, e);
-			if (more != 1)
-				break;
+		w.brief = true;
+		while (more != -1 && (more = index_walk_next(&w, e)) == 1)
 			out->recent++;
-		}
 		index_walk_end(&w);
 		rc = more == -1 ? -1 : 0;
 	}

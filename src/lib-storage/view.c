@@ -114,6 +114,7 @@ view_load(struct mailbox *box, struct err *e)
 	v->first_unseen = 0;
 	if (index_walk_begin(&w, t, box->id, 1, e) == -1)
 		return -1;
+	w.brief = true;
 	while ((rc = index_walk_next(&w, e)) == 1) {
 		if (!view_push(v, w.uid)) {
 			rc = err_set(e, ERR_TEMP, "out of memory");
@@ -241,6 +242,7 @@ view_catch_up(struct mailbox *box, bool *there_out, struct err *e)
 
 		if (index_walk_begin(&w, t, box->id, v->uidnext, e) == -1)
 			return -1;
+		w.brief = true;
 		while ((rc = index_walk_next(&w, e)) == 1 && !c.failed)
 			c.failed = !view_push(v, w.uid);
 		index_walk_end(&w);
