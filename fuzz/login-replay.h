@@ -69,8 +69,6 @@ login_replay_play(const struct login_protocol *p, struct span in, size_t piece, 
 				break;
 			to = in.n - to > piece ? to + piece : in.n;
 		}
-		buf_add(out, buf_span(&l.client_id));
-		buf_reset(&l.client_id);
 	}
 	login_clear(&l);
 }

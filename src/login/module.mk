@@ -21,6 +21,7 @@ src_login_pop3_login_LDADD = $(login_libs)
 
 UNIT_TESTS += tests/unit/test-login tests/unit/test-crowd
 tests_unit_test_login_SOURCES = tests/unit/test-login.c tests/unit/transcript.c tests/unit/transcript.h
+tests_unit_test_login_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_login_LDADD = src/login/liblogin.a src/lib/libbase.a $(CMOCKA_LIBS)
 tests_unit_test_crowd_SOURCES = tests/unit/test-crowd.c
 tests_unit_test_crowd_LDADD = src/login/liblogin.a src/lib/libbase.a $(CMOCKA_LIBS)

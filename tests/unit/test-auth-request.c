@@ -299,6 +299,20 @@ test_login_mechanism(void **state)
 	request_start_sasl(o.r, SPAN("LOGIN"), false, SPAN_NONE);
 	request_abort(o.r);
 	assert_int_equal(g->auth->request_count, 0);
+	/* Names that are none. */
+	rig_request(g, &o, &rig_params);
+	request_start_sasl(o.r, SPAN("LOGIN"), false, SPAN_NONE);
+	request_continue(o.r, SPAN(" \t"));
+	request_continue(o.r, SPAN("x"));
+	assert_int_equal(o.fail, AUTH_FAIL_CREDENTIALS);
+	{
+		char longest[1001];
+
+		memset(longest, 'a', sizeof(longest));
+		rig_request(g, &o, &rig_params);
+		request_start_sasl(o.r, SPAN("LOGIN"), true, span_of(longest, sizeof(longest)));
+		assert_int_equal(o.fail, AUTH_FAIL_PROTOCOL);
+	}
 	/* Not offered. */
 	rig_request(g, &o, &rig_params);
 	request_start_sasl(o.r, SPAN("CRAM-MD5"), false, SPAN_NONE);
