@@ -298,8 +298,23 @@ def flatten(suite):
             yield test
 
 
+def fork_below_init():
+    """Goes on in a child; this process only waits, as init does for those that lose their parent: what a test has killed
+    is then gone, and not a zombie for ever where the machine's first process does not care."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)      # PR_SET_CHILD_SUBREAPER
+    child = os.fork()
+    if child == 0:
+        return
+    signal.signal(signal.SIGABRT, lambda *_: os.kill(child, signal.SIGABRT))
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xff)
+
+
 def child_main(args):
     """The process of one e2e module."""
+    fork_below_init()
     module = os.path.basename(args.module)[:-3]
     spec = importlib.util.spec_from_file_location(module, args.module)
     loaded = importlib.util.module_from_spec(spec)
@@ -356,8 +371,6 @@ def main():
         sys.exit(child_main(args))
     args.suite = args.suite or ["check", "unit", "fuzz", "e2e"]
     args.build = os.environ["CULVER_BUILD"]
-    # Processes that lose their parent become ours, so that none is out of sight.
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     results = Results(args.verbose)
     begun = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
