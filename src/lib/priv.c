@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -157,4 +158,12 @@ priv_lookup_group(const char *name, gid_t *gid_out, struct err *e)
 	}
 	*gid_out = gr.gr_gid;
 	return 0;
+}
+
+int
+priv_no_fork(struct err *e)
+{
+	const struct rlimit none = { 0, 0 };
+
+	return setrlimit(RLIMIT_NPROC, &none) == -1 ? err_errno(e, "setrlimit") : 0;
 }
