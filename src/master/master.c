@@ -368,6 +368,11 @@ master_proc_ready(struct master *m)
 		log_info("Culver %s is ready", PACKAGE_VERSION);
 		notify_system("READY=1");
 		tell_parent(m, 0);
+		if (m->reload_wanted) {
+			struct err e = ERR_INIT;
+
+			master_reload(m, &e);
+		}
 	}
 	if (m->reload_pending && all_ready(m))
 		finish_reload(m);
@@ -393,8 +398,12 @@ master_reload(struct master *m, struct err *e)
 	struct set_view *view = NULL;
 	int image_fd = -1;
 
-	if (m->phase != PHASE_RUNNING)
-		return err_set(e, ERR_INUSE, "the server is starting or stopping");
+	if (m->phase == PHASE_STARTING) {
+		m->reload_wanted = true;
+		return 0;
+	}
+	if (m->phase > PHASE_RUNNING)
+		return err_set(e, ERR_INUSE, "the server is stopping");
 	notify_system("RELOADING=1");
 	/* logs_open comes last of what may fail: it closes the old files. */
 	if (load(m, &image_fd, &settings, &view, e) == -1 || read_services(svc, m->svc, view, 0, e) == -1)
@@ -434,7 +443,7 @@ fail:
 		settings_close(settings);
 	if (image_fd != -1)
 		close(image_fd);
-	log_error("the old configuration stays: %s", e->log);
+	log_warning("the old configuration stays: %s", e->log);
 	notify_system("READY=1");
 	return -1;
 }
