@@ -287,13 +287,13 @@ shut_in(struct worker *w)
 {
 	/* What the C library and iconv look at while running. */
 	static const char *const system_paths[] = {
-		"/usr/lib", "/lib", "/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache", NULL
+		"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
 	};
 	const char *const *rw;
 	struct err e = ERR_INIT;
 	struct set_view *view = user_view(w, w->p->id, &e);
 	struct storage_params sp;
-	bool active;
+	enum priv_confined active;
 
 	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);

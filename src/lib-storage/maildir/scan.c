@@ -490,7 +490,7 @@ apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err
 	settle(s);
 	c.adds = (struct change_add *)(void *)s->adds.p;
 	c.add_count = s->adds.n / sizeof(*c.adds);
-	if (c.add_count > 0)
+	if (c.add_count > 1)
 		qsort(c.adds, c.add_count, sizeof(*c.adds), add_cmp);
 	c.seen = (struct change_seen *)(void *)s->seen.p;
 	c.seen_count = s->seen.n / sizeof(*c.seen);
