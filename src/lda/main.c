@@ -178,7 +178,7 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 	};
 	struct priv_filter *filter = priv_filter_new(PRIV_MAIL, e);
 	const char *const *rw;
-	bool active;
+	enum priv_confined active;
 	int rc = -1;
 
 	if (filter == NULL)
@@ -228,6 +228,21 @@ make_header(struct lda *l, struct span message)
 	return out;
 }
 
+/* -r; or -a; or the field of lda_original_recipient_header; or -d. */
+static struct span
+recipient_of(struct lda *l, struct span message)
+{
+	struct span name = set_str(l->view, SET_lda_original_recipient_header), value;
+
+	if (l->args.recipient != NULL)
+		return span_str(l->args.recipient);
+	if (l->args.original != NULL)
+		return span_str(l->args.original);
+	if (name.n > 0 && header_get(message, name, &value))
+		return value;
+	return span_str(l->args.user);
+}
+
 static int
 deliver(struct lda *l)
 {
@@ -240,8 +255,7 @@ deliver(struct lda *l)
 	struct span from = lda_from_line(&r.message);
 
 	l->sender = address_of(l, l->args.sender != NULL ? span_str(l->args.sender) : from);
-	l->recipient = address_of(l, span_str(l->args.recipient != NULL ? l->args.recipient
-	    : l->args.original != NULL ? l->args.original : l->args.user));
+	l->recipient = address_of(l, recipient_of(l, r.message));
 	r.sender = l->sender;
 	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
 	r.mailbox = span_str(l->args.mailbox);
