@@ -31,6 +31,9 @@ void index_identity(const struct index *ix, char out[16]);
 /* The next open verifies.  Called by whoever meets a damaged value. */
 void index_mark_suspect(struct index *ix);
 
+/* Damage was met (e says what): replaces the index, with what of it is sound.  All transactions of the process end. */
+int index_recover(struct index *ix, struct err *e);
+
 /* The handle's read transaction, begun if it is not. */
 int index_read(struct index *ix, struct index_txn **out, struct err *e);
 void index_read_end(struct index *ix);
