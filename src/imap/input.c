@@ -214,6 +214,17 @@ imap_more_input(struct imap_session *s)
 	return 0;
 }
 
+/* Of a line that is too long only the tag at its very start is of use. */
+static void
+keep_tag(struct imap_session *s, struct span line)
+{
+	struct imap_in start = { span_sub(line, 0, 128), s->arena, NULL };
+	struct span tag;
+
+	if (s->tag.n == 0 && imap_tag(&start, &tag) && imap_peek(&start, ' '))
+		s->tag = arena_dup(s->arena, tag);
+}
+
 int
 imap_read_line(struct imap_session *s, size_t max, struct span *out)
 {
@@ -229,19 +240,14 @@ imap_read_line(struct imap_session *s, size_t max, struct span *out)
 			if (i > 0 && in.p[i - 1] == '\r')
 				i--;
 			*out = span_of(in.p, i);
+			if (thrown == 0 && i > max)
+				keep_tag(s, *out);
 			return thrown == 0 && i <= max;
 		}
 		looked = in.n;
 		if (in.n > max) {
-			/* What comes before the line's end is of no use, but for the tag at its very start. */
-			if (thrown == 0 && s->tag.n == 0) {
-				struct imap_in start = { span_sub(in, 0, 128), s->arena, NULL };
-
-				if (imap_tag(&start, &s->tag) && imap_peek(&start, ' '))
-					s->tag = arena_dup(s->arena, s->tag);
-				else
-					s->tag = SPAN_NONE;
-			}
+			if (thrown == 0)
+				keep_tag(s, in);
 			thrown += in.n;
 			stream_drop(&s->io, in.n);
 			looked = 0;

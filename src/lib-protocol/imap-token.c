@@ -49,6 +49,12 @@ imap_fail(struct imap_in *in, const char *why)
 	return false;
 }
 
+static bool
+lacks(struct imap_in *in, const char *why)
+{
+	return imap_fail(in, in->s.n == 0 ? "Missing arguments" : why);
+}
+
 static struct span
 advance(struct imap_in *in, size_t n)
 {
@@ -107,7 +113,7 @@ imap_end(struct imap_in *in)
 bool
 imap_atom(struct imap_in *in, struct span *out)
 {
-	return take_while(in, is_atom_char, out) || imap_fail(in, "Expected a word");
+	return take_while(in, is_atom_char, out) || lacks(in, "Expected a word");
 }
 
 bool
@@ -192,7 +198,7 @@ imap_string(struct imap_in *in, struct span *out)
 	if (imap_peek(in, '"'))
 		return take_quoted(in, out);
 	if (!imap_peek(in, '{'))
-		return imap_fail(in, "Expected a string");
+		return lacks(in, "Expected a string");
 	if (imap_literal_parse(in->s, in->s.n, &lit, &used) != PARSE_DONE || lit.size > in->s.n - used)
 		return imap_fail(in, "Invalid literal");
 	if (span_chr(span_sub(in->s, used, (size_t)lit.size), '\0') < lit.size)
@@ -207,7 +213,7 @@ imap_astring(struct imap_in *in, struct span *out)
 {
 	if (imap_peek(in, '"') || imap_peek(in, '{'))
 		return imap_string(in, out);
-	return take_while(in, is_astring_char, out) || imap_fail(in, "Expected a string");
+	return take_while(in, is_astring_char, out) || lacks(in, "Expected a string");
 }
 
 bool
@@ -225,7 +231,7 @@ imap_list_mailbox(struct imap_in *in, struct span *out)
 {
 	if (imap_peek(in, '"') || imap_peek(in, '{'))
 		return imap_string(in, out);
-	return take_while(in, is_list_char, out) || imap_fail(in, "Expected a mailbox pattern");
+	return take_while(in, is_list_char, out) || lacks(in, "Expected a mailbox pattern");
 }
 
 bool

@@ -22,3 +22,8 @@ fuzz_fuzz_pop3_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 fuzz_fuzz_pop3_session_LDADD = src/pop3/libpop3.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(OPENSSL_LIBS)
 fuzz_fuzz_pop3_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+pkglibexec_PROGRAMS += src/pop3/pop3
+src_pop3_pop3_SOURCES = src/pop3/main.c
+src_pop3_pop3_LDADD = src/pop3/libpop3.a src/lib-protocol/libprotocol.a $(STORAGE_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) \
+	$(CRYPT_LIBS)
