@@ -14,8 +14,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char settings_text[] =
-    "imap_max_line_length = 512\nimap_max_command_size = 2k\nimap_max_literal_size = 1k\nimap_max_bad_commands = 50\n"
-    "imap_max_search_depth = 8\nimap_max_set_ranges = 50\nmail_max_mailbox_name_length = 40\nlog_path = /dev/null\n";
+    "imap_max_line_length = 1k\nimap_max_command_size = 2k\nimap_max_literal_size = 1k\nimap_max_bad_commands = 50\nmail_location = maildir:/nonexistent\nnamespace inbox {\n inbox = yes\n}\n"
+    "imap_max_search_depth = 8\nimap_max_set_ranges = 50\nmail_max_mailbox_name_length = 40\n";
 
 static struct set_view *
 make_view(void)
@@ -31,7 +31,14 @@ make_view(void)
 	close(fd);
 	config = config_read(path, &e);
 	unlink(path);
-	if (config == NULL || config_has_errors(config) || (image = config_image(config, &e)) == -1 ||
+	if (config != NULL && config_has_errors(config)) {
+		const struct config_note *notes;
+
+		config_notes(config, &notes);
+		fprintf(stderr, "%s\n", notes[0].text);
+		abort();
+	}
+	if (config == NULL || (image = config_image(config, &e)) == -1 ||
 	    settings_open(image, &settings, &e) == -1)
 		abort();
 	close(image);
