@@ -22,7 +22,7 @@
 
 #define NUMBERS 40000
 #define UIDS 60000
-#define STEPS 250
+#define STEPS (getenv("STRESS_STEPS") == NULL ? 250 : (unsigned)atoi(getenv("STRESS_STEPS")))	/* for long runs */
 
 /* Shared by all processes. */
 struct shared {
@@ -31,6 +31,7 @@ struct shared {
 	_Atomic unsigned char doomed[NUMBERS];		/* somebody set out to remove it */
 	_Atomic unsigned char tried[NUMBERS];		/* a save of it began */
 	_Atomic unsigned seen[2][UIDS];			/* number that a UID stands for */
+	_Atomic unsigned char gone[2][UIDS];		/* its expunge was acknowledged */
 	_Atomic unsigned failures;
 };
 
@@ -151,6 +152,8 @@ session_step(struct storage *st, struct mailbox *box[2], struct arena *a)
 			break;
 		sh->doomed[n] = 1;
 		SHOULD(mailbox_expunge(b, &uid, 1, true, &e) == 0, "expunge: %s", e.log);
+		if (uid < UIDS)
+			sh->gone[which][uid] = 1;
 		break;
 	case 3:
 		SHOULD(mailbox_copy(b, &uid, 1, box[!which], false, a, &r, &e) == 0, "copy: %s", e.log);
@@ -311,6 +314,7 @@ check_end(struct fixture *f)
 				unsigned n = look(box, which, uid);
 
 				SHOULD(n != 0, "%s: message %u has no file", names[which], uid);
+				SHOULD(!sh->gone[which][uid], "%s: uid %u was expunged and is back", names[which], uid);
 				SHOULD(sh->tried[n], "message %u was never made", n);
 				there[n] = 1;
 				SHOULD(round == 0 || uids[which][uid] == n, "%s: uid %u is %u after the rebuild, was %u",
