@@ -30,7 +30,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMITS = {"check": 300, "unit": 180, "fuzz": 120, "test": 120, "module": 600}    # seconds
 OUTPUT_LINES = 80
 MARK = "CULVER_TEST_RUN"    # in the environment of everything that a test starts
-SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
               "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 

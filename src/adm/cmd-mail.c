@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "lib-storage/list-match.h"
 
+#define QUERY_TEXT_MAX (1 << 20)	/* of one word on the command line */
+
 static bool
 box_wanted(const struct query *q, const struct mailbox_info *info)
 {
@@ -17,6 +19,39 @@ box_wanted(const struct query *q, const struct mailbox_info *info)
 	return q->mailbox_count == 0;
 }
 
+/* The UIDs that match, ascending. */
+static int
+box_search(struct mailbox *box, struct search_key *root, struct arena *a, struct uid_list *out, struct err *e)
+{
+	struct search se;
+	struct imap_set domain;
+	int rc = search_begin(&se, box, root, SPAN(""), QUERY_TEXT_MAX, a, e);
+
+	out->count = 0;
+	out->uids = arena_alloc(a, (size_t)mailbox_count(box) + 1, sizeof(*out->uids));
+	if (rc == 0 && out->uids == NULL)
+		rc = err_set(e, ERR_LIMIT, "too many messages");
+	domain = rc == 0 ? search_domain(&se) : (struct imap_set){ NULL, 0 };
+	for (size_t i = 0; i < domain.n && rc == 0; i++) {
+		/* A range may reach beyond the view: "*", or what does not exist. */
+		uint32_t last = domain.r[i].last < mailbox_count(box) ? domain.r[i].last : mailbox_count(box);
+
+		for (uint32_t seq = domain.r[i].first; seq > 0 && seq <= last && rc != -1; seq++) {
+			uint64_t modseq;
+
+			rc = search_matches(&se, seq, &modseq, e);
+			if (rc == 1)
+				out->uids[out->count++] = mailbox_uid(box, seq);
+			if (seq % 1000 == 0)
+				mailbox_read_end(box);
+		}
+		rc = rc == -1 ? -1 : 0;
+	}
+	search_end(&se);
+	mailbox_read_end(box);
+	return rc;
+}
+
 static int
 box_run(struct adm *a, struct storage *st, struct span name, enum mailbox_mode mode, struct mail_job *job, struct format *f)
 {
@@ -24,13 +59,12 @@ box_run(struct adm *a, struct storage *st, struct span name, enum mailbox_mode m
 	struct mailbox *box = NULL;
 	struct err e = ERR_INIT;
 	struct uid_list found;
-	uint64_t modseq;
 	int rc = ADM_OK;
 
 	if (arena == NULL)
 		return adm_fail(ADM_TEMP, "out of memory");
 	if (mailbox_open(st, name, mode, &box, &e) == -1 ||
-	    search_run(box, job->query.root, arena, NULL, NULL, &found, &modseq, &e) == -1)
+	    box_search(box, job->query.root, arena, &found, &e) == -1)
 		rc = adm_fail_err(&e, arena_printf(a->arena, "%.*s", SPAN_ARG(name)));
 	else if (found.count > 0)
 		rc = job->work(a, box, &found, arena, f, job);

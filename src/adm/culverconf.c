@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "lib-config/config.h"
 #include "lib-config/settings.h"
 #include "lib/sys.h"
@@ -30,7 +29,8 @@ static void __attribute__((noreturn))
 usage(int status)
 {
 	fputs("Usage: culverconf [-adnNPSx] [-c FILE] [-f NAME=VALUE]... [-m MODULE]\n"
-	    "       culverconf [-hHPS] [-c FILE] [-f NAME=VALUE]... SETTING_OR_BLOCK...\n", status == 0 ? stdout : stderr);
+	    "       culverconf [-hHPS] [-c FILE] [-f NAME=VALUE]... SETTING_OR_BLOCK...\n",
+	    status == 0 ? stdout : stderr);
 	exit(status);
 }
 
@@ -163,9 +163,7 @@ write_manual(const char *path, struct buf *out)
 static struct config *
 load(const struct options *o)
 {
-	static const char *const usual[] = { CULVER_SYSCONFDIR "/dovecot.conf", CULVER_SYSCONFDIR "/culver.conf" };
-	const char *path = o->path != NULL ? o->path : access(usual[0], F_OK) == -1 && access(usual[1], F_OK) == 0 ?
-	    usual[1] : usual[0];
+	const char *path = o->path != NULL ? o->path : CULVER_SYSCONFDIR "/dovecot.conf";
 	const struct config_note *notes;
 	struct err e = ERR_INIT;
 	struct config *c = o->defaults ? config_read_text(SPAN(""), "defaults", &e) : config_read(path, &e);

@@ -29,7 +29,7 @@ culveradm_LDADD = src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a sr
 
 UNIT_TESTS += tests/unit/test-adm
 tests_unit_test_adm_SOURCES = tests/unit/test-adm.c src/adm/format.c src/adm/query.c
-tests_unit_test_adm_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_adm_LDADD = src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LIBS)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 bashcompletion_DATA = src/adm/completion/culveradm

@@ -3,6 +3,7 @@
 
 #include <time.h>
 #include "lib/sys.h"
+#include "lib-mail/date.h"
 
 #define DEPTH_MAX 50
 
@@ -18,57 +19,27 @@ struct parser {
 /* Keys without an argument that ask for flags. */
 static const struct {
 	const char *word;
-	unsigned flags;
-	bool not;
+	enum search_flag flag;
+	bool negated;
 } flag_keys[] = {
-	{ "answered", MSG_ANSWERED, false }, { "deleted", MSG_DELETED, false }, { "draft", MSG_DRAFT, false },
-	{ "flagged", MSG_FLAGGED, false }, { "seen", MSG_SEEN, false }, { "unanswered", MSG_ANSWERED, true },
-	{ "undeleted", MSG_DELETED, true }, { "undraft", MSG_DRAFT, true }, { "unflagged", MSG_FLAGGED, true },
-	{ "unseen", MSG_SEEN, true },
+	{ "answered", SEARCH_ANSWERED, false }, { "deleted", SEARCH_DELETED, false }, { "draft", SEARCH_DRAFT, false },
+	{ "flagged", SEARCH_FLAGGED, false }, { "seen", SEARCH_SEEN, false }, { "unanswered", SEARCH_ANSWERED, true },
+	{ "undeleted", SEARCH_DELETED, true }, { "undraft", SEARCH_DRAFT, true }, { "unflagged", SEARCH_FLAGGED, true },
+	{ "unseen", SEARCH_SEEN, true },
 };
 
-/* Keys with a date: by day, and, where a moment was given, by the second. */
 static const struct {
 	const char *word;
-	enum search_type day, moment;
-	bool not;	/* of the moment's */
+	enum search_type type;
+	bool exact;		/* takes a moment, too; others take the day that it is in */
 } date_keys[] = {
-	{ "before", SEARCH_BEFORE, SEARCH_BEFORE_TIME, false }, { "on", SEARCH_ON, SEARCH_ON, false },
-	{ "since", SEARCH_SINCE, SEARCH_SINCE_TIME, false },
-	{ "sentbefore", SEARCH_SENTBEFORE, SEARCH_SENTBEFORE, false }, { "senton", SEARCH_SENTON, SEARCH_SENTON, false },
-	{ "sentsince", SEARCH_SENTSINCE, SEARCH_SENTSINCE, false },
-	{ "savedbefore", SEARCH_SAVEDBEFORE, SEARCH_SAVEDBEFORE_TIME, false },
-	{ "savedon", SEARCH_SAVEDON, SEARCH_SAVEDON, false },
-	{ "savedsince", SEARCH_SAVEDSINCE, SEARCH_SAVEDSINCE_TIME, false },
+	{ "before", SEARCH_BEFORE, true }, { "on", SEARCH_ON, false }, { "since", SEARCH_SINCE, true },
+	{ "sentbefore", SEARCH_SENTBEFORE, false }, { "senton", SEARCH_SENTON, false },
+	{ "sentsince", SEARCH_SENTSINCE, false }, { "savedbefore", SEARCH_SAVEDBEFORE, true },
+	{ "savedon", SEARCH_SAVEDON, false }, { "savedsince", SEARCH_SAVEDSINCE, true },
 };
 
 static const char *const header_keys[] = { "bcc", "cc", "from", "subject", "to" };
-
-static int64_t
-day_start(int year, int month, int day)
-{
-	struct tm tm = { .tm_year = year - 1900, .tm_mon = month, .tm_mday = day, .tm_isdst = -1 };
-
-	return (int64_t)mktime(&tm);
-}
-
-static bool
-date_dmy(struct span text, int64_t *out)
-{
-	static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-	struct span rest = text, day, month;
-	uint64_t d, y;
-
-	if (!span_next(&rest, '-', &day) || !span_next(&rest, '-', &month) || month.n != 3 || !span_u64(day, 31, &d) ||
-	    !span_u64(rest, 9999, &y) || d == 0)
-		return false;
-	for (int m = 0; m < 12; m++)
-		if (span_ieq(month, span_of(months + m * 3, 3))) {
-			*out = day_start((int)y, m, (int)d);
-			return true;
-		}
-	return false;
-}
 
 static bool
 date_ymd(struct span text, int64_t *out)
@@ -79,7 +50,7 @@ date_ymd(struct span text, int64_t *out)
 	if (!span_next(&rest, '-', &year) || year.n != 4 || !span_next(&rest, '-', &month) || !span_u64(year, 9999, &y) ||
 	    !span_u64(month, 12, &m) || m == 0 || !span_u64(rest, 31, &d) || d == 0)
 		return false;
-	*out = day_start((int)y, (int)m - 1, (int)d);
+	*out = date_days((int)y, (int)m, (int)d);
 	return true;
 }
 
@@ -110,9 +81,14 @@ bool
 query_date(struct span text, int64_t now, int64_t *out, bool *exact_out)
 {
 	uint64_t stamp;
+	int32_t day;
 
 	*exact_out = false;
-	if (date_dmy(text, out) || date_ymd(text, out))
+	if (date_search_parse(text, &day)) {
+		*out = day;
+		return true;
+	}
+	if (date_ymd(text, out))
 		return true;
 	*exact_out = true;
 	if (span_u64(text, INT64_MAX, &stamp)) {
@@ -182,7 +158,7 @@ static int
 parse_ranges(struct parser *p, struct span text, struct search_key *k)
 {
 	struct span rest = text, piece;
-	struct search_range *r = arena_alloc(p->a, text.n / 2 + 1, sizeof(*r));
+	struct imap_range *r = arena_alloc(p->a, text.n / 2 + 1, sizeof(*r));
 	size_t n = 0;
 
 	while (r != NULL && span_next(&rest, ',', &piece)) {
@@ -208,8 +184,7 @@ parse_ranges(struct parser *p, struct span text, struct search_key *k)
 	}
 	if (n == 0)
 		return err_set(p->e, ERR_SYNTAX, "not a set of numbers: %.*s", SPAN_ARG(text));
-	k->ranges = r;
-	k->range_count = n;
+	k->set = (struct imap_set){ r, n };
 	return 0;
 }
 
@@ -217,7 +192,7 @@ static int
 parse_size(struct parser *p, struct span text, struct search_key *k)
 {
 	static const char units[] = "bkmgt";
-	uint64_t scale = 1;
+	uint64_t scale = 1, number;
 
 	if (text.n > 1 && !ascii_is_digit(text.p[text.n - 1])) {
 		const char *u = strchr(units, ascii_lower(text.p[text.n - 1]));
@@ -225,9 +200,9 @@ parse_size(struct parser *p, struct span text, struct search_key *k)
 		scale = u == NULL ? 0 : (uint64_t)1 << (10 * (u - units));
 		text.n--;
 	}
-	if (scale == 0 || !span_u64(text, INT64_MAX / scale, &k->number))
+	if (scale == 0 || !span_u64(text, INT64_MAX / scale, &number))
 		return err_set(p->e, ERR_SYNTAX, "not a size: %.*s", SPAN_ARG(text));
-	k->number *= scale;
+	k->number = (int64_t)(number * scale);
 	return 0;
 }
 
@@ -241,7 +216,7 @@ parse_list(struct parser *p, bool closed)
 
 	if (list == NULL)
 		return NULL;
-	last = &list->children;
+	last = &list->child;
 	while (p->at < p->argc && !(closed && strcmp(p->argv[p->at], ")") == 0)) {
 		*last = parse_key(p);
 		if (*last == NULL)
@@ -252,9 +227,9 @@ parse_list(struct parser *p, bool closed)
 		err_set(p->e, ERR_SYNTAX, "a parenthesis is not closed");
 		return NULL;
 	}
-	if (list->children == NULL)
-		list->type = SEARCH_ALL;
-	return list;
+	if (list->child == NULL)
+		list->child = key_new(p, SEARCH_ALL);
+	return list->child == NULL ? NULL : list;
 }
 
 static struct search_key *
@@ -267,11 +242,11 @@ parse_compound(struct parser *p, const char *word)
 	if (strcasecmp(word, "not") == 0) {
 		k = parse_key(p);
 		if (k != NULL)
-			k->not = !k->not;
+			k->negated = !k->negated;
 		return k;
 	}
 	k = key_new(p, SEARCH_OR);
-	if (k == NULL || (k->children = parse_key(p)) == NULL || (k->children->next = parse_key(p)) == NULL)
+	if (k == NULL || (k->child = parse_key(p)) == NULL || (k->child->next = parse_key(p)) == NULL)
 		return NULL;
 	return k;
 }
@@ -290,18 +265,21 @@ parse_dated(struct parser *p, const char *word, size_t idx)
 		err_set(p->e, ERR_SYNTAX, "not a date: %s", value);
 		return NULL;
 	}
-	k = key_new(p, exact ? date_keys[idx].moment : date_keys[idx].day);
+	k = key_new(p, date_keys[idx].type);
 	if (k == NULL)
 		return NULL;
-	/* Keys that know days only get the day that the moment is in. */
-	if (exact && date_keys[idx].moment == date_keys[idx].day) {
+	k->exact = exact && date_keys[idx].exact;
+	if (exact && !k->exact) {
 		time_t t = (time_t)when;
 		struct tm tm;
 
-		localtime_r(&t, &tm);
-		when = day_start(tm.tm_year + 1900, tm.tm_mon, tm.tm_mday);
+		if (localtime_r(&t, &tm) == NULL) {
+			err_set(p->e, ERR_SYNTAX, "not a date: %s", value);
+			return NULL;
+		}
+		when = date_days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 	}
-	k->number = when < 0 ? 0 : (uint64_t)when;
+	k->number = when;
 	return k;
 }
 
@@ -312,7 +290,7 @@ parse_text(struct parser *p, enum search_type type, const char *header, const ch
 	struct search_key *k = value == NULL ? NULL : key_new(p, type);
 
 	if (k != NULL) {
-		k->header = span_str(header);
+		k->name = span_str(header);
 		k->text = span_str(value);
 	}
 	return k;
@@ -355,17 +333,17 @@ parse_valued(struct parser *p, const char *word)
 	if (strcasecmp(word, "keyword") == 0 || strcasecmp(word, "unkeyword") == 0) {
 		k = parse_text(p, SEARCH_KEYWORD, NULL, word);
 		if (k != NULL)
-			k->not = ascii_lower(word[0]) == 'u';
+			k->negated = ascii_lower(word[0]) == 'u';
 		return k;
 	}
 	value = argument(p, word);
 	if (value == NULL)
 		return NULL;
 	k = key_new(p, strcasecmp(word, "larger") == 0 ? SEARCH_LARGER : strcasecmp(word, "smaller") == 0 ? SEARCH_SMALLER :
-	    strcasecmp(word, "modseq") == 0 ? SEARCH_MODSEQ : SEARCH_UIDS);
+	    strcasecmp(word, "modseq") == 0 ? SEARCH_MODSEQ : SEARCH_UID);
 	if (k == NULL)
 		return NULL;
-	if (k->type == SEARCH_UIDS)
+	if (k->type == SEARCH_UID)
 		return parse_ranges(p, span_str(value), k) == 0 ? k : NULL;
 	return parse_size(p, span_str(value), k) == 0 ? k : NULL;
 }
@@ -389,10 +367,10 @@ parse_word(struct parser *p, const char *word)
 
 	for (size_t i = 0; i < sizeof(flag_keys) / sizeof(flag_keys[0]); i++)
 		if (strcasecmp(word, flag_keys[i].word) == 0) {
-			k = key_new(p, SEARCH_FLAGS);
+			k = key_new(p, SEARCH_FLAG);
 			if (k != NULL) {
-				k->flags = flag_keys[i].flags;
-				k->not = flag_keys[i].not;
+				k->flag = flag_keys[i].flag;
+				k->negated = flag_keys[i].negated;
 			}
 			return k;
 		}
@@ -409,11 +387,11 @@ parse_word(struct parser *p, const char *word)
 	if (strcasecmp(word, "recent") == 0 || strcasecmp(word, "old") == 0) {
 		k = key_new(p, SEARCH_RECENT);
 		if (k != NULL)
-			k->not = ascii_lower(word[0]) == 'o';
+			k->negated = ascii_lower(word[0]) == 'o';
 		return k;
 	}
 	if (ascii_is_digit(word[0])) {
-		k = key_new(p, SEARCH_SEQS);
+		k = key_new(p, SEARCH_SEQ);
 		return k != NULL && parse_ranges(p, span_str(word), k) == 0 ? k : NULL;
 	}
 	err_set(p->e, ERR_SYNTAX, "there is no search key \"%s\"", word);

@@ -16,7 +16,8 @@ struct query {
 
 /* argv[0..argc) in the arena's memory.  ERR_SYNTAX with a text that a person understands. */
 int query_parse(struct arena *a, int argc, char **argv, struct query *out, struct err *e);
-/* A day or a moment: "1-Jan-2026", "2026-01-01", "1767225600", "2w".  *exact_out: a moment rather than a day. */
+/* "1-Jan-2026" and "2026-01-01" are a day: days since 1970-01-01.  "1767225600" and "2w" (ago) are a moment, *exact_out:
+ * seconds since 1970. */
 bool query_date(struct span text, int64_t now, int64_t *out, bool *exact_out);
 /* "\Seen \Flagged $Label": system flags by bits, keywords as names.  ERR_SYNTAX. */
 int query_flags(struct arena *a, struct span text, unsigned *flags_out, struct span **keywords_out, size_t *count_out,

@@ -25,6 +25,7 @@ struct auth_peers {
 	struct auth *auth;
 	struct auth_peer *first;
 	size_t requests;
+	void (*on_idle)(void);
 };
 
 struct id_key {
@@ -64,6 +65,13 @@ send_ok(struct auth_peer *ap, const struct request *r)
 }
 
 static void
+one_less(struct auth_peers *ps)
+{
+	if (--ps->requests == 0 && ps->on_idle != NULL)
+		ps->on_idle();
+}
+
+static void
 on_notify(struct request *r, enum request_event event)
 {
 	struct auth_peer *ap = r->owner;
@@ -72,7 +80,7 @@ on_notify(struct request *r, enum request_event event)
 
 	if (event != REQ_CHALLENGE) {
 		hash_remove(ap->requests, key_of(r->id, &k));
-		ap->all->requests--;
+		one_less(ap->all);
 	}
 	switch (event) {
 	case REQ_CHALLENGE:
@@ -184,8 +192,8 @@ on_abort(struct peer *p, struct ipc_msg *m, struct err *e)
 		return err_set(e, ERR_SYNTAX, "auth abort: malformed frame");
 	r = hash_remove(ap->requests, key_of(id, &k));
 	if (r != NULL) {
-		ap->all->requests--;
 		request_abort(r);
+		one_less(ap->all);
 	}
 	return 0;
 }
@@ -315,7 +323,7 @@ auth_peer_free(struct auth_peer *ap)
 
 	while (hash_next(ap->requests, &pos, &key, &value)) {
 		request_abort(value);
-		ap->all->requests--;
+		one_less(ap->all);
 	}
 	hash_free(ap->requests);
 	*ap->at = ap->next;
@@ -375,12 +383,14 @@ auth_peers_add(struct auth_peers *ps, unsigned kind, int *fd)
 }
 
 struct auth_peers *
-auth_peers_new(struct auth *a)
+auth_peers_new(struct auth *a, void (*on_idle)(void))
 {
 	struct auth_peers *ps = calloc(1, sizeof(*ps));
 
-	if (ps != NULL)
+	if (ps != NULL) {
 		ps->auth = a;
+		ps->on_idle = on_idle;
+	}
 	return ps;
 }
 

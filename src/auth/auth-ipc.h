@@ -6,7 +6,8 @@
 
 struct auth_peers;
 
-struct auth_peers *auth_peers_new(struct auth *a);
+/* on_idle: the last request has ended. */
+struct auth_peers *auth_peers_new(struct auth *a, void (*on_idle)(void));
 void auth_peers_free(struct auth_peers *ps);
 /* A new peer of this kind (one bit of enum peer_kind); takes *fd over. */
 void auth_peers_add(struct auth_peers *ps, unsigned kind, int *fd);

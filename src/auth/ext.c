@@ -23,6 +23,8 @@ struct ext {
 	struct arena *arena;		/* of one line */
 	struct hash *requests;		/* id, four octets big-endian -> struct request */
 	bool in_input, said_version, done;
+	bool is_restricted;
+	uid_t only_uid;
 };
 
 static uint32_t connection_count;
@@ -80,6 +82,13 @@ ext_new(struct auth *a, enum ext_kind kind, void (*wake)(void *ctx), void *ctx)
 	}
 	greet(x);
 	return x;
+}
+
+void
+ext_restrict(struct ext *x, uid_t uid)
+{
+	x->is_restricted = true;
+	x->only_uid = uid;
 }
 
 void
@@ -194,7 +203,11 @@ add_identity(struct ext *x, const struct request *r)
 static void
 master_answer(struct ext *x, const struct request *r, enum request_event event)
 {
-	if (event == REQ_IDENTITY) {
+	if (event == REQ_IDENTITY && x->is_restricted && r->identity.uid != x->only_uid) {
+		log_warning("uid %lu asked about %.*s, and may not: the socket lets everybody ask about themselves only",
+			    (unsigned long)x->only_uid, SPAN_ARG(r->user));
+		buf_addf(&x->out, "NOTFOUND\t%u", r->id);
+	} else if (event == REQ_IDENTITY) {
 		add_identity(x, r);
 	} else if (event == REQ_OK) {
 		buf_addf(&x->out, "PASS\t%u", r->id);
@@ -392,8 +405,13 @@ static int
 cmd_list(struct ext *x, const struct client_line *l)
 {
 	struct list list = { x, l->id };
-	int rc = userdb_list(x->auth, client_param(l, "user"), on_listed, &list);
+	int rc;
 
+	if (x->is_restricted) {
+		buf_addf(&x->out, "DONE\t%u\tfail\n", l->id);
+		return 0;
+	}
+	rc = userdb_list(x->auth, client_param(l, "user"), on_listed, &list);
 	buf_addf(&x->out, rc == 0 ? "DONE\t%u\n" : "DONE\t%u\tfail\n", l->id);
 	return 0;
 }

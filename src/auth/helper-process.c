@@ -45,10 +45,12 @@ struct process {
 struct question {
 	uint32_t id, flags;
 	char service[SERVICE_LEN_MAX + 1], user[USER_NAME_MAX + 1], password[PASSWORD_LEN_MAX + 1], rip[64];
+	char message[512];	/* the last one of the modules */
 };
 
 static void
-send_answer(int fd, uint32_t id, enum auth_fail code, const char *user, const char *text, const char *password)
+send_full(int fd, uint32_t id, enum auth_fail code, const char *user, const char *text, const char *password,
+    const char *message)
 {
 	struct err e = ERR_INIT;
 	struct ipc_out o;
@@ -58,16 +60,23 @@ send_answer(int fd, uint32_t id, enum auth_fail code, const char *user, const ch
 	ipc_put_u32(&o, F_CODE, code);
 	ipc_put_str(&o, F_USER, user);
 	ipc_put_str(&o, F_TEXT, text);
+	ipc_put_str(&o, F_DETAIL, message);
 	ipc_put_str(&o, F_PASSWORD, password);
 	if (ipc_send(fd, &o, &e) == -1)
 		log_error("auth helper: %s", e.log);
+}
+
+static void
+send_answer(int fd, uint32_t id, enum auth_fail code, const char *user, const char *text, const char *password)
+{
+	send_full(fd, id, code, user, text, password, NULL);
 }
 
 /* Answers each hidden prompt with the password, each open one with the user's name. */
 static int
 converse(int count, const struct pam_message **msgs, struct pam_response **out, void *data)
 {
-	const struct question *q = data;
+	struct question *q = data;
 	struct pam_response *r;
 
 	if (count <= 0 || count > PAM_MAX_NUM_MSG || (r = calloc((size_t)count, sizeof(*r))) == NULL)
@@ -76,6 +85,8 @@ converse(int count, const struct pam_message **msgs, struct pam_response **out, 
 		const char *text = msgs[i]->msg_style == PAM_PROMPT_ECHO_OFF ? q->password :
 			msgs[i]->msg_style == PAM_PROMPT_ECHO_ON ? q->user : NULL;
 
+		if (msgs[i]->msg_style == PAM_ERROR_MSG || msgs[i]->msg_style == PAM_TEXT_INFO)
+			snprintf(q->message, sizeof(q->message), "%s", msgs[i]->msg);
 		if (text != NULL && (r[i].resp = strdup(text)) == NULL) {
 			while (i > 0)
 				free(r[--i].resp);
@@ -112,7 +123,7 @@ code_of(int rc)
 static int
 pam_steps(pam_handle_t *pam, const struct question *q, const char **where)
 {
-	int rc;
+	int silent = (q->flags & PAM_FLAG_MESSAGES) != 0 ? 0 : PAM_SILENT, rc;
 
 	*where = "pam_set_item";
 	if (q->rip[0] != '\0' && (rc = pam_set_item(pam, PAM_RHOST, q->rip)) != PAM_SUCCESS)
@@ -120,10 +131,10 @@ pam_steps(pam_handle_t *pam, const struct question *q, const char **where)
 	if ((rc = pam_set_item(pam, PAM_TTY, "culver")) != PAM_SUCCESS)
 		return rc;
 	*where = "pam_authenticate";
-	if ((rc = pam_authenticate(pam, PAM_SILENT)) != PAM_SUCCESS)
+	if ((rc = pam_authenticate(pam, silent)) != PAM_SUCCESS)
 		return rc;
 	*where = "pam_acct_mgmt";
-	if ((rc = pam_acct_mgmt(pam, PAM_SILENT)) != PAM_SUCCESS)
+	if ((rc = pam_acct_mgmt(pam, silent)) != PAM_SUCCESS)
 		return rc;
 	*where = "pam_setcred";
 	if ((q->flags & PAM_FLAG_SETCRED) != 0 && (rc = pam_setcred(pam, PAM_ESTABLISH_CRED | PAM_SILENT)) != PAM_SUCCESS)
@@ -155,7 +166,8 @@ ask_pam(int fd, struct question *q, const char *confdir)
 		user = item;
 	snprintf(text, sizeof(text), "%s() failed: %s%s", where, pam_strerror(pam, rc),
 		 rc == PAM_AUTH_ERR ? " (Password mismatch?)" : "");
-	send_answer(fd, q->id, code_of(rc), user, rc == PAM_SUCCESS ? NULL : text, NULL);
+	send_full(fd, q->id, code_of(rc), user, rc == PAM_SUCCESS ? NULL : text, NULL,
+		  (q->flags & PAM_FLAG_MESSAGES) != 0 && q->message[0] != '\0' ? q->message : NULL);
 	if (pam != NULL)
 		pam_end(pam, rc);
 }

@@ -64,6 +64,7 @@ on_answer(struct peer *p, struct ipc_msg *m, struct err *e)
 
 	a.user = ipc_opt_bytes(m, F_USER, USER_NAME_MAX);
 	a.text = ipc_opt_bytes(m, F_TEXT, 1024);
+	a.message = ipc_opt_bytes(m, F_DETAIL, 1024);
 	a.password = ipc_opt_bytes(m, F_PASSWORD, 4096);
 	if (!ipc_end(m) || code > AUTH_FAIL_PROTOCOL)
 		return err_set(e, ERR_SYNTAX, "malformed answer");

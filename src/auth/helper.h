@@ -11,14 +11,15 @@
 #include "lib/ipc-types.h"
 #include "lib/span.h"
 
-enum pam_flag { PAM_FLAG_SESSION = 1, PAM_FLAG_SETCRED = 2 };
+enum pam_flag { PAM_FLAG_SESSION = 1, PAM_FLAG_SETCRED = 2, PAM_FLAG_MESSAGES = 4 };
 
 struct helper;
 
 struct helper_answer {
 	enum auth_fail code;	/* AUTH_FAIL_NONE: yes */
 	struct span user;	/* PAM's name of the user; may be empty */
-	struct span text;	/* for the log, or (failure_show_msg) for the client */
+	struct span text;	/* for the log */
+	struct span message;	/* PAM_FLAG_MESSAGES: what the modules said, for the client */
 	struct span password;	/* shadow: the stored one */
 };
 

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "auth/client-proto.h"
 #include "auth/ext.h"
@@ -20,6 +23,7 @@ struct listener {
 	struct listeners *all;
 	ev_io io;
 	enum ext_kind kind;
+	bool is_open;		/* for everybody on this host (a unix socket of mode 0666): each about itself only */
 };
 
 struct client {
@@ -157,12 +161,26 @@ on_read(struct ev_loop *loop, ev_io *w, int revents)
 	settle(c);
 }
 
+/* Root and the server's own user may ask everything; nobody knows who is behind TCP. */
 static void
-client_new(struct listeners *ls, enum ext_kind kind, int fd)
+restrict_client(struct client *c)
 {
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t n = sizeof(peer);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == -1)
+		peer.uid = (uid_t)-1;
+	if (peer.uid != 0 && peer.uid != geteuid())
+		ext_restrict(c->ext, peer.uid);
+}
+
+static void
+client_new(struct listener *l, int fd)
+{
+	struct listeners *ls = l->all;
 	struct client *c = calloc(1, sizeof(*c));
 
-	if (c == NULL || (c->ext = ext_new(ls->auth, kind, on_wake, c)) == NULL) {
+	if (c == NULL || (c->ext = ext_new(ls->auth, l->kind, on_wake, c)) == NULL) {
 		free(c);
 		close(fd);
 		return;
@@ -173,6 +191,8 @@ client_new(struct listeners *ls, enum ext_kind kind, int fd)
 	ev_io_init(&c->read, on_read, fd, EV_READ);
 	ev_io_init(&c->write, on_write, fd, EV_WRITE);
 	c->read.data = c->write.data = c;
+	if (l->is_open)
+		restrict_client(c);
 	c->at = &ls->clients;
 	c->next = ls->clients;
 	if (c->next != NULL)
@@ -218,7 +238,7 @@ on_accept(struct ev_loop *loop, ev_io *w, int revents)
 			close(fd);
 			continue;
 		}
-		client_new(ls, l->kind, fd);
+		client_new(l, fd);
 	}
 }
 
@@ -237,6 +257,25 @@ listeners_new(struct auth *a, void (*on_clients)(size_t count))
 	return ls;
 }
 
+/*
+ * Whether everybody may connect: mode 0666, which is how mail programs of users find out where their own mail is.  An
+ * administrator who means that everybody may ask about everybody writes 0777.
+ */
+static bool
+is_open_to_all(int fd)
+{
+	struct sockaddr_un sun;
+	socklen_t n = sizeof(sun);
+	struct stat st;
+
+	memset(&sun, 0, sizeof(sun));
+	if (getsockname(fd, (struct sockaddr *)&sun, &n) == -1 || sun.sun_family != AF_UNIX)
+		return false;
+	if (n <= offsetof(struct sockaddr_un, sun_path) || sun.sun_path[0] == '\0' || stat(sun.sun_path, &st) == -1)
+		return true;
+	return (st.st_mode & 0002) != 0 && (st.st_mode & 0777) != 0777;
+}
+
 void
 listeners_add(struct listeners *ls, const struct service_listener *l, uint32_t max_clients)
 {
@@ -248,6 +287,7 @@ listeners_add(struct listeners *ls, const struct service_listener *l, uint32_t m
 		ls->max_clients = max_clients;
 	item->all = ls;
 	item->kind = ext_kind_of(span_str(l->name));
+	item->is_open = item->kind == EXT_USERDB && is_open_to_all(l->fd);
 	fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK);
 	ev_io_init(&item->io, on_accept, l->fd, EV_READ);
 	item->io.data = item;

@@ -22,17 +22,32 @@ on_peer(struct service *s, unsigned kind, int *fd)
 }
 
 static void
-on_stop(struct service *s)
+tell_busy(void)
 {
-	listeners_stop(listeners);
-	service_busy(s, (uint32_t)(auth_peers_requests(peers) + listeners_clients(listeners)));
+	service_busy(&service, (uint32_t)(auth_peers_requests(peers) + listeners_clients(listeners)));
 }
 
-/* Told by the listeners whenever a client comes or goes. */
+static void
+on_stop(struct service *s)
+{
+	(void)s;
+	listeners_stop(listeners);
+	tell_busy();
+}
+
 static void
 on_clients(size_t count)
 {
-	service_busy(&service, (uint32_t)count);
+	(void)count;
+	tell_busy();
+}
+
+/* Logins end all the time: that matters only to who waits for the end of the last one. */
+static void
+on_idle(void)
+{
+	if (service.stopping)
+		tell_busy();
 }
 
 /* Root can not be had back: the master starts a new auth, which makes a new helper. */
@@ -77,7 +92,7 @@ main(void)
 	auth = auth_new(service.loop, &conf, helper, &e);
 	if (auth == NULL)
 		log_fatal("%s", e.log);
-	peers = auth_peers_new(auth);
+	peers = auth_peers_new(auth, on_idle);
 	listeners = listeners_new(auth, on_clients);
 	if (peers == NULL || listeners == NULL)
 		log_fatal("out of memory");

@@ -11,7 +11,8 @@
 /* The library takes functions of all kinds through one type; each has the one that its callback is documented with. */
 #define CALLBACK(function) ((int (*)(void))(void (*)(void))(function))
 
-#define AUXPROP_NAME "culver"
+#define PLUGIN_NAME "culver"
+#define LOGIN_RESPONSE_MAX 1000	/* LOGIN's plugin leaks the password when it finds a longer name at fault afterwards */
 
 static const char *const names[] = { "PLAIN", "LOGIN" };
 
@@ -29,15 +30,47 @@ on_getopt(void *context, const char *plugin, const char *option, const char **re
 {
 	(void)context;
 	(void)plugin;
-	/* No other source of properties (sasldb) or of passwords than ours. */
-	if (strcmp(option, "auxprop_plugin") == 0)
-		*result = AUXPROP_NAME;
+	/* No other source of properties (sasldb), names or passwords than ours. */
+	if (strcmp(option, "auxprop_plugin") == 0 || strcmp(option, "canon_user_plugin") == 0)
+		*result = PLUGIN_NAME;
 	else if (strcmp(option, "pwcheck_method") == 0)
 		*result = "";
 	else
 		return SASL_FAIL;
 	if (len != NULL)
 		*len = (unsigned)strlen(*result);
+	return SASL_OK;
+}
+
+/* The library's own plugin strips names, and mistakes some for empty ones. */
+static int
+on_canon_server(void *context, sasl_server_params_t *params, const char *user, unsigned len, unsigned flags, char *out,
+    unsigned out_max, unsigned *out_len)
+{
+	(void)context;
+	(void)params;
+	(void)flags;
+	if (len >= out_max)
+		return SASL_BUFOVER;
+	memmove(out, user, len);	/* they may be the same */
+	out[len] = '\0';
+	*out_len = len;
+	return SASL_OK;
+}
+
+static int
+canon_init(const sasl_utils_t *utils, int max_version, int *version_out, sasl_canonuser_plug_t **plug_out,
+    const char *name)
+{
+	static char plug_name[] = PLUGIN_NAME;
+	static sasl_canonuser_plug_t plug = { .name = plug_name, .canon_user_server = on_canon_server };
+
+	(void)utils;
+	(void)name;
+	if (max_version < SASL_CANONUSER_PLUG_VERSION)
+		return SASL_BADVERS;
+	*version_out = SASL_CANONUSER_PLUG_VERSION;
+	*plug_out = &plug;
 	return SASL_OK;
 }
 
@@ -57,7 +90,7 @@ static int
 auxprop_init(const sasl_utils_t *utils, int max_version, int *version_out, sasl_auxprop_plug_t **plug_out,
     const char *name)
 {
-	static char plug_name[] = AUXPROP_NAME;
+	static char plug_name[] = PLUGIN_NAME;
 	static sasl_auxprop_plug_t plug = { .auxprop_lookup = on_auxprop_lookup, .name = plug_name };
 
 	(void)utils;
@@ -90,7 +123,7 @@ on_log(void *context, int level, const char *message)
 	return SASL_OK;
 }
 
-/* The name as the client sent it: what Cyrus would make of it (cut spaces, realms) is not wanted. */
+/* The name as the client sent it. */
 static int
 on_canon_user(sasl_conn_t *conn, void *context, const char *in, unsigned inlen, unsigned flags, const char *realm,
     char *out, unsigned out_max, unsigned *out_len)
@@ -160,7 +193,9 @@ mech_init(struct err *e)
 	int rc = sasl_server_init(callbacks, "culver");
 
 	if (rc == SASL_OK)
-		rc = sasl_auxprop_add_plugin(AUXPROP_NAME, auxprop_init);
+		rc = sasl_auxprop_add_plugin(PLUGIN_NAME, auxprop_init);
+	if (rc == SASL_OK)
+		rc = sasl_canonuser_add_plugin(PLUGIN_NAME, canon_init);
 	return rc == SASL_OK ? 0 : err_set(e, ERR_TEMP, "Cyrus SASL: %s", sasl_errstring(rc, NULL, NULL));
 }
 
@@ -274,7 +309,7 @@ mech_step(struct mech *m, bool has_data, struct span data, struct span *challeng
 	unsigned out_len = 0;
 	int rc;
 
-	if (data.n > MECH_RESPONSE_MAX || !nuls_are_sound(m, data))
+	if (data.n > (m->name == names[0] ? MECH_RESPONSE_MAX : LOGIN_RESPONSE_MAX) || !nuls_are_sound(m, data))
 		return MECH_BAD;
 	if (has_data) {
 		/* With a NUL behind it: some plugin reads it as a C string. */

@@ -85,3 +85,11 @@ FUZZ_TARGETS += fuzz/fuzz-sasl-plain
 fuzz_fuzz_sasl_plain_SOURCES = fuzz/fuzz-sasl-plain.c $(fuzz_main)
 fuzz_fuzz_sasl_plain_LDADD = $(auth_libs)
 fuzz_fuzz_sasl_plain_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+UNIT_TESTS += tests/unit/test-identity
+tests_unit_test_identity_SOURCES = tests/unit/test-identity.c
+tests_unit_test_identity_LDADD = $(auth_libs) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-auth-ipc
+tests_unit_test_auth_ipc_SOURCES = tests/unit/test-auth-ipc.c tests/unit/auth-rig.c tests/unit/auth-rig.h
+tests_unit_test_auth_ipc_LDADD = $(auth_libs) $(CMOCKA_LIBS)

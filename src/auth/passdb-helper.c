@@ -2,12 +2,12 @@
 /* The password databases that the root helper asks: pam, shadow, passwd. */
 #include "auth/passdb.h"
 
+#include <unistd.h>
 #include "auth/user-name.h"
 
 struct pam_priv {
 	struct span service, cache_key;
 	unsigned flags;
-	bool show_msg;
 };
 
 /* "session=yes setcred=yes cache_key=%u failure_show_msg=yes max_requests=10 dovecot"; "*" is the service's own name. */
@@ -20,7 +20,9 @@ pam_open(struct passdb *db, struct err *e)
 
 	if (p == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	p->service = SPAN("culver");
+	/* Who changes over from another server has a service file of its name. */
+	p->service = access("/etc/pam.d/culver", F_OK) == -1 && access("/etc/pam.d/dovecot", F_OK) == 0 ?
+		SPAN("dovecot") : SPAN("culver");
 	while ((rc = fields_next_word(&rest, db->auth->arena, &name, &value, e)) == 1) {
 		bool yes = span_ieq(value, SPAN("yes")) || span_ieq(value, SPAN("y")) || value.n == 0;
 
@@ -29,7 +31,7 @@ pam_open(struct passdb *db, struct err *e)
 		else if (span_eq(name, SPAN("setcred")) || span_eq(name, SPAN("-setcred")))
 			p->flags |= yes ? PAM_FLAG_SETCRED : 0;
 		else if (span_eq(name, SPAN("failure_show_msg")))
-			p->show_msg = yes;
+			p->flags |= yes ? PAM_FLAG_MESSAGES : 0;
 		else if (span_eq(name, SPAN("cache_key")))
 			p->cache_key = value;
 		else if (span_eq(name, SPAN("max_requests")))
@@ -69,12 +71,6 @@ result_of(const struct helper_answer *a)
 	return DB_TEMP;
 }
 
-static const struct passdb *
-db_of(const struct request *r)
-{
-	return &r->auth->passdbs[r->db_idx];
-}
-
 /* PAM's name of the user replaces ours, if it is one. */
 static enum db_result
 take_user(struct request *r, struct span user)
@@ -94,17 +90,15 @@ pam_answered(void *ctx, const struct helper_answer *a)
 {
 	struct request *r = ctx;
 	enum db_result result = result_of(a);
-	const struct pam_priv *p;
 
 	if (!request_resumed(r))
 		return;
-	p = db_of(r)->priv;
 	if (result == DB_OK)
 		result = take_user(r, a->user);
 	else
 		request_reason(r, "%.*s", SPAN_ARG(a->text));
-	if (result != DB_OK && p->show_msg && a->text.n > 0)
-		r->fail_text = arena_dup(r->arena, a->text);
+	if (result != DB_OK && a->message.n > 0)
+		r->fail_text = arena_dup(r->arena, a->message);
 	passdb_verified(r, result);
 }
 

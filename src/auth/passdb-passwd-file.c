@@ -57,7 +57,8 @@ pwf_cache_key(const struct passdb *db, struct request *r, struct buf *out)
 	const struct priv *p = db->priv;
 	struct err e = ERR_INIT;
 
-	if (request_expand(r, p->args.path, out, &e) == -1)
+	/* Looks whether the file has changed, too: then all that is remembered goes before it is used. */
+	if (request_expand(r, p->args.path, out, &e) == -1 || passwd_files_get(db->auth->files, buf_span(out), &e) == NULL)
 		return -1;
 	buf_addc(out, '\0');
 	return request_expand(r, p->args.username_format, out, &e);

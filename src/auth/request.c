@@ -498,6 +498,9 @@ request_passdb_done(struct request *r, enum db_result result)
 		fail_early(r, AUTH_FAIL_TEMP, e.log);
 		return;
 	}
+	if (r->auth->conf->debug)
+		log_debug("auth(%.*s,%.*s,<%.*s>): accepted for %.*s", SPAN_ARG(r->user), SPAN_ARG(r->params.rip),
+			  SPAN_ARG(r->params.session), SPAN_ARG(r->params.service));
 	penalty_ended(r->auth->penalty, r->params.rip);
 	if (r->params.want_token && !login_token_make(r, &r->prefetch, false)) {
 		fail_early(r, AUTH_FAIL_TEMP, "No room for a token");

@@ -236,3 +236,18 @@ dirs_unlink(struct link *l)
 	}
 	free(d);
 }
+
+void
+dirs_free(struct dirs *d)
+{
+	if (d == NULL)
+		return;
+	ev_timer_stop(d->loop, &d->timer);
+	if (d->inotify_fd != -1) {
+		ev_io_stop(d->loop, &d->io);
+		close(d->inotify_fd);
+	}
+	hash_free(d->by_wd);
+	hash_free(d->polled_by_key);
+	free(d);
+}

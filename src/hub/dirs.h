@@ -15,4 +15,5 @@ struct dirs *dirs_new(struct ev_loop *loop, size_t max, struct err *e);
 /* Watches the directory of fd (borrowed) for the link's subscription. */
 void dirs_link(struct dirs *d, struct link *l, int fd);
 void dirs_unlink(struct link *l);
+void dirs_free(struct dirs *d);		/* all links must have gone; NULL is fine */
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SEARCH and UID SEARCH (RFC 3501 section 6.4.4; ESEARCH RFC 4731; MODSEQ RFC 7162 section 3.1.5). */
-#include "imap/search.h"
+#include "imap/session.h"
+#include "lib-protocol/imap-search.h"
 
 struct results {
 	struct array found;		/* ranges of sequence numbers or UIDs */
@@ -160,7 +161,7 @@ imap_cmd_search(struct imap_session *s, struct imap_in *in, struct err *e)
 	}
 	if (q.modseq)
 		imap_enable_condstore(s);
-	rc = search_begin(&se, s, &q, e);
+	rc = search_begin(&se, s->box, q.root, q.charset, s->lim.command, s->arena, e);
 	if (rc == 0)
 		rc = search(s, &se, &q, &r, e);
 	search_end(&se);

@@ -19,7 +19,6 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/input.c \
 	src/imap/names.c \
 	src/imap/reply.c \
-	src/imap/search.c src/imap/search.h \
 	src/imap/serve.c src/imap/serve.h \
 	src/imap/session.c src/imap/session.h \
 	src/imap/sets.c \
@@ -32,7 +31,7 @@ imap_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a 
 # The engine alone, over a storage in memory; then the same transcripts over the real one.
 UNIT_TESTS += tests/unit/test-imap-engine
 tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c \
-	tests/unit/memory-storage.c tests/unit/memory-storage.h src/lib-storage/list-match.c
+	tests/unit/memory-storage.c tests/unit/memory-storage.h src/lib-storage/list-match.c src/lib-storage/search.c
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
 

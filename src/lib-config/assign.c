@@ -8,7 +8,7 @@
 
 /* The value that $name has here: in the block, in the scope, in what the scope stands in. */
 static bool
-find_variable(const struct parser *p, const struct frame *f, struct span name, struct span *out)
+find_variable(const struct frame *f, struct span name, struct span *out)
 {
 	unsigned id = setting_find(name);
 
@@ -31,9 +31,8 @@ find_variable(const struct parser *p, const struct frame *f, struct span name, s
 	}
 	if (id == SETTINGS_COUNT)
 		return false;
-	/* Each installed protocol adds itself with "protocols = $protocols imap": what is not installed is not served. */
+	/* Each installed protocol adds itself, "protocols = $protocols imap": what is not installed is not served. */
 	*out = id == SET_protocols ? SPAN("") : value_default(&setting_table[id]);
-	(void)p;
 	return true;
 }
 
@@ -56,7 +55,7 @@ expand(struct parser *p, const struct frame *f, struct place at, struct span tex
 			char *name = p->c->closed ? NULL : arena_cstr(p->c->arena, span_from(word, 5));
 
 			buf_add(out, span_str(name == NULL ? NULL : getenv(name)));
-		} else if (find_variable(p, f, span_from(word, 1), &found)) {
+		} else if (find_variable(f, span_from(word, 1), &found)) {
 			buf_add(out, found);
 		} else {
 			config_error(p->c, at, "there is no setting %.*s", SPAN_ARG(word));
@@ -206,7 +205,8 @@ unknown_setting(struct parser *p, const struct frame *f, struct place at, struct
 	if (near.best != NULL)
 		config_error(p->c, at, "there is no setting %.*s; did you mean %s?", SPAN_ARG(key), near.best);
 	else if (f->type == FRAME_BLOCK)
-		config_error(p->c, at, "there is no setting %.*s in %s {}", SPAN_ARG(key), block_table[f->block->kind].name);
+		config_error(p->c, at, "there is no setting %.*s in %s {}", SPAN_ARG(key),
+		    block_table[f->block->kind].name);
 	else
 		config_error(p->c, at, "there is no setting %.*s", SPAN_ARG(key));
 }

@@ -90,6 +90,19 @@ check_protocols(struct config *c)
 	buf_clear(&out);
 }
 
+/* Features that a word would switch on, and that are not there, are not passed over in silence. */
+static void
+check_plugins(struct config *c, const struct scope *s)
+{
+	const struct value *v = &s->values[SET_mail_plugins];
+	struct span rest = v->text, word;
+
+	while (v->is_set && set_list_next(&rest, &word)) {
+		if (config_warn_once(c, word))
+			config_warning(c, v->place, "mail_plugins: there is no %.*s", SPAN_ARG(word));
+	}
+}
+
 static struct value *
 block_value(const struct block *b, const char *name)
 {
@@ -205,6 +218,7 @@ config_check(struct config *c)
 		const struct scope *s = *(struct scope **)array_at(&c->scopes, i);
 
 		check_minimums(c, s);
+		check_plugins(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)
 			check_block(c, *(struct block **)array_at(&s->blocks, k));

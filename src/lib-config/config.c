@@ -188,7 +188,8 @@ scope_order(const struct filter *a, const struct filter *b)
 {
 	int ra = a->remote.family == 0 ? -1 : a->remote.bits, rb = b->remote.family == 0 ? -1 : b->remote.bits;
 	int la = a->local.family == 0 ? -1 : a->local.bits, lb = b->local.family == 0 ? -1 : b->local.bits;
-	int pra = a->protocol.n == 0 ? 0 : a->not_protocol ? 1 : 2, prb = b->protocol.n == 0 ? 0 : b->not_protocol ? 1 : 2;
+	int pra = a->protocol.n == 0 ? 0 : a->not_protocol ? 1 : 2;
+	int prb = b->protocol.n == 0 ? 0 : b->not_protocol ? 1 : 2;
 	int na = a->local_name.n > 0, nb = b->local_name.n > 0;
 
 	return ra != rb ? ra - rb : na != nb ? na - nb : la != lb ? la - lb : pra - prb;

@@ -17,7 +17,7 @@ struct config_note {
 };
 
 /*
- * Parses path and what it includes.  protocols_dir etc. need nothing else.  NULL with e set when the file can not be
+ * Parses path and what it includes.  NULL with e set when the file can not be
  * read; a config with errors (config_notes) when its content is wrong: such a one gives no image.
  */
 struct config *config_read(const char *path, struct err *e);

@@ -18,13 +18,15 @@ needs_quotes(struct span text)
 {
 	if (text.n == 0)
 		return false;
-	if (ascii_is_wsp(text.p[0]) || ascii_is_wsp(text.p[text.n - 1]) || text.p[0] == '<' || text.p[text.n - 1] == '\\')
+	if (ascii_is_wsp(text.p[0]) || ascii_is_wsp(text.p[text.n - 1]) || text.p[0] == '<' ||
+	    text.p[text.n - 1] == '\\')
 		return true;
 	for (size_t i = 0; i < text.n; i++) {
 		if (memchr("\"'#", text.p[i], 3) != NULL)
 			return true;
 		/* Quotes keep $words as they are. */
-		if (text.p[i] == '$' && (i == 0 || ascii_is_wsp(text.p[i - 1])) && i + 1 < text.n && !ascii_is_wsp(text.p[i + 1]))
+		if (text.p[i] == '$' && (i == 0 || ascii_is_wsp(text.p[i - 1])) && i + 1 < text.n &&
+		    !ascii_is_wsp(text.p[i + 1]))
 			return true;
 	}
 	return false;
@@ -226,7 +228,8 @@ put_scope(struct dump *d, const struct scope *s, bool is_top)
 		const struct value *v = &s->values[ids[i]];
 
 		/* In a filter a value counts even if it is the default: the top level may have another. */
-		if (span_starts(span_str(def->name), d->o->module) && (is_top ? is_wanted(d, def, v) : v->text.p != NULL))
+		if (span_starts(span_str(def->name), d->o->module) &&
+		    (is_top ? is_wanted(d, def, v) : v->text.p != NULL))
 			put_setting(d, span_str(def->name), def, v);
 	}
 	if (d->o->module.n > 0)

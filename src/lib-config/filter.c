@@ -52,5 +52,6 @@ filter_holds(struct span protocol, bool not_protocol, const struct netaddr *loca
 		return false;
 	if (protocol.n > 0 && span_eq(protocol, span_str(f->protocol)) == not_protocol)
 		return false;
-	return net_holds(local, f->local) && net_holds(remote, f->remote) && local_name_holds(local_name, f->local_name);
+	return net_holds(local, f->local) && net_holds(remote, f->remote) &&
+	    local_name_holds(local_name, f->local_name);
 }

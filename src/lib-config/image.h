@@ -3,8 +3,8 @@
 #define CULVER_LIB_CONFIG_IMAGE_H
 /*
  * The sealed memory file: a header, then tables of fixed records, then text.  Records refer to each other by number and
- * to text by offset and length, so it can be mapped anywhere.  It lives as long as one start of the server and is read by
- * programs of the same build only: table_hash stands for settings.def and blocks.def.
+ * to text by offset and length, so it can be mapped anywhere.  It lives as long as one start of the server and is read
+ * by programs of the same build only: table_hash stands for settings.def and blocks.def.
  *
  * Scope 0 is the top level: its values are the table `values`, one for each setting, in order.  The other scopes follow
  * in the order in which they apply, the more specific ones last, and hold only what they change.
@@ -16,7 +16,10 @@
 #define IMAGE_MAX ((size_t)64 << 20)
 #define IMAGE_NONE UINT32_MAX
 
-enum image_table { IMG_VALUES, IMG_SCOPES, IMG_OVERRIDES, IMG_PLUGIN, IMG_BLOCKS, IMG_BLOCK_VALUES, IMG_TEXT, IMG_TABLES };
+enum image_table {
+	IMG_VALUES, IMG_SCOPES, IMG_OVERRIDES, IMG_PLUGIN, IMG_BLOCKS, IMG_BLOCK_VALUES, IMG_TEXT,
+	IMG_TABLES
+};
 
 struct img_range {
 	uint32_t first, count;

@@ -26,4 +26,16 @@ tests_unit_test_vars_SOURCES = tests/unit/test-vars.c
 tests_unit_test_vars_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-config
 tests_unit_test_config_SOURCES = tests/unit/test-config.c
+tests_unit_test_config_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_config_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-config fuzz/fuzz-vars fuzz/fuzz-settings-image
+fuzz_fuzz_config_SOURCES = fuzz/fuzz-config.c $(fuzz_main)
+fuzz_fuzz_config_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS)
+fuzz_fuzz_config_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_vars_SOURCES = fuzz/fuzz-vars.c $(fuzz_main)
+fuzz_fuzz_vars_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS)
+fuzz_fuzz_vars_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_settings_image_SOURCES = fuzz/fuzz-settings-image.c $(fuzz_main)
+fuzz_fuzz_settings_image_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS)
+fuzz_fuzz_settings_image_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks the lines of the configuration: blocks, filters, included files. */
-#include <errno.h>
 #include <glob.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -39,7 +38,8 @@ parse_address(struct parser *p, struct place at, struct span text, struct netadd
 	if (ok || p->c->closed || text.n == 0 || span_chr(text, '/') < text.n)
 		goto out;
 	name = arena_cstr(p->c->arena, text);
-	if (name != NULL && getaddrinfo(name, NULL, &hints, &found) == 0 && found->ai_addrlen <= sizeof(struct sockaddr_storage)) {
+	if (name != NULL && getaddrinfo(name, NULL, &hints, &found) == 0 &&
+	    found->ai_addrlen <= sizeof(struct sockaddr_storage)) {
 		struct sockaddr_storage sa = { 0 };
 
 		memcpy(&sa, found->ai_addr, found->ai_addrlen);
@@ -53,7 +53,9 @@ out:
 	return ok;
 }
 
-static const char *const known_protocols[] = { "imap", "pop3", "lmtp", "lda", "doveadm", "sieve", "submission", "auth" };
+static const char *const known_protocols[] = {
+	"imap", "pop3", "lmtp", "lda", "doveadm", "sieve", "submission", "auth",
+};
 
 static void
 check_protocol_name(struct parser *p, struct place at, struct span name)
@@ -175,13 +177,15 @@ open_foreign_service(struct parser *p, const struct line *line, struct place at,
 	case SERVICE_UNKNOWN:
 		nearest_init(&near, line->value);
 		services_nearest(&near);
-		if (near.best != NULL)
-			config_error(p->c, at, "there is no service %.*s; did you mean %s?", SPAN_ARG(line->value), near.best);
+		/* Names of one's own are none of ours, unless by a slip of the finger. */
+		if (near.best != NULL && near.distance <= 2)
+			config_error(p->c, at, "there is no service %.*s; did you mean %s?", SPAN_ARG(line->value),
+			    near.best);
 		else if (line->value.n == 0)
 			config_error(p->c, at, "service needs a name");
 		else
-			reason = arena_printf(p->c->arena, "no services but the built-in ones are started, %.*s is not one",
-			    SPAN_ARG(line->value));
+			reason = arena_printf(p->c->arena,
+			    "no services but the built-in ones are started, %.*s is not one", SPAN_ARG(line->value));
 		break;
 	}
 	in->type = FRAME_IGNORED;
@@ -294,7 +298,8 @@ parse_lines(struct parser *p, struct span text)
 		struct place at = parser_place(p, line.number);
 
 		if (line.hash_ambiguous)
-			config_warning(p->c, at, "'#' begins a comment; put white space before it, or the value in quotes");
+			config_warning(p->c, at,
+			    "'#' begins a comment; put white space before it, or the value in quotes");
 		switch (line.type) {
 		case LINE_SET:
 		case LINE_SET_FILE:

@@ -86,7 +86,8 @@ tables_ok(const struct settings *s)
 		    !range_ok(s, IMG_BLOCK_VALUES, (struct img_range){ b->first_value, count }))
 			return false;
 		for (uint32_t k = 0; k < count; k++) {
-			if (!value_ok(s, image_at(s, IMG_BLOCK_VALUES, b->first_value + k), &block_table[b->kind].settings[k]))
+			if (!value_ok(s, image_at(s, IMG_BLOCK_VALUES, b->first_value + k),
+			    &block_table[b->kind].settings[k]))
 				return false;
 		}
 	}

@@ -96,7 +96,8 @@ parse_time(struct span text, uint64_t *num_out, struct err *e)
 		return 0;
 	}
 	if (!split_unit(text, &num, &unit))
-		return err_set(e, ERR_SYNTAX, "'%.*s' is not a time: a number and s, min, h, d, w or ms", SPAN_ARG(text));
+		return err_set(e, ERR_SYNTAX, "'%.*s' is not a time: a number and s, min, h, d, w or ms",
+		    SPAN_ARG(text));
 	if (unit.n == 0 && num != 0)
 		return err_set(e, ERR_SYNTAX, "'%.*s' has no unit: add s, min, h, d or w", SPAN_ARG(text));
 	if (unit.n == 0) {
@@ -202,7 +203,8 @@ edit_distance(struct span a, struct span b, unsigned max)
 				d = above[j] + 1;
 			if (row[j - 1] + 1 < d)
 				d = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] && above2[j - 2] + 1 < d)
+			if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1] &&
+			    above2[j - 2] + 1 < d)
 				d = above2[j - 2] + 1;
 			row[j] = d;
 		}

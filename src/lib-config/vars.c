@@ -190,7 +190,8 @@ compare(struct buf *a, struct span op, struct buf *b, bool *out, struct job *job
 		if (is_numeric && job->vars != NULL && (!parse_int(buf_span(a), &na) || !parse_int(buf_span(b), &nb)))
 			return bad(job, SPAN("{if}"), "what is compared is not a number");
 		cmp = is_numeric ? (na > nb) - (na < nb) : span_cmp(buf_span(a), buf_span(b));
-		*out = i == 0 ? cmp == 0 : i == 1 ? cmp != 0 : i == 2 ? cmp < 0 : i == 3 ? cmp <= 0 : i == 4 ? cmp > 0 : cmp >= 0;
+		*out = i == 0 ? cmp == 0 : i == 1 ? cmp != 0 : i == 2 ? cmp < 0 : i == 3 ? cmp <= 0 :
+		    i == 4 ? cmp > 0 : cmp >= 0;
 		return 0;
 	}
 	for (unsigned i = 0; i < 4; i++) {
@@ -268,7 +269,8 @@ put_if(struct buf *out, struct span args, struct job *job)
 		return bad(job, SPAN("{if}"), "it is {if;value;operator;value;then;else}");
 	if (++job->depth > DEPTH_MAX)
 		return bad(job, SPAN("{if}"), "is nested too deeply");
-	if (expand_field(&a, f[0], job) == 0 && expand_field(&b, f[2], job) == 0 && compare(&a, f[1], &b, &yes, job) == 0)
+	if (expand_field(&a, f[0], job) == 0 && expand_field(&b, f[2], job) == 0 &&
+	    compare(&a, f[1], &b, &yes, job) == 0)
 		rc = expand_field(out, yes ? f[3] : f[4], job);
 	/* A check looks at the other way too. */
 	if (rc == 0 && job->vars == NULL)
@@ -462,7 +464,8 @@ expand_one(struct buf *out, struct span in, size_t *i, struct job *job)
 		return 0;
 	}
 	if ((spec.offset > NUMBER_MAX || spec.offset < -NUMBER_MAX || spec.width > NUMBER_MAX) &&
-	    memchr(spec.modifiers.p, 'N', spec.modifiers.n) == NULL && memchr(spec.modifiers.p, 'H', spec.modifiers.n) == NULL)
+	    memchr(spec.modifiers.p, 'N', spec.modifiers.n) == NULL &&
+	    memchr(spec.modifiers.p, 'H', spec.modifiers.n) == NULL)
 		return bad(job, span_sub(in, from, at - from), "the number is too large");
 	if (in.p[at] != '{') {
 		struct span letter = span_sub(in, at, 1);

@@ -1,6 +1,7 @@
 # src/lib-deliver
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
+	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
 	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
 
 UNIT_TESTS += tests/unit/test-smtp-path

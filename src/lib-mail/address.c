@@ -10,7 +10,7 @@ struct parser {
 	struct address *head, **tail;
 	size_t count;
 	bool in_group, failed;
-	bool quote_open;	/* a quoted string did not end: quotes are letters from then on (looked for once only) */
+	bool quote_open;	/* a quoted string did not end: quotes are letters from then on (looked for once) */
 };
 
 /* A run of atoms and quoted strings: a display name, a local part or a group's name; what follows tells which. */
@@ -30,8 +30,8 @@ is_space(char c)
 }
 
 /*
- * Everything that has no meaning between addresses is taken for a letter of an atom: dots, 8-bit octets, brackets.  What
- * RFC 5322 would refuse is kept as the user's mail has it.
+ * Everything that has no meaning between addresses is taken for a letter of an atom: dots, 8-bit octets,
+ * brackets.  What RFC 5322 would refuse is kept as the user's mail has it.
  */
 static bool
 is_atom(char c)
@@ -204,8 +204,8 @@ unescape(struct parser *ps, struct span s)
 }
 
 /*
- * The words with sep (a space: a display name; 0: a local part) between two.  w has been parsed once already, so all its
- * quoted strings end.
+ * The words with sep (a space: a display name; 0: a local part) between two.  w has been parsed once already, so all
+ * its quoted strings end.
  */
 static struct span
 words_text(struct parser *ps, const struct words *w, char sep)
@@ -454,9 +454,13 @@ parse_one(struct parser *ps)
 int
 address_parse(struct arena *a, struct span value, size_t max, struct address **list_out, bool *truncated_out)
 {
-	struct parser ps = { .arena = a, .p = value.p, .end = value.p + value.n };
+	struct parser ps = { .arena = a };
 	bool truncated = false;
 
+	if (value.n == 0)	/* and p may be NULL */
+		value = SPAN("");
+	ps.p = value.p;
+	ps.end = value.p + value.n;
 	ps.tail = &ps.head;
 	for (;;) {
 		skip_cfws(&ps, NULL);

@@ -15,8 +15,8 @@
 enum { ADDRESS_INVALID = 1 };
 
 /*
- * One mailbox, or a group's mark as ENVELOPE has them (RFC 3501 section 7.4.2): the start of a group is the group's name
- * in mailbox and no domain; the end has neither.  A missing item has p == NULL (which is not the same as empty).
+ * One mailbox, or a group's mark as ENVELOPE has them (RFC 3501 section 7.4.2): the start of a group is the group's
+ * name in mailbox and no domain; the end has neither.  A missing item has p == NULL (which is not the same as empty).
  */
 struct address {
 	struct address *next;
@@ -28,9 +28,9 @@ struct address {
 };
 
 /*
- * The addresses of a field's value (folded as it is).  *list_out is NULL when there are none.  Spans point into value or
- * into the arena.  At most max addresses are taken: then *truncated_out (may be NULL) is true and the rest is not looked
- * at.  Returns -1 only when the arena is exhausted.
+ * The addresses of a field's value (folded as it is).  *list_out is NULL when there are none.  Spans point into value
+ * or into the arena.  At most max addresses are taken: then *truncated_out (may be NULL) is true and the rest is not
+ * looked at.  Returns -1 only when the arena is exhausted.
  */
 int address_parse(struct arena *a, struct span value, size_t max, struct address **list_out, bool *truncated_out);
 

@@ -40,8 +40,8 @@ static const struct {
 	{ "ks_c_5601-1987", "CP949" }, { "ks_c_5601", "CP949" }, { "x-windows-949", "CP949" }, { "euc-kr", "CP949" },
 	{ "x-sjis", "CP932" }, { "shift_jis", "CP932" }, { "shift-jis", "CP932" },
 	{ "iso-8859-8-i", "ISO-8859-8" }, { "iso-8859-6-i", "ISO-8859-6" }, { "windows-874", "CP874" },
-	{ "unicode-1-1-utf-7", "UTF-7" }, { "x-mac-roman", "MACINTOSH" }, { "x-euc-jp", "EUC-JP" }, { "x-big5", "BIG5" },
-	{ "iso-8859-9", "CP1254" },
+	{ "unicode-1-1-utf-7", "UTF-7" }, { "x-mac-roman", "MACINTOSH" }, { "x-euc-jp", "EUC-JP" },
+	{ "x-big5", "BIG5" }, { "iso-8859-9", "CP1254" },
 };
 
 static const struct {
@@ -49,15 +49,18 @@ static const struct {
 	enum kind kind;
 } builtin[] = {
 	{ "utf-8", KIND_UTF8 }, { "utf8", KIND_UTF8 }, { "cp65001", KIND_UTF8 }, { "unicode-1-1-utf-8", KIND_UTF8 },
-	{ "us-ascii", KIND_GUESS }, { "ascii", KIND_GUESS }, { "ansi_x3.4-1968", KIND_GUESS }, { "iso646-us", KIND_GUESS },
+	{ "us-ascii", KIND_GUESS }, { "ascii", KIND_GUESS }, { "ansi_x3.4-1968", KIND_GUESS },
+	{ "iso646-us", KIND_GUESS },
 	{ "iso-8859-1", KIND_CP1252 }, { "iso8859-1", KIND_CP1252 }, { "iso_8859-1", KIND_CP1252 },
-	{ "latin1", KIND_CP1252 }, { "windows-1252", KIND_CP1252 }, { "cp1252", KIND_CP1252 }, { "x-ansi", KIND_CP1252 },
+	{ "latin1", KIND_CP1252 }, { "windows-1252", KIND_CP1252 }, { "cp1252", KIND_CP1252 },
+	{ "x-ansi", KIND_CP1252 },
 };
 
 /* 0x80 to 0x9f of Windows-1252; the five that it leaves out stay what they are in ISO-8859-1. */
 static const uint16_t cp1252[32] = {
-	0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
-	0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178,
+	0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d,
+	0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d,
+	0x17e, 0x178,
 };
 
 struct charset_cache *
@@ -94,7 +97,7 @@ iconv_name(struct span name, char out[static NAME_OCTETS])
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
 
-		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && c != '-' && c != '_' && c != '.' && c != ':' && c != '+')
+		if (!ascii_is_alpha(c) && !ascii_is_digit(c) && memchr("-_.:+", c, 5) == NULL)
 			return false;
 		out[i] = ascii_upper(c);
 	}

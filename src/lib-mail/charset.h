@@ -2,9 +2,9 @@
 #ifndef CULVER_LIB_MAIL_CHARSET_H
 #define CULVER_LIB_MAIL_CHARSET_H
 /*
- * Text of any charset to UTF-8, and UTF-8 to a form for caseless comparing.  US-ASCII, UTF-8, ISO-8859-1 and Windows-1252
- * are built in; others are iconv's, which opens files (gconv modules) the first time it meets one: a process that is
- * walled in must be allowed to read those, else such text counts as of unknown charset.
+ * Text of any charset to UTF-8, and UTF-8 to a form for caseless comparing.  US-ASCII, UTF-8, ISO-8859-1 and
+ * Windows-1252 are built in; others are iconv's, which opens files (gconv modules) the first time it meets one: a
+ * process that is walled in must be allowed to read those, else such text counts as of unknown charset.
  */
 #include "lib/buf.h"
 
@@ -32,9 +32,9 @@ bool charset_to_utf8(struct charset_cache *cache, struct buf *out, struct span n
 bool charset_is_known(struct span name);	/* SEARCH CHARSET: can it be converted? */
 
 /*
- * The form in which text is compared without regard to case (in the spirit of RFC 5051): each code point case-folded and
- * decomposed by itself, so that the form of a piece is a piece of the form; CRs are left out.  Malformed octets become
- * U+FFFD.
+ * The form in which text is compared without regard to case (in the spirit of RFC 5051): each code point case-folded
+ * and decomposed by itself, so that the form of a piece is a piece of the form; CRs are left out.  Malformed octets
+ * become U+FFFD.
  */
 void charset_fold(struct buf *out, struct span utf8);
 #endif

@@ -154,3 +154,12 @@ crlf_add(struct buf *out, struct span in)
 		return;
 	out->n += crlf_convert(&state, &in, out->p + out->n, in.n + count.bare);
 }
+
+void
+crlf_mask_nuls(char *p, size_t n)
+{
+	char *nul = p, *end = p + n;
+
+	while (nul < end && (nul = memchr(nul, '\0', (size_t)(end - nul))) != NULL)
+		*nul++ = (char)0x80;
+}

@@ -34,4 +34,7 @@ uint64_t crlf_skip(struct crlf *state, struct span *in, uint64_t virt);
 
 /* The whole of in, converted, at the end of out. */
 void crlf_add(struct buf *out, struct span in);
+
+/* IMAP may not send NULs (RFC 3501 section 4.3.1: CHAR8): each becomes the octet 0x80. */
+void crlf_mask_nuls(char *p, size_t n);
 #endif

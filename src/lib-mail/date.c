@@ -116,8 +116,8 @@ static const struct {
 };
 
 /*
- * Zone letters other than Z were defined with the wrong sign in RFC 822, so that they say nothing: UTC, as unknown names
- * (RFC 5322 section 4.3).  A number that can not be one is UTC too.
+ * Zone letters other than Z were defined with the wrong sign in RFC 822, so that they say nothing: UTC, as unknown
+ * names (RFC 5322 section 4.3).  A number that can not be one is UTC too.
  */
 static int
 take_zone(struct span *s)

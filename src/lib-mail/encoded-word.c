@@ -4,9 +4,12 @@
 #include "lib-mail/header.h"
 #include "lib/encode.h"
 
-enum { CHARSET_OCTETS = 64 };
+enum {
+	CHARSET_OCTETS = 64,
+	OPENS_MAX = 200		/* conversions opened for one value: each may cost a look into the file system */
+};
 
-/* encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="  (RFC 2047 section 2, RFC 2231 section 5) */
+/* encoded-word = "=?" charset ["*" language] "?" encoding "?" encoded-text "?="  (RFC 2047 section 2, RFC 2231) */
 struct word {
 	struct span charset, text;
 	bool base64;
@@ -70,6 +73,7 @@ struct decoder {
 	struct charset *cs;	/* of the word before, still open: its last character may end in the next one */
 	struct span name;
 	struct buf octets;
+	unsigned opens;
 };
 
 static void
@@ -101,7 +105,7 @@ add_word(struct decoder *d, const struct word *w)
 	if (d->cs != NULL && !span_ieq(d->name, w->charset))
 		decoder_close(d);
 	if (d->cs == NULL)
-		d->cs = charset_open(d->cache, w->charset);
+		d->cs = charset_open(d->cache, d->opens++ < OPENS_MAX ? w->charset : SPAN_NONE);
 	if (d->cs == NULL) {
 		d->out->failed = true;
 		return;
@@ -122,6 +126,8 @@ encoded_word_decode(struct charset_cache *cache, struct buf *out, struct span va
 	struct span text = span_of(value.p, 0);		/* since the last word */
 	size_t pos = 0;
 
+	if (value.n == 0)	/* and p may be NULL */
+		return;
 	while (pos < value.n && !out->failed) {
 		struct word w;
 

@@ -133,12 +133,16 @@ is_named(struct span name, const struct span *names, size_t count)
 	return false;
 }
 
-static void
-add_lines(struct buf *out, struct span raw)
+void
+header_field_write(struct buf *out, struct span raw)
 {
+	size_t start = out->n;
+
 	crlf_add(out, raw);
 	if (raw.n > 0 && raw.p[raw.n - 1] != '\n')	/* the text ended within the field */
 		buf_add(out, raw.p[raw.n - 1] == '\r' ? SPAN("\n") : SPAN("\r\n"));
+	if (out->n > start)
+		crlf_mask_nuls(out->p + start, out->n - start);
 }
 
 void
@@ -151,7 +155,7 @@ header_fields_write(struct buf *out, struct span header, const struct span *name
 	header_begin(&it, header, max_fields, max_octets);
 	while (header_next(&it, &f)) {
 		if (is_named(f.name, names, count) != invert)
-			add_lines(out, f.raw);
+			header_field_write(out, f.raw);
 	}
 	if (it.truncated && invert) {
 		struct span rest = span_from(header, it.pos);
@@ -161,7 +165,7 @@ header_fields_write(struct buf *out, struct span header, const struct span *name
 			rest.n -= 2;
 		else if (span_ends(rest, SPAN("\n\n")))
 			rest.n -= 1;
-		add_lines(out, rest);
+		header_field_write(out, rest);
 	}
 	buf_add(out, SPAN("\r\n"));
 }

@@ -14,7 +14,8 @@ void imap_nstring_write(struct buf *out, struct span s);
 void imap_string_write(struct buf *out, struct span s);
 
 /* ( "date" "subject" from sender reply-to to cc bcc "in-reply-to" "message-id" ).  -1: the arena is exhausted. */
-int imap_envelope_write(struct buf *out, struct arena *a, const struct mime_envelope *env, const struct mail_limits *lim);
+int imap_envelope_write(struct buf *out, struct arena *a, const struct mime_envelope *env,
+	const struct mail_limits *lim);
 
 /* A list of addresses in parentheses, or NIL. */
 struct address;

@@ -25,7 +25,8 @@ struct mail_limits {
 #define MAIL_LIMITS_DEFAULT                                                                                            \
 	((struct mail_limits){ .header_fields = 5000, .header_octets = 1 << 20, .mime_depth = 100,                     \
 		.mime_parts = 10000, .params = 20000, .param_octets = 1 << 20, .addresses = 5000,                      \
-		.field_octets = 256 * 1024, .summary_fields = 16384, .summary_structure = 65536, .summary_envelope = 65536 })
+		.field_octets = 256 * 1024, .summary_fields = 16384, .summary_structure = 65536,              \
+		.summary_envelope = 65536 })
 
 /* What mime_parse() and the writers take from their arena at most for these limits: arena_new(MAIL_ARENA_MAX). */
 #define MAIL_ARENA_MAX ((size_t)32 << 20)

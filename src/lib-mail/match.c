@@ -14,7 +14,7 @@ struct walker {
 	const struct mail_limits *lim;
 	match_on_text on_text;
 	void *ctx;
-	struct buf octets;	/* a part without its transfer encoding, or a header decoded: as large as that at most */
+	struct buf octets;	/* a part without its transfer encoding, decoded */
 	struct buf utf8, folded;
 	bool stop;
 };
@@ -89,8 +89,8 @@ walk_text(struct walker *w, const struct mime_part *part)
 }
 
 /*
- * Text, and what is made of fields like a header (delivery reports and the like).  A multipart that has no parts is text
- * to whoever looks at it.
+ * Text, and what is made of fields like a header (delivery reports and the like).  A multipart that has no parts is
+ * text to whoever looks at it.
  */
 static bool
 is_searched(const struct mime_part *part)
@@ -216,8 +216,9 @@ match_needle_free(struct match_needle *needle)
 static bool
 is_in(const struct match_needle *needle, struct span folded)
 {
-	return needle->folded.n == 0 ||
-		(folded.n >= needle->folded.n && memmem(folded.p, folded.n, needle->folded.p, needle->folded.n) != NULL);
+	struct span n = buf_span(&needle->folded);
+
+	return n.n == 0 || (folded.n >= n.n && memmem(folded.p, folded.n, n.p, n.n) != NULL);
 }
 
 bool

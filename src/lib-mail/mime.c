@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pass from the front to the back.  A stack holds the boundaries of the multiparts that are open; the body of any part
- * inside ends at the first line that begins with one of them, wherever in the stack it is.  Sizes with CRLF line ends and
- * line counts come from one counter that moves along with the parser: a part remembers what it showed at its beginning.
+ * One pass from the front to the back.  A stack holds the boundaries of the multiparts that are open; the body of any
+ * part inside ends at the first line that begins with one of them, wherever in the stack it is.  Sizes with CRLF line
+ * ends and line counts come from one counter that moves along with the parser: a part remembers what it showed at its
+ * beginning.
  */
 #include "lib-mail/mime.h"
 
@@ -154,7 +155,7 @@ find_delimiter(const struct parser *ps, size_t offset, struct delimiter *out)
 	return false;
 }
 
-/* Where the body that a delimiter ends has ended: the line end before it is the delimiter's (RFC 2046 section 5.1.1). */
+/* Where the body that a delimiter ends has ended: the line end before it is its own (RFC 2046 section 5.1.1). */
 static size_t
 before_delimiter(const struct parser *ps, const struct delimiter *d)
 {
@@ -305,8 +306,8 @@ header_rest(const struct parser *ps, size_t offset, struct delimiter *d, bool *d
 }
 
 /*
- * The header that begins at offset.  A delimiter ends it, too, since a part may have no header and no empty line at all:
- * then *delimited is true and *d is that.
+ * The header that begins at offset.  A delimiter ends it, too, since a part may have no header and no empty line at
+ * all: then *delimited is true and *d is that.
  */
 static void
 part_header(struct parser *ps, struct mime_part *part, size_t offset, struct delimiter *d, bool *delimited)
@@ -422,7 +423,7 @@ static void
 parts_end(struct parser *ps, struct mime_part *part, const struct mime_part *outer, size_t offset)
 {
 	for (; part != outer; part = part->parent) {
-		/* Of an empty body the line end belongs to the header, and that to the body of the message around it. */
+		/* Of an empty body the line end belongs to the header, and that to the body around it. */
 		if (offset < part->body.offset)
 			offset = part->body.offset;
 		extent_end(ps, &part->body, offset);
@@ -590,7 +591,8 @@ mime_decode(struct buf *out, struct span message, const struct mime_part *part)
 		base64_decode_mime(out, body);
 	else if (span_ieq(enc, SPAN("quoted-printable")))
 		qp_decode(out, body, false);
-	else if (enc.n == 0 || span_ieq(enc, SPAN("7bit")) || span_ieq(enc, SPAN("8bit")) || span_ieq(enc, SPAN("binary")))
+	else if (enc.n == 0 || span_ieq(enc, SPAN("7bit")) || span_ieq(enc, SPAN("8bit")) ||
+		span_ieq(enc, SPAN("binary")))
 		buf_add(out, body);
 	else
 		return false;

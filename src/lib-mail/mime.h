@@ -18,7 +18,7 @@ enum {
 	MIME_TEXT = 1 << 2,		/* text/something, or no type given */
 	MIME_HAS_NUL = 1 << 3,		/* there is a NUL in its header or body (in its own, not in a child's header) */
 	MIME_HEADER_TRUNCATED = 1 << 4,	/* a header limit was met */
-	MIME_CUT = 1 << 5,		/* not divided (further) because of a limit; without children: application/octet-stream */
+	MIME_CUT = 1 << 5,		/* not divided, or not to its end, because of a limit */
 };
 
 /* A piece of the message. */
@@ -36,8 +36,8 @@ struct mime_value {
 };
 
 /*
- * The fields of ENVELOPE as raw values (folded).  Of several fields the last counts (p == NULL where there is none), but the
- * addresses of several fields are one list.
+ * The fields of ENVELOPE as raw values (folded).  Of several fields the last counts (p == NULL where there is none),
+ * but the addresses of several fields are one list.
  */
 struct mime_envelope {
 	struct span date, subject, in_reply_to, message_id;
@@ -77,16 +77,16 @@ enum mime_section {
 	MIME_SECTION_MIME,	/* BODY[1.MIME] */
 };
 
-/* The part at a path of part numbers (1 is the first); NULL when there is none.  An empty path is the message itself. */
+/* The part at a path of part numbers (1 is the first); NULL: there is none.  An empty path is the message itself. */
 const struct mime_part *mime_find(const struct mime_part *root, const uint32_t *path, size_t depth);
 
-/* The extent of a section; false when there is no such thing (then IMAP sends NIL). */
+/* The extent of a section; false when there is no such thing (IMAP then sends an empty string or NIL). */
 bool mime_section(const struct mime_part *root, const uint32_t *path, size_t depth, enum mime_section what,
 	struct mime_extent *out);
 
 /* The part's content without its transfer encoding (IMAP's BINARY): false when the encoding is unknown. */
 bool mime_decode(struct buf *out, struct span message, const struct mime_part *part);
 
-/* Whether a mail program would show a paper clip: a part that is neither text shown inline nor a picture inside HTML. */
+/* Whether a mail program would show a paper clip: a part is neither text shown inline nor a picture in HTML. */
 bool mime_has_attachment(const struct mime_part *root);
 #endif

@@ -51,3 +51,37 @@ tests_unit_test_param_LDADD = $(mail_test_ldadd)
 tests_unit_test_summary_SOURCES = tests/unit/test-summary.c
 tests_unit_test_summary_LDADD = $(mail_test_ldadd)
 tests_unit_test_mail_messages_CPPFLAGS = $(AM_CPPFLAGS) -DGENERATOR='"$(abs_top_srcdir)/tests/generate-messages.py"'
+
+FUZZ_TARGETS += \
+	fuzz/fuzz-address \
+	fuzz/fuzz-charset \
+	fuzz/fuzz-date \
+	fuzz/fuzz-encoded-word \
+	fuzz/fuzz-header \
+	fuzz/fuzz-mime \
+	fuzz/fuzz-param \
+	fuzz/fuzz-summary
+fuzz_fuzz_address_SOURCES = fuzz/fuzz-address.c $(fuzz_main)
+fuzz_fuzz_address_LDADD = $(mail_ldadd)
+fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_charset_SOURCES = fuzz/fuzz-charset.c $(fuzz_main)
+fuzz_fuzz_charset_LDADD = $(mail_ldadd)
+fuzz_fuzz_charset_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_date_SOURCES = fuzz/fuzz-date.c $(fuzz_main)
+fuzz_fuzz_date_LDADD = $(mail_ldadd)
+fuzz_fuzz_date_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_encoded_word_SOURCES = fuzz/fuzz-encoded-word.c $(fuzz_main)
+fuzz_fuzz_encoded_word_LDADD = $(mail_ldadd)
+fuzz_fuzz_encoded_word_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_header_SOURCES = fuzz/fuzz-header.c $(fuzz_main)
+fuzz_fuzz_header_LDADD = $(mail_ldadd)
+fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_mime_SOURCES = fuzz/fuzz-mime.c $(fuzz_main)
+fuzz_fuzz_mime_LDADD = $(mail_ldadd)
+fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_param_SOURCES = fuzz/fuzz-param.c $(fuzz_main)
+fuzz_fuzz_param_LDADD = $(mail_ldadd)
+fuzz_fuzz_param_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_summary_SOURCES = fuzz/fuzz-summary.c $(fuzz_main)
+fuzz_fuzz_summary_LDADD = $(mail_ldadd)
+fuzz_fuzz_summary_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -33,13 +33,13 @@ struct content_type {
  * understood.
  */
 int content_type_parse(struct arena *a, struct span value, struct param_budget *left, struct content_type *out);
-int content_disposition_parse(struct arena *a, struct span value, struct param_budget *left, struct span *disposition_out,
-	struct params *params_out);
+int content_disposition_parse(struct arena *a, struct span value, struct param_budget *left,
+	struct span *disposition_out, struct params *params_out);
 
 /*
- * Gives the parameters as BODYSTRUCTURE has them to `write`, one by one, continuations joined (RFC 2231 section 6): a group
- * with charset or percent encoding in it is one "name*".  Parameters whose numbers do not run from 0 on are passed as they
- * are, and so are all of a list of more than PARAM_JOIN_MAX, which keeps this linear.
+ * Gives the parameters as BODYSTRUCTURE has them to `write`, one by one, continuations joined (RFC 2231 section 6): a
+ * group with charset or percent encoding in it is one "name*".  Parameters whose numbers do not run from 0 on are
+ * passed as they are, and so are all of a list of more than PARAM_JOIN_MAX, which keeps this linear.
  */
 enum { PARAM_JOIN_MAX = 128 };
 typedef void (*param_write)(void *ctx, struct span name, struct span value);

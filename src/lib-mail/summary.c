@@ -8,12 +8,11 @@
  *	virtual size		8	| header size			8
  *	virtual header size	8	| sizes of the five pieces	5 x 4
  *
- * and the pieces: kept fields, ENVELOPE, BODYSTRUCTURE, holes (offset 4, size 4 each), entries (enum header_id 1, octets
- * of the field 3 each).
+ * and the pieces: kept fields, ENVELOPE, BODYSTRUCTURE, holes (offset 4, size 4 each), entries (enum header_id 1,
+ * octets of the field 3 each).
  */
 #include "lib-mail/summary.h"
 
-#include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
 #include "lib-mail/imap-mime.h"
 #include "lib-mail/mime.h"
@@ -23,41 +22,42 @@ enum { HEAD = 76, PIECES = 5, ENTRY = 4, HOLE = 8, FIELD_MAX = 0xffffff, TZ_BIAS
 #define MAGIC 0x43565301u	/* the last octet is the version: 1 */
 
 /*
- * Finds damage, not malice: who can write the index can write anything.  Four lanes of multiply and rotate, since one
- * would wait for each product; 0.2 ns an octet.  Words are taken as the machine has them, so that an index which came
+ * Finds damage, not malice: who can write the index can write anything.  Four lanes of multiplications, since
+ * one would wait for each product.  Words are taken as the machine has them, so that an index which came
  * from a machine of other byte order counts as damaged.
  */
+static inline uint64_t
+mix(uint64_t lane, uint64_t word)
+{
+	lane = (lane ^ word) * 0x9e3779b97f4a7c15u;
+	return lane ^ lane >> 32;
+}
+
+static inline uint64_t
+word_at(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
 static uint32_t
 checksum(const char *p, size_t n)
 {
-	const uint64_t odd = 0x9e3779b97f4a7c15u;
-	uint64_t lanes[4] = { n, n ^ odd, ~(uint64_t)n, n + odd }, sum = 0, word;
-	unsigned i = 0;
+	uint64_t a = n, b = ~(uint64_t)n, c = n + 1, d = n ^ 0x5bd1e995, word = 0;
 
 	for (; n >= 32; p += 32, n -= 32) {
-		uint64_t w[4];
-
-		memcpy(w, p, sizeof(w));
-		for (unsigned k = 0; k < 4; k++) {
-			lanes[k] = (lanes[k] ^ w[k]) * odd;
-			lanes[k] ^= lanes[k] >> 32;
-		}
+		a = mix(a, word_at(p));
+		b = mix(b, word_at(p + 8));
+		c = mix(c, word_at(p + 16));
+		d = mix(d, word_at(p + 24));
 	}
-	for (; n > 0; i++) {
-		size_t step = n < 8 ? n : 8;
-
-		word = 0;
-		memcpy(&word, p, step);
-		lanes[i & 3] = (lanes[i & 3] ^ word) * odd;
-		lanes[i & 3] ^= lanes[i & 3] >> 32;
-		p += step;
-		n -= step;
-	}
-	for (unsigned k = 0; k < 4; k++) {
-		sum = (sum ^ lanes[k]) * odd;
-		sum ^= sum >> 29;
-	}
-	return (uint32_t)(sum ^ sum >> 32);
+	for (; n >= 8; p += 8, n -= 8)
+		a = mix(a, word_at(p));
+	memcpy(&word, p, n);
+	a = mix(mix(mix(mix(a, word), b), c), d);
+	return (uint32_t)a;
 }
 
 /* Fills in the head of the summary that begins at start, when its pieces are written. */
@@ -169,9 +169,7 @@ on_field(void *ctx, enum header_id id, const struct header_field *f)
 		return;
 	if (f->raw.n > m->lim->summary_fields)
 		goto full;
-	crlf_add(m->out, f->raw);
-	if (f->raw.p[f->raw.n - 1] != '\n')	/* the message ended within the field */
-		buf_add(m->out, f->raw.p[f->raw.n - 1] == '\r' ? SPAN("\n") : SPAN("\r\n"));
+	header_field_write(m->out, f->raw);
 	size = m->out->n - start;
 	if (m->out->n - m->fields_start > m->lim->summary_fields || size > FIELD_MAX)
 		goto full;

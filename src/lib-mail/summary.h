@@ -2,9 +2,9 @@
 #ifndef CULVER_LIB_MAIL_SUMMARY_H
 #define CULVER_LIB_MAIL_SUMMARY_H
 /*
- * What the index keeps of each message, so that listing a mailbox opens no mail: ENVELOPE, BODYSTRUCTURE, the sent date,
- * sizes, and the header fields of header-name.def.  A summary is one string of octets with a checksum; looking into it
- * copies and allocates nothing.  What is missing (a flag says so) or damaged is made again from the mail.
+ * What the index keeps of each message, so that listing a mailbox opens no mail: ENVELOPE, BODYSTRUCTURE, the sent
+ * date, sizes, and the header fields of header-name.def.  A summary is one string of octets with a checksum; looking
+ * into it copies and allocates nothing.  What is missing (a flag says so) or damaged is made again from the mail.
  *
  * Writing:   summary_from_message(&buf, arena, message, &limits)  ->  buf is the index's value
  * Reading:   summary_view(value, &view) == true  ->  view.envelope ..., summary_body_write(), summary_fields_write()
@@ -34,13 +34,13 @@ struct summary_view {			/* spans into the value that was given to summary_view()
 	struct span bodystructure;	/* "(...)", ready to send */
 	struct span holes;		/* for summary_body_write() */
 	struct span entries;		/* for summary_fields_write() */
-	struct span fields;		/* the kept fields as in the mail, in its order, with CRLF line ends */
+	struct span fields;		/* the kept fields in the order of the mail, CRLF line ends, NULs as 0x80 */
 };
 
 /*
- * Both append one encoded summary to out and take working memory from the arena (about MAIL_ARENA_MAX at most; the caller
- * resets it).  A message of any kind has a summary: -1 only when the arena or out is exhausted.
- * From the header alone (it may be followed by more): SUMMARY_STRUCTURE and SUMMARY_SIZES are not set.
+ * Both append one encoded summary to out and take working memory from the arena (about MAIL_ARENA_MAX at most; the
+ * caller resets it).  A message of any kind has a summary: -1 only when the arena or out is exhausted. From the header
+ * alone (it may be followed by more): SUMMARY_STRUCTURE and SUMMARY_SIZES are not set.
  */
 int summary_from_header(struct buf *out, struct arena *a, struct span header, const struct mail_limits *lim);
 int summary_from_message(struct buf *out, struct arena *a, struct span message, const struct mail_limits *lim);
@@ -67,7 +67,8 @@ bool summary_fieldset_init(struct summary_fieldset *set, const struct span *name
  * octet what header_fields_write() gives from the mail.  Only with SUMMARY_FIELDS.
  */
 void summary_fields_write(struct buf *out, const struct summary_view *v, const struct summary_fieldset *set);
-size_t summary_fields_size(const struct summary_view *v, const struct summary_fieldset *set);	/* of that, for a literal */
+/* How many octets that is, for a literal. */
+size_t summary_fields_size(const struct summary_view *v, const struct summary_fieldset *set);
 
 /* Steps through the kept fields; the cursor is all zero at first.  raw_out is the whole field with its CRLF.  False at
  * the end. */

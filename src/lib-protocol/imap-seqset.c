@@ -105,22 +105,6 @@ imap_set_parse(struct span text, uint32_t star, size_t max, struct arena *a, str
 	return IMAP_SET_OK;
 }
 
-bool
-imap_set_has(const struct imap_set *set, uint32_t v)
-{
-	size_t low = 0, high = set->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (set->r[mid].last < v)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < set->n && set->r[low].first <= v;
-}
-
 uint64_t
 imap_set_count(const struct imap_set *set)
 {

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef CULVER_LIB_PROTOCOL_IMAP_SEQSET_H
 #define CULVER_LIB_PROTOCOL_IMAP_SEQSET_H
-/* Sets of sequence numbers or UIDs (RFC 3501 section 9, sequence-set): ranges, ascending, not touching each other. */
+/* Sets of sequence numbers or UIDs in the text of commands and answers (RFC 3501 section 9, sequence-set). */
 #include "lib/arena.h"
 #include "lib/array.h"
 #include "lib/buf.h"
 #include "lib/stream.h"
-
-struct imap_range {
-	uint32_t first, last;	/* both belong to it; first <= last */
-};
-
-struct imap_set {
-	struct imap_range *r;
-	size_t n;
-};
+#include "lib-storage/imap-set.h"
 
 enum imap_set_rc {
 	IMAP_SET_OK,
@@ -27,7 +19,6 @@ enum imap_set_rc {
  * ascending set, n log n for others.
  */
 enum imap_set_rc imap_set_parse(struct span text, uint32_t star, size_t max, struct arena *a, struct imap_set *out);
-bool imap_set_has(const struct imap_set *set, uint32_t v);
 uint64_t imap_set_count(const struct imap_set *set);	/* how many numbers */
 
 /* A set that is being made: an array of struct imap_range.  Numbers come in ascending order. */

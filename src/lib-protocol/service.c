@@ -444,6 +444,8 @@ service_run(struct service *s)
 	ev_run(s->loop, 0);
 	hooked = NULL;
 	log_hook(NULL);
+	free(listener_names);
+	listener_names = NULL;
 	return 0;
 }
 

@@ -134,28 +134,29 @@ storage_params_of(const struct worker_parent_options *o, const struct worker_ses
 					.session = ws->session, .notify_fd = ws->hub_fd };
 }
 
-/* Landlock, then seccomp: the filter would not let Landlock be set up. */
+/* Seccomp is inherited from the parent; filter is what Landlock may leave to do. */
 static void
 shut_in(const struct worker_parent_options *o, const struct priv_filter *filter, const struct worker_session *ws,
     const struct set_view *view)
 {
 	/* What the C library and iconv look at while running. */
 	static const char *const system_paths[] = {
-		"/usr/lib", "/lib", "/usr/share/zoneinfo", "/etc/localtime", "/usr/share/locale", "/etc/ld.so.cache", NULL
+		"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
 	};
 	struct arena *a = arena_new(PATHS_MEMORY);
 	const char *const *rw = NULL;
 	struct storage_params p;
 	struct err e = ERR_INIT;
-	bool active;
+	enum priv_confined confined = PRIV_CONFINED_NOT;
 
 	storage_params_of(o, ws, view, &p);
 	if (a == NULL)
 		log_fatal("out of memory");
-	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 || priv_landlock(rw, system_paths, &active, &e) == -1))
+	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 || priv_landlock(rw, system_paths, &confined, &e) == -1))
 		log_fatal("%s", e.log);
 	arena_free(a);
-	if (filter != NULL && priv_filter_apply(filter, &e) == -1)
+	if (priv_no_fork(&e) == -1 ||
+	    (confined != PRIV_CONFINED_FILES_AND_SIGNALS && filter != NULL && priv_filter_apply(filter, &e) == -1))
 		log_fatal("%s", e.log);
 }
 

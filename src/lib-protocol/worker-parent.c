@@ -503,6 +503,7 @@ worker_parent_main(const struct worker_parent_options *o)
 {
 	static struct parent pa;
 	struct hub_client_options ho = { .on_kick = on_kick, .on_start = on_hub_start, .ctx = &pa };
+	struct priv_filter *shut;
 	struct err e = ERR_INIT;
 
 	pa.o = o;
@@ -514,7 +515,7 @@ worker_parent_main(const struct worker_parent_options *o)
 	service_drop(&pa.service, SERVICE_USER_ROOT, NULL, -1);
 	/* A session is a process here. */
 	pa.service.client_limit = pa.service.process_limit;
-	pa.filter = priv_filter_new(PRIV_MAIL, &e);
+	pa.filter = priv_filter_new(PRIV_NO_SIGNALS, &e);
 	if (pa.filter == NULL)
 		log_fatal("%s", e.log);
 	pa.children = children_new(&pa.service, pa.service.process_limit, on_child_end, &pa);
@@ -522,6 +523,11 @@ worker_parent_main(const struct worker_parent_options *o)
 	pa.hub = hub_client_new(&pa.service, &ho);
 	if (pa.children == NULL || pa.auth == NULL || pa.hub == NULL)
 		log_fatal("out of memory");
+	/* The workers inherit it. */
+	shut = priv_filter_new(PRIV_PARENT, &e);
+	if (shut == NULL || priv_filter_apply(shut, &e) == -1)
+		log_fatal("%s", e.log);
+	priv_filter_free(shut);
 	service_ready(&pa.service);
 	return service_run(&pa.service);
 }

@@ -75,7 +75,7 @@ list_namespace(struct lister *l, struct namespace *ns)
 	struct arena *a = arena_new((size_t)256 << 20);
 	struct box_entry *list;
 	struct span *subs;
-	size_t count;
+	size_t count = 0;
 	int rc = a == NULL ? err_set(l->e, ERR_TEMP, "out of memory") : 0;
 
 	if (rc == 0 && ns->store->drv->list(ns->store->handle, a, &list, &count, l->e) != DRV_OK)

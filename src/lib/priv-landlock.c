@@ -17,6 +17,15 @@
 #define LANDLOCK_ACCESS_FS_IOCTL_DEV (1ULL << 15)
 #endif
 
+#ifndef LANDLOCK_SCOPE_SIGNAL
+#define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
+#endif
+
+/* The ruleset's description as of ABI version 6; an older kernel is told of the part that it knows. */
+struct ruleset {
+	uint64_t handled_access_fs, handled_access_net, scoped;
+};
+
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* What a mail store is made of: files and directories; no devices, sockets, pipes or symbolic links. */
 #define RIGHTS_WRITE                                                                                     \
@@ -70,10 +79,10 @@ add_rules(int ruleset, const char *const *paths, uint64_t rights, struct err *e)
 }
 
 int
-priv_landlock(const char *const *rw, const char *const *ro, bool *active_out, struct err *e)
+priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), ruleset, rc = -1;
-	struct landlock_ruleset_attr attr = { 0 };
+	struct ruleset attr = { 0, 0, 0 };
 
 	/*
 	 * Version 1 (before Linux 5.19) always refuses to move a file into another directory, and a Maildir lives by that:
@@ -82,11 +91,14 @@ priv_landlock(const char *const *rw, const char *const *ro, bool *active_out, st
 	if (abi < 2) {
 		if (abi == -1 && errno != ENOSYS && errno != EOPNOTSUPP && errno != EPERM)
 			return err_errno(e, "landlock");
-		*active_out = false;
+		*active_out = PRIV_CONFINED_NOT;
 		return 0;
 	}
 	attr.handled_access_fs = handled_by(abi);
-	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (abi >= 6)
+		attr.scoped = LANDLOCK_SCOPE_SIGNAL;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr,
+			       abi >= 6 ? sizeof(attr) : sizeof(attr.handled_access_fs), 0);
 	if (ruleset == -1)
 		return err_errno(e, "landlock: ruleset");
 	if (add_rules(ruleset, rw, RIGHTS_WRITE & attr.handled_access_fs, e) == -1 ||
@@ -96,7 +108,7 @@ priv_landlock(const char *const *rw, const char *const *ro, bool *active_out, st
 		err_errno(e, "landlock: restrict");
 		goto out;
 	}
-	*active_out = true;
+	*active_out = abi >= 6 ? PRIV_CONFINED_FILES_AND_SIGNALS : PRIV_CONFINED_FILES;
 	rc = 0;
 out:
 	close(ruleset);

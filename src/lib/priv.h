@@ -33,10 +33,12 @@ int priv_lookup_group(const char *name, gid_t *gid_out, struct err *e);
 /*
  * Landlock: from now on the file system is what rw and ro name (and what lies below); descriptors already open stay.
  * Nothing may be executed; no devices, sockets, pipes or symbolic links be made.  Lists end with NULL (a list may be
- * NULL); a path that is not there is passed over.  A kernel without Landlock, or before Linux 5.19: 0, and *active_out
- * false.
+ * NULL); a path that is not there is passed over.  A kernel that knows it (Linux 6.12) keeps signals inside, too.
+ * *active_out: how much of that was done; nothing, without an error, by a kernel before Linux 5.19.
  */
-int priv_landlock(const char *const *rw, const char *const *ro, bool *active_out, struct err *e);
+enum priv_confined { PRIV_CONFINED_NOT, PRIV_CONFINED_FILES, PRIV_CONFINED_FILES_AND_SIGNALS };
+int priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e);
+int priv_no_fork(struct err *e);	/* no new processes from now on (root's are not concerned) */
 
 /*
  * Seccomp profiles.  Opening files or sockets that a profile does not have, and making processes, fails with EACCES,
@@ -49,6 +51,8 @@ enum priv_profile {
 	PRIV_EVENTS,	/* auth's, hub's, hibernate's loop: the above, reading files, inotify, unix sockets, loading modules */
 	PRIV_LMTP,	/* as PRIV_LOGIN, and memory files and unix sockets */
 	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
+	PRIV_PARENT,	/* the parent of mail workers, inherited by them: PRIV_MAIL, and what making a worker takes */
+	PRIV_NO_SIGNALS,	/* on top of that in a worker where Landlock does not scope signals: none to other processes */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */
 struct priv_filter *priv_filter_new(enum priv_profile profile, struct err *e);

@@ -2,10 +2,22 @@
 noinst_LIBRARIES += src/lmtp/liblmtp.a
 src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/body.c \
+	src/lmtp/conn.c src/lmtp/conn.h \
 	src/lmtp/data.c src/lmtp/data.h \
+	src/lmtp/link.c src/lmtp/link.h \
 	src/lmtp/message.c src/lmtp/message.h \
 	src/lmtp/session.c src/lmtp/session.h \
 	src/lmtp/transaction.c
+
+lmtp_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
+	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
+
+pkglibexec_PROGRAMS += src/lmtp/lmtp src/lmtp/deliver
+src_lmtp_lmtp_SOURCES = src/lmtp/main.c
+src_lmtp_lmtp_LDADD = src/lmtp/liblmtp.a src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a $(lmtp_base)
+src_lmtp_deliver_SOURCES = src/lmtp/deliver-main.c src/lmtp/deliver-worker.c src/lmtp/deliver-worker.h
+src_lmtp_deliver_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-storage/libstorage.a \
+	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS)
 
 lmtp_test_libs = src/lmtp/liblmtp.a src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib/libbase.a
 

@@ -269,6 +269,8 @@ lmtp_session_run(struct lmtp_session *l, struct err *e)
 		}
 		l->status->busy = l->t.open;
 	}
+	if (rc == -1 && e->code == ERR_EOF && l->is_told_to_end != NULL && l->is_told_to_end())
+		err_set(e, ERR_INUSE, "Disconnected by the server");
 	if (rc == -1)
 		say_end(l, e);
 	else

@@ -82,6 +82,7 @@ struct lmtp_session {
 	uint64_t commands;
 	bool tls, done;
 	const char *state;		/* for the log: "READY", "MAIL FROM", ... */
+	bool (*is_told_to_end)(void);	/* asked when the input ends: whether the server ended it.  May be NULL */
 };
 
 /* id: 20 characters at most.  -1: ERR_TEMP. */

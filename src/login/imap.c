@@ -15,7 +15,7 @@ put_capability(const struct login *l, struct buf *out)
 	buf_adds(out, l->conf->literal_minus ? "LITERAL-" : "LITERAL+");
 	if (l->conf->tls_available && !l->tls)
 		buf_adds(out, " STARTTLS");
-	if (!login_may_send_password(l))
+	if (!login_may_send_password(l) || !login_has_mech(l, SPAN("PLAIN")))
 		buf_adds(out, " LOGINDISABLED");
 	login_mechs_put(l, " AUTH=", out);
 }

@@ -114,6 +114,15 @@ login_may_send_password(const struct login *l)
 	return l->secured || !l->conf->disable_plaintext;
 }
 
+bool
+login_has_mech(const struct login *l, struct span name)
+{
+	for (size_t i = 0; i < l->mechs->count; i++)
+		if (span_ieq(name, span_str(l->mechs->mech[i].name)))
+			return true;
+	return false;
+}
+
 const char *
 login_fail_text(enum auth_fail why)
 {

@@ -104,6 +104,7 @@ void login_bye(struct login *l, const char *text, const char *reason, struct buf
 
 /* For the protocols. */
 bool login_may_send_password(const struct login *l);
+bool login_has_mech(const struct login *l, struct span name);
 const char *login_fail_text(enum auth_fail why);	/* without codes */
 bool login_is_http(struct span line);
 void login_bad_command(struct login *l, struct buf *out);	/* counts; says bye when it was one too many */

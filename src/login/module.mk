@@ -18,3 +18,18 @@ src_login_imap_login_SOURCES = src/login/main-imap.c
 src_login_imap_login_LDADD = $(login_libs)
 src_login_pop3_login_SOURCES = src/login/main-pop3.c
 src_login_pop3_login_LDADD = $(login_libs)
+
+UNIT_TESTS += tests/unit/test-login tests/unit/test-crowd
+tests_unit_test_login_SOURCES = tests/unit/test-login.c tests/unit/transcript.c tests/unit/transcript.h
+tests_unit_test_login_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_login_LDADD = src/login/liblogin.a src/lib/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_crowd_SOURCES = tests/unit/test-crowd.c
+tests_unit_test_crowd_LDADD = src/login/liblogin.a src/lib/libbase.a $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-login-imap fuzz/fuzz-login-pop3
+fuzz_fuzz_login_imap_SOURCES = fuzz/fuzz-login-imap.c fuzz/login-replay.h $(fuzz_main)
+fuzz_fuzz_login_imap_LDADD = src/login/liblogin.a src/lib/libbase.a
+fuzz_fuzz_login_imap_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_login_pop3_SOURCES = fuzz/fuzz-login-pop3.c fuzz/login-replay.h $(fuzz_main)
+fuzz_fuzz_login_pop3_LDADD = src/login/liblogin.a src/lib/libbase.a
+fuzz_fuzz_login_pop3_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -79,7 +79,7 @@ cmd_capa(struct login *l, struct buf *out)
 	buf_adds(out, "+OK\r\nCAPA\r\nTOP\r\nUIDL\r\nRESP-CODES\r\nPIPELINING\r\nAUTH-RESP-CODE\r\n");
 	if (l->conf->tls_available && !l->tls)
 		buf_adds(out, "STLS\r\n");
-	if (login_may_send_password(l))
+	if (login_may_send_password(l) && login_has_mech(l, SPAN("PLAIN")))
 		buf_adds(out, "USER\r\n");
 	buf_adds(out, "SASL");
 	login_mechs_put(l, " ", out);

@@ -391,7 +391,6 @@ master_reload(struct master *m, struct err *e)
 	const struct array *now[KINDS];
 	struct settings *settings = NULL;
 	struct set_view *view = NULL;
-	struct logs logs = m->logs;
 	int image_fd = -1;
 
 	if (m->phase != PHASE_RUNNING)
@@ -400,11 +399,10 @@ master_reload(struct master *m, struct err *e)
 	/* logs_open comes last of what may fail: it closes the old files. */
 	if (load(m, &image_fd, &settings, &view, e) == -1 || read_services(svc, m->svc, view, 0, e) == -1)
 		goto fail;
-	if (logs_open(&logs, view, e) == -1) {
+	if (logs_open(&m->logs, view, e) == -1) {
 		svcs_clear(svc);
 		goto fail;
 	}
-	m->logs = logs;
 	for (enum kind k = 0; k < KINDS; k++)
 		now[k] = &svc[k].listeners;
 	for (enum kind k = 0; k < KINDS; k++) {

@@ -320,8 +320,9 @@ put_text(struct pop3_session *p, struct span text, bool missing_end)
 		stream_puts(p->s, "\r\n");
 	if (missing_end)
 		stream_puts(p->s, "\r\n");
+	before = p->s->out_octets + p->s->out.n - before - t.dots;
 	stream_puts(p->s, ".\r\n");
-	return p->s->out_octets + p->s->out.n - before;
+	return before;
 }
 
 /* Whether the header has no empty line at its end. */

@@ -22,8 +22,10 @@ pop3_text(struct pop3_text *t, struct span *in, char *room, size_t size)
 		const char *lf;
 		size_t n = (size_t)(end - p);
 
-		if (!t->in_line && *p == '.')
+		if (!t->in_line && *p == '.') {
 			room[done++] = '.';
+			t->dots++;
+		}
 		/* two octets of the room are kept for CR LF */
 		if (n > size - done - 2)
 			n = size - done - 2;

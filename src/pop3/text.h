@@ -7,6 +7,7 @@
 struct pop3_text {	/* between two pieces of one message; all zero at its start */
 	bool in_line;	/* the octet before was no LF */
 	bool cr;	/* it was a CR, or a CR has been put out for an LF that is still to come */
+	uint64_t dots;	/* that were put in */
 	bool no_nuls;	/* NUL is sent as 0x80 (pop3_client_workarounds = outlook-no-nuls) */
 };
 

@@ -69,10 +69,10 @@ static void
 describe(const struct search_key *k, struct buf *out)
 {
 	for (; k != NULL; k = k->next) {
-		buf_addf(out, "%s%d", k->not ? "!" : "", (int)k->type);
-		if (k->children != NULL) {
+		buf_addf(out, "%s%d", k->negated ? "!" : "", (int)k->type);
+		if (k->child != NULL) {
 			buf_addc(out, '(');
-			describe(k->children, out);
+			describe(k->child, out);
 			buf_addc(out, ')');
 		}
 		if (k->next != NULL)
@@ -142,7 +142,7 @@ test_query_tree(void **state)
 		argv[i] = w[i];
 	assert_int_equal(query_parse(a, 9, argv, &q, &e), 0);
 	describe(q.root, &out);
-	snprintf(want, sizeof(want), "%d(%d(%d %d(!%d %d)))", SEARCH_AND, SEARCH_OR, SEARCH_HEADER, SEARCH_AND, SEARCH_FLAGS,
+	snprintf(want, sizeof(want), "%d(%d(%d %d(!%d %d)))", SEARCH_AND, SEARCH_OR, SEARCH_HEADER, SEARCH_AND, SEARCH_FLAG,
 	    SEARCH_HEADER);
 	assert_string_equal(buf_cstr(&out), want);
 	buf_clear(&out);

@@ -134,6 +134,23 @@ test_master(void **state)
 	     { "AUTH\t5\tPLAIN\tservice=x\n", NULL });
 }
 
+/* A socket that is open to everybody: only about oneself. */
+static void
+test_restricted(void **state)
+{
+	struct rig *g = *state;
+	struct ext *x = ext_new(g->auth, EXT_USERDB, on_wake, NULL);
+	bool bad;
+
+	ext_restrict(x, 1004);
+	buf_reset(ext_output(x));
+	ext_input(x, SPAN("VERSION\t1\t0\nUSER\t1\tbob\tservice=lda\nUSER\t2\tnone\nUSER\t3\toff\nLIST\t4\n"), &bad);
+	assert_false(bad);
+	assert_true(span_eq(buf_span(ext_output(x)),
+	    SPAN("NOTFOUND\t1\nNOTFOUND\t2\nUSER\t3\toff\tuid=1004\tgid=1004\thome=/home/off\nDONE\t4\tfail\n")));
+	ext_free(x);
+}
+
 static void
 mux_string(struct buf *b, const char *s)
 {
@@ -252,7 +269,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_client), CASE(test_master), CASE(test_mux), CASE(test_limits), CASE(test_wake),
+		CASE(test_client), CASE(test_master), CASE(test_restricted), CASE(test_mux), CASE(test_limits), CASE(test_wake),
 		cmocka_unit_test(test_escapes),
 	};
 

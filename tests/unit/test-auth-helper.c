@@ -21,6 +21,7 @@ static const struct {
 	{ "deny", "auth required pam_deny.so\naccount required pam_deny.so\n" },
 	{ "noaccount", "auth required pam_permit.so\naccount required pam_deny.so\n" },
 	{ "imap", "auth required pam_permit.so\naccount required pam_permit.so\n" },
+	{ "talks", "auth required pam_echo.so go away\nauth required pam_deny.so\naccount required pam_deny.so\n" },
 	{ "sleeper", "auth required pam_exec.so quiet /bin/sleep 4\naccount required pam_permit.so\n" },
 };
 
@@ -106,6 +107,24 @@ test_pam(void **state)
 	}
 }
 
+static void
+test_message(void **state)
+{
+	struct rig *g = *state;
+	struct outcome o;
+
+	rig_passdb(g, "pam", "failure_show_msg=yes talks");
+	rig_start(g);
+	assert_int_equal(rig_login(g, &o, "bob", "secret"), AUTH_FAIL_CREDENTIALS);
+	assert_string_equal(o.text, "go away");
+	auth_free(g->auth);
+	g->conf.passdb_count = 0;
+	rig_passdb(g, "pam", "talks");
+	rig_start(g);
+	assert_int_equal(rig_login(g, &o, "bob", "secret"), AUTH_FAIL_CREDENTIALS);
+	assert_string_equal(o.text, "");
+}
+
 /* More at once than children; one whose owner goes meanwhile. */
 static void
 test_many(void **state)
@@ -171,7 +190,7 @@ int
 main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = { CASE(test_pam), CASE(test_many), CASE(test_cache_key), CASE(test_lookups) };
+	const struct CMUnitTest tests[] = { CASE(test_pam), CASE(test_message), CASE(test_many), CASE(test_cache_key), CASE(test_lookups) };
 
 	return cmocka_run_group_tests_name("auth helper", tests, NULL, NULL);
 }

@@ -299,6 +299,20 @@ test_login_mechanism(void **state)
 	request_start_sasl(o.r, SPAN("LOGIN"), false, SPAN_NONE);
 	request_abort(o.r);
 	assert_int_equal(g->auth->request_count, 0);
+	/* Names that are none. */
+	rig_request(g, &o, &rig_params);
+	request_start_sasl(o.r, SPAN("LOGIN"), false, SPAN_NONE);
+	request_continue(o.r, SPAN(" \t"));
+	request_continue(o.r, SPAN("x"));
+	assert_int_equal(o.fail, AUTH_FAIL_CREDENTIALS);
+	{
+		char longest[1001];
+
+		memset(longest, 'a', sizeof(longest));
+		rig_request(g, &o, &rig_params);
+		request_start_sasl(o.r, SPAN("LOGIN"), true, span_of(longest, sizeof(longest)));
+		assert_int_equal(o.fail, AUTH_FAIL_PROTOCOL);
+	}
 	/* Not offered. */
 	rig_request(g, &o, &rig_params);
 	request_start_sasl(o.r, SPAN("CRAM-MD5"), false, SPAN_NONE);
@@ -407,11 +421,13 @@ test_cache(void **state)
 	}
 	/* A changed file counts at once. */
 	rig_file(g, "slow:{PLAIN}new:1:1::/h::\nnear:{PLAIN}x:1:1::/h::\n");
-	assert_int_equal(rig_login(g, &o, "nobody", "x"), AUTH_FAIL_CREDENTIALS);
 	assert_int_equal(rig_login(g, &o, "slow", "slowpass"), AUTH_FAIL_CREDENTIALS);
 	assert_int_equal(rig_login(g, &o, "slow", "new"), AUTH_FAIL_NONE);
 	assert_true(auth_flush_cache(g->auth, SPAN("slow")) > 0);
 	assert_int_equal(auth_flush_cache(g->auth, SPAN("slow")), 0);
+	assert_int_equal(rig_login(g, &o, "slow", "new"), AUTH_FAIL_NONE);
+	unlink(g->file);
+	assert_int_equal(rig_login(g, &o, "slow", "new"), AUTH_FAIL_TEMP);
 }
 
 static void

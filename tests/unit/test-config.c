@@ -22,6 +22,7 @@ static const struct {
 	{ "  mail_home=a  ", "mail_home", "a", NULL },
 	{ "mail_home = a b # comment", "mail_home", "a b", NULL },
 	{ "# mail_home = no\nmail_home = yes", "mail_home", "yes", NULL },
+	{ "mail_plugins = quota\nmail_plugins = $mail_plugins quota", "mail_plugins", "quota quota", "mail_plugins: there is no quota" },
 	{ "mail_home = \"a # b\" # c", "mail_home", "a # b", NULL },
 	{ "mail_home = 'a \\' b'", "mail_home", "a ' b", NULL },
 	{ "mail_home = \"a \\\\ \\\" b\"", "mail_home", "a \\ \" b", NULL },
@@ -35,16 +36,16 @@ static const struct {
 	{ "mail_home == a", "mail_home", "= a", NULL },
 	{ "mail_home = x#y", "mail_home", "x", "white space before" },
 	/* $variables */
-	{ "mail_plugins = a\nmail_plugins = $mail_plugins b", "mail_plugins", "a b", NULL },
+	{ "imap_client_workarounds = a\nimap_client_workarounds = $imap_client_workarounds b", "imap_client_workarounds", "a b", NULL },
 	{ "auth_mechanisms = $auth_mechanisms login", "auth_mechanisms", "plain login", NULL },
-	{ "mail_home = x\nmail_plugins = $mail_home $mail_home", "mail_plugins", "x x", NULL },
-	{ "mail_plugins = \"$mail_home\"", "mail_plugins", "$mail_home", NULL },
-	{ "mail_plugins = a$mail_home", "mail_plugins", "a$mail_home", NULL },
+	{ "mail_home = x\nimap_client_workarounds = $mail_home $mail_home", "imap_client_workarounds", "x x", NULL },
+	{ "imap_client_workarounds = \"$mail_home\"", "imap_client_workarounds", "$mail_home", NULL },
+	{ "imap_client_workarounds = a$mail_home", "imap_client_workarounds", "a$mail_home", NULL },
 	{ "login_log_format = %$: %s", "login_log_format", "%$: %s", NULL },
 	{ "protocols = $protocols imap", "protocols", "imap", NULL },
 	{ "mail_home = $nothing", NULL, NULL, "there is no setting $nothing" },
 	{ "plugin {\n  a = 1\n  a = $a 2\n}", "plugin/a", "1 2", NULL },
-	{ "mail_plugins = g\nprotocol imap {\n  mail_plugins = $mail_plugins i\n}", "mail_plugins", "g", NULL },
+	{ "imap_client_workarounds = g\nprotocol imap {\n  imap_client_workarounds = $imap_client_workarounds i\n}", "imap_client_workarounds", "g", NULL },
 	/* types */
 	{ "mail_debug = YES", "mail_debug", "YES", NULL },
 	{ "mail_debug = maybe", NULL, NULL, "neither yes nor no" },
@@ -209,9 +210,9 @@ test_round_trip(void **state)
 {
 	static const char *const texts[] = {
 		"",
-		"mail_home = \" # x \"\nlogin_greeting = \"a \\\"b\\\" \\\\ 'c'\"\nmail_plugins = \"$mail_home\"\n",
+		"mail_home = \" # x \"\nlogin_greeting = \"a \\\"b\\\" \\\\ 'c'\"\nimap_client_workarounds = \"$mail_home\"\n",
 		"log_timestamp = \"%F \"\nrecipient_delimiter = '<'\nhostname = \"ends with \\\\\"\n",
-		"protocol imap {\n  mail_plugins = a b\n  plugin {\n    x = y z\n  }\n}\nmail_plugins = a\n"
+		"protocol imap {\n  imap_client_workarounds = a b\n  plugin {\n    x = y z\n  }\n}\nimap_client_workarounds = a\n"
 		"local 10.0.0.0/8 {\n  remote 1.2.3.4 {\n    protocol !pop3 {\n      mail_debug = no\n    }\n  }\n}\n"
 		"mail_debug = yes\nlocal_name \"a.b *.c\" {\n  login_greeting = x\n}\n",
 		"namespace inbox {\n  inbox = yes\n  mailbox \"Sent Items\" {\n    special_use = \\Sent\n  }\n"
@@ -328,17 +329,17 @@ test_files(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(sub, sizeof(sub), "%s/d", dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
-	write_file(dir, "main.conf", "ssl = no\nmail_plugins = a\n!include d/*.conf\n!include_try nothing/*.conf\n"
+	write_file(dir, "main.conf", "ssl = no\nimap_client_workarounds = a\n!include d/*.conf\n!include_try nothing/*.conf\n"
 	    "mail_home = <value\nlogin_greeting = $mail_home .\nssl_ca = <../ca.pem\n"
 	    "namespace x {\n  inbox = yes\n  !include d/sub\n}\n");
-	write_file(dir, "d/10-a.conf", "mail_plugins = $mail_plugins b\nhostname = <../value\n");
-	write_file(dir, "d/20-b.conf", "mail_plugins = $mail_plugins c\n");
+	write_file(dir, "d/10-a.conf", "imap_client_workarounds = $imap_client_workarounds b\nhostname = <../value\n");
+	write_file(dir, "d/20-b.conf", "imap_client_workarounds = $imap_client_workarounds c\n");
 	write_file(dir, "d/sub", "prefix = inside/\n");
 	write_file(dir, "value", "from a file\n");
 	c = read_file(dir, "main.conf");
 	assert_non_null(c);
 	assert_false(config_has_errors(c));
-	expect(c, "mail_plugins", "a b c");
+	expect(c, "imap_client_workarounds", "a b c");
 	expect(c, "namespace/x/prefix", "inside/");
 	snprintf(path, sizeof(path), "<%s/value", dir);
 	expect(c, "mail_home", path);
@@ -347,14 +348,14 @@ test_files(void **state)
 	snprintf(path, sizeof(path), "<%s/../ca.pem", dir);
 	expect(c, "ssl_ca", path);
 	expect(c, "login_greeting", "from a file .");
-	assert_int_equal(config_override(c, SPAN("mail_plugins = z"), &e), 0);
+	assert_int_equal(config_override(c, SPAN("imap_client_workarounds = z"), &e), 0);
 	assert_int_equal(config_override(c, SPAN("plugin/x=y"), &e), 0);
-	assert_int_equal(config_override(c, SPAN("mail_plugin=z"), &e), -1);
+	assert_int_equal(config_override(c, SPAN("imap_client_workaround=z"), &e), -1);
 	assert_int_equal(e.code, ERR_SYNTAX);
-	assert_int_equal(config_override(c, SPAN("mail_plugins"), &e), -1);
+	assert_int_equal(config_override(c, SPAN("imap_client_workarounds"), &e), -1);
 	assert_int_equal(config_override(c, SPAN(""), &e), -1);
 	assert_false(config_has_errors(c));
-	expect(c, "mail_plugins", "z");
+	expect(c, "imap_client_workarounds", "z");
 	expect(c, "plugin/x", "y");
 	config_free(c);
 
@@ -423,9 +424,9 @@ test_limits(void **state)
 	assert_true(has_note(c, "too long"));
 	config_free(c);
 	buf_reset(&text);
-	buf_adds(&text, "mail_plugins = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
+	buf_adds(&text, "imap_client_workarounds = xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
 	for (int i = 0; i < 60; i++)
-		buf_adds(&text, "mail_plugins = $mail_plugins $mail_plugins\n");
+		buf_adds(&text, "imap_client_workarounds = $imap_client_workarounds $imap_client_workarounds\n");
 	c = read_text(buf_cstr(&text));
 	assert_true(has_note(c, "value is too long"));
 	config_free(c);
@@ -490,6 +491,82 @@ test_values(void **state)
 	}
 }
 
+/* A line of the shipped files with the setting on it no longer commented out; empty for prose. */
+static struct span
+uncommented(struct span line)
+{
+	size_t i = 0;
+
+	while (i < line.n && ascii_is_wsp(line.p[i]))
+		i++;
+	if (i == line.n || line.p[i] != '#')
+		return line;
+	line = span_from(line, i + 1);
+	/* "#name" and, inside of a block, "#  name": anything else is prose. */
+	if (span_starts(line, SPAN("  ")))
+		line = span_from(line, 2);
+	return line.n > 0 && (ascii_is_alpha(line.p[0]) || line.p[0] == '}' || line.p[0] == '!') ? line : SPAN("");
+}
+
+static void
+test_shipped(void **state)
+{
+	static const char *const files[] = {
+		"dovecot.conf", "conf.d/10-auth.conf", "conf.d/10-logging.conf", "conf.d/10-mail.conf", "conf.d/10-master.conf",
+		"conf.d/10-ssl.conf", "conf.d/15-lda.conf", "conf.d/15-mailboxes.conf", "conf.d/20-imap.conf",
+		"conf.d/20-lmtp.conf", "conf.d/20-pop3.conf", "conf.d/90-limits.conf", "conf.d/auth-deny.conf.ext",
+		"conf.d/auth-master.conf.ext", "conf.d/auth-passwdfile.conf.ext", "conf.d/auth-static.conf.ext",
+		"conf.d/auth-system.conf.ext",
+	};
+	/* Where the comment is an example, not the default. */
+	static const enum setting examples[] = {
+		SET_base_dir, SET_mail_location, SET_ssl_cert, SET_ssl_key, SET_ssl_key_password,
+	};
+	struct err e = ERR_INIT;
+	struct config *c = config_read(TOP_SRCDIR "/dovecot.conf", &e);
+	struct buf all = BUF_INIT(CONFIG_FILE_MAX);
+	const struct config_note *notes;
+
+	(void)state;
+	if (c == NULL)
+		fail_msg("%s", e.log);
+	/* There is no certificate yet: the one remark. */
+	assert_int_equal(config_notes(c, &notes), 1);
+	assert_false(notes[0].is_error);
+	config_free(c);
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[4096];
+		struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+		struct span rest, line;
+
+		snprintf(path, sizeof(path), TOP_SRCDIR "/%s", files[i]);
+		if (file_read(path, CONFIG_FILE_MAX, &text, &e) == -1)
+			fail_msg("%s", e.log);
+		for (rest = buf_span(&text); span_next(&rest, '\n', &line);) {
+			line = uncommented(line);
+			if (!span_starts(line, SPAN("!include")))
+				buf_add(&all, line);
+			buf_addc(&all, '\n');
+		}
+		buf_clear(&text);
+	}
+	c = config_read_text(buf_span(&all), "shipped", &e);
+	if (config_notes(c, &notes) > 0)
+		fail_msg("%s", notes[0].text);
+	for (unsigned id = 0; id < SETTINGS_COUNT; id++) {
+		const struct value *v = &scope_top(c)->values[id];
+		bool is_example = false;
+
+		for (size_t k = 0; k < sizeof(examples) / sizeof(examples[0]); k++)
+			is_example |= examples[k] == id;
+		if (!is_example && v->text.p != NULL && !span_eq(v->text, value_default(&setting_table[id])))
+			fail_msg("%s: the default is %s", setting_table[id].name, setting_table[id].def);
+	}
+	buf_clear(&all);
+	config_free(c);
+}
+
 int
 main(void)
 {
@@ -501,6 +578,7 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_shipped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

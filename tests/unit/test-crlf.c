@@ -143,6 +143,17 @@ test_limit(void **state)
 	buf_clear(&out);
 }
 
+static void
+test_nuls(void **state)
+{
+	char text[] = "\0a\0\0b";
+
+	(void)state;
+	crlf_mask_nuls(text, 5);
+	assert_memory_equal(text, "\x80" "a\x80\x80" "b", 6);
+	crlf_mask_nuls(text, 0);
+}
+
 int
 main(void)
 {
@@ -151,6 +162,7 @@ main(void)
 		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_prev),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_nuls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,7 +142,8 @@ test_round_trip(void **state)
 static void
 test_extremes(void **state)
 {
-	static const struct mail_date odd[] = { { INT64_MAX, 0 }, { INT64_MIN, 0 }, { 0, INT32_MAX }, { 0, INT32_MIN } };
+	static const struct mail_date odd[] = { { INT64_MAX, 0 }, { INT64_MIN, 0 }, { 0, INT32_MAX },
+		{ 0, INT32_MIN } };
 	struct buf text = BUF_INIT(100);
 
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Feeds what tests/generate-messages.py makes (some 800 messages of every shape) through the parser and the summary, and
- * checks what must hold for any message.
+ * Feeds what tests/generate-messages.py makes (some 800 messages of every shape) through the parser and the summary,
+ * and checks what must hold for any message.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,8 +99,8 @@ check_extent(const char *name, struct span in, const struct mime_extent *x)
 		fail_msg("%s: an extent is outside", name);
 	crlf_count(&count, span_sub(in, x->offset, x->size), x->offset == 0 ? '\0' : in.p[x->offset - 1]);
 	if (x->lines != count.lines || x->virt != x->size + count.bare)
-		fail_msg("%s: an extent of %zu octets has %zu lines and %zu virtual octets, and says %zu and %zu", name, x->size,
-			count.lines, x->size + count.bare, x->lines, x->virt);
+		fail_msg("%s: an extent of %zu octets has %zu lines and %zu virtual octets, and says %zu and %zu", name,
+			x->size, count.lines, x->size + count.bare, x->lines, x->virt);
 }
 
 static void
@@ -131,23 +131,27 @@ check_tree(const char *name, struct span in, const struct mime_part *root)
 		if (p->parent != NULL && (p->parent->flags & MIME_MULTIPART) != 0) {
 			if (mime_find(root, path, depth) != p)
 				fail_msg("%s: a part is not found by its number", name);
-			assert_true(mime_section(root, path, depth, MIME_SECTION_ALL, &x) && x.offset == p->body.offset);
-			assert_true(mime_section(root, path, depth, MIME_SECTION_MIME, &x) && x.offset == p->header.offset);
-			assert_int_equal(mime_section(root, path, depth, MIME_SECTION_HEADER, &x), (p->flags & MIME_MESSAGE) != 0 && p->child != NULL);
+			assert_true(mime_section(root, path, depth, MIME_SECTION_ALL, &x));
+			assert_true(x.offset == p->body.offset);
+			assert_true(mime_section(root, path, depth, MIME_SECTION_MIME, &x));
+			assert_true(x.offset == p->header.offset);
+			assert_int_equal(mime_section(root, path, depth, MIME_SECTION_HEADER, &x),
+				(p->flags & MIME_MESSAGE) != 0 && p->child != NULL);
 		}
 		/* Down: the parts of a multipart are numbered; the message in a message has its part's number. */
 		if (p->child != NULL) {
 			if ((p->flags & MIME_MULTIPART) != 0)
 				path[depth++] = 1;
 			else if (p->parent == NULL || (p->parent->flags & MIME_MESSAGE) != 0)
-				path[depth++] = 1;	/* a message that is nothing but a message: that is its part 1 */
+				path[depth++] = 1;	/* a message that is only a message: its part 1 */
 			p = p->child;
 			continue;
 		}
 		for (up = p; up != NULL && up->next == NULL; up = up->parent) {
 			if (up->parent != NULL && (up->parent->flags & MIME_MULTIPART) != 0)
 				depth--;
-			else if (up->parent != NULL && (up->parent->parent == NULL || (up->parent->parent->flags & MIME_MESSAGE) != 0))
+			else if (up->parent != NULL && (up->parent->parent == NULL ||
+				(up->parent->parent->flags & MIME_MESSAGE) != 0))
 				depth--;
 		}
 		if (up == NULL)
@@ -179,7 +183,7 @@ is_imap_value(struct span s)
 			for (i++; i < s.n && s.p[i] != '"'; i++) {
 				if (s.p[i] == '\\')
 					i++;
-				if (i >= s.n || (unsigned char)s.p[i] >= 0x80 || s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0')
+				if (i >= s.n || (unsigned char)s.p[i] >= 0x80 || memchr("\r\n", s.p[i], 3) != NULL)
 					return false;
 			}
 			i++;
@@ -187,8 +191,8 @@ is_imap_value(struct span s)
 			size_t end = i + span_chr(span_from(s, i), '}');
 			uint64_t n;
 
-			if (end + 2 >= s.n || !span_u64(span_sub(s, i + 1, end - i - 1), s.n - end - 3, &n) || s.p[end + 1] != '\r' ||
-				s.p[end + 2] != '\n' || memchr(s.p + end + 3, '\0', n) != NULL)
+			if (end + 2 >= s.n || !span_u64(span_sub(s, i + 1, end - i - 1), s.n - end - 3, &n) ||
+				s.p[end + 1] != '\r' || s.p[end + 2] != '\n' || memchr(s.p + end + 3, '\0', n) != NULL)
 				return false;
 			i = end + 3 + n;
 		} else if (c == ' ' || ascii_is_alpha(c) || ascii_is_digit(c)) {
@@ -204,8 +208,8 @@ is_imap_value(struct span s)
 static void
 check_fields(const char *name, struct span in, const struct summary_view *v)
 {
-	static const char *const wanted[] = { "From", "TO", "cc", "Bcc", "Subject", "Date", "Message-ID", "Priority", "X-Priority",
-		"References", "Newsgroups", "In-Reply-To", "Content-Type", "Reply-To", "Received" };
+	static const char *const wanted[] = { "From", "TO", "cc", "Bcc", "Subject", "Date", "Message-ID", "Priority",
+		"X-Priority", "References", "Newsgroups", "In-Reply-To", "Content-Type", "Reply-To", "Received" };
 	enum { COUNT = sizeof(wanted) / sizeof(wanted[0]) };
 	struct span names[COUNT];
 	struct summary_fieldset set;
@@ -293,7 +297,8 @@ check_search(const char *name, struct span in)
 	struct match_needle *text = match_needle_new(SPAN("DEEP"));
 
 	assert_int_equal(match_message(nowhere, in, MATCH_TEXT, &lim), 0);
-	if (span_starts(in, SPAN("From: Anna Beispiel <anna@example.org>")) && match_message(anna, in, MATCH_TEXT, &lim) != 1)
+	if (span_starts(in, SPAN("From: Anna Beispiel <anna@example.org>")) &&
+		match_message(anna, in, MATCH_TEXT, &lim) != 1)
 		fail_msg("%s: the sender is not found", name);
 	if (strncmp(name, "depth-050", 9) == 0 && strstr(name, "rfc822") == NULL)
 		assert_int_equal(match_message(text, in, MATCH_BODY, &lim), 1);

@@ -177,7 +177,7 @@ child_landlock(void *data)
 	char rw_dir[100], ro_dir[100], one_file[100], path[200], other[200];
 	const char *rw[] = { rw_dir, one_file, "/nonexistent/at/all", NULL }, *ro[] = { ro_dir, NULL };
 	struct err e = ERR_INIT;
-	bool active = true;
+	enum priv_confined active = PRIV_CONFINED_FILES;
 	int fd;
 
 	(void)data;
@@ -222,7 +222,7 @@ static int
 child_landlock_nothing(void *data)
 {
 	struct err e = ERR_INIT;
-	bool active = true;
+	enum priv_confined active = PRIV_CONFINED_FILES;
 
 	(void)data;
 	REQUIRE(priv_landlock(NULL, NULL, &active, &e) == 0);

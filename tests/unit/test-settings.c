@@ -353,6 +353,34 @@ test_damage(void **state)
 	buf_clear(&good);
 }
 
+static void
+test_networks(void **state)
+{
+	static const struct {
+		const char *network, *address;
+		bool want;
+	} networks[] = {
+		{ "10.0.0.0/8", "10.255.0.1", true }, { "10.0.0.0/8", "11.0.0.1", false }, { "0.0.0.0/0", "1.2.3.4", true },
+		{ "192.168.1.128/25", "192.168.1.127", false }, { "192.168.1.128/25", "192.168.1.200", true },
+		{ "1.2.3.4", "1.2.3.4", true }, { "1.2.3.4", "1.2.3.5", false }, { "::/0", "2001:db8::1", true },
+		{ "::/0", "1.2.3.4", false }, { "2001:db8::/33", "2001:db8:8000::1", false },
+		{ "2001:db8::/33", "2001:db8:7fff::1", true }, { "[::1]", "::1", true }, { "::ffff:10.0.0.0/104", "10.9.9.9", true },
+		{ "127.0.0.1, 10.0.0.0/8 ::1", "10.0.0.1", true }, { "127.0.0.1,::1", "::1", true }, { "", "1.2.3.4", false },
+		{ "1.2.3.4/33", "1.2.3.4", false }, { "1.2.3.4/", "1.2.3.4", false }, { "nonsense", "1.2.3.4", false },
+		{ "1.2.3", "1.2.3.0", false }, { "1.2.3.4/-1", "1.2.3.4", false },
+	};
+	struct sockaddr_storage unix_socket = { .ss_family = AF_UNIX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+		struct sockaddr_storage sa = address(networks[i].address);
+
+		if (netaddr_in_list(&sa, span_str(networks[i].network)) != networks[i].want)
+			fail_msg("%s in %s", networks[i].address, networks[i].network);
+	}
+	assert_false(netaddr_in_list(&unix_socket, SPAN("0.0.0.0/0 ::/0")));
+}
+
 int
 main(void)
 {
@@ -363,6 +391,7 @@ main(void)
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_overrides),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_networks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

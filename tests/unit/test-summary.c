@@ -46,7 +46,8 @@ test_message(void **state)
 	(void)state;
 	make(&value, in, &lim, true);
 	assert_true(summary_view(buf_span(&value), &view));
-	assert_int_equal(view.flags, SUMMARY_ENVELOPE | SUMMARY_STRUCTURE | SUMMARY_FIELDS | SUMMARY_SENT | SUMMARY_SIZES | SUMMARY_ATTACHMENT);
+	assert_int_equal(view.flags, SUMMARY_ENVELOPE | SUMMARY_STRUCTURE | SUMMARY_FIELDS | SUMMARY_SENT |
+		SUMMARY_SIZES | SUMMARY_ATTACHMENT);
 	assert_true(view.sent.time == 1795264388 - 3600 && view.sent.tz == 60);
 	assert_int_equal(view.size, in.n);
 	assert_int_equal(view.virtual_size, in.n + 21);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "imap/search.h"
+#include "lib-storage/search.h"
 
 #include <time.h>
 
@@ -11,7 +11,7 @@ struct prepared {
 	enum header_id header;		/* a field of the summary, or HEADER_UNKNOWN */
 	uint64_t keywords;		/* of SEARCH_KEYWORD: 0 is a keyword that no message has */
 	unsigned flag;
-	int64_t from, to;		/* INTERNALDATE dates: [from, to) in seconds */
+	int64_t from, to;		/* INTERNALDATE and save dates: [from, to) in seconds */
 };
 
 /* ---- preparing ---- */
@@ -34,6 +34,9 @@ cost(const struct search_key *k)
 	case SEARCH_BEFORE:
 	case SEARCH_ON:
 	case SEARCH_SINCE:
+	case SEARCH_SAVEDBEFORE:
+	case SEARCH_SAVEDON:
+	case SEARCH_SAVEDSINCE:
 	case SEARCH_MODSEQ:
 		return 2;
 	case SEARCH_LARGER:
@@ -98,7 +101,7 @@ midnight(int64_t day)
 static int
 prepare_text(struct search *se, struct span charset, struct search_key *k, struct prepared *p, struct err *e)
 {
-	struct buf utf8 = BUF_INIT(4 * se->s->lim.command + 1024);
+	struct buf utf8 = BUF_INIT(4 * se->text_max + 1024);
 
 	if (charset.n == 0 || span_ieq(charset, SPAN("UTF-8")) || span_ieq(charset, SPAN("US-ASCII")))
 		buf_add(&utf8, k->text);
@@ -122,7 +125,7 @@ prepare_keyword(struct search *se, struct search_key *k, struct prepared *p, str
 		p->flag = MSG_PASSED;
 		return 0;
 	}
-	return mailbox_keyword_mask(se->s->box, &k->text, 1, false, &p->keywords, e);
+	return mailbox_keyword_mask(se->box, &k->text, 1, false, &p->keywords, e);
 }
 
 static int
@@ -132,7 +135,7 @@ prepare(struct search *se, struct span charset, struct search_key *k, struct err
 		[SEARCH_ANSWERED] = MSG_ANSWERED, [SEARCH_DELETED] = MSG_DELETED, [SEARCH_DRAFT] = MSG_DRAFT,
 		[SEARCH_FLAGGED] = MSG_FLAGGED, [SEARCH_SEEN] = MSG_SEEN,
 	};
-	struct prepared *p = arena_alloc(se->s->arena, 1, sizeof(*p));
+	struct prepared *p = arena_alloc(se->arena, 1, sizeof(*p));
 
 	if (p == NULL)
 		return err_set(e, ERR_LIMIT, "SEARCH: too many keys");
@@ -144,15 +147,18 @@ prepare(struct search *se, struct span charset, struct search_key *k, struct err
 	case SEARCH_KEYWORD:
 		return prepare_keyword(se, k, p, e);
 	case SEARCH_BEFORE:
+	case SEARCH_SAVEDBEFORE:
 		p->from = INT64_MIN;
-		p->to = midnight(k->number);
+		p->to = k->exact ? k->number : midnight(k->number);
 		break;
 	case SEARCH_ON:
+	case SEARCH_SAVEDON:
 		p->from = midnight(k->number);
 		p->to = midnight(k->number + 1);
 		break;
 	case SEARCH_SINCE:
-		p->from = midnight(k->number);
+	case SEARCH_SAVEDSINCE:
+		p->from = k->exact ? k->number : midnight(k->number);
 		p->to = INT64_MAX;
 		break;
 	case SEARCH_HEADER:
@@ -182,13 +188,14 @@ prepare(struct search *se, struct span charset, struct search_key *k, struct err
 }
 
 int
-search_begin(struct search *se, struct imap_session *s, const struct search_query *q, struct err *e)
+search_begin(struct search *se, struct mailbox *box, struct search_key *root, struct span charset, size_t text_max,
+    struct arena *a, struct err *e)
 {
-	*se = (struct search){ .s = s, .root = q->root, .limits = MAIL_LIMITS_DEFAULT };
+	*se = (struct search){ .box = box, .arena = a, .root = root, .limits = MAIL_LIMITS_DEFAULT, .text_max = text_max };
 	se->charsets = charset_cache_new();
 	if (se->charsets == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	return prepare(se, q->charset, q->root, e);
+	return prepare(se, charset, root, e);
 }
 
 static void
@@ -209,10 +216,28 @@ search_end(struct search *se)
 	charset_cache_free(se->charsets);
 }
 
+static bool
+seqs_of_uids(struct search *se, const struct imap_set *uids, struct imap_set *out)
+{
+	uint32_t count = mailbox_count(se->box);
+
+	/* No more ranges than there were: each becomes one range or none. */
+	out->n = 0;
+	out->r = arena_alloc(se->arena, uids->n + 1, sizeof(*out->r));
+	for (size_t i = 0; out->r != NULL && i < uids->n; i++) {
+		uint32_t first = mailbox_seq_from(se->box, uids->r[i].first);
+		uint32_t past = uids->r[i].last == UINT32_MAX ? count + 1 : mailbox_seq_from(se->box, uids->r[i].last + 1);
+
+		if (first < past)
+			out->r[out->n++] = (struct imap_range){ first, past - 1 };
+	}
+	return out->r != NULL;
+}
+
 struct imap_set
 search_domain(struct search *se)
 {
-	uint32_t count = mailbox_count(se->s->box);
+	uint32_t count = mailbox_count(se->box);
 	struct imap_set all = { NULL, 0 };
 
 	/* Children are in order of cost: a set, if there is one, is among the first. */
@@ -221,10 +246,10 @@ search_domain(struct search *se)
 			continue;
 		if (k->type == SEARCH_SEQ)
 			return k->set;
-		if (k->type == SEARCH_UID && imap_uids_to_seqs(se->s, &k->set, &all))
+		if (k->type == SEARCH_UID && seqs_of_uids(se, &k->set, &all))
 			return all;
 	}
-	all.r = arena_alloc(se->s->arena, 1, sizeof(*all.r));
+	all.r = arena_alloc(se->arena, 1, sizeof(*all.r));
 	if (all.r != NULL && count > 0) {
 		all.r[0] = (struct imap_range){ 1, count };
 		all.n = 1;
@@ -241,7 +266,7 @@ load_summary(struct search *se, struct err *e)
 {
 	if (se->has_sum)
 		return 0;
-	if (mailbox_summary(se->s->box, se->rec.uid, NEED_HEADER, &se->sum, e) == -1)
+	if (mailbox_summary(se->box, se->rec.uid, NEED_HEADER, &se->sum, e) == -1)
 		return -1;
 	se->has_sum = true;
 	return 0;
@@ -264,7 +289,7 @@ ask_sent(struct search *se, const struct search_key *k, struct err *e)
 static int
 ask_size(struct search *se, const struct search_key *k, struct err *e)
 {
-	if (se->rec.size == SIZE_UNKNOWN && mailbox_size(se->s->box, se->rec.uid, &se->rec.size, e) == -1)
+	if (se->rec.size == SIZE_UNKNOWN && mailbox_size(se->box, se->rec.uid, &se->rec.size, e) == -1)
 		return -1;
 	return k->type == SEARCH_LARGER ? se->rec.size > (uint64_t)k->number : se->rec.size < (uint64_t)k->number;
 }
@@ -295,7 +320,7 @@ ask_header(struct search *se, const struct search_key *k, struct err *e)
 			return 0;
 		}
 	}
-	if (mailbox_header(se->s->box, se->rec.uid, &raw, e) == -1)
+	if (mailbox_header(se->box, se->rec.uid, &raw, e) == -1)
 		return -1;
 	return match_header(p->needle, raw, k->name, &se->limits);
 }
@@ -307,9 +332,9 @@ ask_text(struct search *se, const struct search_key *k, struct err *e)
 	struct span body;
 	int rc;
 
-	if (mailbox_body(se->s->box, se->rec.uid, &body, e) == -1)
+	if (mailbox_body(se->box, se->rec.uid, &body, e) == -1)
 		return -1;
-	mailbox_read_end(se->s->box);	/* this takes a while */
+	mailbox_read_end(se->box);	/* this takes a while */
 	se->has_sum = false;
 	rc = match_message(p->needle, body, k->type == SEARCH_BODY ? MATCH_BODY : MATCH_TEXT, &se->limits);
 	return rc == -1 ? err_set(e, ERR_TEMP, "SEARCH: out of memory") : rc;
@@ -346,11 +371,15 @@ ask_key(struct search *se, const struct search_key *k, struct err *e)
 	case SEARCH_KEYWORD:
 		return (se->rec.keywords & p->keywords) != 0;
 	case SEARCH_RECENT:
-		return mailbox_is_recent(se->s->box, se->rec.uid);
+		return mailbox_is_recent(se->box, se->rec.uid);
 	case SEARCH_BEFORE:
 	case SEARCH_ON:
 	case SEARCH_SINCE:
 		return se->rec.internal_date >= p->from && se->rec.internal_date < p->to;
+	case SEARCH_SAVEDBEFORE:
+	case SEARCH_SAVEDON:
+	case SEARCH_SAVEDSINCE:
+		return se->rec.save_date >= p->from && se->rec.save_date < p->to;
 	case SEARCH_MODSEQ:
 		return se->rec.modseq >= (uint64_t)k->number;
 	case SEARCH_LARGER:
@@ -389,7 +418,7 @@ search_matches(struct search *se, uint32_t seq, uint64_t *modseq_out, struct err
 
 	se->seq = seq;
 	se->has_sum = false;
-	rc = mailbox_get(se->s->box, mailbox_uid(se->s->box, seq), &se->rec, &why);
+	rc = mailbox_get(se->box, mailbox_uid(se->box, seq), &se->rec, &why);
 	if (rc == 0)
 		rc = ask(se, se->root, &why);
 	if (rc == -1) {

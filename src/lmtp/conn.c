@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "lmtp/conn.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/encode.h"
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lmtp/link.h"
+
+#define IN_MAX 65536
+
+static volatile sig_atomic_t told_to_end;
+static volatile int client_fd = -1;
+static struct lmtp_status *own_status;
+
+static bool
+is_told_to_end(void)
+{
+	return told_to_end != 0;
+}
+
+/* Ends the reading: what was sent is still read, and answered. */
+static void
+on_sigterm(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	told_to_end = 1;
+	shutdown(client_fd, SHUT_RD);
+	errno = saved;
+}
+
+/* The place is needed: only who does nothing gives it up. */
+static void
+on_sigusr1(int sig)
+{
+	int64_t since = own_status->waiting_ms;
+
+	if (since != 0 && (!own_status->busy || clock_ms() - since >= LMTP_STALL_MS))
+		on_sigterm(sig);
+}
+
+struct tls_request {
+	int parent_fd;
+};
+
+/* The parent forks a process that speaks TLS with the client; here is one end of a plain socket to it. */
+static int
+start_tls(void *ctx, struct stream *s, struct err *e)
+{
+	int pair[2], parent_fd = ((struct tls_request *)ctx)->parent_fd, rc;
+	struct ipc_out o;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return err_errno(e, "socketpair");
+	ipc_begin(&o, MSG_CHANNEL);
+	ipc_put_str(&o, F_NAME, "tls");
+	ipc_put_fd(&o, s->in_fd);
+	ipc_put_fd(&o, pair[1]);
+	rc = ipc_send(parent_fd, &o, e);
+	close(pair[1]);
+	if (rc == -1) {
+		close(pair[0]);
+		return -1;
+	}
+	client_fd = pair[0];
+	close(s->in_fd);
+	s->in_fd = s->out_fd = pair[0];
+	return 0;
+}
+
+/* What the backend is made of: the link, and the way to TLS. */
+struct backend {
+	struct lmtp_link link;
+	struct tls_request tls;
+};
+
+static enum lmtp_lookup
+lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	return lmtp_link_lookup(&((struct backend *)ctx)->link, t, r);
+}
+
+static void
+deliver(void *ctx, struct lmtp_transaction *t, int fd)
+{
+	lmtp_link_deliver(&((struct backend *)ctx)->link, t, fd);
+}
+
+static int
+backend_start_tls(void *ctx, struct stream *s, struct err *e)
+{
+	return start_tls(&((struct backend *)ctx)->tls, s, e);
+}
+
+static void
+read_options(const struct set_view *v, struct lmtp_options *o)
+{
+	uint64_t all = set_num(v, SET_mail_max_message_size), own = set_num(v, SET_lmtp_max_message_size);
+
+	*o = (struct lmtp_options){
+		.hostname = set_str(v, SET_hostname),
+		.delimiters = set_str(v, SET_recipient_delimiter),
+		.max_size = own < all ? own : all,
+		.max_recipients = set_num(v, SET_lmtp_max_recipients),
+		.max_line = set_num(v, SET_lmtp_max_line_length),
+		.max_bad = (unsigned)set_num(v, SET_lmtp_max_bad_commands),
+		.path_flags = set_list_has(v, SET_lmtp_client_workarounds, SPAN("mailbox-for-path")) ? SMTP_PATH_BARE : 0,
+		.space_before_path = set_list_has(v, SET_lmtp_client_workarounds, SPAN("whitespace-before-path")),
+		.add_received = set_bool(v, SET_lmtp_add_received_header),
+	};
+	if (o->hostname.n == 0)
+		o->hostname = span_str(host_name());
+	/* In the order of settings.def. */
+	switch (set_enum(v, SET_lmtp_hdr_delivery_address)) {
+	case 1:
+		o->delivery_address = LMTP_ADDRESS_NONE;
+		break;
+	case 2:
+		o->delivery_address = LMTP_ADDRESS_ORIGINAL;
+		break;
+	default:
+		o->delivery_address = LMTP_ADDRESS_FINAL;
+		break;
+	}
+}
+
+static void
+make_id(char out[32])
+{
+	unsigned char octets[12];
+	struct buf b = BUF_INIT(32);
+
+	random_bytes(octets, sizeof(octets));
+	base64_encode(&b, span_of(octets, sizeof(octets)));
+	snprintf(out, 32, "%.*s", SPAN_ARG(buf_span(&b)));
+	buf_clear(&b);
+}
+
+static void
+serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_options *o, struct backend *b,
+    struct span rip)
+{
+	const struct lmtp_backend backend = { b, lookup, deliver, p->parent_fd != -1 ? backend_start_tls : NULL };
+	struct lmtp_session l;
+	struct err e = ERR_INIT;
+	char id[32];
+
+	make_id(id);
+	if (lmtp_session_init(&l, s, o, &backend, p->status, id, &e) == -1)
+		log_fatal("%s", e.log);
+	l.rip = rip;
+	l.is_told_to_end = is_told_to_end;
+	if (p->tls_first) {
+		if (start_tls(&b->tls, s, &e) == -1)
+			log_fatal("%s", e.log);
+		l.tls = true;
+	}
+	if (lmtp_session_run(&l, &e) == 0)
+		log_info("Disconnect from %.*s: Logged out (state=%s)", SPAN_ARG(rip.n > 0 ? rip : SPAN("local")), l.state);
+	else
+		log_info("Disconnect from %.*s: %s (state=%s)", SPAN_ARG(rip.n > 0 ? rip : SPAN("local")), e.log, l.state);
+	lmtp_session_clear(&l);
+}
+
+void
+lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
+{
+	struct sigaction term = { .sa_handler = on_sigterm }, usr1 = { .sa_handler = on_sigusr1 };
+	struct set_filter filter = { .protocol = "lmtp", .local = &p->local, .remote = &p->remote };
+	struct backend b = { .link = { .auth_fd = p->auth_fd, .deliver_fd = p->deliver_fd }, .tls = { p->parent_fd } };
+	bool is_inet = p->remote.ss_family == AF_INET || p->remote.ss_family == AF_INET6;
+	struct lmtp_options o;
+	struct set_view *view = set_view_new(s->settings, is_inet ? &filter : &(struct set_filter){ .protocol = "lmtp" });
+	struct stream stream;
+	struct err e = ERR_INIT;
+	char rip[64] = "", lip[64] = "";
+	uint16_t port;
+
+	client_fd = p->client_fd;
+	own_status = p->status;
+	sigaction(SIGTERM, &term, NULL);
+	sigaction(SIGUSR1, &usr1, NULL);
+	log_prefix("lmtp(%ld)", (long)getpid());
+	if (view == NULL || lmtp_link_init(&b.link, &e) == -1)
+		log_fatal("out of memory");
+	if (is_inet) {
+		addr_format(&p->remote, rip, &port);
+		addr_format(&p->local, lip, &port);
+	}
+	b.link.rip = span_str(rip);
+	b.link.lip = span_str(lip);
+	b.link.delivery_timeout_ms = (int)set_ms(view, SET_lmtp_delivery_timeout);
+	read_options(view, &o);
+	if (priv_filter_apply(p->filter, &e) == -1)
+		log_fatal("%s", e.log);
+	log_info("Connect from %s", rip[0] == '\0' ? "local" : rip);
+	stream_init_fd(&stream, p->client_fd, IN_MAX, (int)set_ms(view, SET_lmtp_timeout));
+	serve(&stream, p, &o, &b, span_str(rip));
+	/* With the last words on their way: an unread rest would turn the close into a reset that eats them. */
+	shutdown(stream.out_fd, SHUT_WR);
+	_exit(0);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LMTP_CONN_H
+#define CULVER_LMTP_CONN_H
+/* The life of one connection's process, behind the fork. */
+#include <sys/socket.h>
+#include "lib/priv.h"
+#include "lib-protocol/service.h"
+#include "lmtp/session.h"
+
+#define LMTP_STALL_MS 10000	/* a client that is silent so long inside a transaction may be sent away when it is full */
+
+struct lmtp_conn_params {
+	int client_fd, auth_fd, deliver_fd;
+	int parent_fd;			/* -1: no TLS; else the parent forks who speaks it (MSG_CHANNEL "tls") */
+	bool tls_first;			/* the listener is for TLS alone */
+	const struct priv_filter *filter;
+	struct lmtp_status *status;
+	struct sockaddr_storage local, remote;
+};
+
+void lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p) __attribute__((noreturn));
+#endif

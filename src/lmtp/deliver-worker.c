@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+#include "lmtp/deliver-worker.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-deliver/deliver.h"
+
+#define IDENTITY_MEMORY (256 << 10)
+#define STORAGE_IDLE_MS 30000		/* a storage that is not used is closed after this */
+#define WORKER_IDLE_MS 60000		/* a worker without work ends after this */
+#define ADDRESS_MAX 1024
+#define HEADER_MAX 16384
+
+/* One user's storage, kept open. */
+struct cached {
+	struct arena *arena;		/* of the identity */
+	struct identity id;
+	struct set_view *view;
+	struct storage *storage;
+	int64_t used_ms;
+};
+
+struct worker {
+	struct service *service;
+	const struct deliver_worker_params *p;
+	struct cached cache[DELIVER_STORAGES];
+	int hub_fd;
+	int64_t used_ms;
+	struct ipc_msg msg;
+	struct arena *arena;		/* of the identity in the message at hand */
+};
+
+static int log_fd = -1;
+
+/* For `culveradm log errors'; a parent that is busy misses a line there, the log file has it. */
+static void
+on_log_line(enum log_level level, const char *line)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_LOG_LINE);
+	ipc_put_u32(&o, F_LEVEL, (uint32_t)level);
+	ipc_put_str(&o, F_TEXT, line);
+	if (ipc_send(log_fd, &o, &e) == -1)
+		ipc_out_clear(&o);
+}
+
+static void
+cached_close(struct cached *c)
+{
+	struct err e = ERR_INIT;
+
+	if (c->storage != NULL && storage_maintain(c->storage, &e) == -1)
+		log_error("%s", e.log);
+	storage_close(c->storage);
+	set_view_free(c->view);
+	arena_free(c->arena);
+	memset(c, 0, sizeof(*c));
+}
+
+static struct set_view *
+user_view(struct worker *w, const struct identity *id, struct err *e)
+{
+	const struct set_filter f = { .protocol = "lmtp" };
+	struct set_view *view = set_view_new(w->service->settings, &f);
+
+	if (view == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+		return NULL;
+	}
+	if (identity_apply(id, view, e) == -1) {
+		set_view_free(view);
+		return NULL;
+	}
+	return view;
+}
+
+static struct storage_params
+params_of(const struct worker *w, const struct identity *id, const struct set_view *view)
+{
+	return (struct storage_params){ .view = view, .user = id->user, .home = id->home, .protocol = SPAN("lmtp"),
+					.notify_fd = w->hub_fd };
+}
+
+static bool
+is_same(const struct identity *a, const struct identity *b)
+{
+	return span_eq(a->user, b->user) && span_eq(a->home, b->home) && span_eq(a->fields, b->fields);
+}
+
+static int
+cached_open(struct worker *w, struct cached *c, const struct identity *id, struct err *e)
+{
+	struct storage_params sp;
+
+	c->arena = arena_new(IDENTITY_MEMORY);
+	if (c->arena == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	c->id = *id;
+	c->id.user = arena_dup(c->arena, id->user);
+	c->id.home = arena_dup(c->arena, id->home);
+	c->id.fields = arena_dup(c->arena, id->fields);
+	if (c->id.user.p == NULL || c->id.home.p == NULL || c->id.fields.p == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	c->view = user_view(w, &c->id, e);
+	if (c->view == NULL)
+		return -1;
+	sp = params_of(w, &c->id, c->view);
+	return storage_open(&sp, &c->storage, e);
+}
+
+/* The user's open storage, or the place of who was not used for longest. */
+static struct cached *
+cached_get(struct worker *w, const struct identity *id, struct err *e)
+{
+	struct cached *oldest = &w->cache[0];
+
+	for (size_t i = 0; i < DELIVER_STORAGES; i++) {
+		struct cached *c = &w->cache[i];
+
+		if (c->storage != NULL && is_same(&c->id, id))
+			return c;
+		/* The user's fields have changed: the old storage must go first, a process may open an index once. */
+		if (c->storage != NULL && span_eq(c->id.user, id->user)) {
+			oldest = c;
+			break;
+		}
+		if (c->used_ms < oldest->used_ms)
+			oldest = c;
+	}
+	cached_close(oldest);
+	if (cached_open(w, oldest, id, e) == -1) {
+		cached_close(oldest);
+		return NULL;
+	}
+	return oldest;
+}
+
+/* The octets of a sealed memory file: nobody can change or shorten them while they are read. */
+static int
+map_message(int fd, struct span *out, struct err *e)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+	void *p;
+
+	if (seals == -1 || (seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) != (F_SEAL_WRITE | F_SEAL_SHRINK))
+		return err_set(e, ERR_SYNTAX, "the message is not sealed");
+	if (fstat(fd, &st) == -1)
+		return err_errno(e, "fstat");
+	*out = SPAN("");
+	if (st.st_size == 0)
+		return 0;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_errno(e, "mapping a message");
+	*out = span_of(p, (size_t)st.st_size);
+	return 0;
+}
+
+static void
+answer(struct worker *w, uint32_t id, unsigned code, const char *text)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_DELIVERED);
+	ipc_put_u32(&o, F_ID, id);
+	ipc_put_u32(&o, F_CODE, code);
+	ipc_put_str(&o, F_TEXT, text);
+	if (ipc_send(w->p->channel_fd, &o, &e) == -1)
+		exit(0);	/* the parent has gone: storages close in order nowhere, the index stands that */
+}
+
+static int
+deliver(struct worker *w, struct deliver_request *r, const struct identity *id, struct deliver_result *out,
+    struct err *e)
+{
+	struct cached *c = cached_get(w, id, e);
+
+	if (c == NULL)
+		return -1;
+	r->storage = c->storage;
+	r->view = c->view;
+	r->user = c->id.user;
+	r->home = c->id.home;
+	r->max_hops = set_num(c->view, SET_lmtp_max_hops);
+	deliver_log_prefix(c->view, "lmtp", c->id.user, r->session);
+	deliver_message(r, out);
+	c->used_ms = clock_ms();
+	/* A storage that failed is opened anew for the next one. */
+	if (out->code == ERR_CORRUPT || out->code == ERR_TEMP)
+		cached_close(c);
+	return 0;
+}
+
+static void
+on_deliver(struct worker *w)
+{
+	struct ipc_msg *m = &w->msg;
+	struct deliver_request r = { .session = ipc_bytes(m, F_SESSION, SESSION_ID_MAX) };
+	struct deliver_result result;
+	struct identity id;
+	struct err e = ERR_INIT;
+	uint32_t number = ipc_u32(m, F_ID);
+	int fd = ipc_fd(m);
+
+	r.sender = ipc_bytes(m, F_SENDER, ADDRESS_MAX);
+	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
+	r.detail = ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX);
+	r.header = ipc_bytes(m, F_TEXT, HEADER_MAX);
+	arena_reset(w->arena);
+	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
+		err_set(&e, ERR_SYNTAX, "malformed delivery");
+	if (e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0)
+		deliver(w, &r, &id, &result, &e);
+	if (fd != -1)
+		close(fd);
+	if (e.code != ERR_NONE) {
+		log_error("delivery to %.*s: %s", SPAN_ARG(r.recipient), e.log);
+		answer(w, number, 451, "4.3.0 Temporary internal error");
+	} else
+		answer(w, number, result.reply, result.text);
+	if (r.message.n > 0)
+		munmap((void *)(uintptr_t)r.message.p, r.message.n);
+	w->used_ms = clock_ms();
+}
+
+/* A new hub's channel takes the number of the old one, which the open storages know. */
+static void
+on_channel(struct worker *w)
+{
+	struct span name = ipc_bytes(&w->msg, F_NAME, 16);
+	int fd = ipc_fd(&w->msg);
+
+	if (!ipc_end(&w->msg) || !span_eq(name, SPAN("hub"))) {
+		close(fd);
+		return;
+	}
+	if (w->hub_fd == -1) {
+		/* Storages opened without hub would never tell it of anything. */
+		for (size_t i = 0; i < DELIVER_STORAGES; i++)
+			cached_close(&w->cache[i]);
+		w->hub_fd = fd;
+		return;
+	}
+	dup3(fd, w->hub_fd, O_CLOEXEC);
+	close(fd);
+}
+
+/* Maintenance that is due, storages nobody uses; how long may be waited then. */
+static int
+keep_house(struct worker *w)
+{
+	int64_t now = clock_ms(), wait = w->used_ms + WORKER_IDLE_MS - now;
+
+	for (size_t i = 0; i < DELIVER_STORAGES; i++) {
+		struct cached *c = &w->cache[i];
+		struct err e = ERR_INIT;
+		int due;
+
+		if (c->storage == NULL)
+			continue;
+		due = storage_maintain_due_ms(c->storage);
+		if (due == 0 && storage_maintain(c->storage, &e) == -1)
+			log_error("%s", e.log);
+		if (due > 0 && due < wait)
+			wait = due;
+		if (now - c->used_ms >= STORAGE_IDLE_MS)
+			cached_close(c);
+		else if (c->used_ms + STORAGE_IDLE_MS - now < wait)
+			wait = c->used_ms + STORAGE_IDLE_MS - now;
+	}
+	return wait < 0 ? 0 : (int)wait;
+}
+
+static void
+shut_in(struct worker *w)
+{
+	/* What the C library and iconv look at while running. */
+	static const char *const system_paths[] = {
+		"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
+	};
+	const char *const *rw;
+	struct err e = ERR_INIT;
+	struct set_view *view = user_view(w, w->p->id, &e);
+	struct storage_params sp;
+	enum priv_confined active;
+
+	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
+		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	sp = params_of(w, w->p->id, view);
+	if (w->p->only_user && (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
+	    priv_landlock(rw, system_paths, &active, &e) == -1))
+		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	set_view_free(view);
+	if (priv_filter_apply(w->p->filter, &e) == -1)
+		log_fatal("%s", e.log);
+}
+
+void
+deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
+{
+	static struct worker w;
+	struct err e = ERR_INIT;
+	int rc;
+
+	w.service = s;
+	w.p = p;
+	w.hub_fd = p->hub_fd;
+	w.used_ms = clock_ms();
+	w.arena = arena_new(1 << 20);
+	log_prefix("lmtp(%ld)", (long)getpid());
+	if (w.arena == NULL || ipc_msg_init(&w.msg, &e) == -1)
+		log_fatal("out of memory");
+	log_fd = p->channel_fd;
+	log_hook(on_log_line);
+	/* The end of the channel ends it, never in the middle of a delivery. */
+	signal(SIGTERM, SIG_IGN);
+	tzset();
+	shut_in(&w);
+	for (;;) {
+		/* With more work waiting the house can wait. */
+		rc = ipc_recv_wait(p->channel_fd, &w.msg, 0, &e);
+		if (rc == -1 && e.code == ERR_TIMEOUT) {
+			int wait = keep_house(&w);
+
+			if (clock_ms() - w.used_ms >= WORKER_IDLE_MS)
+				break;
+			rc = ipc_recv_wait(p->channel_fd, &w.msg, wait, &e);
+		}
+		if (rc == -1 && e.code == ERR_TIMEOUT)
+			continue;
+		if (rc != 1)
+			break;
+		if (w.msg.type == MSG_DELIVER)
+			on_deliver(&w);
+		else if (w.msg.type == MSG_CHANNEL)
+			on_channel(&w);
+	}
+	for (size_t i = 0; i < DELIVER_STORAGES; i++)
+		cached_close(&w.cache[i]);
+	exit(0);
+}

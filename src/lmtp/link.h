@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LMTP_LINK_H
+#define CULVER_LMTP_LINK_H
+/*
+ * A connection's process and those behind it: auth says who the users are, deliver takes the mail.  Blocking, each wait
+ * bounded.  Whatever goes wrong there is a 4xx here.
+ */
+#include "lib/ipc.h"
+#include "lmtp/session.h"
+
+struct lmtp_link {
+	int auth_fd, deliver_fd;	/* SOCK_SEQPACKET; borrowed */
+	int delivery_timeout_ms;
+	struct span rip, lip;
+	uint32_t last_id;
+	struct ipc_msg msg;
+};
+
+int lmtp_link_init(struct lmtp_link *k, struct err *e);
+void lmtp_link_clear(struct lmtp_link *k);
+/* For struct lmtp_backend; ctx is the link. */
+enum lmtp_lookup lmtp_link_lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
+void lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int message_fd);
+#endif
