@@ -2,6 +2,7 @@
 #include "login/server.h"
 
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -214,11 +215,20 @@ log_client_id(struct client *c)
 	buf_reset(&c->engine.client_id);
 }
 
+/* From now on, until the time for logging in is over; `most' seconds at most. */
+static void
+set_login_timer(struct client *c, double most)
+{
+	struct ev_loop *loop = c->server->service.loop;
+	double left = c->since + (double)set_ms(c->view, SET_login_max_time) / 1000. - ev_now(loop);
+
+	c->timer.repeat = left < 1. ? 1. : left < most ? left : most;
+	ev_timer_again(loop, &c->timer);
+}
+
 static void
 start_handshake(struct client *c)
 {
-	uint64_t ms = set_ms(c->view, SET_login_tls_handshake_timeout);
-
 	if (c->in_n > 0)
 		in_drop(c, c->in_n);
 	c->ssl = tls_server_accept(c->server->tls, c->fd);
@@ -227,8 +237,7 @@ start_handshake(struct client *c)
 		return;
 	}
 	c->handshaking = true;
-	c->timer.repeat = (double)ms / 1000.;
-	ev_timer_again(c->server->service.loop, &c->timer);
+	set_login_timer(c, (double)set_ms(c->view, SET_login_tls_handshake_timeout) / 1000.);
 	watch(c, EV_READ);
 }
 
@@ -320,16 +329,6 @@ client_pump(struct client *c)
 }
 
 static void
-set_login_timer(struct client *c)
-{
-	struct ev_loop *loop = c->server->service.loop;
-	double left = c->since + (double)set_ms(c->view, SET_login_max_time) / 1000. - ev_now(loop);
-
-	c->timer.repeat = left < 1. ? 1. : left;
-	ev_timer_again(loop, &c->timer);
-}
-
-static void
 handshake_step(struct client *c)
 {
 	int rc;
@@ -351,7 +350,7 @@ handshake_step(struct client *c)
 	tls_describe(c->ssl, c->tls_text, sizeof(c->tls_text));
 	if (log_is_debug())
 		log_debug("TLS established: %s, rip=%s", c->tls_text, c->rip);
-	set_login_timer(c);
+	set_login_timer(c, HUGE_VAL);
 	login_tls_started(&c->engine);
 	if (!c->greeted) {
 		c->greeted = true;
@@ -572,7 +571,7 @@ client_new(struct login_server *s, int *fd, const struct service_listener *l)
 		start_handshake(c);
 		return;
 	}
-	set_login_timer(c);
+	set_login_timer(c, HUGE_VAL);
 	c->greeted = true;
 	login_greet(&c->engine, &c->out);
 	client_pump(c);
