@@ -31,10 +31,15 @@ void index_identity(const struct index *ix, char out[16]);
 /* The next open verifies.  Called by whoever meets a damaged value. */
 void index_mark_suspect(struct index *ix);
 
+/* Damage was met (e says what): replaces the index, with what of it is sound.  All transactions of the process end. */
+int index_recover(struct index *ix, struct err *e);
+
 /* The handle's read transaction, begun if it is not. */
 int index_read(struct index *ix, struct index_txn **out, struct err *e);
 void index_read_end(struct index *ix);
-/* Ends the reading one first.  ERR_CORRUPT: the index was replaced by another process; close and open it. */
+/* Notices that somebody removed or replaced the index, and opens what is there now.  Ends the reading transaction then. */
+int index_check(struct index *ix, struct err *e);
+/* Ends the reading one first.  An index that was removed or replaced meanwhile is opened anew. */
 int index_write(struct index *ix, struct index_txn **out, struct err *e);
 int index_commit(struct index_txn *t, struct err *e);	/* t is gone in any case */
 void index_abort(struct index_txn *t);			/* NULL is fine */

@@ -106,9 +106,52 @@ read_database(void *ctx)
 	return rc == MDB_NOTFOUND && steps == st.ms_entries;
 }
 
+/*
+ * The list of free pages (LMDB's database 0: transaction number -> count, page numbers descending).  A page in it that is
+ * out of range would be written to.
+ */
+static bool
+read_free_list(void *ctx)
+{
+	struct index_env *env = ctx;
+	MDB_txn *txn = NULL;
+	MDB_cursor *c = NULL;
+	MDB_envinfo info;
+	MDB_stat st;
+	MDB_val k, v;
+	size_t steps = 0;
+	bool ok = true;
+	int rc;
+
+	if (mdb_env_info(env->env, &info) != 0 || mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn) != 0)
+		return false;
+	if (mdb_stat(txn, 0, &st) != 0 || mdb_cursor_open(txn, 0, &c) != 0) {
+		mdb_txn_abort(txn);
+		return false;
+	}
+	for (rc = mdb_cursor_get(c, &k, &v, MDB_FIRST); rc == 0 && ok; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+		size_t id, last = SIZE_MAX, count = v.mv_size / sizeof(size_t);
+
+		ok = ++steps <= st.ms_entries && k.mv_size == sizeof(size_t) && count > 0 && v.mv_size % sizeof(size_t) == 0;
+		if (ok)
+			memcpy(&id, v.mv_data, sizeof(id));
+		ok = ok && id < count;
+		for (size_t i = 1, n = ok ? id : 0; i <= n && ok; i++) {
+			memcpy(&id, (const char *)v.mv_data + i * sizeof(id), sizeof(id));
+			ok = id >= 2 && id <= info.me_last_pgno && id < last;
+			last = id;
+		}
+	}
+	mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	return ok && rc == MDB_NOTFOUND && steps == st.ms_entries;
+}
+
 bool
 index_env_is_sound(struct index_env *env)
 {
+	if (!run_guarded(read_free_list, env))
+		return false;
 	for (int i = 0; i < DB_COUNT; i++) {
 		struct reading r = { .from = env, .db = (enum idx_db)i };
 

@@ -85,7 +85,6 @@ claim_recent(struct mailbox *box, struct err *e)
 	else if ((r = array_push(&box->view.recent)) != NULL)
 		*r = (struct uid_range){ st.recent_uid, st.uidnext - 1 };
 	st.recent_uid = st.uidnext;
-	st.name = span_str(box->inner);
 	if (index_state_put(t, &st, e) == -1) {
 		index_abort(t);
 		return -1;
