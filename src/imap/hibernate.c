@@ -200,7 +200,8 @@ load_mailbox(struct imap_session *s, struct reader *r, bool read_only, struct er
 	mailbox_view_state(s->box, &vs);
 	if (vs.uidvalidity != uidvalidity)
 		return err_set(e, ERR_GONE, "UIDVALIDITY has changed");
-	imap_keywords_load(s);
+	buf_reset(&s->told_flags);
+	imap_keywords_tell(s);
 	if (tell_gone(s, &old, e) == -1)
 		return -1;
 	tell_new(s, uidnext, modseq);

@@ -41,6 +41,13 @@ tests_unit_test_imap_transcripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(a
 tests_unit_test_imap_transcripts_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(CMOCKA_LIBS)
 
+FUZZ_TARGETS += fuzz/fuzz-imap-session
+fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c src/lib-storage/list-match.c \
+	$(fuzz_main)
+fuzz_fuzz_imap_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
+fuzz_fuzz_imap_session_LDADD = $(imap_below) $(imap_base)
+fuzz_fuzz_imap_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 pkglibexec_PROGRAMS += src/imap/imap
 src_imap_imap_SOURCES = src/imap/main.c
 src_imap_imap_LDADD = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a \

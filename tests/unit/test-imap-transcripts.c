@@ -335,6 +335,7 @@ prepare(struct player *p, struct span script)
 {
 	struct storage_params params = { .view = p->view, .user = SPAN("tester"), .home = span_str(p->dir),
 					 .protocol = SPAN("imap"), .notify_fd = -1 };
+	struct mailbox_status status;
 	struct storage *st = NULL;
 	struct err e = ERR_INIT;
 	struct span line;
@@ -351,10 +352,13 @@ prepare(struct player *p, struct span script)
 	}
 	if (storage_open(&params, &st, &e) == -1)
 		fail_msg("%s: %s", p->path, e.log);
+	/* What comes after the first look at a mailbox is \Recent. */
+	assert_int_equal(storage_status(st, SPAN("INBOX"), STATUS_MESSAGES, &status, &e), 0);
 	used = p->line_number = 0;
 	while (span_line(script, &used, &line)) {
 		p->line_number++;
-		if (span_starts(line, SPAN("P:")) && storage_create(st, after_mark(line), false, &e) == -1)
+		if (span_starts(line, SPAN("P:")) && (storage_create(st, after_mark(line), false, &e) == -1 ||
+		    storage_status(st, after_mark(line), STATUS_MESSAGES, &status, &e) == -1))
 			fail_msg("%s:%zu: %s", p->path, p->line_number, e.log);
 		if (span_starts(line, SPAN("M:")))
 			add_message(p, st, after_mark(line));
