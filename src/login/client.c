@@ -214,10 +214,18 @@ log_client_id(struct client *c)
 	buf_reset(&c->engine.client_id);
 }
 
+static double
+login_time_left(const struct client *c)
+{
+	double left = c->since + (double)set_ms(c->view, SET_login_max_time) / 1000. - ev_now(c->server->service.loop);
+
+	return left < 1. ? 1. : left;
+}
+
 static void
 start_handshake(struct client *c)
 {
-	uint64_t ms = set_ms(c->view, SET_login_tls_handshake_timeout);
+	double time = (double)set_ms(c->view, SET_login_tls_handshake_timeout) / 1000.;
 
 	if (c->in_n > 0)
 		in_drop(c, c->in_n);
@@ -227,7 +235,7 @@ start_handshake(struct client *c)
 		return;
 	}
 	c->handshaking = true;
-	c->timer.repeat = (double)ms / 1000.;
+	c->timer.repeat = time < login_time_left(c) ? time : login_time_left(c);
 	ev_timer_again(c->server->service.loop, &c->timer);
 	watch(c, EV_READ);
 }
@@ -322,11 +330,8 @@ client_pump(struct client *c)
 static void
 set_login_timer(struct client *c)
 {
-	struct ev_loop *loop = c->server->service.loop;
-	double left = c->since + (double)set_ms(c->view, SET_login_max_time) / 1000. - ev_now(loop);
-
-	c->timer.repeat = left < 1. ? 1. : left;
-	ev_timer_again(loop, &c->timer);
+	c->timer.repeat = login_time_left(c);
+	ev_timer_again(c->server->service.loop, &c->timer);
 }
 
 static void

@@ -366,7 +366,7 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 		m->exit_status = 89;
 		master_stop(m);
 	} else if (wait > 0.) {
-		log_error("service %s: started again in %.1f seconds", kinds[s->kind].name, wait);
+		log_warning("service %s: it is started again in %.1f seconds", kinds[s->kind].name, wait);
 		ev_timer_set(&s->restart, wait, 0.);
 		ev_timer_start(loop, &s->restart);
 	} else
