@@ -136,7 +136,8 @@ def run_check(name, args):
     return [("check/" + name[6:], verdict, text, seconds)]
 
 
-TAP = re.compile(r"^(ok|not ok) (\d+) (# SKIP|-) (\S+)", re.M)
+# A verdict, and what was wrong: lines that begin with "#".
+TAP = re.compile(r"^(ok|not ok) (\d+) (# SKIP|-) (\S+).*\n?((?:#.*\n?)*)", re.M)
 
 
 def run_unit(program, args):
@@ -147,17 +148,13 @@ def run_unit(program, args):
     status, text, left, seconds = run_command([os.path.join(args.build, program)], limit,
                                               {"CMOCKA_MESSAGE_OUTPUT": "TAP"}, args.build)
     planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", text, re.M))
-    rows, pos, failed = [], 0, False
-    matches = list(TAP.finditer(text))
-    for m, following in zip(matches, matches[1:] + [None]):
+    rows, pos = [], 0
+    for m in TAP.finditer(text):
         verdict = "skipped" if m.group(3) == "# SKIP" else "passed" if m.group(1) == "ok" else "failed"
-        # what it printed stands before its verdict, what was wrong with it behind
-        output = text[pos:m.start()]
-        if verdict == "failed":
-            output += text[m.start():following.start() if following else len(text)]
-            failed = True
-        rows.append(("%s/%s" % (name, m.group(4)), verdict, output, seconds))
+        # what it printed stands before its verdict
+        rows.append(("%s/%s" % (name, m.group(4)), verdict, text[pos:m.start()] + m.group(5), seconds))
         pos, seconds = m.end(), 0.0
+    failed = any(row[1] == "failed" for row in rows)
     if len(rows) < planned or not rows:
         rows.append(("%s/the rest" % name, "failed", "%s; %d of %d tests ran\n%s" %
                      (how_it_ended(status, limit), len(rows), planned, text[pos:]), seconds))
@@ -298,8 +295,23 @@ def flatten(suite):
             yield test
 
 
+def fork_below_init():
+    """Goes on in a child; this process only waits, as init does for those that lose their parent: what a test has killed
+    is then gone, and not a zombie for ever where the machine's first process does not care."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)      # PR_SET_CHILD_SUBREAPER
+    child = os.fork()
+    if child == 0:
+        return
+    signal.signal(signal.SIGABRT, lambda *_: os.kill(child, signal.SIGABRT))
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xff)
+
+
 def child_main(args):
     """The process of one e2e module."""
+    fork_below_init()
     module = os.path.basename(args.module)[:-3]
     spec = importlib.util.spec_from_file_location(module, args.module)
     loaded = importlib.util.module_from_spec(spec)
@@ -356,8 +368,6 @@ def main():
         sys.exit(child_main(args))
     args.suite = args.suite or ["check", "unit", "fuzz", "e2e"]
     args.build = os.environ["CULVER_BUILD"]
-    # Processes that lose their parent become ours, so that none is out of sight.
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     results = Results(args.verbose)
     begun = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:

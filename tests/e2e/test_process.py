@@ -48,7 +48,7 @@ class Process(unittest.TestCase):
         self.server.imap("alice").logout()
 
     def test_kill_of_each_process(self):
-        self.server.allowed = ("killed", "signal 9", "died", "gone", "closed", "lost", "connection")
+        self.server.allowed = ("killed", "signal 9", "died", "gone", "closed", "lost", "connection", "started again")
         self.server.deliver(culver.message("before"), "alice")
         for name in ("auth", "hub", "imap-login", "pop3-login", "imap", "pop3", "lmtp", "deliver"):
             for pid in self.server.pids(name):
