@@ -226,7 +226,7 @@ index_mailbox_make(struct index_txn *t, const struct idx_state *st, struct err *
 	char id[4];
 
 	be32_put(id, st->id);
-	if (index_put(t, DB_MAILBOX, st->name, span_of(id, 4), e) == -1)
+	if (index_put(t, DB_MAILBOX, idx_state_name(st), span_of(id, 4), e) == -1)
 		return -1;
 	return index_state_put(t, st, e);
 }
@@ -234,22 +234,19 @@ index_mailbox_make(struct index_txn *t, const struct idx_state *st, struct err *
 int
 index_mailbox_rename(struct index_txn *t, uint32_t id, struct span to, struct err *e)
 {
-	char idv[4], old[INDEX_NAME_MAX];
 	struct idx_state st;
 	uint32_t there;
-	size_t old_n;
+	char idv[4];
 	int rc = index_state_get(t, id, &st, e);
 
 	if (rc != 1)
 		return rc;
-	old_n = st.name.n;
-	memcpy(old, st.name.p, old_n);
 	/* The old name may belong to another mailbox already. */
-	rc = index_mailbox_find(t, span_of(old, old_n), &there, e);
-	if (rc == -1 || (rc == 1 && there == id && index_del(t, DB_MAILBOX, span_of(old, old_n), e) == -1))
+	rc = index_mailbox_find(t, idx_state_name(&st), &there, e);
+	if (rc == -1 || (rc == 1 && there == id && index_del(t, DB_MAILBOX, idx_state_name(&st), e) == -1))
 		return -1;
 	be32_put(idv, id);
-	st.name = to;
+	idx_state_set_name(&st, to);
 	if (index_put(t, DB_MAILBOX, to, span_of(idv, 4), e) == -1)
 		return -1;
 	return index_state_put(t, &st, e);

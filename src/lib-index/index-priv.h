@@ -13,6 +13,10 @@ struct index_env {
 	MDB_env *env;
 	MDB_dbi dbi[DB_COUNT];
 	uint64_t dev, ino;		/* of the directory */
+	uint64_t data_ino;		/* of data.mdb */
+	char *path;
+	mode_t mode;
+	int dir_fd;
 	uint64_t map_max;
 	int session_fd, session_slot;	/* session.h; -1 */
 	unsigned users;
@@ -43,10 +47,14 @@ int index_err(struct err *e, int rc, const char *what);
 /* Opens the environment alone.  The LMDB code. */
 int index_env_open(struct index_env *env, const char *path, mode_t mode, bool create, struct err *e);
 void index_env_shut(struct index_env *env);
+/* Whether the file in the directory is still the one that is open; if not, opens what is there now, or a new one. */
+int index_env_refresh(struct index_env *env, struct err *e);
 /* Makes room for a write transaction: the map grows while nothing is going on. */
 int index_env_room(struct index_env *env, struct err *e);
 void index_env_reset_readers(struct index_env *env);
 
+/* index_env_open(create) of a file that may hold anything. */
+int index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e);
 /* Where LMDB's assertions end: see salvage.c. */
 void index_assert_failed(const char *msg);
 /* salvage.c: whether every entry can be read and is well-formed, whatever the file holds; never crashes. */

@@ -3,7 +3,7 @@
  * Opening and replacing.  The directory holds LMDB's two files, and `sessions'.  Replacing takes three steps, under the
  * lock of `sessions', and under the old index's write lock when it can still be had:
  *	the damaged data.mdb becomes data.damaged; a new one is made and gets what can be salvaged; the old is removed.
- * Who still has the old one open sees that its file has no name any more when it next begins a write, and starts again.
+ * Who still has the old one open sees that its file is not there any more when it next begins a write, and starts again.
  *
  * meta: "version" (u32), "number" (u32: the last mailbox id or UIDVALIDITY given).
  */
@@ -195,7 +195,7 @@ static int
 env_replace(struct index_env *env, const char *path, mode_t mode, struct err *e)
 {
 	MDB_txn *txn = NULL;
-	struct index_env fresh = *env;
+	struct index_env fresh = { .map_max = env->map_max };
 	struct stat sb;
 	char copy[4096];
 
@@ -208,10 +208,10 @@ env_replace(struct index_env *env, const char *path, mode_t mode, struct err *e)
 		return err_errno(e, "make %s", copy);
 	if (rename_at(path, "data.mdb", "damaged/data.mdb") == -1 && errno != ENOENT)
 		return err_errno(e, "move the damaged index in %s away", path);
+	/* The new index gets locks of its own: the old ones count the old one's transactions. */
+	remove_at(path, "lock.mdb");
 	if (txn != NULL)
 		mdb_txn_abort(txn);
-	if (env->env == NULL)
-		remove_at(path, "lock.mdb");	/* nobody could have opened it, either */
 	index_env_shut(env);
 	if (index_env_open(&fresh, path, mode, true, e) == -1)
 		return -1;
@@ -228,18 +228,44 @@ env_replace(struct index_env *env, const char *path, mode_t mode, struct err *e)
 	return 0;
 }
 
+static void
+handle_reset(struct index *ix)
+{
+	for (int i = 0; i < DB_COUNT; i++)
+		if (ix->read_cursor[i] != NULL)
+			mdb_cursor_close(ix->read_cursor[i]);
+	memset(ix->read_cursor, 0, sizeof(ix->read_cursor));
+	if (ix->read.txn != NULL)
+		mdb_txn_abort(ix->read.txn);
+	ix->read.txn = NULL;
+	ix->reading = false;
+}
+
+/* Until it is started again nothing of it may be used: index_read and index_write look. */
+static void
+env_stop(struct index_env *env)
+{
+	index_env_shut(env);
+	if (env->session_fd != -1)
+		session_leave(env->session_fd, env->session_slot);
+	if (env->dir_fd != -1)
+		close(env->dir_fd);
+	env->session_fd = env->dir_fd = -1;
+}
+
 /* With the file of sessions locked. */
 static int
 env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_verdict verdict, struct err *e)
 {
 	struct err why = ERR_INIT;
 
-	if (verdict == SESSION_REBOOTED) {
+	if (verdict == SESSION_REBOOTED || verdict == SESSION_CONDEMNED) {
 		/* Pages may be lost where nothing shows it (the list of free ones): always copied. */
-		log_debug("index %s: the system was started anew: checking it", path);
+		log_debug("index %s: the system was started anew, or it is damaged: copying what is sound", path);
 		return env_replace(env, path, mode, e);
 	}
-	if (index_env_open(env, path, mode, true, &why) == -1) {
+	if ((verdict == SESSION_CLEAN ? index_env_open(env, path, mode, true, &why) :
+	    index_env_open_guarded(env, path, mode, &why)) == -1) {
 		if (why.code != ERR_CORRUPT) {
 			*e = why;
 			return -1;
@@ -254,42 +280,77 @@ env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_
 	return 0;
 }
 
+static int
+env_start(struct index_env *env, struct err *e)
+{
+	enum session_verdict verdict;
+	struct stat sb;
+
+	env->dir_fd = open(env->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (env->dir_fd == -1)
+		return err_errno(e, "open %s", env->path);
+	env->session_fd = session_begin(env->dir_fd, env->mode, &verdict, e);
+	if (env->session_fd != -1 && env_bring_up(env, env->path, env->mode, verdict, e) == 0) {
+		env->session_slot = session_enter(env->session_fd, verdict != SESSION_CLEAN);
+		if (fstatat(env->dir_fd, "data.mdb", &sb, 0) == 0) {
+			env->data_ino = (uint64_t)sb.st_ino;
+			return 0;
+		}
+		err_errno(e, "stat %s/data.mdb", env->path);
+	}
+	env_stop(env);
+	return -1;
+}
+
+static int
+make_dir(const char *path, mode_t mode, struct stat *sb, struct err *e)
+{
+	if (stat(path, sb) == 0)
+		return 0;
+	if (errno != ENOENT || (mkdir(path, (mode & 0666) | ((mode & 0444) >> 2)) == -1 && errno != EEXIST) ||
+	    stat(path, sb) == -1)
+		return err_errno(e, "make the index %s", path);
+	return 0;
+}
+
 static struct index_env *
 env_new(const char *path, const struct stat *dir, mode_t mode, uint64_t map_max, struct err *e)
 {
 	struct index_env *env = calloc(1, sizeof(*env));
-	enum session_verdict verdict;
-	int dir_fd;
 
-	if (env == NULL) {
+	if (env == NULL || (env->path = strdup(path)) == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
+		free(env);
 		return NULL;
 	}
 	env->map_max = map_max;
+	env->mode = mode;
 	env->dev = (uint64_t)dir->st_dev;
 	env->ino = (uint64_t)dir->st_ino;
-	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd == -1) {
-		err_errno(e, "open %s", path);
+	env->session_fd = env->dir_fd = -1;
+	if (env_start(env, e) == -1) {
+		free(env->path);
 		free(env);
 		return NULL;
 	}
-	env->session_fd = session_begin(dir_fd, mode, &verdict, e);
-	close(dir_fd);
-	if (env->session_fd == -1) {
-		free(env);
-		return NULL;
-	}
-	if (env_bring_up(env, path, mode, verdict, e) == -1) {
-		index_env_shut(env);
-		close(env->session_fd);
-		free(env);
-		return NULL;
-	}
-	env->session_slot = session_enter(env->session_fd, verdict != SESSION_CLEAN);
 	env->next = envs;
 	envs = env;
 	return env;
+}
+
+int
+index_env_refresh(struct index_env *env, struct err *e)
+{
+	struct stat sb;
+
+	for (struct index *ix = env->handles; ix != NULL; ix = ix->next)
+		handle_reset(ix);
+	env_stop(env);
+	if (make_dir(env->path, env->mode, &sb, e) == -1)
+		return -1;
+	env->dev = (uint64_t)sb.st_dev;
+	env->ino = (uint64_t)sb.st_ino;
+	return env_start(env, e);
 }
 
 static void
@@ -302,8 +363,8 @@ env_release(struct index_env *env)
 	while (*p != env)
 		p = &(*p)->next;
 	*p = env->next;
-	index_env_shut(env);
-	session_leave(env->session_fd, env->session_slot);
+	env_stop(env);
+	free(env->path);
 	free(env);
 }
 
@@ -316,10 +377,9 @@ index_open(const char *path, mode_t mode, uint64_t map_max, struct index **out, 
 
 	if (ix == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (stat(path, &sb) == -1 && (errno != ENOENT ||
-	    (mkdir(path, (mode & 0666) | ((mode & 0444) >> 2)) == -1 && errno != EEXIST) || stat(path, &sb) == -1)) {
+	if (make_dir(path, mode, &sb, e) == -1) {
 		free(ix);
-		return err_errno(e, "make the index %s", path);
+		return -1;
 	}
 	for (env = envs; env != NULL; env = env->next)
 		if (env->dev == (uint64_t)sb.st_dev && env->ino == (uint64_t)sb.st_ino)
@@ -343,11 +403,7 @@ index_close(struct index *ix)
 
 	if (ix == NULL)
 		return;
-	for (int i = 0; i < DB_COUNT; i++)
-		if (ix->read_cursor[i] != NULL)
-			mdb_cursor_close(ix->read_cursor[i]);
-	if (ix->read.txn != NULL)
-		mdb_txn_abort(ix->read.txn);
+	handle_reset(ix);
 	for (p = &ix->env->handles; *p != ix; p = &(*p)->next)
 		;
 	*p = ix->next;
@@ -365,5 +421,15 @@ index_identity(const struct index *ix, char out[16])
 void
 index_mark_suspect(struct index *ix)
 {
-	session_suspect(ix->env->session_fd);
+	if (ix->env->session_fd != -1)
+		session_suspect(ix->env->session_fd, SESSION_CRASHED);
+}
+
+int
+index_recover(struct index *ix, struct err *e)
+{
+	if (ix->env->session_fd != -1)
+		session_suspect(ix->env->session_fd, SESSION_CONDEMNED);
+	log_warning("index %s is damaged: it is made anew: %s", ix->env->path, e->log);
+	return index_env_refresh(ix->env, e);
 }

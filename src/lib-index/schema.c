@@ -89,8 +89,6 @@ idx_message_unpack(struct span v, struct idx_message *out)
 size_t
 idx_state_pack(char *room, const struct idx_state *st)
 {
-	size_t len = st->name.n > INDEX_NAME_MAX ? INDEX_NAME_MAX : st->name.n;
-
 	memset(room, 0, STATE_FIXED);
 	be32_put(room, INDEX_VERSION);
 	be32_put(room + 4, st->bits);
@@ -117,8 +115,8 @@ idx_state_pack(char *room, const struct idx_state *st)
 		be32_put(p + 8, st->stamp[i].nsec);
 		be64_put(p + 12, st->stamp[i].ino);
 	}
-	memcpy(room + STATE_FIXED, len == 0 ? "" : st->name.p, len);
-	return STATE_FIXED + len;
+	memcpy(room + STATE_FIXED, st->name, st->name_n);
+	return STATE_FIXED + (size_t)st->name_n;
 }
 
 bool
@@ -153,7 +151,7 @@ idx_state_unpack(struct span key, struct span v, struct idx_state *out)
 		out->stamp[i].nsec = be32_get(p + 8);
 		out->stamp[i].ino = be64_get(p + 12);
 	}
-	out->name = span_from(v, STATE_FIXED);
+	idx_state_set_name(out, span_from(v, STATE_FIXED));
 	return (out->bits & ~(uint32_t)IDX_STATE_BITS) == 0 && out->uidvalidity != 0 && out->uidnext != 0 &&
 	    out->highestmodseq != 0 && out->highestmodseq <= INT64_MAX && out->pruned_to <= out->highestmodseq &&
 	    out->messages < out->uidnext && out->unseen <= out->messages && out->deleted <= out->messages &&

@@ -81,8 +81,23 @@ struct idx_state {
 	uint64_t dev;
 	int64_t scanned_at;		/* seconds since 1970 */
 	struct idx_stamp stamp[2];
-	struct span name;		/* of the mailbox: the way back from the id */
+	uint16_t name_n;
+	char name[INDEX_NAME_MAX];	/* of the mailbox: the way back from the id */
 };
+
+static inline struct span
+idx_state_name(const struct idx_state *st)
+{
+	return span_of(st->name, st->name_n);
+}
+
+static inline void
+idx_state_set_name(struct idx_state *st, struct span name)
+{
+	st->name_n = (uint16_t)(name.n > INDEX_NAME_MAX ? INDEX_NAME_MAX : name.n);
+	if (st->name_n > 0)
+		memcpy(st->name, name.p, st->name_n);
+}
 
 enum idx_change { IDX_CHANGE_FLAGS = 1, IDX_CHANGE_EXPUNGED = 2 };
 

@@ -37,6 +37,9 @@ index_read(struct index *ix, struct index_txn **out, struct err *e)
 	*out = &ix->read;
 	if (ix->reading)
 		return 0;
+	/* It was lost, and could not be made again a moment ago. */
+	if (ix->env->env == NULL && index_env_refresh(ix->env, e) == -1)
+		return -1;
 	if (ix->read.txn != NULL) {
 		rc = mdb_txn_renew(ix->read.txn);
 		if (rc == MDB_MAP_RESIZED) {
@@ -63,25 +66,48 @@ index_read_end(struct index *ix)
 	ix->reading = false;
 }
 
+static bool
+is_current(const struct index_env *env)
+{
+	struct stat sb;
+
+	return fstatat(env->dir_fd, "data.mdb", &sb, 0) == 0 && (uint64_t)sb.st_ino == env->data_ino;
+}
+
+int
+index_check(struct index *ix, struct err *e)
+{
+	if (is_current(ix->env))
+		return 0;
+	log_info("index %s: it was removed or replaced: opening what is there now", ix->env->path);
+	return index_env_refresh(ix->env, e);
+}
+
 int
 index_write(struct index *ix, struct index_txn **out, struct err *e)
 {
-	struct stat sb;
-	mdb_filehandle_t fd;
 	int rc, dead;
 
 	index_read_end(ix);
 	if (ix->env->writing)
 		return err_set(e, ERR_TEMP, "index: a write within a write");
-	if (index_env_room(ix->env, e) == -1)
+	if (ix->env->env == NULL && index_env_refresh(ix->env, e) == -1)
 		return -1;
-	rc = begin(ix->env, 0, &ix->write.txn);
-	if (rc != 0)
-		return index_err(e, rc, "write");
-	/* Checked with the lock in hand: whoever replaces the index holds it meanwhile. */
-	if (mdb_env_get_fd(ix->env->env, &fd) != 0 || fstat(fd, &sb) == -1 || sb.st_nlink == 0) {
+	for (int try = 0;; try++) {
+		if (index_env_room(ix->env, e) == -1)
+			return -1;
+		rc = begin(ix->env, 0, &ix->write.txn);
+		if (rc != 0)
+			return index_err(e, rc, "write");
+		/* Looked at with the lock in hand: whoever replaces the index holds it meanwhile. */
+		if (is_current(ix->env))
+			break;
 		mdb_txn_abort(ix->write.txn);
-		return err_set(e, ERR_CORRUPT, "index: it was removed or replaced meanwhile");
+		log_info("index %s: it was removed or replaced: opening what is there now", ix->env->path);
+		if (try == BEGIN_TRIES)
+			return err_set(e, ERR_TEMP, "index: it is replaced all the time");
+		if (index_env_refresh(ix->env, e) == -1)
+			return -1;
 	}
 	/* A dead reader's slot keeps old pages from being used again. */
 	if (((++ix->env->writes) & 1023) == 1)

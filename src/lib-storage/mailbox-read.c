@@ -217,7 +217,6 @@ mailbox_made_flush(struct mailbox *box, struct err *e)
 	rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
 		rc = index_state_get(t, box->id, &st, e);
-		st.name = span_str(box->inner);
 		for (size_t i = 0; i < box->made.n && rc == 1; i++)
 			rc = write_one(box, t, &st, array_at(&box->made, i), e) == -1 ? -1 : 1;
 		if (rc == 1)

@@ -206,8 +206,11 @@ maildir_maintain(void *b, struct err *e)
 
 	if (drc != DRV_OK)
 		return drc;
-	if (!box->swept && box->store->p.tmp_age_s > 0)
+	if (!box->swept && box->store->p.tmp_age_s > 0) {
 		sweep_tmp(box);
+		if (strcmp(box->name, "INBOX") == 0)
+			maildir_trash_empty(box->store, NULL);
+	}
 	rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &st, e);
 	index_read_end(box->store->ix);
 	if (rc != 1)

@@ -135,7 +135,7 @@ is_copy(struct maildir_box *box, const struct idx_state *st, const struct stat *
 	struct stat sb;
 	bool other = false;
 
-	path = maildir_path(box->store, st->name, &e);
+	path = maildir_path(box->store, idx_state_name(st), &e);
 	if (path == NULL)
 		return false;
 	if ((size_t)snprintf(sub, sizeof(sub), "%s/cur", path) < sizeof(sub) && stat(sub, &sb) == 0)
@@ -155,11 +155,11 @@ state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control 
 		.highestmodseq = known ? c->modseq_reserved : 1,
 		.uid_reserved = c->uid_reserved,
 		.modseq_reserved = c->modseq_reserved,
-		.name = span_str(box->name),
 	};
 	struct buf keywords = BUF_INIT(65536);
 	int rc;
 
+	idx_state_set_name(&st, span_str(box->name));
 	st.recent_uid = st.uidnext;
 	st.pruned_to = known ? st.highestmodseq : 0;
 	maildir_control_keywords(c, &keywords);
@@ -185,13 +185,13 @@ attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, 
 		return -1;
 	if (by_id == 1 && st.uidvalidity != c->uidvalidity)
 		by_id = 2;	/* a number that was given twice: this one gets another */
-	if (by_id == 1 && !span_eq(st.name, span_str(box->name)) && is_copy(box, &st, cur))
+	if (by_id == 1 && !span_eq(idx_state_name(&st), span_str(box->name)) && is_copy(box, &st, cur))
 		by_id = 2;
 	if (rc == 1 && !(by_id == 1 && there == c->id) && index_mailbox_remove(t, span_str(box->name), e) == -1)
 		return -1;
 	if (by_id == 1) {
 		box->id = c->id;
-		return span_eq(st.name, span_str(box->name)) && rc == 1 ? 0 :
+		return span_eq(idx_state_name(&st), span_str(box->name)) && rc == 1 ? 0 :
 		    index_mailbox_rename(t, c->id, span_str(box->name), e);
 	}
 	if (by_id == 2) {
@@ -325,6 +325,25 @@ fail:
 	return drv_of(e);
 }
 
+/* The index does not know the box any more: it was deleted, or the index was lost while we had it open. */
+enum drv_rc
+maildir_find_again(struct maildir_box *box, struct err *e)
+{
+	struct stat mine, there;
+	uint32_t id = box->id;
+
+	if (fstat(box->fd, &mine) == -1 || stat(box->path, &there) == -1 || mine.st_ino != there.st_ino ||
+	    mine.st_dev != there.st_dev || fstatat(box->fd, "cur", &there, 0) == -1)
+		return err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name), DRV_GONE;
+	if (box_identify(box, e) == -1)
+		return drv_of(e);
+	if (box->id != id) {
+		box->id = id;
+		return err_set(e, ERR_NOTFOUND, "mailbox %s is another one now", box->name), DRV_GONE;
+	}
+	return DRV_OK;
+}
+
 bool
 maildir_has_room(const struct idx_state *st, uint32_t uids)
 {
@@ -397,20 +416,33 @@ maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, stru
 		rc = index_state_get(*t, box->id, st, e);
 		if (rc == 1 && (uint64_t)st->uidnext + uids >= UINT32_MAX)
 			rc = err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", box->name);
-		else if (rc == 0)
-			err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
-		if (rc == 1 && maildir_has_room(st, uids)) {
-			st->name = span_str(box->name);
+		if (rc == 1 && maildir_has_room(st, uids))
 			return DRV_OK;
-		}
 		index_abort(*t);
-		if (rc != 1)
+		if (rc == -1)
 			return drv_of(e);
-		drc = maildir_reserve(box, uids, e);
+		drc = rc == 0 ? maildir_find_again(box, e) : maildir_reserve(box, uids, e);
 		if (drc != DRV_OK)
 			return drc;
 	}
 	return err_set(e, ERR_TEMP, "mailbox %s is too busy", box->name), DRV_UNAVAILABLE;
+}
+
+/* An index that was just made knows no message yet, and would pass over all that are named. */
+enum drv_rc
+maildir_begin_known(struct maildir_box *box, struct index_txn **t, struct idx_state *st, struct err *e)
+{
+	for (int i = 0; i < BEGIN_TRIES; i++) {
+		enum drv_rc drc = maildir_begin(box, 0, t, st, e);
+
+		if (drc != DRV_OK || !(st->bits & IDX_STATE_UNSCANNED))
+			return drc;
+		index_abort(*t);
+		drc = maildir_sync(box, true, e);
+		if (drc != DRV_OK)
+			return drc;
+	}
+	return err_set(e, ERR_TEMP, "%s: other programs rename its files all the time", box->path), DRV_UNAVAILABLE;
 }
 
 unsigned

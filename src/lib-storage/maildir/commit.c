@@ -24,6 +24,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 
+#define PURGE_BATCH 20000	/* records */
 #define EXPUNGE_BATCH 1000	/* unlinks in one transaction: others wait no longer than that takes */
 
 int
@@ -116,7 +117,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 
 		if (rc == 0)
 			stage->tmp[0] = '\0';	/* it is a message now */
-		else
+		else if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1)	/* where it can be tried again */
 			unlinkat(box->fd, paths[i], 0);
 	}
 	for (size_t i = 0; i < c->add_count; i++)
@@ -151,7 +152,7 @@ expunge_batch(struct maildir_box *box, struct change_set *cs, struct box_change 
 	struct index_txn *t;
 	struct idx_state st;
 	bool held[2], used[2] = { false, false };
-	enum drv_rc drc = maildir_begin(box, 0, &t, &st, e);
+	enum drv_rc drc = maildir_begin_known(box, &t, &st, e);
 	size_t count = c->expunge_count;
 	int rc = 0;
 
@@ -225,7 +226,7 @@ commit_flags(struct maildir_box *box, struct change_set *cs, struct err *e)
 	struct box_change *c = cs->box[0];
 	struct index_txn *t;
 	struct idx_state st;
-	enum drv_rc drc = maildir_begin(box, 0, &t, &st, e);
+	enum drv_rc drc = maildir_begin_known(box, &t, &st, e);
 	int rc;
 
 	if (drc != DRV_OK)
@@ -249,12 +250,32 @@ commit_flags(struct maildir_box *box, struct change_set *cs, struct err *e)
 	return DRV_OK;
 }
 
+/* The records of a mailbox that is gone: in pieces, so that nobody waits long. */
+static enum drv_rc
+purge(struct maildir_store *s, uint32_t id, struct err *e)
+{
+	struct index_txn *t;
+	int more = 1;
+
+	while (more == 1) {
+		if (index_write(s->ix, &t, e) == -1)
+			return drv_of(e);
+		more = index_mailbox_purge(t, id, PURGE_BATCH, e);
+		if (more == -1)
+			index_abort(t);
+		else if (index_commit(t, e) == -1)
+			more = -1;
+	}
+	return more == -1 ? drv_of(e) : DRV_OK;
+}
+
 /* Mailboxes made, renamed, deleted. */
 static enum drv_rc
 commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 {
 	struct index_txn *t;
-	uint32_t id;
+	char trash[MAILDIR_TRASH_MAX] = "";
+	uint32_t id = 0;
 	enum drv_rc drc;
 	int rc;
 
@@ -273,10 +294,8 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 		if (index_write(s->ix, &t, e) == -1)
 			return drv_of(e);
 		rc = index_mailbox_find(t, cs->name, &id, e);
-		drc = rc == -1 ? drv_of(e) : maildir_box_delete(s, cs->name, e);
+		drc = rc == -1 ? drv_of(e) : maildir_box_delete(s, cs->name, trash, e);
 		if (drc == DRV_OK && rc == 1 && index_mailbox_remove(t, cs->name, e) == -1)
-			drc = drv_of(e);
-		if (drc == DRV_OK && rc == 1 && index_mailbox_purge(t, id, SIZE_MAX, e) == -1)
 			drc = drv_of(e);
 		break;
 	case MAILBOX_NONE:
@@ -288,7 +307,9 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 		index_abort(t);
 	else if (index_commit(t, e) == -1)
 		drc = drv_of(e);
-	return drc;
+	if (trash[0] != '\0')
+		maildir_trash_empty(s, trash);
+	return drc == DRV_OK && trash[0] != '\0' && id != 0 ? purge(s, id, e) : drc;
 }
 
 enum drv_rc

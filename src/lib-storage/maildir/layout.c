@@ -343,13 +343,31 @@ remove_tree(int parent, const char *name, unsigned depth)
 	return unlinkat(parent, name, AT_REMOVEDIR);
 }
 
+void
+maildir_trash_empty(struct maildir_store *s, const char *trash)
+{
+	int root = open(s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = root == -1 ? NULL : fdopendir(root);
+	struct dirent *d;
+
+	if (trash != NULL && root != -1)
+		remove_tree(root, trash, 0);
+	while (trash == NULL && dir != NULL && (d = readdir(dir)) != NULL)
+		if (strncmp(d->d_name, TRASH, strlen(TRASH)) == 0)
+			remove_tree(root, d->d_name, 0);
+	if (dir != NULL)
+		closedir(dir);
+	else if (root != -1)
+		close(root);
+}
+
 static void
-trash_name(char out[64])
+trash_name(char out[MAILDIR_TRASH_MAX])
 {
 	uint64_t mark;
 
 	random_bytes(&mark, sizeof(mark));
-	snprintf(out, 64, TRASH "%016llx", (unsigned long long)mark);
+	snprintf(out, MAILDIR_TRASH_MAX, TRASH "%016llx", (unsigned long long)mark);
 }
 
 /* fs layout: only the mail of a directory that has other mailboxes in it. */
@@ -389,11 +407,11 @@ has_folders(int box_fd)
 	return found;
 }
 
-/* The index's part is the caller's; the directory is gone when this returns DRV_OK. */
+/* The index's part is the caller's, and maildir_trash_empty().  The mailbox is gone when this returns DRV_OK. */
 enum drv_rc
-maildir_box_delete(struct maildir_store *s, struct span name, struct err *e)
+maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR_TRASH_MAX], struct err *e)
 {
-	char *path = maildir_path(s, name, e), trash[64];
+	char *path = maildir_path(s, name, e);
 	int root, fd, rc;
 
 	if (path == NULL)
@@ -409,8 +427,6 @@ maildir_box_delete(struct maildir_store *s, struct span name, struct err *e)
 		rc = renameat(AT_FDCWD, path, root, trash);
 	if (rc == -1)
 		err_errno(e, "delete %s", path);
-	else
-		remove_tree(root, trash, 0);
 	if (root != -1)
 		close(root);
 	if (fd != -1)

@@ -73,7 +73,10 @@ int maildir_exists(void *store, struct span name);
 /* Makes cur, new, tmp (and the directory); leaves what is there. */
 int maildir_make_dirs(struct maildir_store *s, const char *path, bool folder, struct err *e);
 enum drv_rc maildir_box_make(struct maildir_store *s, struct span name, bool only_parent, struct err *e);
-enum drv_rc maildir_box_delete(struct maildir_store *s, struct span name, struct err *e);
+#define MAILDIR_TRASH_MAX 64
+enum drv_rc maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR_TRASH_MAX], struct err *e);
+/* Removes what was deleted; trash NULL: whatever a crash left. */
+void maildir_trash_empty(struct maildir_store *s, const char *trash);
 enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct span to, struct err *e);
 
 /* box.c */
@@ -82,8 +85,11 @@ void maildir_box_close(void *box);
 /* Locks out others who change the control file; -1 and e.  Never within a write transaction. */
 int maildir_box_lock(struct maildir_box *box, struct err *e);
 void maildir_box_unlock(struct maildir_box *box);
-/* Begins a write in which uids UIDs and some modseqs may be taken.  st->name is box->name. */
+enum drv_rc maildir_find_again(struct maildir_box *box, struct err *e);
+/* Begins a write in which uids UIDs and some modseqs may be taken. */
 enum drv_rc maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, struct idx_state *st, struct err *e);
+/* The same for changes of messages that are there: in a mailbox that has been scanned. */
+enum drv_rc maildir_begin_known(struct maildir_box *box, struct index_txn **t, struct idx_state *st, struct err *e);
 /* Within one that has begun: whether there are as many. */
 bool maildir_has_room(const struct idx_state *st, uint32_t uids);
 enum drv_rc maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e);

@@ -512,8 +512,10 @@ apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err
 	}
 	if (index_apply(t, &c, st, e) == -1)
 		return -1;
-	if (first)
-		st->recent_uid = st->uidnext;
+	/* Of a Maildir seen for the first time what lies in new/ is \Recent; the mark is one number, so nearly so. */
+	for (size_t i = 0; first && i < c.add_count; i++)
+		if (!(c.adds[i].rec.bits & IDX_NEW) && c.adds[i].uid >= st->recent_uid)
+			st->recent_uid = c.adds[i].uid + 1;
 	return index_state_put(t, st, e);
 }
 
@@ -595,13 +597,20 @@ maildir_sync(void *b, bool thorough, struct err *e)
 	struct idx_state st;
 	int rc;
 
-	if (index_read(box->store->ix, &t, e) == -1)
+	if (index_check(box->store->ix, e) == -1 || index_read(box->store->ix, &t, e) == -1)
 		return drv_of(e);
 	rc = index_state_get(t, box->id, &st, e);
-	if (rc == 0)
-		err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
+	if (rc == 0) {
+		enum drv_rc drc;
+
+		index_read_end(box->store->ix);
+		drc = maildir_find_again(box, e);
+		if (drc != DRV_OK || index_read(box->store->ix, &t, e) == -1)
+			return drc != DRV_OK ? drc : drv_of(e);
+		rc = index_state_get(t, box->id, &st, e);
+	}
 	if (rc != 1)
-		return drv_of(e);
+		return rc == 0 ? DRV_GONE : drv_of(e);
 	if (!thorough && maildir_stamp_holds(box, &st, SUB_NEW) && maildir_stamp_holds(box, &st, SUB_CUR))
 		return DRV_OK;
 	return scan(box, e);
