@@ -259,12 +259,13 @@ env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_
 {
 	struct err why = ERR_INIT;
 
-	if (verdict == SESSION_REBOOTED) {
+	if (verdict == SESSION_REBOOTED || verdict == SESSION_CONDEMNED) {
 		/* Pages may be lost where nothing shows it (the list of free ones): always copied. */
-		log_debug("index %s: the system was started anew: checking it", path);
+		log_debug("index %s: the system was started anew, or it is damaged: copying what is sound", path);
 		return env_replace(env, path, mode, e);
 	}
-	if (index_env_open(env, path, mode, true, &why) == -1) {
+	if ((verdict == SESSION_CLEAN ? index_env_open(env, path, mode, true, &why) :
+	    index_env_open_guarded(env, path, mode, &why)) == -1) {
 		if (why.code != ERR_CORRUPT) {
 			*e = why;
 			return -1;
@@ -342,7 +343,6 @@ index_env_refresh(struct index_env *env, struct err *e)
 {
 	struct stat sb;
 
-	log_info("index %s: it was removed or replaced: opening what is there now", env->path);
 	for (struct index *ix = env->handles; ix != NULL; ix = ix->next)
 		handle_reset(ix);
 	env_stop(env);
@@ -421,5 +421,15 @@ index_identity(const struct index *ix, char out[16])
 void
 index_mark_suspect(struct index *ix)
 {
-	session_suspect(ix->env->session_fd);
+	if (ix->env->session_fd != -1)
+		session_suspect(ix->env->session_fd, SESSION_CRASHED);
+}
+
+int
+index_recover(struct index *ix, struct err *e)
+{
+	if (ix->env->session_fd != -1)
+		session_suspect(ix->env->session_fd, SESSION_CONDEMNED);
+	log_warning("index %s is damaged: it is made anew: %s", ix->env->path, e->log);
+	return index_env_refresh(ix->env, e);
 }

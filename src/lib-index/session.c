@@ -2,7 +2,7 @@
 /*
  *	octets 0..7	magic
  *	octets 8..23	hash of the boot id; time of the boot in seconds (the id may be out of reach in a sandbox)
- *	octet  24	1: suspect
+ *	octet  24	1: suspect, 2: condemned
  *	octets 32..	slots: the process id, 4 octets each
  * Octet 0 is what is locked while somebody opens.
  */
@@ -108,6 +108,10 @@ session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct
 		*verdict_out = SESSION_REBOOTED;
 		return fd;
 	}
+	if (data[24] == 2) {
+		*verdict_out = SESSION_CONDEMNED;
+		return fd;
+	}
 	if (data[24] != 0)
 		*verdict_out = SESSION_CRASHED;
 	for (off_t at = HEAD; at + SLOT_SIZE <= n; at += SLOT_SIZE) {
@@ -172,7 +176,7 @@ session_leave(int fd, int slot)
 }
 
 void
-session_suspect(int fd)
+session_suspect(int fd, enum session_verdict verdict)
 {
-	write_at(fd, "\1", 1, 24);
+	write_at(fd, verdict == SESSION_CONDEMNED ? "\2" : "\1", 1, 24);
 }

@@ -12,12 +12,18 @@
 #include <sys/types.h>
 #include "lib/err.h"
 
-enum session_verdict { SESSION_CLEAN, SESSION_CRASHED, SESSION_REBOOTED };
+enum session_verdict {
+	SESSION_CLEAN,
+	SESSION_CRASHED,	/* verify it */
+	SESSION_REBOOTED,	/* copy what is sound */
+	SESSION_CONDEMNED,	/* the same: somebody met damage */
+};
 
 /* Opens the file in dir_fd and locks it against others who open or close.  The descriptor. */
 int session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e);
 /* Takes a slot and lets others go on.  The slot, or -1 when all are in use (then a crash of this one is not noticed). */
 int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */
-void session_suspect(int fd);		/* the next session_begin says SESSION_CRASHED */
+/* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED. */
+void session_suspect(int fd, enum session_verdict verdict);
 #endif

@@ -77,7 +77,10 @@ is_current(const struct index_env *env)
 int
 index_check(struct index *ix, struct err *e)
 {
-	return is_current(ix->env) ? 0 : index_env_refresh(ix->env, e);
+	if (is_current(ix->env))
+		return 0;
+	log_info("index %s: it was removed or replaced: opening what is there now", ix->env->path);
+	return index_env_refresh(ix->env, e);
 }
 
 int
@@ -100,6 +103,7 @@ index_write(struct index *ix, struct index_txn **out, struct err *e)
 		if (is_current(ix->env))
 			break;
 		mdb_txn_abort(ix->write.txn);
+		log_info("index %s: it was removed or replaced: opening what is there now", ix->env->path);
 		if (try == BEGIN_TRIES)
 			return err_set(e, ERR_TEMP, "index: it is replaced all the time");
 		if (index_env_refresh(ix->env, e) == -1)

@@ -21,6 +21,18 @@ open_handle(struct mailbox *box, struct err *e)
 	return -1;
 }
 
+static int
+open_and_load(struct mailbox *box, struct err *e)
+{
+	if (open_handle(box, e) == -1)
+		return -1;
+	if (box->mode == MAILBOX_SAVE)
+		return 0;
+	if (box->drv->sync(box->handle, false, e) != DRV_OK || view_load(box, e) == -1)
+		return -1;
+	return mailbox_load_keywords(box, NULL, e);
+}
+
 int
 mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struct mailbox **out, struct err *e)
 {
@@ -45,14 +57,11 @@ mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struc
 			rc = err_set(e, ERR_TEMP, "out of memory");
 	}
 	buf_clear(&inner);
-	if (rc == 0)
-		rc = open_handle(box, e);
-	if (rc == 0 && mode != MAILBOX_SAVE) {
-		rc = box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
-		if (rc == 0)
-			rc = view_load(box, e);
-		if (rc == 0)
-			rc = mailbox_load_keywords(box, NULL, e);
+	if (rc == 0 && (rc = open_and_load(box, e)) == -1 && e->code == ERR_CORRUPT && index_recover(box->store->ix, e) == 0) {
+		if (box->handle != NULL)
+			box->drv->box_close(box->handle);
+		box->handle = NULL;
+		rc = open_and_load(box, e);
 	}
 	box->next = st->boxes;
 	st->boxes = box;

@@ -266,6 +266,8 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 		bool happened = false;
 
 		drc = s->drv->commit(s->handle, cs, e);
+		if (drc == DRV_CORRUPT && try == 0 && index_recover(s->ix, e) == 0)
+			drc = DRV_CONFLICT;
 		if (drc != DRV_UNKNOWN)
 			continue;
 		drc = s->drv->outcome(s->handle, cs, &happened, e);

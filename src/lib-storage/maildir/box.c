@@ -428,6 +428,23 @@ maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, stru
 	return err_set(e, ERR_TEMP, "mailbox %s is too busy", box->name), DRV_UNAVAILABLE;
 }
 
+/* An index that was just made knows no message yet, and would pass over all that are named. */
+enum drv_rc
+maildir_begin_known(struct maildir_box *box, struct index_txn **t, struct idx_state *st, struct err *e)
+{
+	for (int i = 0; i < BEGIN_TRIES; i++) {
+		enum drv_rc drc = maildir_begin(box, 0, t, st, e);
+
+		if (drc != DRV_OK || !(st->bits & IDX_STATE_UNSCANNED))
+			return drc;
+		index_abort(*t);
+		drc = maildir_sync(box, true, e);
+		if (drc != DRV_OK)
+			return drc;
+	}
+	return err_set(e, ERR_TEMP, "%s: other programs rename its files all the time", box->path), DRV_UNAVAILABLE;
+}
+
 unsigned
 maildir_keywords_max(void *b)
 {

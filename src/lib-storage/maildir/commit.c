@@ -117,7 +117,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 
 		if (rc == 0)
 			stage->tmp[0] = '\0';	/* it is a message now */
-		else
+		else if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1)	/* where it can be tried again */
 			unlinkat(box->fd, paths[i], 0);
 	}
 	for (size_t i = 0; i < c->add_count; i++)
@@ -152,7 +152,7 @@ expunge_batch(struct maildir_box *box, struct change_set *cs, struct box_change 
 	struct index_txn *t;
 	struct idx_state st;
 	bool held[2], used[2] = { false, false };
-	enum drv_rc drc = maildir_begin(box, 0, &t, &st, e);
+	enum drv_rc drc = maildir_begin_known(box, &t, &st, e);
 	size_t count = c->expunge_count;
 	int rc = 0;
 
@@ -226,7 +226,7 @@ commit_flags(struct maildir_box *box, struct change_set *cs, struct err *e)
 	struct box_change *c = cs->box[0];
 	struct index_txn *t;
 	struct idx_state st;
-	enum drv_rc drc = maildir_begin(box, 0, &t, &st, e);
+	enum drv_rc drc = maildir_begin_known(box, &t, &st, e);
 	int rc;
 
 	if (drc != DRV_OK)

@@ -213,6 +213,11 @@ copy_once(struct copying *c, struct err *e)
 	rc = index_state_get(c->t, c->from->id, &c->from_st, e);
 	if (rc == 0)
 		err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", c->from->name);
+	if (rc == 1 && c->from_st.bits & IDX_STATE_UNSCANNED) {
+		index_abort(c->t);
+		c->renamed = true;
+		return DRV_CONFLICT;
+	}
 	if (rc == 1 && c->cs->move && !maildir_has_room(&c->from_st, 0)) {
 		index_abort(c->t);
 		drc = maildir_reserve(c->from, 0, e);

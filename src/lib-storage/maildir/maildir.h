@@ -88,6 +88,8 @@ void maildir_box_unlock(struct maildir_box *box);
 enum drv_rc maildir_find_again(struct maildir_box *box, struct err *e);
 /* Begins a write in which uids UIDs and some modseqs may be taken. */
 enum drv_rc maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, struct idx_state *st, struct err *e);
+/* The same for changes of messages that are there: in a mailbox that has been scanned. */
+enum drv_rc maildir_begin_known(struct maildir_box *box, struct index_txn **t, struct idx_state *st, struct err *e);
 /* Within one that has begun: whether there are as many. */
 bool maildir_has_room(const struct idx_state *st, uint32_t uids);
 enum drv_rc maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e);

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Views against a model: three sessions of one user do random things in a random order.  Each session's model is what an
+ * IMAP client would believe from what mailbox_sync told it: a list of UIDs, changed by EXPUNGE and EXISTS alone, and the
+ * flags it was told to look at again.  After every full sync it must be the mailbox.
+ */
+#include "storage-fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SESSIONS 3
+#define STEPS 6000
+#define MOST 400
+
+struct client {
+	struct mailbox *box;
+	uint32_t uids[MOST];
+	unsigned flags[MOST];
+	size_t count;
+};
+
+static unsigned seed;
+
+static unsigned
+roll(unsigned n)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 16) % n;
+}
+
+static unsigned
+flags_now(struct mailbox *box, uint32_t uid, bool *there)
+{
+	struct msg_rec rec = { 0 };
+	struct err e = ERR_INIT;
+
+	*there = mailbox_get(box, uid, &rec, &e) == 0;
+	return rec.flags;
+}
+
+/* What the client takes in from one sync. */
+static void
+client_sync(struct client *c, bool expunges)
+{
+	struct view_changes vc;
+	struct err e = ERR_INIT;
+	size_t before = c->count;
+	bool there;
+
+	MUST(mailbox_sync(c->box, expunges, &vc, &e), &e);
+	assert_false(vc.gone);
+	assert_int_equal(vc.old_count, before);
+	assert_true(expunges || vc.expunged_count == 0);
+	for (size_t i = 0; i < vc.expunged_count; i++) {
+		uint32_t seq = vc.expunged[i].seq;
+
+		assert_in_range(seq, 1, c->count);
+		assert_int_equal(c->uids[seq - 1], vc.expunged[i].uid);
+		memmove(c->uids + seq - 1, c->uids + seq, (c->count - seq) * sizeof(*c->uids));
+		memmove(c->flags + seq - 1, c->flags + seq, (c->count - seq) * sizeof(*c->flags));
+		c->count--;
+	}
+	assert_int_equal(vc.exists_changed, mailbox_count(c->box) != c->count);
+	for (; c->count < mailbox_count(c->box); c->count++) {
+		c->uids[c->count] = mailbox_uid(c->box, (uint32_t)c->count + 1);
+		c->flags[c->count] = flags_now(c->box, c->uids[c->count], &there);
+	}
+	for (size_t i = 0; i < vc.flags_count; i++) {
+		uint32_t seq = mailbox_seq(c->box, vc.flags[i]);
+
+		assert_in_range(seq, 1, c->count);
+		assert_true(i == 0 || vc.flags[i] > vc.flags[i - 1]);
+		c->flags[seq - 1] = flags_now(c->box, vc.flags[i], &there);
+	}
+}
+
+static void
+client_check(struct client *c, bool whole)
+{
+	assert_int_equal(mailbox_count(c->box), c->count);
+	for (size_t i = 0; i < c->count; i++) {
+		bool there;
+		unsigned flags = flags_now(c->box, c->uids[i], &there);
+
+		assert_int_equal(mailbox_uid(c->box, (uint32_t)i + 1), c->uids[i]);
+		assert_true(i == 0 || c->uids[i] > c->uids[i - 1]);
+		if (whole) {
+			assert_true(there);
+			assert_int_equal(c->flags[i], flags);
+		}
+	}
+	mailbox_read_end(c->box);
+}
+
+static void
+client_step(struct fixture *f, struct client *c)
+{
+	uint32_t uids[8], n = 0;
+	struct flag_change fc = { .op = (enum flag_op)roll(3), .flags = roll(64) };
+	struct uid_list modified, changed;
+	struct copy_result r;
+	struct err e = ERR_INIT;
+
+	for (size_t i = 0; i < c->count && n < 8; i++)
+		if (roll(20) == 0)
+			uids[n++] = c->uids[i];
+	switch (roll(9)) {
+	case 0:
+	case 1:
+		if (c->count < MOST / 2)
+			save_text(c->box, "Subject: x\r\n\r\nx\r\n", roll(64));
+		break;
+	case 2:
+	case 3:
+		fc.conditional = roll(2);
+		fc.unchanged_since = 1 + roll(3000);
+		MUST(mailbox_store(c->box, uids, n, &fc, f->a, &modified, &changed, &e), &e);
+		assert_true(modified.count + changed.count <= n);
+		assert_true(fc.conditional || modified.count == 0);
+		break;
+	case 4:
+		MUST(mailbox_expunge(c->box, uids, n > 2 ? 2 : n, roll(2), &e), &e);
+		break;
+	case 5:
+		/* A copy into the same mailbox. */
+		if (c->count < MOST / 2 && n > 0)
+			MUST(mailbox_copy(c->box, uids, n > 2 ? 2 : n, c->box, roll(4) == 0, f->a, &r, &e), &e);
+		break;
+	case 6:
+		client_sync(c, false);
+		break;
+	case 7:
+		MUST(storage_maintain(c->box->st, &e), &e);
+		break;
+	default:
+		client_sync(c, true);
+		client_check(c, true);
+		break;
+	}
+	arena_reset(f->a);
+}
+
+static void
+run(unsigned number, bool prune)
+{
+	struct fixture f;
+	struct client c[SESSIONS] = { 0 };
+	struct err e = ERR_INIT;
+
+	seed = number;
+	fixture_init(&f);
+	for (int i = 0; i < SESSIONS; i++) {
+		c[i].box = box_of(fixture_storage(&f), "INBOX", MAILBOX_WRITE);
+		client_sync(&c[i], true);
+	}
+	for (int step = 0; step < STEPS; step++) {
+		struct client *cl = &c[roll(SESSIONS)];
+
+		client_step(&f, cl);
+		if (prune && roll(50) == 0) {
+			struct index_txn *t;
+			struct idx_state st;
+
+			MUST(index_write(cl->box->store->ix, &t, &e), &e);
+			assert_int_equal(index_state_get(t, cl->box->id, &st, &e), 1);
+			MUST(index_prune(t, &st, 4, &e), &e);
+			MUST(index_commit(t, &e), &e);
+		}
+		client_check(cl, false);
+	}
+	for (int i = 0; i < SESSIONS; i++) {
+		struct storage *st = c[i].box->st;
+
+		client_sync(&c[i], true);
+		client_check(&c[i], true);
+		check_counts(c[i].box);
+		mailbox_close(c[i].box);
+		storage_close(st);
+	}
+	fixture_clear(&f);
+}
+
+static void
+test_interleavings(void **state)
+{
+	(void)state;
+	run(1, false);
+	run(2, false);
+}
+
+static void
+test_pruned(void **state)
+{
+	(void)state;
+	run(3, true);
+}
+
+/* What QRESYNC asks. */
+static void
+test_expunged_since(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct mailbox_view_state at;
+	struct err e = ERR_INIT;
+	struct index_txn *t;
+	struct idx_state st;
+	uint32_t *uids;
+	size_t count;
+	bool complete;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (unsigned i = 1; i <= 10; i++)
+		save_numbered(box, i);
+	expunge_uid(box, 2);
+	sync_box(box, NULL);
+	mailbox_view_state(box, &at);
+	expunge_uid(box, 9);
+	expunge_uid(box, 4);
+	expunge_uid(box, 7);
+	MUST(mailbox_expunged_since(box, at.highestmodseq, 1, 8, f.a, &uids, &count, &complete, &e), &e);
+	assert_true(complete);
+	assert_int_equal(count, 2);
+	assert_int_equal(uids[0], 4);
+	assert_int_equal(uids[1], 7);
+	MUST(mailbox_expunged_since(box, 1, 1, UINT32_MAX, f.a, &uids, &count, &complete, &e), &e);
+	assert_true(complete);
+	assert_int_equal(count, 4);
+	MUST(index_write(box->store->ix, &t, &e), &e);
+	assert_int_equal(index_state_get(t, box->id, &st, &e), 1);
+	MUST(index_prune(t, &st, 2, &e), &e);
+	assert_true(st.pruned_to > at.highestmodseq);
+	MUST(index_commit(t, &e), &e);
+	MUST(mailbox_expunged_since(box, at.highestmodseq, 1, 8, f.a, &uids, &count, &complete, &e), &e);
+	assert_false(complete);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_interleavings),
+		cmocka_unit_test(test_pruned),
+		cmocka_unit_test(test_expunged_since),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
