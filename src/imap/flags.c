@@ -73,7 +73,28 @@ void
 imap_keywords_load(struct imap_session *s)
 {
 	s->keyword_count = mailbox_keywords(s->box, &s->keywords);
-	s->keywords_told_full = mailbox_keywords_full(s->box);
+}
+
+static void
+write_keywords(const struct imap_session *s, struct buf *b)
+{
+	buf_adds(b, "\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded");
+	for (size_t i = 0; i < s->keyword_count; i++) {
+		if (s->keywords[i].n == 0)
+			continue;
+		buf_addc(b, ' ');
+		buf_add(b, s->keywords[i]);
+	}
+}
+
+void
+imap_keywords_tell(struct imap_session *s)
+{
+	imap_keywords_load(s);
+	buf_reset(&s->scratch);
+	write_keywords(s, &s->scratch);
+	if (!span_eq(buf_span(&s->scratch), buf_span(&s->told_flags)))
+		imap_put_flag_lists(s);
 }
 
 /* A keyword that came into being after the list was told: by another session, within this command. */
@@ -148,29 +169,32 @@ imap_format_u64(char *p, uint64_t v)
 	return p;
 }
 
-static void
-put_keywords(struct imap_session *s)
+uint64_t
+imap_keywords_digest(struct imap_session *s)
 {
-	stream_put(&s->io, SPAN("\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded"));
-	for (size_t i = 0; i < s->keyword_count; i++) {
-		if (s->keywords[i].n == 0)
-			continue;
-		stream_put(&s->io, SPAN(" "));
-		stream_put(&s->io, s->keywords[i]);
-	}
+	uint64_t h = 0xcbf29ce484222325ULL;	/* FNV-1a */
+
+	imap_keywords_load(s);
+	buf_reset(&s->told_flags);
+	write_keywords(s, &s->told_flags);
+	for (size_t i = 0; i < s->told_flags.n; i++)
+		h = (h ^ (unsigned char)s->told_flags.p[i]) * 0x100000001b3ULL;
+	return h;
 }
 
 void
 imap_put_flag_lists(struct imap_session *s)
 {
 	imap_keywords_load(s);
+	buf_reset(&s->told_flags);
+	write_keywords(s, &s->told_flags);
 	stream_put(&s->io, SPAN("* FLAGS ("));
-	put_keywords(s);
+	stream_put(&s->io, buf_span(&s->told_flags));
 	stream_put(&s->io, SPAN(")\r\n* OK [PERMANENTFLAGS ("));
 	if (s->read_only) {
 		stream_put(&s->io, SPAN(")] Read-only mailbox.\r\n"));
 		return;
 	}
-	put_keywords(s);
-	stream_puts(&s->io, s->keywords_told_full ? ")] Flags permitted.\r\n" : " \\*)] Flags permitted.\r\n");
+	stream_put(&s->io, buf_span(&s->told_flags));
+	stream_puts(&s->io, mailbox_keywords_full(s->box) ? ")] Flags permitted.\r\n" : " \\*)] Flags permitted.\r\n");
 }

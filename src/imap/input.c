@@ -225,6 +225,9 @@ keep_tag(struct imap_session *s, struct span line)
 		s->tag = arena_dup(s->arena, tag);
 }
 
+/* The end of a line that is too long, in which a literal's head may stand. */
+#define LINE_TAIL 32
+
 int
 imap_read_line(struct imap_session *s, size_t max, struct span *out)
 {
@@ -240,17 +243,20 @@ imap_read_line(struct imap_session *s, size_t max, struct span *out)
 			if (i > 0 && in.p[i - 1] == '\r')
 				i--;
 			*out = span_of(in.p, i);
-			if (thrown == 0 && i > max)
+			if (thrown == 0 && i <= max)
+				return 1;
+			if (thrown == 0)
 				keep_tag(s, *out);
-			return thrown == 0 && i <= max;
+			*out = i > LINE_TAIL ? span_from(*out, i - LINE_TAIL) : *out;
+			return 0;
 		}
 		looked = in.n;
-		if (in.n > max) {
+		if (in.n > max && in.n > LINE_TAIL) {
 			if (thrown == 0)
 				keep_tag(s, in);
-			thrown += in.n;
-			stream_drop(&s->io, in.n);
-			looked = 0;
+			thrown += in.n - LINE_TAIL;
+			stream_drop(&s->io, in.n - LINE_TAIL);
+			looked = LINE_TAIL;
 			if (thrown > DISCARD_MAX(s)) {
 				imap_bye(s, "Too long command line.", "Disconnected: too long command line");
 				return -1;

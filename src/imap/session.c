@@ -71,6 +71,7 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 	buf_init(&s->cmd, s->lim.command);
 	buf_init(&s->reply, REPLY_MAX);
 	buf_init(&s->scratch, REPLY_MAX);
+	buf_init(&s->told_flags, REPLY_MAX);
 	s->io = *io;
 	memset(io, 0, sizeof(*io));
 	/* One longest line, and what may come behind it in the same read. */
@@ -92,6 +93,7 @@ imap_session_free(struct imap_session *s)
 	buf_clear(&s->cmd);
 	buf_clear(&s->reply);
 	buf_clear(&s->scratch);
+	buf_clear(&s->told_flags);
 	arena_free(s->arena);
 	free(s);
 }

@@ -65,9 +65,9 @@ struct imap_session {
 	struct mailbox *box;		/* selected, or NULL */
 	bool read_only;
 	bool condstore, qresync;	/* enabled by the client */
-	const struct span *keywords;	/* of box, as they were told to the client; see flags.c */
+	const struct span *keywords;	/* of box */
 	size_t keyword_count;
-	bool keywords_told_full;
+	struct buf told_flags;		/* the last list of flags that was told to the client */
 	struct partial_spot spot;
 
 	/* For the sync at the end of a command: UIDs (ascending, in arena) whose flags this command changed itself. */
@@ -167,7 +167,10 @@ bool imap_arg_flags(struct imap_session *s, struct imap_in *in, bool bare, struc
 /* Room for any message's flags in a response, and writes "(\Seen word)" there: returns the end. */
 size_t imap_flags_room(const struct imap_session *s);
 char *imap_flags_format(const struct imap_session *s, char *p, const struct msg_rec *rec);
-void imap_keywords_load(struct imap_session *s);	/* after SELECT, and when they changed */
+void imap_keywords_load(struct imap_session *s);	/* the spans may have moved: after each sync */
+void imap_keywords_tell(struct imap_session *s);	/* loads, and tells them if they are not as they were told */
+/* For hibernation: the list, taken as told, in eight octets. */
+uint64_t imap_keywords_digest(struct imap_session *s);
 bool imap_keywords_stale(const struct imap_session *s, const struct msg_rec *rec);
 void imap_put_flag_lists(struct imap_session *s);	/* FLAGS and PERMANENTFLAGS */
 char *imap_format_u64(char *p, uint64_t v);

@@ -172,10 +172,7 @@ imap_sync(struct imap_session *s, bool expunges)
 		stream_put_u64(&s->io, vs.recent);
 		stream_put(&s->io, SPAN(" RECENT\r\n"));
 	}
-	if (ch.keywords_changed)
-		imap_put_flag_lists(s);
-	else
-		imap_keywords_load(s);
+	imap_keywords_tell(s);
 	tell_all_flags(s, ch.flags, ch.flags_count);
 	mailbox_read_end(s->box);
 }

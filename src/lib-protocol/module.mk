@@ -19,4 +19,35 @@ src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/tls.c src/lib-protocol/tls.h \
 	src/lib-protocol/tls-proxy.c src/lib-protocol/tls-proxy.h \
 	src/lib-protocol/worker-child.c src/lib-protocol/worker-child.h \
+	src/lib-protocol/worker-hibernate.c src/lib-protocol/worker-private.h \
 	src/lib-protocol/worker-parent.c src/lib-protocol/worker-parent.h
+
+imap_proto_libs = src/lib-protocol/libimapproto.a src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
+UNIT_TESTS += tests/unit/test-imap-parse
+tests_unit_test_imap_parse_SOURCES = tests/unit/test-imap-parse.c
+tests_unit_test_imap_parse_LDADD = $(imap_proto_libs) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-fetch-items
+fuzz_fuzz_imap_fetch_items_SOURCES = fuzz/fuzz-imap-fetch-items.c $(fuzz_main)
+fuzz_fuzz_imap_fetch_items_LDADD = $(imap_proto_libs)
+fuzz_fuzz_imap_fetch_items_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-literal
+fuzz_fuzz_imap_literal_SOURCES = fuzz/fuzz-imap-literal.c $(fuzz_main)
+fuzz_fuzz_imap_literal_LDADD = $(imap_proto_libs)
+fuzz_fuzz_imap_literal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-search
+fuzz_fuzz_imap_search_SOURCES = fuzz/fuzz-imap-search.c $(fuzz_main)
+fuzz_fuzz_imap_search_LDADD = $(imap_proto_libs)
+fuzz_fuzz_imap_search_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-seqset
+fuzz_fuzz_imap_seqset_SOURCES = fuzz/fuzz-imap-seqset.c $(fuzz_main)
+fuzz_fuzz_imap_seqset_LDADD = $(imap_proto_libs)
+fuzz_fuzz_imap_seqset_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-token
+fuzz_fuzz_imap_token_SOURCES = fuzz/fuzz-imap-token.c $(fuzz_main)
+fuzz_fuzz_imap_token_LDADD = $(imap_proto_libs)
+fuzz_fuzz_imap_token_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -61,6 +61,19 @@ view_has(const struct view *v, uint32_t uid)
 	return i < v->count && v->uids[i] == uid;
 }
 
+/* EXAMINE: what is nobody's yet is shown as \Recent, and stays nobody's. */
+static void
+see_recent(struct view *v, const struct idx_state *st)
+{
+	struct uid_range *r = v->recent.n == 0 ? array_push(&v->recent) : array_at(&v->recent, 0);
+
+	if (r == NULL)
+		return;
+	if (r->first == 0)
+		r->first = st->recent_uid;
+	r->last = st->uidnext - 1;
+}
+
 /* Takes what is nobody's \Recent yet; only a session that may write does. */
 static int
 claim_recent(struct mailbox *box, struct err *e)
@@ -164,6 +177,8 @@ view_load(struct mailbox *box, struct err *e)
 	v->expunged = ARRAY_INIT(struct view_change, VIEW_MAX);
 	if (v->recent.size == 0)
 		v->recent = ARRAY_INIT(struct uid_range, 1000000);
+	if (box->mode == MAILBOX_READ && st.recent_uid < st.uidnext)
+		see_recent(v, &st);
 	return st.recent_uid < st.uidnext ? claim_recent(box, e) : 0;
 }
 
@@ -285,6 +300,8 @@ view_catch_up(struct mailbox *box, bool *there_out, struct err *e)
 	sort_uids(&v->flags);
 	v->modseq = st.highestmodseq;
 	v->uidnext = st.uidnext;
+	if (box->mode == MAILBOX_READ && st.recent_uid < st.uidnext)
+		see_recent(v, &st);
 	return st.recent_uid < st.uidnext ? claim_recent(box, e) : 0;
 }
 

@@ -59,4 +59,6 @@ S: g OK NOOP completed.
 2S: * 2 FETCH (FLAGS (\Seen))
 2S~ e OK [APPENDUID * 4] Append completed.
 C: h UID FETCH 4 (UID)
+S: * 3 EXISTS
+S~ * * RECENT
 S: h OK Fetch completed.
