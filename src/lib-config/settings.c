@@ -144,6 +144,19 @@ settings_close(struct settings *s)
 	free(s);
 }
 
+bool
+settings_local_names(const struct settings *s, size_t *pos, struct span *names_out)
+{
+	while (*pos < s->head->tables[IMG_SCOPES].count) {
+		const struct img_scope *sc = image_at(s, IMG_SCOPES, (uint32_t)(*pos)++);
+
+		*names_out = image_text(s, sc->local_name);
+		if (names_out->n > 0)
+			return true;
+	}
+	return false;
+}
+
 struct set_view *
 set_view_new(const struct settings *s, const struct set_filter *f)
 {

@@ -36,6 +36,10 @@ struct set_filter {
 
 struct set_view;
 
+/* The names of the local_name blocks, one block (with one or more names, separated by spaces) a call.  Start with
+ * *pos = 0; false at the end. */
+bool settings_local_names(const struct settings *s, size_t *pos, struct span *names_out);
+
 /* A view with its own memory; f may be NULL.  NULL when memory is out. */
 struct set_view *set_view_new(const struct settings *s, const struct set_filter *f);
 void set_view_free(struct set_view *v);

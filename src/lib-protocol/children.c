@@ -43,6 +43,9 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 		return;
 	data = child->data;
 	free(child);
+	/* Whoever we told to end has done as he was told, however he did it. */
+	if (c->finishing && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		status = 0;
 	if (c->on_end != NULL)
 		c->on_end(c->ctx, pid, status, data);
 	service_busy(c->service, (uint32_t)hash_count(c->by_pid));

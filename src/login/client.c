@@ -2,7 +2,6 @@
 #include "login/server.h"
 
 #include <errno.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -215,20 +214,19 @@ log_client_id(struct client *c)
 	buf_reset(&c->engine.client_id);
 }
 
-/* From now on, until the time for logging in is over; `most' seconds at most. */
-static void
-set_login_timer(struct client *c, double most)
+static double
+login_time_left(const struct client *c)
 {
-	struct ev_loop *loop = c->server->service.loop;
-	double left = c->since + (double)set_ms(c->view, SET_login_max_time) / 1000. - ev_now(loop);
+	double left = c->since + (double)set_ms(c->view, SET_login_max_time) / 1000. - ev_now(c->server->service.loop);
 
-	c->timer.repeat = left < 1. ? 1. : left < most ? left : most;
-	ev_timer_again(loop, &c->timer);
+	return left < 1. ? 1. : left;
 }
 
 static void
 start_handshake(struct client *c)
 {
+	double time = (double)set_ms(c->view, SET_login_tls_handshake_timeout) / 1000.;
+
 	if (c->in_n > 0)
 		in_drop(c, c->in_n);
 	c->ssl = tls_server_accept(c->server->tls, c->fd);
@@ -237,7 +235,8 @@ start_handshake(struct client *c)
 		return;
 	}
 	c->handshaking = true;
-	set_login_timer(c, (double)set_ms(c->view, SET_login_tls_handshake_timeout) / 1000.);
+	c->timer.repeat = time < login_time_left(c) ? time : login_time_left(c);
+	ev_timer_again(c->server->service.loop, &c->timer);
 	watch(c, EV_READ);
 }
 
@@ -329,6 +328,13 @@ client_pump(struct client *c)
 }
 
 static void
+set_login_timer(struct client *c)
+{
+	c->timer.repeat = login_time_left(c);
+	ev_timer_again(c->server->service.loop, &c->timer);
+}
+
+static void
 handshake_step(struct client *c)
 {
 	int rc;
@@ -350,7 +356,7 @@ handshake_step(struct client *c)
 	tls_describe(c->ssl, c->tls_text, sizeof(c->tls_text));
 	if (log_is_debug())
 		log_debug("TLS established: %s, rip=%s", c->tls_text, c->rip);
-	set_login_timer(c, HUGE_VAL);
+	set_login_timer(c);
 	login_tls_started(&c->engine);
 	if (!c->greeted) {
 		c->greeted = true;
@@ -571,7 +577,7 @@ client_new(struct login_server *s, int *fd, const struct service_listener *l)
 		start_handshake(c);
 		return;
 	}
-	set_login_timer(c, HUGE_VAL);
+	set_login_timer(c);
 	c->greeted = true;
 	login_greet(&c->engine, &c->out);
 	client_pump(c);

@@ -91,15 +91,42 @@ on_stop(struct service *service)
 	accept_watch(service->data, false);
 }
 
+/* A certificate for each name of a local_name block; its settings are those that hold for that name. */
+static void
+load_named(struct login_server *s, struct span name)
+{
+	struct set_filter f = { .protocol = s->protocol->name };
+	struct buf example = BUF_INIT(512);
+	struct set_view *view;
+	struct err e = ERR_INIT;
+
+	/* Any name that the pattern means. */
+	if (span_starts(name, SPAN("*.")))
+		buf_addc(&example, 'x');
+	buf_add(&example, span_starts(name, SPAN("*.")) ? span_from(name, 1) : name);
+	f.local_name = buf_span(&example);
+	view = set_view_new(s->service.settings, &f);
+	if (view == NULL || tls_server_add_name(s->tls, name, view, &e) == -1)
+		log_error("TLS for %.*s: %s", SPAN_ARG(name), view == NULL ? "out of memory" : e.log);
+	set_view_free(view);
+	buf_clear(&example);
+}
+
 static void
 load_tls(struct login_server *s)
 {
+	struct span names, name;
+	size_t pos = 0;
 	struct err e = ERR_INIT;
 
 	tls_init();
 	s->tls = tls_server_new(s->service.view, &e);
 	if (s->tls == NULL && e.code != ERR_NOTFOUND)
 		log_error("TLS is not available: %s", e.log);
+	while (s->tls != NULL && settings_local_names(s->service.settings, &pos, &names))
+		while (span_next(&names, ' ', &name))
+			if (name.n > 0)
+				load_named(s, name);
 }
 
 int

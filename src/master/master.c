@@ -15,7 +15,7 @@
 #include "master/notify.h"
 
 #define BIND_PATIENCE_MS 3000	/* a server that was killed a moment ago may still be going */
-#define READY_MAX 10.		/* seconds until old services stop even if a new one does not serve */
+#define READY_MAX 10.		/* seconds until the log tells of new services that do not serve */
 #define WORKERS_GRACE 8.	/* seconds: the parents give their sessions less, and kill what is left */
 #define REST_GRACE 2.
 #define FRONT_PROCESSES_MAX 4	/* by default no more login processes, however many processors */
@@ -243,7 +243,7 @@ on_retire(struct ev_loop *loop, ev_timer *w, int revents)
 	retire(w->data, true);
 }
 
-/* The new generation serves (or had its time): the old one may go. */
+/* The new generation serves: the old one may go. */
 static void
 finish_reload(struct master *m)
 {
@@ -257,12 +257,15 @@ finish_reload(struct master *m)
 	notify_system("READY=1");
 }
 
+/* The old services go on until the new ones serve: the binaries may have been replaced by ones that want a new start. */
 static void
 on_ready_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
+	(void)w;
 	(void)revents;
-	finish_reload(w->data);
+	log_error("not all services serve with the new configuration; the old ones go on meanwhile");
+	notify_system("READY=1");
 }
 
 static bool
@@ -368,6 +371,11 @@ master_proc_ready(struct master *m)
 		log_info("Culver %s is ready", PACKAGE_VERSION);
 		notify_system("READY=1");
 		tell_parent(m, 0);
+		if (m->reload_wanted) {
+			struct err e = ERR_INIT;
+
+			master_reload(m, &e);
+		}
 	}
 	if (m->reload_pending && all_ready(m))
 		finish_reload(m);
@@ -393,8 +401,12 @@ master_reload(struct master *m, struct err *e)
 	struct set_view *view = NULL;
 	int image_fd = -1;
 
-	if (m->phase != PHASE_RUNNING)
-		return err_set(e, ERR_INUSE, "the server is starting or stopping");
+	if (m->phase == PHASE_STARTING) {
+		m->reload_wanted = true;
+		return 0;
+	}
+	if (m->phase > PHASE_RUNNING)
+		return err_set(e, ERR_INUSE, "the server is stopping");
 	notify_system("RELOADING=1");
 	/* logs_open comes last of what may fail: it closes the old files. */
 	if (load(m, &image_fd, &settings, &view, e) == -1 || read_services(svc, m->svc, view, 0, e) == -1)
@@ -434,7 +446,7 @@ fail:
 		settings_close(settings);
 	if (image_fd != -1)
 		close(image_fd);
-	log_error("the old configuration stays: %s", e->log);
+	log_warning("the old configuration stays: %s", e->log);
 	notify_system("READY=1");
 	return -1;
 }
@@ -509,6 +521,7 @@ master_start(struct master *m, struct err *e)
 	m->memory = log_memory_new(1000);
 	if (m->loop == NULL || m->memory == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
+	random_bytes(m->seal, sizeof(m->seal));
 	procs_init(m);
 	m->tool_fd = -1;
 	if (make_dirs(m->view, e) == -1 || read_services(svc, NULL, m->view, BIND_PATIENCE_MS, e) == -1)

@@ -25,3 +25,5 @@ UNIT_TESTS += tests/unit/test-master
 tests_unit_test_master_SOURCES = tests/unit/test-master.c
 tests_unit_test_master_LDADD = src/master/libmaster.a src/lib-protocol/libprotocol.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(OPENSSL_LIBS) $(EV_LIBS) $(CMOCKA_LIBS)
+
+dist_man_MANS += man/culver.1

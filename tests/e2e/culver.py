@@ -222,13 +222,16 @@ class Server:
 
     def kill_all(self):
         """kill -9 of every process at once, as a crash of the whole would be."""
-        for pid in self.tree():
+        tree = self.tree()
+        for pid in tree:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.wait()
         self.process = None
+        # A process that is still going holds its listening sockets: a client could reach it, not the next server.
+        wait_for(lambda: not [p for p in tree if os.path.exists("/proc/%d" % p)], "the killed are gone")
 
     def stop(self):
         if self.process is None:

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Delivers the message on standard input to one user: from Postfix's pipe(8), a ~/.forward, procmail, fetchmail.  It runs
+ * as that user, or as root with -d, and then becomes the user before it opens any mail.  What it can not do now it says
+ * with exit status 75, so that the mail is kept and tried again: also when the configuration is wrong.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+#include "lda/args.h"
+#include "lda/userdb.h"
+#include "lib/log.h"
+#include "lib/priv.h"
+#include "lib/sys.h"
+#include "lib-config/config.h"
+#include "lib-deliver/deliver.h"
+#include "lib-deliver/smtp-path.h"
+#include "lib-mail/header.h"
+
+#define ARENA_MAX (4 << 20)
+#define HEADER_MAX 4096
+
+struct lda {
+	struct lda_args args;
+	struct arena *arena;
+	struct settings *settings;
+	struct set_view *view;
+	struct identity id;
+	struct buf message;
+	struct span sender, recipient;
+};
+
+/* The last words: standard error is what an MTA puts into its log and into a bounce. */
+static int
+leave(int status, const char *text)
+{
+	fprintf(stderr, "culver-lda: %s\n", text);
+	return status;
+}
+
+static int
+usage(FILE *out)
+{
+	fprintf(out, "Usage: culver-lda [-d user] [-f sender] [-a original recipient] [-r recipient] [-m mailbox]\n"
+		"                  [-p path] [-c configuration] [-o setting=value] [-e] [-k]\n"
+		"Delivers the message on standard input; see culver-lda(1).\n");
+	return EX_USAGE;
+}
+
+static void
+init_log(const struct set_view *view)
+{
+	static char timestamp[128];
+	struct log_target t = { .fd = -1, .info_fd = -1, .debug_fd = -1, .syslog_ident = "culver",
+				.syslog_facility = LOG_MAIL, .timestamp = timestamp };
+	struct span path = set_str(view, SET_info_log_path);
+	char name[4096];
+
+	snprintf(timestamp, sizeof(timestamp), "%.*s", SPAN_ARG(set_str(view, SET_log_timestamp)));
+	if (path.n == 0)
+		path = set_str(view, SET_log_path);
+	snprintf(name, sizeof(name), "%.*s", SPAN_ARG(path));
+	if (span_eq(path, SPAN("/dev/stderr")))
+		t.fd = STDERR_FILENO;
+	else if (path.n > 0 && !span_eq(path, SPAN("syslog")))
+		/* A user who may not write the server's log uses the system's. */
+		t.fd = open(name, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+	t.debug = set_bool(view, SET_mail_debug);
+	log_init(&t);
+	log_prefix("lda");
+}
+
+static int
+read_settings(struct lda *l)
+{
+	const char *path = l->args.config != NULL ? l->args.config : CULVER_SYSCONFDIR "/dovecot.conf";
+	const struct set_filter filter = { .protocol = "lda" };
+	const struct config_note *notes;
+	struct err e = ERR_INIT;
+	struct config *c = config_read(path, &e);
+	int image = -1, rc = EX_TEMPFAIL;
+
+	if (c == NULL)
+		return leave(EX_TEMPFAIL, e.log);
+	for (size_t i = 0; i < l->args.override_count; i++)
+		if (config_override(c, span_str(l->args.overrides[i]), &e) == -1) {
+			config_free(c);
+			return leave(EX_USAGE, e.log);
+		}
+	for (size_t n = config_notes(c, &notes), i = 0; i < n; i++)
+		if (notes[i].is_error)
+			fprintf(stderr, "culver-lda: %s\n", notes[i].text);
+	if (config_has_errors(c))
+		leave(EX_TEMPFAIL, "the configuration is wrong");
+	else if ((image = config_image(c, &e)) == -1 || settings_open(image, &l->settings, &e) == -1)
+		leave(EX_TEMPFAIL, e.log);
+	else
+		rc = EX_OK;
+	if (image != -1)
+		close(image);
+	config_free(c);
+	if (rc != EX_OK)
+		return rc;
+	l->view = set_view_new(l->settings, &filter);
+	return l->view == NULL ? leave(EX_TEMPFAIL, "out of memory") : EX_OK;
+}
+
+static int
+read_message(struct lda *l)
+{
+	struct err e = ERR_INIT;
+	size_t max = set_num(l->view, SET_mail_max_message_size);
+	int fd = STDIN_FILENO, rc;
+
+	if (l->args.path != NULL && (fd = open(l->args.path, O_RDONLY | O_CLOEXEC)) == -1)
+		return leave(EX_TEMPFAIL, "the message can not be opened");
+	buf_init(&l->message, max);
+	rc = fd_read_all(fd, max, &l->message, &e);
+	if (fd != STDIN_FILENO)
+		close(fd);
+	if (rc == -1)
+		return leave(e.code == ERR_LIMIT ? EX_NOPERM : EX_TEMPFAIL,
+		    e.code == ERR_LIMIT ? "the message is larger than mail_max_message_size" : e.log);
+	return EX_OK;
+}
+
+/* Without -d: who runs it, with HOME. */
+static int
+identify_self(struct lda *l)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	const char *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		return leave(EX_USAGE, "root needs -d with a user");
+	if (pw == NULL)
+		return leave(EX_NOUSER, "who runs this has no user name");
+	if (home == NULL || home[0] != '/')
+		home = pw->pw_dir;
+	l->id = (struct identity){ .user = arena_dup(l->arena, span_str(pw->pw_name)),
+				   .home = arena_dup(l->arena, span_str(home)), .fields = SPAN(""),
+				   .chroot_dir = SPAN(""), .uid = geteuid(), .gid = getegid() };
+	return EX_OK;
+}
+
+static int
+identify(struct lda *l)
+{
+	struct span base = set_str(l->view, SET_base_dir), name = set_str(l->view, SET_auth_socket_path);
+	struct err e = ERR_INIT;
+	char path[4096];
+
+	if (l->args.user == NULL)
+		return identify_self(l);
+	if (name.n > 0 && name.p[0] == '/')
+		base = SPAN("");
+	snprintf(path, sizeof(path), "%.*s%s%.*s", SPAN_ARG(base), base.n > 0 ? "/" : "", SPAN_ARG(name));
+	if (userdb_ask(path, span_str(l->args.user), l->arena, &l->id, &e) == -1)
+		return leave(e.code == ERR_NOTFOUND ? EX_NOUSER : EX_TEMPFAIL, e.log);
+	if (geteuid() != 0 && l->id.uid != geteuid())
+		return leave(EX_NOPERM, "only root may deliver to another user");
+	return EX_OK;
+}
+
+/* The mail user's process from here on, shut in like the server's own. */
+static int
+become_user(struct lda *l, const struct storage_params *sp, struct err *e)
+{
+	/* What the C library and iconv look at while running. */
+	static const char *const system_paths[] = {
+		"/usr/lib", "/lib", "/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache", NULL
+	};
+	struct priv_filter *filter = priv_filter_new(PRIV_MAIL, e);
+	const char *const *rw;
+	enum priv_confined active;
+	int rc = -1;
+
+	if (filter == NULL)
+		return -1;
+	if (identity_become(&l->id, l->view, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    priv_landlock(rw, system_paths, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
+		rc = 0;
+	priv_filter_free(filter);
+	return rc;
+}
+
+static bool
+has_field(struct span message, struct span name)
+{
+	struct span value;
+
+	return header_get(message, name, &value);
+}
+
+/* Addresses of the command line go into a header: what is no address must not. */
+static struct span
+address_of(struct lda *l, struct span text)
+{
+	struct smtp_path path;
+	const char *why;
+
+	if (text.n >= 2 && text.p[0] == '<' && text.p[text.n - 1] == '>')
+		text = span_sub(text, 1, text.n - 2);
+	if (text.n == 0 || smtp_address_parse(text, l->arena, &path, &why) == -1)
+		return SPAN("");
+	return text;
+}
+
+/* What the MTA has not put there itself. */
+static struct span
+make_header(struct lda *l, struct span message)
+{
+	struct buf b = BUF_INIT(HEADER_MAX);
+	struct span out;
+
+	if (!has_field(message, SPAN("return-path")))
+		buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->sender));
+	if (l->recipient.n > 0 && !has_field(message, SPAN("delivered-to")))
+		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(l->recipient));
+	out = b.failed ? SPAN_NONE : arena_dup(l->arena, buf_span(&b));
+	buf_clear(&b);
+	return out;
+}
+
+/* -r; or -a; or the field of lda_original_recipient_header; or -d. */
+static struct span
+recipient_of(struct lda *l, struct span message)
+{
+	struct span name = set_str(l->view, SET_lda_original_recipient_header), value;
+
+	if (l->args.recipient != NULL)
+		return span_str(l->args.recipient);
+	if (l->args.original != NULL)
+		return span_str(l->args.original);
+	if (name.n > 0 && header_get(message, name, &value))
+		return value;
+	return span_str(l->args.user);
+}
+
+static int
+deliver(struct lda *l)
+{
+	struct storage_params sp = { .view = l->view, .user = l->id.user, .home = l->id.home, .protocol = SPAN("lda"),
+				     .notify_fd = -1 };
+	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
+				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
+	struct deliver_result result;
+	struct err e = ERR_INIT;
+	struct span from = lda_from_line(&r.message);
+
+	l->sender = address_of(l, l->args.sender != NULL ? span_str(l->args.sender) : from);
+	l->recipient = address_of(l, recipient_of(l, r.message));
+	r.sender = l->sender;
+	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
+	r.mailbox = span_str(l->args.mailbox);
+	r.header = make_header(l, r.message);
+	if (become_user(l, &sp, &e) == -1 || storage_open(&sp, &r.storage, &e) == -1)
+		return leave(EX_TEMPFAIL, e.log);
+	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
+	deliver_message(&r, &result);
+	storage_close(r.storage);
+	if (result.code == ERR_NONE)
+		return EX_OK;
+	return leave(result.permanent ? EX_NOPERM : EX_TEMPFAIL, result.text);
+}
+
+static int
+run(struct lda *l)
+{
+	struct err e = ERR_INIT;
+	int rc;
+
+	if ((rc = read_settings(l)) != EX_OK)
+		return rc;
+	init_log(l->view);
+	if ((rc = read_message(l)) != EX_OK || (rc = identify(l)) != EX_OK)
+		return rc;
+	if (identity_check(&l->id, l->view, &e) == -1)
+		return leave(EX_NOPERM, e.log);
+	if (identity_apply(&l->id, l->view, &e) == -1)
+		return leave(EX_TEMPFAIL, e.log);
+	return deliver(l);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct lda l;
+	char why[200];
+	int rc;
+
+	if (lda_args_parse(argc, argv, &l.args, why, sizeof(why)) == -1) {
+		leave(EX_USAGE, why);
+		return usage(stderr);
+	}
+	if (l.args.help) {
+		usage(stdout);
+		return EX_OK;
+	}
+	tzset();
+	l.arena = arena_new(ARENA_MAX);
+	rc = l.arena == NULL ? leave(EX_TEMPFAIL, "out of memory") : run(&l);
+	buf_clear(&l.message);
+	set_view_free(l.view);
+	settings_close(l.settings);
+	arena_free(l.arena);
+	return rc;
+}
