@@ -36,6 +36,7 @@ struct maildir_box {
 	uint32_t id;
 	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
 	bool swept;
+	unsigned resting;		/* finished stages that are open */
 };
 
 /* What a file name tells (filename.c). */
@@ -119,10 +120,11 @@ struct maildir_stage {
 	struct buf content;
 	int fd;			/* of the file in tmp/, or -1 */
 	char tmp[MAILDIR_NAME_MAX + 8];		/* "tmp/..."; empty: no file */
-	uint64_t size, lines;
-	char last;
-	bool bare_cr;
+	uint64_t size;
+	bool resting;		/* finished, and counted in box->resting while it is open */
 };
+int maildir_stage_sync(struct maildir_stage *st, struct err *e);	/* and closes; once is enough */
+enum drv_rc maildir_stage_rest(void *stage, struct err *e);
 enum drv_rc maildir_stage_open(void *box, void **stage_out, struct err *e);
 enum drv_rc maildir_stage_write(void *stage, struct span bytes, struct err *e);
 enum drv_rc maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *out, struct err *e);
