@@ -178,13 +178,13 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 	};
 	struct priv_filter *filter = priv_filter_new(PRIV_MAIL, e);
 	const char *const *rw;
-	bool active;
+	enum priv_confined confined;
 	int rc = -1;
 
 	if (filter == NULL)
 		return -1;
 	if (identity_become(&l->id, l->view, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
-	    priv_landlock(rw, system_paths, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
+	    priv_landlock(rw, system_paths, &confined, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;
 	priv_filter_free(filter);
 	return rc;
@@ -237,11 +237,16 @@ deliver(struct lda *l)
 				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
 	struct deliver_result result;
 	struct err e = ERR_INIT;
-	struct span from = lda_from_line(&r.message);
+	struct span from = lda_from_line(&r.message), field = set_str(l->view, SET_lda_original_recipient_header), original;
 
 	l->sender = address_of(l, l->args.sender != NULL ? span_str(l->args.sender) : from);
-	l->recipient = address_of(l, span_str(l->args.recipient != NULL ? l->args.recipient
-	    : l->args.original != NULL ? l->args.original : l->args.user));
+	if (l->args.recipient != NULL)
+		original = span_str(l->args.recipient);
+	else if (l->args.original != NULL)
+		original = span_str(l->args.original);
+	else if (field.n == 0 || !header_get(r.message, field, &original))
+		original = span_str(l->args.user);
+	l->recipient = address_of(l, span_trim(original));
 	r.sender = l->sender;
 	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
 	r.mailbox = span_str(l->args.mailbox);
