@@ -41,7 +41,7 @@ const struct adm_command adm_commands[] = {
 	{ "flags replace", "FLAGS SEARCH QUERY", "set the flags of messages", cmd_flags_replace },
 	{ "save", "[-m MAILBOX] [FILE]", "put a message into a mailbox", cmd_save },
 	{ "index", "MAILBOX MASK", "bring the index up to date, with all summaries", cmd_index },
-	{ "force-resync", "MAILBOX MASK", "make the index of mailboxes anew from the mail", cmd_force_resync },
+	{ "force-resync", "MAILBOX MASK", "compare the index of mailboxes with the mail, and mend it", cmd_force_resync },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -243,7 +243,17 @@ on_connect(struct peer *p, struct ipc_msg *m, struct err *e)
 			close(fd);
 		return err_set(e, ERR_SYNTAX, "malformed connect");
 	}
-	rc = registry_add(&hub.registry, &like, limit, &s);
+	s = registry_find(&hub.registry, like.id);
+	if (s != NULL && span_eq(s->user, like.user) && span_eq(s->service, like.service)) {
+		/* The session goes to sleep, or wakes up: another process holds it from now on. */
+		if (s->worker != NULL)
+			((struct client *)peer_data(s->worker))->session = NULL;
+		s->worker = NULL;
+		s->parent = p;
+		s->pid = 0;
+		rc = REGISTRY_OK;
+	} else
+		rc = registry_add(&hub.registry, &like, limit, &s);
 	if (rc == REGISTRY_LIMIT) {
 		close(fd);
 		answer(p, MSG_CONNECT_LIMIT, id);

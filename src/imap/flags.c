@@ -169,6 +169,19 @@ imap_format_u64(char *p, uint64_t v)
 	return p;
 }
 
+uint64_t
+imap_keywords_digest(struct imap_session *s)
+{
+	uint64_t h = 0xcbf29ce484222325ULL;	/* FNV-1a */
+
+	imap_keywords_load(s);
+	buf_reset(&s->told_flags);
+	write_keywords(s, &s->told_flags);
+	for (size_t i = 0; i < s->told_flags.n; i++)
+		h = (h ^ (unsigned char)s->told_flags.p[i]) * 0x100000001b3ULL;
+	return h;
+}
+
 void
 imap_put_flag_lists(struct imap_session *s)
 {

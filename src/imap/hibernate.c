@@ -67,6 +67,7 @@ imap_state_save(struct imap_session *s, struct buf *out)
 		buf_add_be32(out, vs.uidvalidity);
 		buf_add_be32(out, vs.uidnext);
 		buf_add_be64(out, vs.highestmodseq);
+		buf_add_be64(out, imap_keywords_digest(s));
 		add_view(s, out);
 	}
 	return !out->failed;
@@ -178,7 +179,7 @@ load_mailbox(struct imap_session *s, struct reader *r, bool read_only, struct er
 {
 	struct span name = take(r, take32(r));
 	uint32_t uidvalidity = take32(r), uidnext = take32(r), ranges;
-	uint64_t modseq = take64(r);
+	uint64_t modseq = take64(r), digest = take64(r);
 	struct imap_set old = { NULL, 0 };
 	struct mailbox_view_state vs;
 
@@ -200,8 +201,8 @@ load_mailbox(struct imap_session *s, struct reader *r, bool read_only, struct er
 	mailbox_view_state(s->box, &vs);
 	if (vs.uidvalidity != uidvalidity)
 		return err_set(e, ERR_GONE, "UIDVALIDITY has changed");
-	buf_reset(&s->told_flags);
-	imap_keywords_tell(s);
+	if (imap_keywords_digest(s) != digest)
+		imap_put_flag_lists(s);
 	if (tell_gone(s, &old, e) == -1)
 		return -1;
 	tell_new(s, uidnext, modseq);

@@ -28,17 +28,24 @@ imap_below = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol
 imap_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
 	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
 
+imap_fixture = tests/unit/imap-fixture.c tests/unit/imap-fixture.h
+
 # The engine alone, over a storage in memory; then the same transcripts over the real one.
 UNIT_TESTS += tests/unit/test-imap-engine
-tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c \
+tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture) \
 	tests/unit/memory-storage.c tests/unit/memory-storage.h src/lib-storage/list-match.c src/lib-storage/search.c
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-imap-transcripts
-tests_unit_test_imap_transcripts_SOURCES = tests/unit/test-imap-transcripts.c
+tests_unit_test_imap_transcripts_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture)
 tests_unit_test_imap_transcripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_imap_transcripts_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
+	$(imap_base) $(LMDB_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-imap-hibernate
+tests_unit_test_imap_hibernate_SOURCES = tests/unit/test-imap-hibernate.c $(imap_fixture)
+tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-imap-session

@@ -169,6 +169,8 @@ size_t imap_flags_room(const struct imap_session *s);
 char *imap_flags_format(const struct imap_session *s, char *p, const struct msg_rec *rec);
 void imap_keywords_load(struct imap_session *s);	/* the spans may have moved: after each sync */
 void imap_keywords_tell(struct imap_session *s);	/* loads, and tells them if they are not as they were told */
+/* For hibernation: the list, taken as told, in eight octets. */
+uint64_t imap_keywords_digest(struct imap_session *s);
 bool imap_keywords_stale(const struct imap_session *s, const struct msg_rec *rec);
 void imap_put_flag_lists(struct imap_session *s);	/* FLAGS and PERMANENTFLAGS */
 char *imap_format_u64(char *p, uint64_t v);

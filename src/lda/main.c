@@ -178,13 +178,13 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 	};
 	struct priv_filter *filter = priv_filter_new(PRIV_MAIL, e);
 	const char *const *rw;
-	enum priv_confined confined;
+	enum priv_confined active;
 	int rc = -1;
 
 	if (filter == NULL)
 		return -1;
 	if (identity_become(&l->id, l->view, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
-	    priv_landlock(rw, system_paths, &confined, e) == 0 && priv_filter_apply(filter, e) == 0)
+	    priv_landlock(rw, system_paths, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;
 	priv_filter_free(filter);
 	return rc;
@@ -228,6 +228,21 @@ make_header(struct lda *l, struct span message)
 	return out;
 }
 
+/* -r; or -a; or the field of lda_original_recipient_header; or -d. */
+static struct span
+recipient_of(struct lda *l, struct span message)
+{
+	struct span name = set_str(l->view, SET_lda_original_recipient_header), value;
+
+	if (l->args.recipient != NULL)
+		return span_str(l->args.recipient);
+	if (l->args.original != NULL)
+		return span_str(l->args.original);
+	if (name.n > 0 && header_get(message, name, &value))
+		return value;
+	return span_str(l->args.user);
+}
+
 static int
 deliver(struct lda *l)
 {
@@ -237,16 +252,10 @@ deliver(struct lda *l)
 				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
 	struct deliver_result result;
 	struct err e = ERR_INIT;
-	struct span from = lda_from_line(&r.message), field = set_str(l->view, SET_lda_original_recipient_header), original;
+	struct span from = lda_from_line(&r.message);
 
 	l->sender = address_of(l, l->args.sender != NULL ? span_str(l->args.sender) : from);
-	if (l->args.recipient != NULL)
-		original = span_str(l->args.recipient);
-	else if (l->args.original != NULL)
-		original = span_str(l->args.original);
-	else if (field.n == 0 || !header_get(r.message, field, &original))
-		original = span_str(l->args.user);
-	l->recipient = address_of(l, span_trim(original));
+	l->recipient = address_of(l, recipient_of(l, r.message));
 	r.sender = l->sender;
 	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
 	r.mailbox = span_str(l->args.mailbox);

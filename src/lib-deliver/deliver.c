@@ -139,9 +139,16 @@ fail(const struct deliver_request *r, const struct err *e, struct deliver_result
 		out->reply = 452;
 		snprintf(out->text, sizeof(out->text), "4.3.1 <%.*s> Out of disk space", address, r->recipient.p);
 	} else {
+		bool verbose = set_bool(r->view, SET_lmtp_verbose_replies);
+
 		out->reply = 451;
-		snprintf(out->text, sizeof(out->text), "%s <%.*s> Temporary internal error",
-		    e->code == ERR_INUSE || e->code == ERR_DENIED ? "4.2.0" : "4.3.0", address, r->recipient.p);
+		snprintf(out->text, sizeof(out->text), "%s <%.*s> Temporary internal error%s%.100s",
+		    e->code == ERR_INUSE || e->code == ERR_DENIED ? "4.2.0" : "4.3.0", address, r->recipient.p,
+		    verbose ? ": " : "", verbose ? e->log : "");
+		/* It holds names of files and mailboxes: no octet of them may end the reply line. */
+		for (char *c = out->text; *c != '\0'; c++)
+			if (*c < ' ' || *c > '~')
+				*c = '?';
 	}
 }
 

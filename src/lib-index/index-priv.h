@@ -53,6 +53,8 @@ int index_env_refresh(struct index_env *env, struct err *e);
 int index_env_room(struct index_env *env, struct err *e);
 void index_env_reset_readers(struct index_env *env);
 
+/* index_env_open(create) of a file that may hold anything. */
+int index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e);
 /* Where LMDB's assertions end: see salvage.c. */
 void index_assert_failed(const char *msg);
 /* salvage.c: whether every entry can be read and is well-formed, whatever the file holds; never crashes. */

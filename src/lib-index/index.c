@@ -264,7 +264,8 @@ env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_
 		log_debug("index %s: the system was started anew, or it is damaged: copying what is sound", path);
 		return env_replace(env, path, mode, e);
 	}
-	if (index_env_open(env, path, mode, true, &why) == -1) {
+	if ((verdict == SESSION_CLEAN ? index_env_open(env, path, mode, true, &why) :
+	    index_env_open_guarded(env, path, mode, &why)) == -1) {
 		if (why.code != ERR_CORRUPT) {
 			*e = why;
 			return -1;

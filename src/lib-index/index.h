@@ -83,6 +83,14 @@ int index_walk_begin(struct index_walk *w, struct index_txn *t, uint32_t id, uin
 int index_walk_next(struct index_walk *w, struct err *e);	/* 1, 0 at the end, -1 */
 void index_walk_end(struct index_walk *w);
 
+/*
+ * The UIDs of one mailbox from from_uid on, with their flags: the quick way.  fn returns false to stop.
+ */
+typedef bool index_uid_fn(void *ctx, uint32_t uid, uint8_t flags);
+int index_each_uid(struct index_txn *t, uint32_t id, uint32_t from_uid, index_uid_fn *fn, void *ctx, struct err *e);
+/* The first and the last UID; 0 when there is no message. */
+int index_uid_bounds(struct index_txn *t, uint32_t id, uint32_t *first_out, uint32_t *last_out, struct err *e);
+
 /* A number for a new mailbox, or UIDVALIDITY: never given before to this user. */
 int index_new_number(struct index_txn *t, uint32_t *out, struct err *e);
 int index_number_seen(struct index_txn *t, uint32_t number, struct err *e);

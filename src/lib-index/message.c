@@ -79,6 +79,61 @@ index_message_put(struct index_txn *t, uint32_t id, uint32_t uid, const struct i
 }
 
 int
+index_each_uid(struct index_txn *t, uint32_t id, uint32_t from_uid, index_uid_fn *fn, void *ctx, struct err *e)
+{
+	char from[IDX_KEY_MESSAGE];
+	MDB_val k = { sizeof(from), from }, v;
+	MDB_cursor *c;
+	struct idx_message m;
+	int rc = mdb_cursor_open(t->txn, t->ix->env->dbi[DB_MESSAGE], &c);
+
+	if (rc != 0)
+		return index_err(e, rc, "message");
+	idx_key_message(from, id, from_uid);
+	for (rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE); rc == 0; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+		if (k.mv_size != IDX_KEY_MESSAGE || !idx_message_peek(span_of(v.mv_data, v.mv_size), &m)) {
+			rc = MDB_CORRUPTED;
+			break;
+		}
+		if (be32_get(k.mv_data) != id || !fn(ctx, be32_get((const char *)k.mv_data + 4), m.flags))
+			break;
+	}
+	mdb_cursor_close(c);
+	if (rc != 0 && rc != MDB_NOTFOUND) {
+		index_mark_suspect(t->ix);
+		return index_err(e, rc, "message");
+	}
+	return 0;
+}
+
+int
+index_uid_bounds(struct index_txn *t, uint32_t id, uint32_t *first_out, uint32_t *last_out, struct err *e)
+{
+	char key[IDX_KEY_MESSAGE];
+	MDB_val k = { sizeof(key), key }, v;
+	MDB_cursor *c;
+	int rc = mdb_cursor_open(t->txn, t->ix->env->dbi[DB_MESSAGE], &c);
+
+	*first_out = *last_out = 0;
+	if (rc != 0)
+		return index_err(e, rc, "message");
+	idx_key_message(key, id, 0);
+	rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	if (rc == 0 && k.mv_size == IDX_KEY_MESSAGE && be32_get(k.mv_data) == id) {
+		*first_out = be32_get((const char *)k.mv_data + 4);
+		/* The one before the first that is not this mailbox's. */
+		idx_key_message(key, id, UINT32_MAX);
+		k = (MDB_val){ sizeof(key), key };
+		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+		rc = mdb_cursor_get(c, &k, &v, rc == MDB_NOTFOUND ? MDB_LAST : MDB_PREV);
+		if (rc == 0 && k.mv_size == IDX_KEY_MESSAGE && be32_get(k.mv_data) == id)
+			*last_out = be32_get((const char *)k.mv_data + 4);
+	}
+	mdb_cursor_close(c);
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 : index_err(e, rc, "message");
+}
+
+int
 index_walk_begin(struct index_walk *w, struct index_txn *t, uint32_t id, uint32_t from_uid, struct err *e)
 {
 	*w = (struct index_walk){ .id = id, .uid = from_uid };

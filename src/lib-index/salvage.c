@@ -57,6 +57,9 @@ struct reading {
 	struct index_env *from, *into;
 	enum idx_db db;
 	size_t good, bad;
+	/* Here, so that they can be ended when reading was rescued. */
+	MDB_txn *txn, *out;
+	MDB_cursor *cursor;
 };
 
 /* Keys must ascend, and be as many as the tree says. */
@@ -64,45 +67,34 @@ static bool
 read_database(void *ctx)
 {
 	struct reading *r = ctx;
-	MDB_txn *txn = NULL, *out = NULL;
-	MDB_cursor *c = NULL;
 	MDB_stat st;
 	MDB_val k, v;
 	char last[512];
 	size_t last_n = 0, steps = 0;
 	int rc;
 
-	if (mdb_txn_begin(r->from->env, NULL, MDB_RDONLY, &txn) != 0)
+	if (mdb_txn_begin(r->from->env, NULL, MDB_RDONLY, &r->txn) != 0 ||
+	    mdb_stat(r->txn, r->from->dbi[r->db], &st) != 0 ||
+	    mdb_cursor_open(r->txn, r->from->dbi[r->db], &r->cursor) != 0)
 		return false;
-	if (mdb_stat(txn, r->from->dbi[r->db], &st) != 0 || mdb_cursor_open(txn, r->from->dbi[r->db], &c) != 0) {
-		mdb_txn_abort(txn);
+	if (r->into != NULL && mdb_txn_begin(r->into->env, NULL, 0, &r->out) != 0)
 		return false;
-	}
-	if (r->into != NULL && mdb_txn_begin(r->into->env, NULL, 0, &out) != 0)
-		out = NULL;
-	for (rc = mdb_cursor_get(c, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
+	for (rc = mdb_cursor_get(r->cursor, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(r->cursor, &k, &v, MDB_NEXT)) {
 		struct span key = span_of(k.mv_data, k.mv_size), value = span_of(v.mv_data, v.mv_size);
 
 		if (++steps > st.ms_entries || k.mv_size == 0 || k.mv_size > 511 ||
-		    (last_n > 0 && span_cmp(span_of(last, last_n), key) >= 0)) {
-			rc = MDB_CORRUPTED;
-			break;
-		}
+		    (last_n > 0 && span_cmp(span_of(last, last_n), key) >= 0))
+			return false;
 		memcpy(last, k.mv_data, k.mv_size);
 		last_n = k.mv_size;
 		if (!idx_entry_is_valid(r->db, key, value)) {
 			r->bad++;
-		} else if (out != NULL && mdb_put(out, r->into->dbi[r->db], &k, &v, r->db == DB_META ? 0 : MDB_APPEND) != 0) {
-			rc = MDB_PANIC;
-			break;
-		} else {
-			r->good++;
+			continue;
 		}
+		if (r->out != NULL && mdb_put(r->out, r->into->dbi[r->db], &k, &v, r->db == DB_META ? 0 : MDB_APPEND) != 0)
+			return false;
+		r->good++;
 	}
-	mdb_cursor_close(c);
-	mdb_txn_abort(txn);
-	if (out != NULL)
-		mdb_txn_commit(out);
 	return rc == MDB_NOTFOUND && steps == st.ms_entries;
 }
 
@@ -113,49 +105,61 @@ read_database(void *ctx)
 static bool
 read_free_list(void *ctx)
 {
-	struct index_env *env = ctx;
-	MDB_txn *txn = NULL;
-	MDB_cursor *c = NULL;
+	struct reading *r = ctx;
 	MDB_envinfo info;
 	MDB_stat st;
 	MDB_val k, v;
 	size_t steps = 0;
-	bool ok = true;
 	int rc;
 
-	if (mdb_env_info(env->env, &info) != 0 || mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn) != 0)
+	if (mdb_env_info(r->from->env, &info) != 0 || mdb_txn_begin(r->from->env, NULL, MDB_RDONLY, &r->txn) != 0 ||
+	    mdb_stat(r->txn, 0, &st) != 0 || mdb_cursor_open(r->txn, 0, &r->cursor) != 0)
 		return false;
-	if (mdb_stat(txn, 0, &st) != 0 || mdb_cursor_open(txn, 0, &c) != 0) {
-		mdb_txn_abort(txn);
-		return false;
-	}
-	for (rc = mdb_cursor_get(c, &k, &v, MDB_FIRST); rc == 0 && ok; rc = mdb_cursor_get(c, &k, &v, MDB_NEXT)) {
-		size_t id, last = SIZE_MAX, count = v.mv_size / sizeof(size_t);
+	for (rc = mdb_cursor_get(r->cursor, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(r->cursor, &k, &v, MDB_NEXT)) {
+		size_t page, last = SIZE_MAX, listed, count = v.mv_size / sizeof(size_t);
 
-		ok = ++steps <= st.ms_entries && k.mv_size == sizeof(size_t) && count > 0 && v.mv_size % sizeof(size_t) == 0;
-		if (ok)
-			memcpy(&id, v.mv_data, sizeof(id));
-		ok = ok && id < count;
-		for (size_t i = 1, n = ok ? id : 0; i <= n && ok; i++) {
-			memcpy(&id, (const char *)v.mv_data + i * sizeof(id), sizeof(id));
-			ok = id >= 2 && id <= info.me_last_pgno && id < last;
-			last = id;
+		if (++steps > st.ms_entries || k.mv_size != sizeof(size_t) || count == 0 || v.mv_size % sizeof(size_t) != 0)
+			return false;
+		memcpy(&listed, v.mv_data, sizeof(listed));
+		if (listed >= count)
+			return false;
+		for (size_t i = 1; i <= listed; i++, last = page) {
+			memcpy(&page, (const char *)v.mv_data + i * sizeof(page), sizeof(page));
+			if (page < 2 || page > info.me_last_pgno || page >= last)
+				return false;
 		}
 	}
-	mdb_cursor_close(c);
-	mdb_txn_abort(txn);
-	return ok && rc == MDB_NOTFOUND && steps == st.ms_entries;
+	return rc == MDB_NOTFOUND && steps == st.ms_entries;
+}
+
+/* fn(r), rescued, and what it began ended; what it wrote is kept only when all went well. */
+static bool
+read_guarded(bool (*fn)(void *), struct reading *r)
+{
+	bool ok = run_guarded(fn, r);
+
+	if (r->cursor != NULL)
+		mdb_cursor_close(r->cursor);
+	if (r->txn != NULL)
+		mdb_txn_abort(r->txn);
+	if (r->out != NULL && ok)
+		ok = mdb_txn_commit(r->out) == 0;
+	else if (r->out != NULL)
+		mdb_txn_abort(r->out);
+	return ok;
 }
 
 bool
 index_env_is_sound(struct index_env *env)
 {
-	if (!run_guarded(read_free_list, env))
+	struct reading list = { .from = env };
+
+	if (!read_guarded(read_free_list, &list))
 		return false;
 	for (int i = 0; i < DB_COUNT; i++) {
 		struct reading r = { .from = env, .db = (enum idx_db)i };
 
-		if (!run_guarded(read_database, &r))
+		if (!read_guarded(read_database, &r))
 			return false;
 		if (r.bad > 0 && i != DB_SUMMARY)	/* a bad summary is made again when it is read */
 			return false;
@@ -167,27 +171,42 @@ struct opening {
 	struct index_env *env;
 	const char *path;
 	mode_t mode;
+	bool create;
+	struct err *e;
 };
 
 static bool
 open_it(void *ctx)
 {
 	struct opening *o = ctx;
-	struct err e = ERR_INIT;
 
-	return index_env_open(o->env, o->path, o->mode, false, &e) == 0;
+	return index_env_open(o->env, o->path, o->mode, o->create, o->e) == 0;
+}
+
+int
+index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e)
+{
+	struct opening o = { env, path, mode, true, e };
+
+	if (run_guarded(open_it, &o))
+		return 0;
+	if (e->code == ERR_NONE) {
+		env->env = NULL;	/* given up where it stood */
+		err_set(e, ERR_CORRUPT, "%s: it can not be opened", path);
+	}
+	return -1;
 }
 
 /*
- * The new environment must not be left in the middle of a write transaction when reading is rescued, so what is read is
- * proved sound first, a database at a time, and copied in a second pass over the same pages.  Message records whose state
- * or changes are lost with another database are of no use: all but the summaries come over together, or none.
+ * What is read is proved sound first, and copied in a second pass.  Message records whose state or changes are lost with
+ * another database are of no use: all come over together, or none.
  */
 void
 index_salvage(const char *from, mode_t mode, struct index_env *into)
 {
 	struct index_env *old = calloc(1, sizeof(*old));
-	struct opening o = { old, from, mode };
+	struct err e = ERR_INIT;
+	struct opening o = { old, from, mode, false, &e };
 	bool sound = true;
 	size_t good = 0;
 
@@ -200,12 +219,12 @@ index_salvage(const char *from, mode_t mode, struct index_env *into)
 	for (int i = 0; i < DB_COUNT && sound; i++) {
 		struct reading r = { .from = old, .db = (enum idx_db)i };
 
-		sound = run_guarded(read_database, &r) && (r.bad == 0 || i == DB_SUMMARY);
+		sound = read_guarded(read_database, &r) && (r.bad == 0 || i == DB_SUMMARY);
 	}
 	for (int i = 0; i < DB_COUNT && sound; i++) {
 		struct reading r = { .from = old, .into = into, .db = (enum idx_db)i };
 
-		sound = run_guarded(read_database, &r);
+		sound = read_guarded(read_database, &r);
 		good += r.good;
 	}
 	if (sound)

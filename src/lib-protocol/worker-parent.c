@@ -8,56 +8,17 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
-#include "lib-protocol/auth-client.h"
-#include "lib-protocol/children.h"
-#include "lib-protocol/hub-client.h"
-#include "lib-protocol/worker-child.h"
+#include "lib-protocol/worker-private.h"
 
 #define SESSION_MEMORY (256 << 10)	/* strings of one session that is about to start */
 #define ADDRESS_MAX 64
 #define TAG_MAX 1024
 #define PREREAD_MAX 32768
+#define STRINGS 7			/* of a running session */
 #define END_GRACE 5.		/* seconds that sessions have for their end when the server stops */
 
-struct parent;
-
-/* A session between login's word and the fork. */
-struct pending {
-	struct pending *prev, *next;
-	struct parent *parent;
-	struct peer *login;		/* NULL: it has gone, and its client with it */
-	uint32_t login_id;
-	uint32_t auth_question, hub_question;
-	struct arena *arena;		/* what ws points to */
-	struct worker_session ws;
-	int hub_pair[2];		/* ours (the worker's later), hub's */
-};
-
-/* A session that is being served; one piece of memory with its strings behind. */
-struct running {
-	struct running *prev, *next;
-	struct parent *parent;
-	pid_t pid;
-	struct peer *channel;		/* the other end of the worker's parent_fd */
-	bool is_marker, killed;
-	struct worker_session ws;	/* what hub and a marker must know; descriptors are -1 */
-	char strings[];
-};
-
-struct parent {
-	struct service service;
-	const struct worker_parent_options *o;
-	struct auth_client *auth;
-	struct hub_client *hub;
-	struct children *children;
-	struct priv_filter *filter;
-	struct pending *pending;
-	size_t pending_count;
-	struct running *running;
-};
-
-static void
-pending_free(struct pending *p)
+void
+worker_pending_free(struct pending *p)
 {
 	struct parent *pa = p->parent;
 
@@ -93,7 +54,7 @@ refuse(struct pending *p, enum auth_fail why, struct span text)
 		ipc_put_bytes(&o, F_TEXT, text);
 		peer_send(p->login, &o);
 	}
-	pending_free(p);
+	worker_pending_free(p);
 }
 
 /* What is kept of a session while it runs, to tell a new hub of it and to act in its user's name. */
@@ -101,19 +62,22 @@ static struct running *
 running_new(struct parent *pa, const struct worker_session *ws)
 {
 	const struct span *parts[] = { &ws->id.user, &ws->id.home, &ws->id.fields, &ws->id.chroot_dir, &ws->session,
-				       &ws->rip };
-	struct span *copies[6];
+				       &ws->rip, &ws->lip };
+	struct span *copies[STRINGS];
 	struct running *r;
 	size_t n = 0;
 	char *at;
 
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < STRINGS; i++)
 		n += parts[i]->n;
 	r = calloc(1, sizeof(*r) + n);
 	if (r == NULL)
 		return NULL;
 	r->parent = pa;
 	r->ws.id = ws->id;
+	r->ws.rport = ws->rport;
+	r->ws.lport = ws->lport;
+	r->ws.secured = ws->secured;
 	r->ws.client_fd = r->ws.hub_fd = r->ws.parent_fd = -1;
 	copies[0] = &r->ws.id.user;
 	copies[1] = &r->ws.id.home;
@@ -121,8 +85,9 @@ running_new(struct parent *pa, const struct worker_session *ws)
 	copies[3] = &r->ws.id.chroot_dir;
 	copies[4] = &r->ws.session;
 	copies[5] = &r->ws.rip;
+	copies[6] = &r->ws.lip;
 	at = r->strings;
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < STRINGS; i++) {
 		if (parts[i]->n > 0)
 			memcpy(at, parts[i]->p, parts[i]->n);
 		*copies[i] = span_of(at, parts[i]->n);
@@ -168,6 +133,7 @@ on_worker_log(struct peer *p, struct ipc_msg *m, struct err *e)
 
 static const struct ipc_rule worker_rules[] = {
 	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
+	{ MSG_HIBERNATE, PEER_WORKER, worker_hibernate },
 	{ 0, 0, NULL },
 };
 
@@ -178,6 +144,7 @@ on_worker_close(struct peer *p)
 	struct running *r = peer_data(p);
 
 	r->channel = NULL;
+	r->hibernate_id = 0;
 }
 
 static void
@@ -254,7 +221,7 @@ start(struct pending *p)
 		ipc_put_u32(&o, F_PID, (uint32_t)r->pid);
 		peer_send(p->login, &o);
 	}
-	pending_free(p);
+	worker_pending_free(p);
 	return;
 fail:
 	log_error("user %.*s: %s", SPAN_ARG(p->ws.id.user), e.log);
@@ -282,14 +249,15 @@ on_hub_answer(void *ctx, bool allowed)
 }
 
 /* With the user's identity at hand: may there be one more session? */
-static void
-ask_hub(struct pending *p)
+void
+worker_ask_hub(struct pending *p)
 {
 	struct parent *pa = p->parent;
 	struct err e = ERR_INIT;
 	struct hub_client_session hs = {
 		.service = span_str(pa->o->service), .user = p->ws.id.user, .rip = p->ws.rip, .session = p->ws.session,
-		.limit = (uint32_t)set_num(pa->service.view, SET_mail_max_userip_connections),
+		/* Who wakes up was counted when he came. */
+		.limit = p->is_waking ? 0 : (uint32_t)set_num(pa->service.view, SET_mail_max_userip_connections),
 	};
 
 	if (ipc_pair(p->hub_pair, &e) == 0) {
@@ -315,7 +283,7 @@ on_redeemed(void *ctx, const struct auth_answer *a)
 
 	p->auth_question = 0;
 	if (p->login == NULL) {
-		pending_free(p);
+		worker_pending_free(p);
 		return;
 	}
 	if (a->fail != AUTH_FAIL_NONE || a->id == NULL) {
@@ -332,7 +300,7 @@ on_redeemed(void *ctx, const struct auth_answer *a)
 		refuse(p, AUTH_FAIL_TEMP, SPAN_NONE);
 		return;
 	}
-	ask_hub(p);
+	worker_ask_hub(p);
 }
 
 static struct span
@@ -341,8 +309,8 @@ copy(struct pending *p, struct span s)
 	return arena_dup(p->arena, s);
 }
 
-static struct pending *
-pending_new(struct parent *pa, struct peer *login, int *client_fd)
+struct pending *
+worker_pending_new(struct parent *pa, struct peer *login, int *client_fd)
 {
 	struct pending *p = calloc(1, sizeof(*p));
 
@@ -382,7 +350,7 @@ on_session(struct peer *login, struct ipc_msg *m, struct err *e)
 		return err_set(e, ERR_SYNTAX, "malformed session");
 	}
 	fd_nonblock(fd, false);
-	p = pending_new(pa, login, &fd);
+	p = worker_pending_new(pa, login, &fd);
 	if (p == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	p->login_id = id;
@@ -420,7 +388,7 @@ on_login_close(struct peer *login)
 	for (p = pa->pending; p != NULL; p = next) {
 		next = p->next;
 		if (p->login == login)
-			pending_free(p);
+			worker_pending_free(p);
 	}
 }
 
@@ -430,7 +398,9 @@ on_peer(struct service *s, unsigned kind, int *fd)
 	struct peer_options po = { .rules = login_rules, .kind = kind, .on_close = on_login_close, .data = s->data,
 				   .queue_max = 16 << 20 };
 
-	if (kind == PEER_LOGIN && peer_new(s->loop, fd, &po) == NULL)
+	if (kind == PEER_HIBERNATE)
+		worker_hibernate_peer(s->data, fd);
+	else if (kind == PEER_LOGIN && peer_new(s->loop, fd, &po) == NULL)
 		log_error("out of memory");
 }
 
@@ -443,6 +413,8 @@ on_channel(struct service *s, struct span name, int *fd)
 		auth_client_channel(pa->auth, fd);
 	else if (span_eq(name, SPAN("hub")))
 		hub_client_channel(pa->hub, fd);
+	else if (span_eq(name, SPAN("imap-hibernate")))
+		worker_hibernate_channel(pa, fd);
 }
 
 static void
@@ -523,6 +495,8 @@ worker_parent_main(const struct worker_parent_options *o)
 	pa.hub = hub_client_new(&pa.service, &ho);
 	if (pa.children == NULL || pa.auth == NULL || pa.hub == NULL)
 		log_fatal("out of memory");
+	if (o->hibernates)
+		worker_hibernate_init(&pa);
 	/* The workers inherit it. */
 	shut = priv_filter_new(PRIV_PARENT, &e);
 	if (shut == NULL || priv_filter_apply(shut, &e) == -1)

@@ -17,6 +17,7 @@
 struct worker_parent_options {
 	const char *service;	/* "imap": the name of the service and of the protocol */
 	session_serve *serve;
+	bool hibernates;	/* sessions may go to sleep in imap-hibernate, and wake up with ss->state */
 	/* Whether and where Landlock lets a worker work (storage_paths); NULL: everywhere. */
 	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
 	/* In a process of the mail user, after a worker of his was killed: makes the next open verify the index.  May be

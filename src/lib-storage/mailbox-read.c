@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bodies, and what is made from them when the index lacks it.  What was made is kept until mailbox_read_end() and then
- * written in one transaction, so that a first FETCH of a thousand messages is one write.
+ * Bodies, and what is made from them when the index lacks it.  What was made is written a hundred messages at a time, or
+ * when the view is brought up to date, by mailbox_sync().
  */
 #include <errno.h>
 #include <openssl/evp.h>
@@ -14,6 +14,7 @@
 
 #define READ_WHOLE ((size_t)4 << 20)	/* larger files are mapped */
 #define HEADER_STEP 8192
+#define MADE_BATCH 100
 #define MADE_MOST 4096			/* waiting to be written, at most */
 #define MADE_ARENA ((size_t)16 << 20)
 
@@ -237,8 +238,9 @@ mailbox_read_end(struct mailbox *box)
 {
 	struct err e = ERR_INIT;
 
-	/* What can not be kept is made again next time. */
-	mailbox_made_flush(box, &e);
+	/* Not for one message: a write costs as much for a hundred.  What can not be kept is made again next time. */
+	if (box->made.n >= MADE_BATCH)
+		mailbox_made_flush(box, &e);
 	index_read_end(box->store->ix);
 }
 

@@ -89,7 +89,7 @@ int mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first,
 
 /* Reading.  ERR_GONE: expunged (its uid may still be in the view). */
 int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *e);	/* quick in ascending order */
-/* What `need' names is there afterwards, made from the file if the index lacks it (and stored at mailbox_read_end). */
+/* What `need' names is there afterwards, made from the file if the index lacks it (and stored soon after). */
 enum { NEED_HEADER = 1, NEED_STRUCTURE = 2 };
 int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
 int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */

@@ -57,3 +57,14 @@ tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 EXTRA_PROGRAMS += bench/storage-bench
 bench_storage_bench_SOURCES = bench/storage-bench.c
 bench_storage_bench_LDADD = $(STORAGE_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-index-value fuzz/fuzz-mail-location
+fuzz_fuzz_maildir_name_SOURCES = fuzz/fuzz-maildir-name.c $(fuzz_main)
+fuzz_fuzz_maildir_name_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_maildir_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_index_value_SOURCES = fuzz/fuzz-index-value.c $(fuzz_main)
+fuzz_fuzz_index_value_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
+fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

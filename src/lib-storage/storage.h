@@ -101,7 +101,8 @@ struct mailbox_status {
 	uint64_t highestmodseq, size;
 	uint32_t mailbox_id;
 };
-/* Makes the index of one mailbox anew from the mail, with the same UIDs: `culveradm force-resync'.  ERR_NOTFOUND. */
+/* Compares the index of one mailbox with the mail whatever the time stamps say, mends it, counts anew, and forgets
+ * summaries: `culveradm force-resync'.  UIDs stay.  ERR_NOTFOUND. */
 int storage_resync(struct storage *st, struct span name, struct err *e);
 /* Brings the index up to date first (cheap when nothing changed).  ERR_NOTFOUND. */
 int storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e);

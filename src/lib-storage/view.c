@@ -105,12 +105,57 @@ claim_recent(struct mailbox *box, struct err *e)
 	return index_commit(t, e);
 }
 
+struct loading {
+	struct view *v;
+	bool uids, failed;
+	uint32_t seq;
+};
+
+static bool
+on_load(void *ctx, uint32_t uid, uint8_t flags)
+{
+	struct loading *l = ctx;
+
+	l->seq++;
+	if (l->v->first_unseen == 0 && !(flags & IDX_SEEN))
+		l->v->first_unseen = l->seq;
+	if (l->uids && !view_push(l->v, uid))
+		l->failed = true;
+	return !l->failed && (l->uids || l->v->first_unseen == 0);
+}
+
+/* Where no UID is missing between the first and the last the records need not be walked, but up to the first unseen. */
+static int
+load_uids(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	struct loading l = { .v = &box->view };
+	uint32_t first, last;
+
+	l.v->count = 0;
+	l.v->first_unseen = 0;
+	if (index_uid_bounds(t, box->id, &first, &last, e) == -1)
+		return -1;
+	l.uids = last == 0 || last < first || last - first != st->messages - 1;
+	if (!l.uids) {
+		uint32_t *more = realloc(l.v->uids, (size_t)st->messages * sizeof(*more));
+
+		if (more == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+		l.v->uids = more;
+		l.v->cap = l.v->count = st->messages;
+		for (uint32_t i = 0; i < st->messages; i++)
+			more[i] = first + i;
+	}
+	if ((l.uids || st->unseen > 0) && index_each_uid(t, box->id, 1, on_load, &l, e) == -1)
+		return -1;
+	return l.failed ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
 int
 view_load(struct mailbox *box, struct err *e)
 {
 	struct view *v = &box->view;
 	struct index_txn *t;
-	struct index_walk w;
 	struct idx_state st;
 	int rc;
 
@@ -122,21 +167,7 @@ view_load(struct mailbox *box, struct err *e)
 		return err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
 	if (rc == -1)
 		return -1;
-	v->count = 0;
-	v->first_unseen = 0;
-	if (index_walk_begin(&w, t, box->id, 1, e) == -1)
-		return -1;
-	w.brief = true;
-	while ((rc = index_walk_next(&w, e)) == 1) {
-		if (!view_push(v, w.uid)) {
-			rc = err_set(e, ERR_TEMP, "out of memory");
-			break;
-		}
-		if (v->first_unseen == 0 && !(w.m.flags & IDX_SEEN))
-			v->first_unseen = (uint32_t)v->count;
-	}
-	index_walk_end(&w);
-	if (rc == -1)
+	if (load_uids(box, t, &st, e) == -1)
 		return -1;
 	v->modseq = st.highestmodseq;
 	v->uidvalidity = st.uidvalidity;

@@ -227,6 +227,18 @@ ipc_recv(int sock, struct ipc_msg *m, struct err *e)
 }
 
 int
+ipc_parse(struct ipc_msg *m, struct span frame, struct err *e)
+{
+	ipc_msg_reset(m);
+	if (frame.n > IPC_FRAME_MAX)
+		return err_set(e, ERR_LIMIT, "frame too large");
+	if (frame.n > 0)
+		memcpy(m->data, frame.p, frame.n);
+	m->data_n = frame.n;
+	return parse_frame(m, e);
+}
+
+int
 ipc_recv_wait(int sock, struct ipc_msg *m, int timeout_ms, struct err *e)
 {
 	int rc = fd_wait(sock, POLLIN, timeout_ms, e);

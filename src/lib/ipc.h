@@ -53,6 +53,8 @@ void ipc_msg_clear(struct ipc_msg *m);		/* the same, and frees */
  * closed, -1 an error: ERR_SYNTAX a malformed frame, ERR_INUSE nothing there (non-blocking), else the system's.
  */
 int ipc_recv(int sock, struct ipc_msg *m, struct err *e);
+/* A frame's octets (not from a socket, without descriptors) into m; as ipc_recv. */
+int ipc_parse(struct ipc_msg *m, struct span frame, struct err *e);
 /* As ipc_recv, waiting timeout_ms at most (-1: for ever); ERR_TIMEOUT. */
 int ipc_recv_wait(int sock, struct ipc_msg *m, int timeout_ms, struct err *e);
 

@@ -9,6 +9,7 @@
 #include "lib/encode.h"
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-config/netaddr.h"
 #include "lmtp/link.h"
 
 #define IN_MAX 65536
@@ -130,6 +131,18 @@ read_options(const struct set_view *v, struct lmtp_options *o)
 	}
 }
 
+/* Where ssl = required; what does not leave this host, or a network that is trusted, needs none. */
+static bool
+needs_tls(const struct set_view *v, const struct lmtp_conn_params *p)
+{
+	enum { SSL_YES, SSL_NO, SSL_REQUIRED };	/* in the order of settings.def */
+
+	return set_enum(v, SET_ssl) == SSL_REQUIRED &&
+	    (p->remote.ss_family == AF_INET || p->remote.ss_family == AF_INET6) &&
+	    !netaddr_in_list(&p->remote, SPAN("127.0.0.0/8 ::1")) &&
+	    !netaddr_in_list(&p->remote, set_str(v, SET_lmtp_tls_trusted_networks));
+}
+
 static void
 make_id(char out[32])
 {
@@ -197,6 +210,7 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	b.link.lip = span_str(lip);
 	b.link.delivery_timeout_ms = (int)set_ms(view, SET_lmtp_delivery_timeout);
 	read_options(view, &o);
+	o.needs_tls = needs_tls(view, p);
 	if (priv_filter_apply(p->filter, &e) == -1)
 		log_fatal("%s", e.log);
 	log_info("Connect from %s", rip[0] == '\0' ? "local" : rip);

@@ -23,6 +23,7 @@ struct lmtp_options {
 	unsigned path_flags;		/* SMTP_PATH_BARE */
 	bool space_before_path;		/* lmtp_client_workarounds */
 	bool add_received;
+	bool needs_tls;			/* MAIL is refused before STARTTLS */
 	enum { LMTP_ADDRESS_FINAL, LMTP_ADDRESS_NONE, LMTP_ADDRESS_ORIGINAL } delivery_address;
 };
 

@@ -92,6 +92,10 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, "503 5.5.1 LHLO needed first");
 		return;
 	}
+	if (l->o->needs_tls && !l->tls) {
+		lmtp_refuse(l, "530 5.7.0 STARTTLS needed first");
+		return;
+	}
 	if (t->open) {
 		lmtp_refuse(l, "503 5.5.1 There is a MAIL already");
 		return;

@@ -521,6 +521,7 @@ master_start(struct master *m, struct err *e)
 	m->memory = log_memory_new(1000);
 	if (m->loop == NULL || m->memory == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
+	random_bytes(m->seal, sizeof(m->seal));
 	procs_init(m);
 	m->tool_fd = -1;
 	if (make_dirs(m->view, e) == -1 || read_services(svc, NULL, m->view, BIND_PATIENCE_MS, e) == -1)

@@ -77,6 +77,7 @@ struct master {
 	ev_timer phase_timer, retire_timer, ready_timer;
 	bool reload_pending;		/* the new generation does not serve yet */
 	bool reload_wanted;		/* while starting: as soon as that is done */
+	char seal[32];			/* what the imap parents seal identities with */
 	int exit_status;
 };
 

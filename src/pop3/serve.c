@@ -3,17 +3,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-config/vars.h"
 #include "lib-protocol/worker-parent.h"
 #include "pop3/session.h"
 
 #define IN_MAX 65536
 #define LOCK_FILE "culver-pop3.lock"
+#define LOCK_WAIT_MS 1000
+#define LOCK_STEP_MS 50
 
 /* What a session holds; one place that lets go of all of it. */
 struct worker {
@@ -77,17 +81,35 @@ lock_session(struct worker *w, const struct storage_params *p, struct err *e)
 		goto out;
 	}
 	w->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (w->lock_fd == -1)
+	if (w->lock_fd == -1) {
 		err_errno(e, "%s", name);
-	else if (flock(w->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		rc = 0;
-	else if (errno == EWOULDBLOCK)
+		goto out;
+	}
+	/* A session whose client has just gone needs a moment to see that. */
+	for (int64_t until = clock_ms() + LOCK_WAIT_MS; rc == -1;) {
+		rc = flock(w->lock_fd, LOCK_EX | LOCK_NB);
+		if (rc == -1 && (errno != EWOULDBLOCK || clock_ms() >= until))
+			break;
+		if (rc == -1)
+			poll(NULL, 0, LOCK_STEP_MS);
+	}
+	if (rc == 0)
+		goto out;
+	if (errno == EWOULDBLOCK)
 		err_set(e, ERR_INUSE, "%s is held by another session", name);
 	else
 		err_errno(e, "flock %s", name);
 out:
 	arena_free(a);
 	return rc;
+}
+
+static void
+unlock_session(struct worker *w)
+{
+	if (w->lock_fd != -1)
+		close(w->lock_fd);
+	w->lock_fd = -1;
 }
 
 static int
@@ -160,7 +182,10 @@ refuse_session(struct worker *w, const struct err *e)
 {
 	struct err ignored = ERR_INIT;
 
-	log_error("opening INBOX: %s", e->log);
+	if (e->code == ERR_INUSE)
+		log_info("Disconnected: %s", e->log);
+	else
+		log_error("opening INBOX: %s", e->log);
 	stream_puts(&w->stream, e->code == ERR_INUSE ? "-ERR [IN-USE] The mailbox is in use by another session.\r\n"
 	    : "-ERR [SYS/TEMP] The mailbox can not be opened now; the log has the details.\r\n");
 	stream_flush(&w->stream, &ignored);
@@ -191,13 +216,14 @@ pop3_serve(const struct session_start *ss)
 			log_error("%s", e.log);
 		log_end(&w, reason_of(&e));
 	}
+	/* Who reads the last answer may log in again at once. */
+	unlock_session(&w);
 	stream_flush(&w.stream, &end);
 out:
 	pop3_session_clear(&w.session);
 	mailbox_close(w.box);
 	storage_close(w.storage);
-	if (w.lock_fd != -1)
-		close(w.lock_fd);
+	unlock_session(&w);
 	stream_clear(&w.stream);
 	return status;
 }

@@ -12,7 +12,7 @@ import culver
 class Hostile(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = culver.Server()
+        cls.server = culver.Server(users=culver.USERS + ("erin", "frank"))
 
     @classmethod
     def tearDownClass(cls):
@@ -180,13 +180,13 @@ class Hostile(unittest.TestCase):
 
     def test_store_unchangedsince_loses_no_update(self):
         """Many sessions count in keywords with UNCHANGEDSINCE; each success is there exactly once."""
-        self.server.deliver(culver.message("counter"), "bob")
+        self.server.deliver(culver.message("counter"), "frank")
         done = []
 
         def worker(number):
             with self.server.raw("imap") as c:
                 c.line()
-                c.ask("a", 'LOGIN bob "%s"' % culver.PASSWORD)
+                c.ask("a", 'LOGIN frank "%s"' % culver.PASSWORD)
                 c.ask("b", "SELECT INBOX (CONDSTORE)")
                 for i in range(20):
                     for _ in range(200):
@@ -208,7 +208,7 @@ class Hostile(unittest.TestCase):
         for t in threads:
             t.join()
         self.assertEqual(len(done), 80)
-        imap = self.server.imap("bob")
+        imap = self.server.imap("frank")
         imap.select("INBOX")
         self.assertIn(b"n%d" % (80 % 16), imap.fetch("1", "(FLAGS)")[1][0])
         imap.logout()
@@ -236,7 +236,7 @@ class Hostile(unittest.TestCase):
                 s.send(b"LHLO held\r\n")
                 held.append(s)
             for _ in range(3):
-                self.server.deliver(culver.message("beside"), "alice")
+                self.server.deliver(culver.message("beside"), "erin")
         finally:
             for s in held:
                 s.close()

@@ -48,7 +48,7 @@ class Process(unittest.TestCase):
         self.server.imap("alice").logout()
 
     def test_kill_of_each_process(self):
-        self.server.allowed = ("killed", "signal 9", "died", "gone", "closed", "lost", "connection")
+        self.server.allowed = ("killed", "signal 9", "died", "gone", "closed", "lost", "connection", "started again")
         self.server.deliver(culver.message("before"), "alice")
         for name in ("auth", "hub", "imap-login", "pop3-login", "imap", "pop3", "lmtp", "deliver"):
             for pid in self.server.pids(name):
@@ -178,13 +178,13 @@ class Adm(unittest.TestCase):
     def test_pw(self):
         for scheme in ("PLAIN", "SHA512-CRYPT", "SSHA256", "SHA512.hex", "BLF-CRYPT"):
             stored = self.server.adm("pw", "-s", scheme, "-p", "mine").strip()
-            self.assertTrue(stored.startswith("{%s}" % scheme), stored)
+            self.assertTrue(stored.upper().startswith("{%s}" % scheme.upper()), stored)
             self.assertIn("verified", self.server.adm("pw", "-t", stored, "-p", "mine"))
             self.assertNotEqual(self.server.adm("pw", "-t", stored, "-p", "other", check=False).returncode, 0)
 
     def test_mailboxes(self):
-        self.server.adm("mailbox", "create", "-u", "carol", "-s", "Work", "Work/2026")
-        self.assertIn("Work/2026", self.server.adm("mailbox", "list", "-u", "carol").replace(".", "/").split())
+        self.server.adm("mailbox", "create", "-u", "carol", "-s", "Work", "Work.2026")
+        self.assertIn("Work.2026", self.server.adm("mailbox", "list", "-u", "carol").split())
         self.assertIn("Work", self.server.adm("mailbox", "list", "-u", "carol", "-s").split())
         self.server.adm("mailbox", "rename", "-u", "carol", "Work", "Job")
         self.assertIn("Job", self.server.adm("mailbox", "list", "-u", "carol").split())

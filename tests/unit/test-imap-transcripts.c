@@ -24,7 +24,7 @@
 #include "lib/encode.h"
 #include "lib/log.h"
 #include "lib/sys.h"
-#include "lib-config/config.h"
+#include "imap-fixture.h"
 #include "imap/serve.h"
 #include "lib-storage/mailbox.h"
 #ifdef MEMORY_STORAGE
@@ -45,9 +45,7 @@ struct conn {
 
 struct player {
 	const char *path;
-	char dir[64];
-	struct settings *settings;
-	struct set_view *view;
+	struct imap_fixture fixture;
 	struct conn conns[CONNS];
 	char *names[NAMES_MAX], *values[NAMES_MAX];
 	size_t name_count;
@@ -65,53 +63,12 @@ die(const struct player *p, const char *what, struct span want, struct span got)
 
 /* ---- the session's process ---- */
 
-static void
-make_settings(struct player *p)
-{
-	char path[128];
-	struct buf text = BUF_INIT(65536);
-	struct config *config;
-	struct err e = ERR_INIT;
-	FILE *f;
-	int fd;
-
-	buf_addf(&text, "mail_location = maildir:%s/mail\nmail_home = %s\nfirst_valid_uid = 1\n", p->dir, p->dir);
-	buf_adds(&text, "namespace inbox {\n inbox = yes\n separator = /\n mailbox Drafts {\n special_use = \\Drafts\n }\n"
-	    " mailbox Sent {\n special_use = \\Sent\n }\n mailbox Trash {\n special_use = \\Trash\n }\n}\n");
-	snprintf(path, sizeof(path), "%s/culver.conf", p->dir);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_int_equal(fwrite(text.p, 1, text.n, f), text.n);
-	assert_int_equal(fclose(f), 0);
-	buf_clear(&text);
-	config = config_read(path, &e);
-	assert_non_null(config);
-	if (config_has_errors(config)) {
-		const struct config_note *notes;
-		size_t n = config_notes(config, &notes);
-
-		for (size_t i = 0; i < n; i++)
-			print_error("%s\n", notes[i].text);
-		fail();
-	}
-	fd = config_image(config, &e);
-	assert_true(fd != -1);
-	assert_int_equal(settings_open(fd, &p->settings, &e), 0);
-	close(fd);
-	config_free(config);
-	p->view = set_view_new(p->settings, &(struct set_filter){ .protocol = "imap" });
-	assert_non_null(p->view);
-}
-
 static int
 serve(struct player *p, int fd)
 {
-	struct session_start ss = {
-		.settings = p->settings, .view = p->view, .client_fd = fd, .hub_fd = -1, .parent_fd = -1,
-		.session = SPAN("test"), .tag = SPAN("L"), .secured = true,
-		.id = { .user = SPAN("tester"), .home = span_str(p->dir), .uid = getuid(), .gid = getgid() },
-	};
+	struct session_start ss;
 
+	imap_fixture_start(&p->fixture, fd, &ss);
 	return imap_serve(&ss);
 }
 
@@ -272,26 +229,22 @@ match_from(struct player *p, struct span pattern, struct span line)
 static void
 add_message(struct player *p, struct storage *st, struct span rest)
 {
-	struct save_params params = { .internal_date = 1000000000 + 86400 * (int64_t)p->messages++ };
+	int64_t date = 1000000000 + 86400 * (int64_t)p->messages++;
 	struct buf text = BUF_INIT(FILE_SIZE_MAX), path = BUF_INIT(4096);
 	struct span box_name = SPAN(""), file = SPAN(""), flag, names[16];
-	struct arena *a = arena_new(1 << 20);
-	struct mailbox *box = NULL;
-	struct saver *saver = NULL;
-	struct uid_list uids;
 	struct err e = ERR_INIT;
-	uint32_t validity;
+	unsigned flags = 0;
 	size_t n = 0;
 
 	span_next(&rest, ' ', &box_name);
 	span_next(&rest, ' ', &file);
 	while (span_next(&rest, ' ', &flag)) {
 		if (span_eq(flag, SPAN("\\Seen")))
-			params.flags |= MSG_SEEN;
+			flags |= MSG_SEEN;
 		else if (span_eq(flag, SPAN("\\Deleted")))
-			params.flags |= MSG_DELETED;
+			flags |= MSG_DELETED;
 		else if (span_eq(flag, SPAN("\\Flagged")))
-			params.flags |= MSG_FLAGGED;
+			flags |= MSG_FLAGGED;
 		else
 			names[n++] = flag;
 	}
@@ -311,14 +264,7 @@ add_message(struct player *p, struct storage *st, struct span rest)
 		if (file_read(buf_cstr(&path), FILE_SIZE_MAX, &text, &e) == -1)
 			fail_msg("%s:%zu: %s", p->path, p->line_number, e.log);
 	}
-	if (mailbox_open(st, box_name, MAILBOX_SAVE, &box, &e) == -1 ||
-	    mailbox_keyword_mask(box, names, n, true, &params.keywords, &e) == -1 || saver_new(box, &saver, &e) == -1 ||
-	    saver_begin(saver, &params, &e) == -1 || saver_write(saver, buf_span(&text), &e) == -1 ||
-	    saver_finish(saver, &e) == -1 || saver_commit(saver, a, &validity, &uids, &e) == -1)
-		fail_msg("%s:%zu: %s", p->path, p->line_number, e.log);
-	saver_free(saver);
-	mailbox_close(box);
-	arena_free(a);
+	imap_fixture_add(st, box_name, buf_span(&text), flags, names, n, date);
 	buf_clear(&text);
 	buf_clear(&path);
 }
@@ -333,10 +279,8 @@ after_mark(struct span line)
 static void
 prepare(struct player *p, struct span script)
 {
-	struct storage_params params = { .view = p->view, .user = SPAN("tester"), .home = span_str(p->dir),
-					 .protocol = SPAN("imap"), .notify_fd = -1 };
 	struct mailbox_status status;
-	struct storage *st = NULL;
+	struct storage *st;
 	struct err e = ERR_INIT;
 	struct span line;
 	size_t used = 0;
@@ -347,11 +291,10 @@ prepare(struct player *p, struct span script)
 		size_t n = span_chr(rest, '=');
 
 		p->line_number++;
-		if (span_starts(line, SPAN("O:")) && set_view_override(p->view, span_sub(rest, 0, n), span_from(rest, n + 1), &e) == -1)
+		if (span_starts(line, SPAN("O:")) && set_view_override(p->fixture.view, span_sub(rest, 0, n), span_from(rest, n + 1), &e) == -1)
 			fail_msg("%s:%zu: %s", p->path, p->line_number, e.log);
 	}
-	if (storage_open(&params, &st, &e) == -1)
-		fail_msg("%s: %s", p->path, e.log);
+	st = imap_fixture_storage(&p->fixture);
 	/* What comes after the first look at a mailbox is \Recent. */
 	assert_int_equal(storage_status(st, SPAN("INBOX"), STATUS_MESSAGES, &status, &e), 0);
 	used = p->line_number = 0;
@@ -506,17 +449,14 @@ play_file(const char *path, bool by_octet)
 		skip();		/* sessions in two processes share no memory */
 	}
 #endif
-	temp_dir_make(p.dir);
-	make_settings(&p);
+	imap_fixture_make(&p.fixture);
 	prepare(&p, buf_span(&script));
 	play(&p, buf_span(&script));
 	for (size_t i = 0; i < p.name_count; i++) {
 		free(p.names[i]);
 		free(p.values[i]);
 	}
-	set_view_free(p.view);
-	settings_close(p.settings);
-	temp_dir_remove(p.dir);
+	imap_fixture_clear(&p.fixture);
 	buf_clear(&script);
 #ifdef MEMORY_STORAGE
 	memory_storage_reset();

@@ -97,6 +97,8 @@ option(void *ctx, struct span name, struct span value)
 
 	if (span_eq(name, SPAN("tls")))
 		w->tls = span_eq(value, SPAN("1"));
+	else if (span_eq(name, SPAN("needs_tls")))
+		w->o.needs_tls = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("workarounds"))) {
 		w->o.space_before_path = true;
 		w->o.path_flags = SMTP_PATH_BARE;

@@ -96,6 +96,40 @@ test_rebuild(void **state)
 }
 
 static void
+test_resync(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct mailbox_view_state before, after;
+	struct view_changes vc;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (unsigned i = 1; i <= 10; i++)
+		save_numbered(box, i);
+	expunge_uid(box, 10);
+	sync_box(box, NULL);
+	mailbox_view_state(box, &before);
+	add_flags(box, 4, MSG_FLAGGED);
+	MUST(storage_resync(f.st, SPAN("INBOX"), &e), &e);
+	/* The session that has it open goes on. */
+	sync_box(box, &vc);
+	assert_false(vc.gone);
+	mailbox_view_state(box, &after);
+	assert_int_equal(after.uidvalidity, before.uidvalidity);
+	assert_true(after.uidnext >= before.uidnext);
+	assert_true(after.highestmodseq > before.highestmodseq);
+	assert_int_equal(mailbox_count(box), 9);
+	assert_int_equal(flags_of(box, 4), MSG_FLAGGED);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+static void
 test_outside(void **state)
 {
 	struct fixture f;
@@ -173,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_save_and_read),
 		cmocka_unit_test(test_rebuild),
+		cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_copy_and_move),
 	};

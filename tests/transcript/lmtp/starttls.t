@@ -1,5 +1,6 @@
 # RFC 3207 section 4.2: STARTTLS is offered once, and LHLO is needed again behind it.
 O: tls=1
+O: needs_tls=1
 S: 220 mx.example Culver ready.
 C: LHLO client
 S: 250-mx.example
@@ -9,6 +10,8 @@ S~ 250-*
 S~ 250-*
 S~ 250-*
 S~ 250 SIZE*
+C: MAIL FROM:<a@b>
+S: 530 5.7.0 STARTTLS needed first
 C: STARTTLS now
 S: 501 5.5.4 STARTTLS takes no arguments
 C: QUIT

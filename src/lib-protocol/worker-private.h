@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_PROTOCOL_WORKER_PRIVATE_H
+#define CULVER_LIB_PROTOCOL_WORKER_PRIVATE_H
+/* What worker-parent.c and worker-hibernate.c share. */
+#include "lib-protocol/auth-client.h"
+#include "lib-protocol/children.h"
+#include "lib-protocol/hub-client.h"
+#include "lib-protocol/worker-child.h"
+
+struct parent;
+
+/* A session between login's word and the fork. */
+struct pending {
+	struct pending *prev, *next;
+	struct parent *parent;
+	struct peer *login;		/* NULL: it has gone, and its client with it */
+	uint32_t login_id;
+	uint32_t auth_question, hub_question;
+	struct arena *arena;		/* what ws points to */
+	bool is_waking;			/* from hibernation: no login process waits for it */
+	struct worker_session ws;
+	int hub_pair[2];		/* ours (the worker's later), hub's */
+};
+
+/* A session that is being served; one piece of memory with its strings behind. */
+struct running {
+	struct running *prev, *next;
+	struct parent *parent;
+	pid_t pid;
+	struct peer *channel;		/* the other end of the worker's parent_fd */
+	bool is_marker, killed;
+	uint32_t hibernate_id;		/* asked of hibernate for it; 0: nothing */
+	uint32_t hibernate_asked;	/* the worker's own number for the question */
+	struct worker_session ws;	/* what hub and a marker must know; descriptors are -1 */
+	char strings[];
+};
+
+struct parent {
+	struct service service;
+	const struct worker_parent_options *o;
+	struct auth_client *auth;
+	struct hub_client *hub;
+	struct children *children;
+	struct priv_filter *filter;
+	struct pending *pending;
+	size_t pending_count;
+	struct running *running;
+	struct peer *hibernate;		/* where sessions go to sleep; NULL: away, or not wanted */
+	uint32_t next_hibernate_id;
+	char seal[32];			/* the key that proves an identity came from a parent */
+	bool has_seal;
+};
+
+/* Takes *client_fd over, also when memory is out (NULL). */
+struct pending *worker_pending_new(struct parent *pa, struct peer *login, int *client_fd);
+void worker_pending_free(struct pending *p);
+void worker_ask_hub(struct pending *p);		/* with its identity at hand; goes on to the fork */
+
+/* worker-hibernate.c */
+void worker_hibernate_init(struct parent *pa);
+void worker_hibernate_channel(struct parent *pa, int *fd);
+void worker_hibernate_peer(struct parent *pa, int *fd);
+peer_handler worker_hibernate;			/* MSG_HIBERNATE of a worker */
+#endif

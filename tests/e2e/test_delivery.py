@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: MIT
+"""LMTP, culver-lda and POP3 against the running server, beyond what any client does."""
+import os
+import signal
+import subprocess
+import unittest
+
+import culver
+
+LDA = os.path.join(culver.PREFIX, "libexec", "culver", "culver-lda")
+
+
+class Lmtp(culver.Raw):
+    """An LMTP client that says each line itself."""
+
+    def __init__(self, server):
+        super().__init__(server, server.ports["lmtp"])
+        self.reply()
+        self.say("LHLO client.example")
+
+    def reply(self):
+        while True:
+            line = self.line().decode("latin-1")
+            if line[3:4] != "-":
+                return line
+
+    def say(self, line):
+        self.send(line + "\r\n")
+        return self.reply()
+
+    def mail(self, message, *users, sender="sender@example.net"):
+        """A whole transaction; the replies for the recipients."""
+        assert self.say("MAIL FROM:<%s>" % sender).startswith("250")
+        for user in users:
+            assert self.say("RCPT TO:<%s>" % user).startswith("250"), user
+        assert self.say("DATA").startswith("354")
+        self.send(message.encode("latin-1") if isinstance(message, str) else message)
+        self.send("\r\n.\r\n")
+        return [self.reply() for _ in users]
+
+
+class Base(unittest.TestCase):
+    extra = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = culver.Server(extra=cls.extra)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def retrieve(self, user):
+        """All messages of INBOX, which is empty afterwards."""
+        client = self.server.pop3(user)
+        found = []
+        for number in range(1, client.stat()[0] + 1):
+            found.append(b"\r\n".join(client.retr(number)[1]) + b"\r\n")
+            client.dele(number)
+        client.quit()
+        return found
+
+
+class Delivery(Base):
+    extra = """
+recipient_delimiter = +
+lmtp_save_to_detail_mailbox = yes
+lda_mailbox_autocreate = yes
+lda_mailbox_autosubscribe = yes
+lmtp_max_message_size = 1 M
+service auth {
+  unix_listener auth-userdb {
+    mode = 0666
+  }
+}
+"""
+
+    def test_trace_fields(self):
+        with Lmtp(self.server) as client:
+            reply, = client.mail("Subject: traced\r\n\r\nbody", "alice")
+        self.assertRegex(reply, r"^250 2\.0\.0 <alice> \S+ Saved$")
+        session = reply.split()[3]
+        message, = self.retrieve("alice")
+        lines = message.decode().split("\r\n")
+        self.assertEqual(lines[:3], ["Return-Path: <sender@example.net>", "Delivered-To: alice",
+                                     "Received: from client.example ([127.0.0.1])"])
+        self.assertRegex(lines[3], r"^\tby \S+ with LMTP$")
+        self.assertEqual(lines[4:6], ["\tid " + session, "\t(envelope-from <sender@example.net>)"])
+        self.assertRegex(lines[6], r"^\tfor <alice>; \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}$")
+        self.assertEqual(lines[7:], ["Subject: traced", "", "body", ""])
+
+    def test_chunks(self):
+        parts = [b"Subject: chunks\r\n", b"\r\n.\r\n..two\r", b"\nQUIT\r\n"]
+        with Lmtp(self.server) as client:
+            client.say("MAIL FROM:<>")
+            client.say("RCPT TO:<alice>")
+            for part in parts:
+                client.send("BDAT %d\r\n" % len(part)).send(part)
+                self.assertTrue(client.reply().startswith("250 2.0.0"))
+            self.assertRegex(client.say("BDAT 0 LAST"), "^250 2.0.0 <alice> ")
+        message, = self.retrieve("alice")
+        self.assertTrue(message.endswith(b"".join(parts)), message)
+
+    def test_each_recipient_has_a_reply(self):
+        with Lmtp(self.server) as client:
+            client.say("MAIL FROM:<a@b>")
+            self.assertTrue(client.say("RCPT TO:<nobody-here>").startswith("550 5.1.1 <nobody-here> User doesn't exist"))
+            client.say("RSET")
+            for _ in range(3):
+                replies = client.mail("Subject: all\r\n\r\nx", "alice", "bob", "carol", "dave", "bob")
+                self.assertEqual([r.split()[2] for r in replies], ["<alice>", "<bob>", "<carol>", "<dave>", "<bob>"])
+                self.assertTrue(all(r.startswith("250 ") for r in replies), replies)
+        for user, count in (("alice", 3), ("bob", 6), ("carol", 3), ("dave", 3)):
+            self.assertEqual(len(self.retrieve(user)), count, user)
+
+    def test_over_tls(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.say("STARTTLS").startswith("220"))
+            client.start_tls(self.server)
+            client.say("LHLO client.example")
+            replies = client.mail("Subject: tls\r\n\r\n" + "line of text\r\n" * 20000, "alice")
+            self.assertTrue(replies[0].startswith("250 "), replies)
+            self.assertTrue(client.say("QUIT").startswith("221"))
+        message, = self.retrieve("alice")
+        self.assertIn(b" with LMTPS\r\n", message)
+        self.assertEqual(message.count(b"line of text\r\n"), 20000)
+
+    def test_too_large(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.say("MAIL FROM:<a@b> SIZE=1048577").startswith("552 5.3.4"))
+            replies = client.mail("Subject: large\r\n\r\n" + ("x" * 98 + "\r\n") * 11000, "alice", "bob")
+            self.assertEqual([r[:9] for r in replies], ["552 5.3.4"] * 2)
+            self.assertTrue(client.mail("Subject: small\r\n\r\nx", "alice")[0].startswith("250 "))
+        self.assertEqual(len(self.retrieve("alice")), 1)
+
+    def test_loop(self):
+        with Lmtp(self.server) as client:
+            replies = client.mail("Received: by x\r\n" * 101 + "\r\nx", "alice")
+            self.assertTrue(replies[0].startswith("554 5.4.6"), replies)
+
+    def test_detail_mailbox(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: d\r\n\r\nx", "bob+Lists")[0].startswith("250 "))
+            # No mailbox can have this name: INBOX takes it.
+            self.assertTrue(client.mail("Subject: e\r\n\r\nx", "bob+..")[0].startswith("250 "))
+        imap = self.server.imap("bob")
+        self.assertEqual(imap.select("Lists")[1], [b"1"])
+        self.assertIn(b"Lists", imap.lsub()[1][0])
+        imap.logout()
+        message, = self.retrieve("bob")
+        self.assertIn(b"Delivered-To: bob+..\r\n", message)
+
+    def test_killed_worker(self):
+        """A delivery that is lost with its process is put off, not acknowledged; the next one has a new process."""
+        self.server.allowed += ("was killed by signal 9",)
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: 1\r\n\r\nx", "carol")[0].startswith("250 "))
+            if os.geteuid() == 0:
+                workers = [p for p in self.server.pids("deliver") if os.stat("/proc/%d" % p).st_uid == self.server.uid]
+            else:
+                # The parent is the one that has children.
+                workers = [p for p in self.server.pids("deliver")
+                           if not open("/proc/%d/task/%d/children" % (p, p)).read()]
+            self.assertTrue(workers)
+            for pid in workers:
+                os.kill(pid, signal.SIGKILL)
+            replies = [client.mail("Subject: 2\r\n\r\nx", "carol")[0] for _ in range(3)]
+            self.assertTrue(replies[-1].startswith("250 "), replies)
+        saved = 1 + sum(r.startswith("250 ") for r in replies)
+        self.assertGreaterEqual(len(self.retrieve("carol")), saved)
+
+    def lda(self, message, *args):
+        return subprocess.run([LDA, "-c", self.server.config] + list(args), input=message, capture_output=True,
+                              timeout=culver.WAIT)
+
+    def test_lda(self):
+        done = self.lda(b"From x@y Sat Nov 21 12:00:00 2026\nSubject: lda\n\nbody\n", "-d", "dave", "-f", "s@example.org",
+                        "-a", "dave@example.org")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(self.retrieve("dave"), [b"Return-Path: <s@example.org>\r\nDelivered-To: dave@example.org\r\n"
+                                                 b"Subject: lda\r\n\r\nbody\r\n"])
+        self.assertEqual(self.lda(b"Subject: w\n\nx\n", "-d", "dave", "-m", "Work").returncode, 0)
+        imap = self.server.imap("dave")
+        self.assertEqual(imap.select("Work")[1], [b"1"])
+        imap.logout()
+
+    def test_lda_refuses(self):
+        for status, args in ((67, ["-d", "nobody-here"]), (64, ["-Z"]), (64, ["-d"]),
+                             (77, ["-d", "dave", "-o", "mail_max_message_size=5"]),
+                             (75, ["-d", "dave", "-o", "auth_socket_path=/nowhere"])):
+            done = self.lda(b"Subject: x\n\nbody\n", *args)
+            self.assertEqual(done.returncode, status, (args, done.stderr))
+            self.assertNotEqual(done.stderr, b"")
+        done = subprocess.run([LDA, "-c", self.server.path("none")], input=b"x", capture_output=True, timeout=culver.WAIT)
+        self.assertEqual(done.returncode, 75)
+
+
+class Pressure(Base):
+    extra = "lmtp_max_connections = 4\n"
+
+    def test_idle_connections_give_way(self):
+        working = [Lmtp(self.server) for _ in range(2)]
+        for client in working:
+            client.say("MAIL FROM:<a@b>")
+            client.say("RCPT TO:<alice>")
+        idle = [Lmtp(self.server) for _ in range(2)]
+        for _ in range(3):
+            client = Lmtp(self.server)
+            self.assertTrue(client.mail("Subject: new\r\n\r\nx", "alice")[0].startswith("250 "))
+            idle.append(client)
+        # The oldest idle ones were sent away with a word, those inside a transaction were left alone.
+        for client in idle[:2]:
+            self.assertTrue(client.reply().startswith("421 4.3.2"))
+        for client in working:
+            client.say("DATA")
+            client.send("Subject: old\r\n\r\nx\r\n.\r\n")
+            self.assertTrue(client.reply().startswith("250 "))
+        for client in working + idle:
+            client.close()
+        self.assertEqual(len(self.retrieve("alice")), 5)
+
+
+class Pop3(Base):
+    extra = """
+protocol pop3 {
+  pop3_lock_session = yes
+}
+"""
+
+    def test_only_quit_deletes(self):
+        for n in range(3):
+            self.server.deliver(culver.message("m%d" % n), "alice")
+        client = self.server.pop3("alice")
+        self.assertEqual(client.stat()[0], 3)
+        client.dele(2)
+        client.close()
+        client = culver.wait_for(lambda: self.again("alice"), "the session's lock is free")
+        self.assertEqual(client.stat()[0], 3)
+        uidls = client.uidl()[1]
+        client.dele(2)
+        client.quit()
+        client = self.server.pop3("alice")
+        self.assertEqual([x.split()[1] for x in client.uidl()[1]], [uidls[0].split()[1], uidls[2].split()[1]])
+        for line in client.uidl()[1]:
+            self.assertRegex(line, rb"^\d+ [0-9a-f]{16}$")
+        client.quit()
+        self.assertEqual(len(self.retrieve("alice")), 2)
+
+    def again(self, user):
+        try:
+            return self.server.pop3(user)
+        except Exception as e:      # poplib's own, with the server's words
+            if b"[IN-USE]" not in e.args[0]:
+                raise
+            return None
+
+    def test_one_session_at_a_time(self):
+        client = self.server.pop3("bob")
+        self.assertIsNone(self.again("bob"))
+        client.quit()
+        culver.wait_for(lambda: self.again("bob"), "the session's lock is free").quit()
+
+    def test_view_is_fixed(self):
+        self.server.deliver(culver.message("first"), "carol")
+        self.server.deliver(culver.message("second"), "carol")
+        client = self.server.pop3("carol")
+        before = client.list()[1]
+        self.server.deliver(culver.message("third"), "carol")
+        imap = self.server.imap("carol")
+        imap.select()
+        imap.store("1", "+FLAGS", "\\Deleted")
+        imap.expunge()
+        imap.logout()
+        self.assertEqual(client.list()[1], before)
+        with self.assertRaises(Exception) as raised:
+            client.retr(1)
+        self.assertIn(b"-ERR", raised.exception.args[0])
+        self.assertEqual(len(b"\r\n".join(client.retr(2)[1])) + 2, int(before[1].split()[1]))
+        client.dele(2)
+        client.quit()
+        self.assertEqual(len(self.retrieve("carol")), 1)
+
+    def listing(self, raw):
+        """The lines of a multi-line answer, as they were sent."""
+        return list(iter(raw.line, b"."))
+
+    def test_pipeline(self):
+        for _ in range(5):
+            self.server.deliver(culver.message("p", body=".\r\n..\r\nend"), "dave")
+        raw = self.server.raw("pop3")
+        raw.line()
+        raw.send("USER dave\r\nPASS %s\r\n" % culver.PASSWORD)
+        raw.line()
+        raw.line()
+        raw.send("".join("RETR %d\r\nTOP %d 1\r\nLIST %d\r\n" % (n, n, n) for n in range(1, 6)) + "QUIT\r\n")
+        for n in range(1, 6):
+            octets = int(raw.line().split()[1])
+            lines = self.listing(raw)
+            self.assertEqual(lines[-3:], [b"..", b"...", b"end"])
+            self.assertEqual(sum(len(x) + 2 for x in lines) - 2, octets)
+            self.assertEqual(raw.line(), b"+OK")
+            self.assertEqual(self.listing(raw)[-1], b"..")
+            self.assertEqual(raw.line(), b"+OK %d %d" % (n, octets))
+        self.assertTrue(raw.line().startswith(b"+OK"))
+        raw.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
