@@ -80,8 +80,10 @@ struct driver {
 	/* A place to write a body: bytes as they are to be stored. */
 	enum drv_rc (*stage_open)(void *box, void **stage_out, struct err *e);
 	enum drv_rc (*stage_write)(void *stage, struct span bytes, struct err *e);
-	/* Durable (as fsync says), not yet visible.  internal_date INT64_MIN: now. */
+	/* Whole, not yet visible; commit makes it durable (as fsync says) first.  internal_date INT64_MIN: now. */
 	enum drv_rc (*stage_finish)(void *stage, int64_t internal_date, struct stage_result *out, struct err *e);
+	/* What *out of stage_finish holds is not needed any more: many may wait for one commit. */
+	enum drv_rc (*stage_rest)(void *stage, struct err *e);
 	void (*stage_abort)(void *stage);	/* frees; also after a commit, when it has become a message */
 
 	enum drv_rc (*body_open)(void *box, uint32_t uid, struct extent *out, struct err *e);

@@ -22,6 +22,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/notify.c \
 	src/lib-storage/save.c \
 	src/lib-storage/imap-set.h \
+	src/lib-storage/resync.c \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/storage-list.c \
 	src/lib-storage/storage-priv.h \

@@ -59,7 +59,7 @@ saver_begin(struct saver *s, const struct save_params *p, struct err *e)
 	if (m == NULL)
 		return err_set(e, ERR_LIMIT, "more than %d messages at once", SAVE_MESSAGES_MAX);
 	m->p = *p;
-	buf_init(&m->summary, (size_t)1 << 20);
+	buf_init(&m->summary, (size_t)1 << 20);	/* a few KB in use */
 	m->uidl = p->pop3_uidl == NULL ? NULL : strdup(p->pop3_uidl);
 	s->size = s->bare = 0;
 	s->cr = false;
@@ -164,6 +164,9 @@ saver_finish(struct saver *s, struct err *e)
 	if (make_summary(s, m, e) == -1)
 		return -1;
 	/* The memory of one message at a time: MULTIAPPEND may bring many. */
+	m->result.content = SPAN_NONE;
+	if (s->box->drv->stage_rest(m->stage, e) != DRV_OK)
+		return -1;
 	m->finished = true;
 	return 0;
 }

@@ -11,7 +11,6 @@
 
 #define INDEX_DIR "culver.index"
 #define COMMIT_TRIES 16
-#define RESYNC_BATCH 20000	/* records removed in one transaction */
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
 
@@ -484,53 +483,6 @@ storage_subscribe(struct storage *st, struct span name, bool on, struct err *e)
 		rc = subscriptions_change(ns->store, buf_span(&inner), on, e);
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "subscribe %.*s", SPAN_ARG(name));
-}
-
-/* Forgets all that the index has of box. */
-static int
-forget(struct mailbox *box, struct err *e)
-{
-	struct index_txn *t;
-	int more = 1;
-
-	if (index_write(box->store->ix, &t, e) == -1)
-		return -1;
-	if (index_mailbox_remove(t, span_str(box->inner), e) == -1) {
-		index_abort(t);
-		return -1;
-	}
-	if (index_commit(t, e) == -1)
-		return -1;
-	while (more == 1) {
-		if (index_write(box->store->ix, &t, e) == -1)
-			return -1;
-		more = index_mailbox_purge(t, box->id, RESYNC_BATCH, e);
-		if (more == -1)
-			index_abort(t);
-		else if (index_commit(t, e) == -1)
-			more = -1;
-	}
-	return more;
-}
-
-int
-storage_resync(struct storage *st, struct span name, struct err *e)
-{
-	struct mailbox *box;
-	struct err ignored = ERR_INIT;
-	int rc;
-
-	if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
-		return -1;
-	/* Flags that only the index knows go into the names of the files first, as far as that can be done. */
-	box->drv->maintain(box->handle, &ignored);
-	rc = forget(box, e);
-	mailbox_close(box);
-	if (rc == 0)
-		rc = mailbox_open(st, name, MAILBOX_READ, &box, e);
-	if (rc == 0)
-		mailbox_close(box);
-	return rc == 0 ? 0 : err_wrap(e, "resync %.*s", SPAN_ARG(name));
 }
 
 /* Sizes of messages that outside programs brought: looked up once, from the files. */

@@ -100,6 +100,8 @@ make_env(const struct master *m, struct handover *h)
 	}
 	for (size_t i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++)
 		import_env(h, sanitizers[i]);
+	/* Symbols are looked up once, in the parents: each forked session would do it anew. */
+	add_env(h, strdup("LD_BIND_NOW=1"));
 	add_env(h, strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"));
 	buf_addc(&h->listeners, '\0');
 	if (!h->listeners.failed && asprintf(&text, "CULVER_LISTENERS=%s", h->listeners.p) != -1)

@@ -30,6 +30,7 @@ test_file_names(void **state)
 		{ "a,U=1.4294967295", true, UINT64_MAX, UINT64_MAX, 0, 0, 0, 0, 0 },
 		{ "a,U=1.4294967294:1,S", true, UINT64_MAX, UINT64_MAX, 1, 4294967294u, 0, 0, 0 },
 		{ "a,S=18446744073709551615", true, UINT64_MAX, UINT64_MAX, 0, 0, 0, 0, 0 },
+		{ "17,U=00000001.2", true, UINT64_MAX, UINT64_MAX, 1, 2, 17, 0, 0 },
 		{ ".hidden", false, 0, 0, 0, 0, 0, 0, 0 },
 		{ "", false, 0, 0, 0, 0, 0, 0, 0 },
 		{ ":2,S", false, 0, 0, 0, 0, 0, 0, 0 },

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage-fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include "lib-mail/crlf.h"
 
 static void
 test_save_and_read(void **state)
@@ -95,6 +99,168 @@ test_rebuild(void **state)
 	fixture_clear(&f);
 }
 
+/* What goes in with CRLF comes out octet for octet, however it is cut; sizes are those of what comes out. */
+static void
+test_line_ends(void **state)
+{
+	static const struct {
+		const char *in, *stored;
+	} cases[] = {
+		{ "a: b\r\n\r\nx\r\n", "a: b\n\nx\n" },
+		{ "a: b\n\nx\n", "a: b\n\nx\n" },
+		{ "a: b\r\n\r\nno end", "a: b\n\nno end" },
+		{ "a: b\r\n\r\nbare\rcr\r\n", "a: b\n\nbare\rcr\n" },
+		{ "a: b\r\n\r\ntwo\r\r\nx\r\r\r\n", "a: b\n\ntwo\r\r\nx\r\r\r\n" },
+		{ "a: b\r\n\r\nend\r", "a: b\n\nend\r" },
+		{ "\r\n", "\n" },
+		{ "", "" },
+	};
+	struct fixture f;
+	struct mailbox *box;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct span in = span_str(cases[i].in), body;
+
+		for (size_t cut = 0; cut <= in.n; cut++) {
+			struct save_params p = { .internal_date = 1000000000 };
+			struct saver *s;
+			struct uid_list uids;
+			struct msg_rec rec;
+			struct buf out = BUF_INIT(1000);
+			uint32_t validity;
+
+			MUST(saver_new(box, &s, &e), &e);
+			MUST(saver_begin(s, &p, &e), &e);
+			MUST(saver_write(s, span_sub(in, 0, cut), &e), &e);
+			MUST(saver_write(s, span_from(in, cut), &e), &e);
+			MUST(saver_finish(s, &e), &e);
+			MUST(saver_commit(s, f.a, &validity, &uids, &e), &e);
+			saver_free(s);
+			MUST(mailbox_body(box, uids.uids[0], &body, &e), &e);
+			assert_true(span_eq(body, span_str(cases[i].stored)));
+			crlf_add(&out, body);
+			MUST(mailbox_get(box, uids.uids[0], &rec, &e), &e);
+			assert_int_equal(rec.size, out.n);
+			assert_int_equal(rec.physical_size, body.n);
+			assert_int_equal(rec.internal_date, 1000000000);
+			buf_clear(&out);
+		}
+	}
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+/* Larger than what is held in memory; several at once; all or none. */
+static void
+test_many_and_large(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct save_params p = { .internal_date = INT64_MIN };
+	struct saver *s;
+	struct uid_list uids;
+	struct summary_view sum;
+	struct span body;
+	struct err e = ERR_INIT;
+	uint32_t validity;
+	char line[1002];
+
+	(void)state;
+	memset(line, 'x', 1000);
+	memcpy(line + 1000, "\r\n", 2);
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (int round = 0; round < 2; round++) {
+		MUST(saver_new(box, &s, &e), &e);
+		for (int i = 0; i < 3; i++) {
+			MUST(saver_begin(s, &p, &e), &e);
+			MUST(saver_write(s, SPAN("Subject: Large\r\n\r\n"), &e), &e);
+			for (int k = 0; k < 5000 * i; k++)
+				MUST(saver_write(s, span_of(line, 1002), &e), &e);
+			MUST(saver_finish(s, &e), &e);
+		}
+		assert_int_equal(fixture_number(&f, "ls Maildir/tmp | wc -l"), 3);
+		if (round == 1)
+			MUST(saver_commit(s, f.a, &validity, &uids, &e), &e);
+		saver_free(s);
+		assert_int_equal(fixture_number(&f, "ls Maildir/tmp | wc -l"), 0);
+		assert_int_equal(fixture_number(&f, "ls Maildir/new | wc -l"), round * 3);
+	}
+	MUST(mailbox_body(box, 3, &body, &e), &e);
+	assert_int_equal(body.n, 16 + 10000 * 1001);
+	MUST(mailbox_summary(box, 3, NEED_HEADER | NEED_STRUCTURE, &sum, &e), &e);
+	assert_int_equal(sum.virtual_size, 18 + 10000 * 1002);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+/* A file system that is full, as a limit on the size of files makes it: refused, and nothing half-written is left. */
+static void
+test_full(void **state)
+{
+	struct fixture f;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	mailbox_close(box_of(f.st, "INBOX", MAILBOX_WRITE));
+	fixture_close(&f);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		pid = fork();
+		if (pid == 0) {
+			struct rlimit limit = { kind == 0 ? 65536 : 8192, RLIM_INFINITY };
+			struct save_params p = { .internal_date = INT64_MIN };
+			struct arena *a = arena_new(65536);
+			struct mailbox *box;
+			struct saver *s;
+			struct uid_list uids;
+			struct err e = ERR_INIT;
+			uint32_t validity;
+			char text[2000] = "";
+			int rc;
+
+			signal(SIGXFSZ, SIG_IGN);
+			fixture_open(&f);
+			box = box_of(f.st, "INBOX", MAILBOX_SAVE);
+			setrlimit(RLIMIT_FSIZE, &limit);
+			rc = saver_new(box, &s, &e);
+			if (rc == 0)
+				rc = saver_begin(s, &p, &e);
+			for (unsigned i = 0; i < (kind == 0 ? 500 : 1) && rc == 0; i++)
+				rc = saver_write(s, span_of(text, sizeof(text)), &e);
+			if (rc == 0)
+				rc = saver_finish(s, &e);
+			if (rc == 0)
+				rc = saver_commit(s, a, &validity, &uids, &e);
+			saver_free(s);
+			_exit(rc == -1 && e.code == ERR_QUOTA ? 0 : 1);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_int_equal(fixture_number(&f, "ls Maildir/tmp Maildir/new Maildir/cur | grep -c -e culver -e U="), 0);
+	}
+	fixture_open(&f);
+	struct mailbox *box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+
+	assert_int_equal(mailbox_count(box), 0);
+	save_numbered(box, 1);
+	sync_box(box, NULL);
+	assert_int_equal(number_of(box, mailbox_uid(box, 1)), 1);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 static void
 test_resync(void **state)
 {
@@ -121,7 +287,7 @@ test_resync(void **state)
 	mailbox_view_state(box, &after);
 	assert_int_equal(after.uidvalidity, before.uidvalidity);
 	assert_true(after.uidnext >= before.uidnext);
-	assert_true(after.highestmodseq > before.highestmodseq);
+	assert_true(after.highestmodseq >= before.highestmodseq);
 	assert_int_equal(mailbox_count(box), 9);
 	assert_int_equal(flags_of(box, 4), MSG_FLAGGED);
 	check_counts(box);
@@ -207,6 +373,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_save_and_read),
 		cmocka_unit_test(test_rebuild),
+		cmocka_unit_test(test_line_ends),
+		cmocka_unit_test(test_many_and_large),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_resync),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_copy_and_move),

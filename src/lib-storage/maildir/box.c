@@ -118,10 +118,9 @@ guess_from_files(struct maildir_box *box, struct maildir_control *c)
 	if (validity == 0 || highest == 0 || highest > UINT32_MAX - 4 * GUESS_GAP)
 		return;
 	c->uidvalidity = validity;
-	c->uid_reserved = highest + 1 + GUESS_GAP;
+	c->uid_start = highest + 1 + GUESS_GAP;
 	/* Higher than any count of changes that was told. */
-	c->modseq_reserved = (uint64_t)time(NULL) << 10;
-	c->guessed = true;
+	c->modseq_start = (uint64_t)time(NULL) << 10;
 	log_info("%s: the control file is missing: UIDVALIDITY %u and UIDs are taken from the names of the files", box->path,
 	    validity);
 }
@@ -145,14 +144,14 @@ is_copy(struct maildir_box *box, const struct idx_state *st, const struct stat *
 }
 
 static int
-state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, bool known, struct err *e)
+state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, struct err *e)
 {
 	struct idx_state st = {
 		.id = c->id,
 		.bits = IDX_STATE_UNSCANNED,
 		.uidvalidity = c->uidvalidity,
-		.uidnext = known ? c->uid_reserved : 1,
-		.highestmodseq = known ? c->modseq_reserved : 1,
+		.uidnext = c->uid_start,
+		.highestmodseq = c->modseq_start,
 		.uid_reserved = c->uid_reserved,
 		.modseq_reserved = c->modseq_reserved,
 	};
@@ -161,7 +160,7 @@ state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control 
 
 	idx_state_set_name(&st, span_str(box->name));
 	st.recent_uid = st.uidnext;
-	st.pruned_to = known ? st.highestmodseq : 0;
+	st.pruned_to = st.highestmodseq > 1 ? st.highestmodseq : 0;
 	maildir_control_keywords(c, &keywords);
 	rc = index_mailbox_make(t, &st, e);
 	if (rc == 0)
@@ -172,7 +171,7 @@ state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control 
 
 /* With c as the control file says: finds or makes the state.  *rewrite_out: c has changed. */
 static int
-attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, bool fresh, const struct stat *cur,
+attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, const struct stat *cur,
     bool *rewrite_out, struct err *e)
 {
 	struct idx_state st;
@@ -202,7 +201,7 @@ attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, 
 	if (index_number_seen(t, c->id, e) == -1 || index_number_seen(t, c->uidvalidity, e) == -1)
 		return -1;
 	box->id = c->id;
-	return state_make(t, box, c, !fresh, e);
+	return state_make(t, box, c, e);
 }
 
 /* The slow way: with the control file. */
@@ -220,9 +219,14 @@ box_identify(struct maildir_box *box, struct err *e)
 	known = maildir_control_read(box, &c, e);
 	rc = known == -1 ? -1 : 0;
 	if (known == 0) {
-		c.uid_reserved = 1 + MAILDIR_RESERVE;
-		c.modseq_reserved = 1 + MAILDIR_RESERVE;
+		c.uid_start = 1;
+		c.modseq_start = 1;
 		guess_from_files(box, &c);
+		c.uid_reserved = c.uid_start + MAILDIR_RESERVE;
+		c.modseq_reserved = c.modseq_start + MAILDIR_RESERVE;
+	} else {
+		c.uid_start = c.uid_reserved;
+		c.modseq_start = c.modseq_reserved;
 	}
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);
@@ -240,7 +244,7 @@ box_identify(struct maildir_box *box, struct err *e)
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
-		rc = attach(t, box, &c, known == 0 && !c.guessed, &cur, &rewrite, e);
+		rc = attach(t, box, &c, &cur, &rewrite, e);
 		if (rc == 0)
 			rc = index_commit(t, e);
 		else

@@ -3,7 +3,7 @@
  * Making a change set true.  What is done to files is done inside the write transaction, so that processes of ours never
  * see each other's halves; the order is such that a crash at any point leaves what the next scan puts right:
  *
- * add: the body lies synced in tmp/.  Rename, then record, then commit; then the directory is synced and the caller told.
+ * add: the body lies in tmp/ and is synced.  Rename, then record, then commit; then the directory is synced and the caller told.
  *	The rename must come before the commit: after a crash between the two the file's own name still carries the UID,
  *	while a committed record without a file would be a lost message.
  * expunge: unlink, then record, then commit.  A crash between: the scan finds the files missing and expunges the rest of
@@ -90,6 +90,12 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	paths = calloc(c->add_count, sizeof(*paths));
 	if (paths == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	for (size_t i = 0; i < c->add_count; i++) {
+		if (maildir_stage_sync(c->adds[i].stage, e) == 0)
+			continue;
+		free(paths);
+		return drv_of(e);
+	}
 	drc = maildir_begin(box, (uint32_t)c->add_count, &t, &st, e);
 	if (drc != DRV_OK) {
 		free(paths);

@@ -162,6 +162,7 @@ const struct driver maildir_driver = {
 	.stage_open = maildir_stage_open,
 	.stage_write = maildir_stage_write,
 	.stage_finish = maildir_stage_finish,
+	.stage_rest = maildir_stage_rest,
 	.stage_abort = maildir_stage_abort,
 	.body_open = maildir_body_open,
 	.blob_get = maildir_blob_get,

@@ -84,7 +84,7 @@ parse_info(struct span info, struct maildir_name *out)
 bool
 maildir_name_parse(struct span name, struct maildir_name *out)
 {
-	struct span rest, piece;
+	struct span rest, piece, unique;
 	uint64_t v;
 	size_t n, colon = span_chr(name, ':');
 
@@ -94,12 +94,13 @@ maildir_name_parse(struct span name, struct maildir_name *out)
 		return false;
 	out->base = span_sub(name, 0, colon);
 	parse_info(span_from(name, colon + 1), out);
-	n = span_chr(out->base, '.');
-	if (span_u64(span_sub(out->base, 0, n), INT32_MAX * (uint64_t)4, &v))
+	unique = span_sub(out->base, 0, span_chr(out->base, ','));
+	n = span_chr(unique, '.');
+	if (span_u64(span_sub(unique, 0, n), INT32_MAX * (uint64_t)4, &v))
 		out->sec = (int64_t)v;
-	if (n + 1 < out->base.n && out->base.p[n + 1] == 'M') {
-		for (size_t i = n + 2; i < out->base.n && i < n + 8 && ascii_is_digit(out->base.p[i]); i++)
-			out->usec = out->usec * 10 + (uint32_t)(out->base.p[i] - '0');
+	if (n + 1 < unique.n && unique.p[n + 1] == 'M') {
+		for (size_t i = n + 2; i < unique.n && i < n + 8 && ascii_is_digit(unique.p[i]); i++)
+			out->usec = out->usec * 10 + (uint32_t)(unique.p[i] - '0');
 	}
 	rest = span_from(out->base, span_chr(out->base, ','));
 	while (span_next(&rest, ',', &piece))

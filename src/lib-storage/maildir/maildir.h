@@ -23,7 +23,9 @@ struct maildir_control {
 	uint32_t uid_reserved;
 	uint64_t modseq_reserved;
 	char *keywords[MAILDIR_LETTERS];	/* NULL: the letter is free */
-	bool guessed;				/* the file was not there: from the names of the files */
+	/* Not in the file: where a state that must be made goes on from; 1 and 1 for a new mailbox. */
+	uint32_t uid_start;
+	uint64_t modseq_start;
 };
 
 enum { SUB_NEW, SUB_CUR };
@@ -36,6 +38,7 @@ struct maildir_box {
 	uint32_t id;
 	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
 	bool swept;
+	unsigned resting;		/* finished stages that are open */
 };
 
 /* What a file name tells (filename.c). */
@@ -119,10 +122,11 @@ struct maildir_stage {
 	struct buf content;
 	int fd;			/* of the file in tmp/, or -1 */
 	char tmp[MAILDIR_NAME_MAX + 8];		/* "tmp/..."; empty: no file */
-	uint64_t size, lines;
-	char last;
-	bool bare_cr;
+	uint64_t size;
+	bool resting;		/* finished, and counted in box->resting while it is open */
 };
+int maildir_stage_sync(struct maildir_stage *st, struct err *e);	/* and closes; once is enough */
+enum drv_rc maildir_stage_rest(void *stage, struct err *e);
 enum drv_rc maildir_stage_open(void *box, void **stage_out, struct err *e);
 enum drv_rc maildir_stage_write(void *stage, struct span bytes, struct err *e);
 enum drv_rc maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *out, struct err *e);

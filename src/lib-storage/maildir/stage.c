@@ -13,6 +13,7 @@
 #include "lib/sys.h"
 
 #define STAGE_MEMORY ((size_t)256 << 10)
+#define STAGES_OPEN 200
 
 enum drv_rc
 maildir_stage_open(void *box, void **stage_out, struct err *e)
@@ -66,16 +67,18 @@ maildir_stage_write(void *stage, struct span bytes, struct err *e)
 	struct maildir_stage *st = stage;
 
 	st->size += bytes.n;
-	if (st->fd == -1 && bytes.n <= STAGE_MEMORY - st->content.n) {
-		buf_add(&st->content, bytes);
-		if (st->content.failed)
-			return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
-		return DRV_OK;
+	if (bytes.n > STAGE_MEMORY - st->content.n) {
+		/* Pieces are often lines: what is over the memory is written in large ones all the same. */
+		if (write_out(st, buf_span(&st->content), e) == -1)
+			return drv_of(e);
+		buf_reset(&st->content);
+		if (bytes.n > STAGE_MEMORY)
+			return write_out(st, bytes, e) == -1 ? drv_of(e) : DRV_OK;
 	}
-	if (st->content.n > 0 && write_out(st, buf_span(&st->content), e) == -1)
-		return drv_of(e);
-	buf_reset(&st->content);
-	return write_out(st, bytes, e) == -1 ? drv_of(e) : DRV_OK;
+	buf_add(&st->content, bytes);
+	if (st->content.failed)
+		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	return DRV_OK;
 }
 
 enum drv_rc
@@ -85,7 +88,7 @@ maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *ou
 	struct stat sb;
 	bool whole = st->fd == -1;
 
-	if (whole && write_out(st, buf_span(&st->content), e) == -1)
+	if ((whole || st->content.n > 0) && write_out(st, buf_span(&st->content), e) == -1)
 		return drv_of(e);
 	if (internal_date != INT64_MIN) {
 		/* The file's time is INTERNALDATE, should the index be lost. */
@@ -98,8 +101,9 @@ maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *ou
 		return err_errno(e, "stat %s/%s", st->box->path, st->tmp), drv_of(e);
 	if ((uint64_t)sb.st_size != st->size)
 		return err_set(e, ERR_TEMP, "%s/%s was not written whole", st->box->path, st->tmp), DRV_ERROR;
-	if (st->box->store->p.fsync != FSYNC_NEVER && fsync(st->fd) == -1)
-		return err_errno(e, "sync %s/%s", st->box->path, st->tmp), drv_of(e);
+	/* The disk may begin; who waits for it is the commit. */
+	if (st->box->store->p.fsync != FSYNC_NEVER)
+		sync_file_range(st->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	out->size = st->size;
 	out->internal_date = internal_date != INT64_MIN ? internal_date : sb.st_mtim.tv_sec;
 	out->content = whole ? buf_span(&st->content) : SPAN_NONE;
@@ -109,6 +113,35 @@ maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *ou
 	return DRV_OK;
 }
 
+int
+maildir_stage_sync(struct maildir_stage *st, struct err *e)
+{
+	if (st->fd == -1)
+		return 0;	/* it has been */
+	if (st->box->store->p.fsync != FSYNC_NEVER && fsync(st->fd) == -1)
+		return err_errno(e, "sync %s/%s", st->box->path, st->tmp);
+	close(st->fd);
+	st->fd = -1;
+	st->box->resting--;
+	return 0;
+}
+
+/*
+ * The file stays open, to be synced with others: the first sync of many brings most of the rest along.  But descriptors
+ * are not to be had without end.
+ */
+enum drv_rc
+maildir_stage_rest(void *stage, struct err *e)
+{
+	struct maildir_stage *st = stage;
+
+	buf_clear(&st->content);
+	st->resting = true;
+	if (st->box->resting++ < STAGES_OPEN)
+		return DRV_OK;
+	return maildir_stage_sync(st, e) == 0 ? DRV_OK : drv_of(e);
+}
+
 void
 maildir_stage_abort(void *stage)
 {
@@ -116,8 +149,10 @@ maildir_stage_abort(void *stage)
 
 	if (st == NULL)
 		return;
-	if (st->fd != -1)
+	if (st->fd != -1) {
 		close(st->fd);
+		st->box->resting -= st->resting;
+	}
 	if (st->tmp[0] != '\0')
 		unlinkat(st->box->fd, st->tmp, 0);
 	buf_clear(&st->content);
