@@ -163,6 +163,7 @@ static void
 become_program(const char *path, const struct master *m, struct handover *h)
 {
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
+	static const int handled[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
 	sigset_t none;
 
 	for (size_t i = 0; i < h->count; i++)
@@ -174,9 +175,10 @@ become_program(const char *path, const struct master *m, struct handover *h)
 		if (dup2(h->fds[i], FIRST_FD + (int)i) == -1)
 			_exit(71);
 	close_range(FIRST_FD + (unsigned)h->count, ~0U, CLOSE_RANGE_CLOEXEC);
+	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+		signal(handled[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	execve(path, argv, h->env);
 	_exit(71);
 }
@@ -265,6 +267,7 @@ start_proc(struct svc *s)
 	struct err e = ERR_INIT;
 	struct handover h;
 	struct proc *p;
+	sigset_t all, before;
 	char path[4096];
 	int pair[2];
 
@@ -276,9 +279,13 @@ start_proc(struct svc *s)
 	if (p == NULL)
 		log_fatal("out of memory");
 	make_handover(s, pair[1], &h);
+	/* Told to end before it is itself, a child would take that for the master's own signal and forget it. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
 	p->pid = fork();
 	if (p->pid == 0)
 		become_program(path, m, &h);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	clear_handover(&h);
 	close(pair[1]);
 	if (p->pid == -1) {
