@@ -16,3 +16,7 @@ install-configuration:
 		else sed -e 's,/etc/culver/,$(sysconfdir)/culver/,g' "$(top_srcdir)/$$f" > "$$to.new" && \
 			chmod 644 "$$to.new" && mv "$$to.new" "$$to" || exit 1; fi; \
 	done
+	@$(MKDIR_P) "$(DESTDIR)$(sysconfdir)/pam.d"
+	@to="$(DESTDIR)$(sysconfdir)/pam.d/culver"; \
+		if test -e "$$to"; then echo "  keeping $$to"; \
+		else $(INSTALL_DATA) "$(top_srcdir)/dist/pam.d/culver" "$$to"; fi

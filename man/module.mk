@@ -1,5 +1,5 @@
 # man
-dist_man_MANS += man/culverconf.1
+dist_man_MANS += man/culverconf.1 man/culveradm.1
 
 # The settings' page is made by the program that has them all.
 nodist_man_MANS = man/culver.conf.5

@@ -253,7 +253,8 @@ on_connect(struct peer *p, struct ipc_msg *m, struct err *e)
 		s->pid = 0;
 		rc = REGISTRY_OK;
 	} else
-		rc = registry_add(&hub.registry, &like, limit, &s);
+		/* A process that delivers is nobody's session: it is not counted, nor kicked; it only tells of changes. */
+	rc = like.user.n == 0 ? REGISTRY_OK : registry_add(&hub.registry, &like, limit, &s);
 	if (rc == REGISTRY_LIMIT) {
 		close(fd);
 		answer(p, MSG_CONNECT_LIMIT, id);

@@ -325,6 +325,27 @@ imap_skip_literal(struct imap_session *s, struct imap_literal lit)
 	return 0;
 }
 
+/* Parentheses that are open behind line; false when there are more than max at any time.  Quoted strings have none. */
+static bool
+count_nesting(struct span line, size_t max, size_t *open)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < line.n; i++) {
+		char c = line.p[i];
+
+		if (c == '"')
+			quoted = !quoted;
+		else if (quoted && c == '\\')
+			i++;
+		else if (!quoted && c == '(' && ++*open > max)
+			return false;
+		else if (!quoted && c == ')' && *open > 0)
+			--*open;
+	}
+	return true;
+}
+
 int
 imap_refuse(struct imap_session *s, struct span line)
 {
@@ -337,7 +358,7 @@ int
 imap_read_command(struct imap_session *s, struct span line, enum imap_read how)
 {
 	struct imap_literal lit;
-	size_t literals = 0;
+	size_t literals = 0, open = 0;
 	int rc;
 
 	s->has_pending = false;
@@ -346,6 +367,10 @@ imap_read_command(struct imap_session *s, struct span line, enum imap_read how)
 
 		if (span_chr(line, '\0') < line.n || span_chr(line, '\r') < line.n) {
 			imap_bad(s, "Invalid characters");
+			return imap_refuse(s, line);
+		}
+		if (!count_nesting(line, s->lim.nesting, &open)) {
+			imap_bad(s, "Too deeply nested lists");
 			return imap_refuse(s, line);
 		}
 		if (line.n + 2 > s->lim.command - s->cmd.n) {

@@ -50,6 +50,7 @@ tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.
 
 FUZZ_TARGETS += fuzz/fuzz-imap-session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c src/lib-storage/list-match.c \
+	src/lib-storage/search.c \
 	$(fuzz_main)
 fuzz_fuzz_imap_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 fuzz_fuzz_imap_session_LDADD = $(imap_below) $(imap_base)

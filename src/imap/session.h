@@ -9,6 +9,7 @@
 #include "lib/array.h"
 #include "lib/stream.h"
 #include "lib-config/settings.h"
+#include "lib-mail/limits.h"
 #include "lib-protocol/imap-literal.h"
 #include "lib-protocol/imap-seqset.h"
 #include "lib-protocol/imap-token.h"
@@ -18,7 +19,7 @@
 /* Limits and ways of working, read from the settings once. */
 struct imap_limits {
 	size_t line, command, append_messages, nesting, search_keys, search_depth, set_ranges, fetch_items, list_patterns,
-	    bad_commands, mime_depth, mailbox_name;
+	    bad_commands, mailbox_name;
 	uint64_t literal;		/* of APPEND */
 	int idle_ms, write_ms, notify_ms, poll_ms, hibernate_ms;	/* 0: never (notify, hibernate) */
 	unsigned fetch_failure;		/* the index in imap_fetch_failure */

@@ -112,20 +112,26 @@ pid_t
 children_fork(struct children *c, const int *keep, size_t count, void *data, struct err *e)
 {
 	struct child *child;
+	sigset_t term, before;
 	pid_t pid;
 
 	if (c->finishing || children_full(c))
 		return err_set(e, ERR_LIMIT, "process_limit (%u) reached", c->limit);
 	child = calloc(1, sizeof(*child));
+	/* Told to end before it is itself, a child would take that for the parent's and forget it. */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &before);
 	pid = child == NULL ? -1 : fork();
+	if (pid == 0)
+		service_child(c->service, keep, count);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == -1) {
 		free(child);
 		return err_errno(e, "fork");
 	}
-	if (pid == 0) {
-		service_child(c->service, keep, count);
+	if (pid == 0)
 		return 0;
-	}
 	child->pid = pid;
 	child->data = data;
 	if (!hash_set(c->by_pid, span_of(&pid, sizeof(pid)), child)) {

@@ -89,10 +89,14 @@ tls_error(char *out, size_t room)
 static int
 fail(struct err *e, const char *what, struct span path)
 {
+	unsigned long first = ERR_peek_error();
 	char text[160];
 
 	errno = 0;
 	tls_error(text, sizeof(text));
+	/* The system's reason comes first, what OpenSSL makes of it last. */
+	if (ERR_SYSTEM_ERROR(first))
+		snprintf(text, sizeof(text), "%s", strerror(ERR_GET_REASON(first)));
 	return err_set(e, ERR_TEMP, "%s %.*s: %s", what, SPAN_ARG(path), text);
 }
 

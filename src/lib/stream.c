@@ -134,6 +134,8 @@ wait_input(struct stream *s, struct err *e)
 int
 stream_fill(struct stream *s, struct err *e)
 {
+	/* Who has just been answered has hardly asked again already: looking first would be a system call for nothing. */
+	bool answered = s->in_fd != -1 && s->out.n > 0;
 	size_t room = 0;
 	ssize_t n;
 
@@ -145,6 +147,8 @@ stream_fill(struct stream *s, struct err *e)
 		return err_set(e, ERR_EOF, "connection closed");
 	if (s->in_fd == -1)
 		return fill_mem(s, room, e);
+	if (answered && wait_input(s, e) == -1)
+		return -1;
 	for (;;) {
 		n = recv(s->in_fd, s->in.p + s->in.n, room, MSG_DONTWAIT);
 		if (n == -1 && errno == ENOTSOCK) {

@@ -16,11 +16,6 @@ src_master_culver_SOURCES = src/master/main.c
 src_master_culver_LDADD = src/master/libmaster.a src/lib-protocol/libprotocol.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(OPENSSL_LIBS) $(EV_LIBS)
 
-check_PROGRAMS += tests/helper/worker
-tests_helper_worker_SOURCES = tests/helper/worker.c
-tests_helper_worker_LDADD = src/lib-protocol/libprotocol.a src/lib-config/libconfig.a src/lib/libbase.a \
-	$(OPENSSL_LIBS) $(SECCOMP_LIBS) $(EV_LIBS)
-
 UNIT_TESTS += tests/unit/test-master
 tests_unit_test_master_SOURCES = tests/unit/test-master.c
 tests_unit_test_master_LDADD = src/master/libmaster.a src/lib-protocol/libprotocol.a src/lib-config/libconfig.a \

@@ -100,6 +100,8 @@ make_env(const struct master *m, struct handover *h)
 	}
 	for (size_t i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++)
 		import_env(h, sanitizers[i]);
+	/* Symbols are looked up once, in the parents: each forked session would do it anew. */
+	add_env(h, strdup("LD_BIND_NOW=1"));
 	add_env(h, strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"));
 	buf_addc(&h->listeners, '\0');
 	if (!h->listeners.failed && asprintf(&text, "CULVER_LISTENERS=%s", h->listeners.p) != -1)
@@ -124,8 +126,8 @@ make_handover(const struct svc *s, int control, struct handover *h)
 		const struct listener *l = array_at(&s->listeners, i);
 
 		h->fds[h->count++] = l->fd;
-		buf_addf(&h->listeners, "%s %s%s- %s\n", l->path != NULL ? "unix" : "inet", l->ssl ? "s" : "",
-			 l->haproxy ? "h" : "", l->name);
+		buf_addf(&h->listeners, "%s %s- %s\n", l->path != NULL ? "unix" : "inet", l->ssl ? "s" : "",
+			 l->name);
 	}
 	for (size_t i = 0; i < 3; i++) {
 		numbers[i] = logs[i] == -1 ? -1 : FIRST_FD + (int)h->count;
@@ -161,6 +163,7 @@ static void
 become_program(const char *path, const struct master *m, struct handover *h)
 {
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
+	static const int handled[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
 	sigset_t none;
 
 	for (size_t i = 0; i < h->count; i++)
@@ -172,9 +175,10 @@ become_program(const char *path, const struct master *m, struct handover *h)
 		if (dup2(h->fds[i], FIRST_FD + (int)i) == -1)
 			_exit(71);
 	close_range(FIRST_FD + (unsigned)h->count, ~0U, CLOSE_RANGE_CLOEXEC);
+	for (size_t i = 0; i < sizeof(handled) / sizeof(handled[0]); i++)
+		signal(handled[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
 	execve(path, argv, h->env);
 	_exit(71);
 }
@@ -263,6 +267,7 @@ start_proc(struct svc *s)
 	struct err e = ERR_INIT;
 	struct handover h;
 	struct proc *p;
+	sigset_t all, before;
 	char path[4096];
 	int pair[2];
 
@@ -274,9 +279,13 @@ start_proc(struct svc *s)
 	if (p == NULL)
 		log_fatal("out of memory");
 	make_handover(s, pair[1], &h);
+	/* Told to end before it is itself, a child would take that for the master's own signal and forget it. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
 	p->pid = fork();
 	if (p->pid == 0)
 		become_program(path, m, &h);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	clear_handover(&h);
 	close(pair[1]);
 	if (p->pid == -1) {

@@ -365,8 +365,12 @@ static void
 describe(struct buf *b, const struct search_key *k)
 {
 	static const char *const names[] = {
-		"all", "seq", "uid", "flag", "keyword", "recent", "before", "on", "since", "sentbefore", "senton", "sentsince",
-		"larger", "smaller", "modseq", "header", "body", "text", "and", "or",
+		[SEARCH_ALL] = "all", [SEARCH_SEQ] = "seq", [SEARCH_UID] = "uid", [SEARCH_FLAG] = "flag",
+		[SEARCH_KEYWORD] = "keyword", [SEARCH_RECENT] = "recent", [SEARCH_BEFORE] = "before", [SEARCH_ON] = "on",
+		[SEARCH_SINCE] = "since", [SEARCH_SENTBEFORE] = "sentbefore", [SEARCH_SENTON] = "senton",
+		[SEARCH_SENTSINCE] = "sentsince", [SEARCH_LARGER] = "larger", [SEARCH_SMALLER] = "smaller",
+		[SEARCH_MODSEQ] = "modseq", [SEARCH_HEADER] = "header", [SEARCH_BODY] = "body", [SEARCH_TEXT] = "text",
+		[SEARCH_AND] = "and", [SEARCH_OR] = "or",
 	};
 
 	buf_adds(b, k->negated ? "!" : "");

@@ -67,16 +67,18 @@ maildir_stage_write(void *stage, struct span bytes, struct err *e)
 	struct maildir_stage *st = stage;
 
 	st->size += bytes.n;
-	if (st->fd == -1 && bytes.n <= STAGE_MEMORY - st->content.n) {
-		buf_add(&st->content, bytes);
-		if (st->content.failed)
-			return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
-		return DRV_OK;
+	if (bytes.n > STAGE_MEMORY - st->content.n) {
+		/* Pieces are often lines: what is over the memory is written in large ones all the same. */
+		if (write_out(st, buf_span(&st->content), e) == -1)
+			return drv_of(e);
+		buf_reset(&st->content);
+		if (bytes.n > STAGE_MEMORY)
+			return write_out(st, bytes, e) == -1 ? drv_of(e) : DRV_OK;
 	}
-	if (st->content.n > 0 && write_out(st, buf_span(&st->content), e) == -1)
-		return drv_of(e);
-	buf_reset(&st->content);
-	return write_out(st, bytes, e) == -1 ? drv_of(e) : DRV_OK;
+	buf_add(&st->content, bytes);
+	if (st->content.failed)
+		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
+	return DRV_OK;
 }
 
 enum drv_rc
@@ -86,7 +88,7 @@ maildir_stage_finish(void *stage, int64_t internal_date, struct stage_result *ou
 	struct stat sb;
 	bool whole = st->fd == -1;
 
-	if (whole && write_out(st, buf_span(&st->content), e) == -1)
+	if ((whole || st->content.n > 0) && write_out(st, buf_span(&st->content), e) == -1)
 		return drv_of(e);
 	if (internal_date != INT64_MIN) {
 		/* The file's time is INTERNALDATE, should the index be lost. */
