@@ -3,7 +3,7 @@
 """Runs the tests of a build tree; ./runtests makes the tree and calls this.
 
 Suites, in order:
-  check   make check-layers, make check-headers
+  check   make check-layers, make check-headers, make check-settings
   unit    each program of unit-tests.list (cmocka, its TAP output: each test counts)
   fuzz    each program of fuzz-targets.list over fuzz/corpus/NAME/ (each program counts)
   e2e     tests/e2e/test_*.py, each module in a process of its own (each test method counts)
@@ -338,7 +338,7 @@ def gather(args):
     """(suite, function, its argument) of everything wanted."""
     jobs = []
     if "check" in args.suite:
-        jobs += [("check", run_check, x) for x in ("check-layers", "check-headers") if wanted("check/" + x[6:], args.only)]
+        jobs += [("check", run_check, x) for x in ("check-layers", "check-headers", "check-settings") if wanted("check/" + x[6:], args.only)]
     if "unit" in args.suite:
         jobs += [("unit", run_unit, x) for x in read_list(os.path.join(args.build, "unit-tests.list"))
                  if module_wanted("unit/" + os.path.basename(x), args.only)]

@@ -408,8 +408,8 @@ finish(struct fetch *f)
 int
 imap_cmd_fetch(struct imap_session *s, struct imap_in *in, struct err *e)
 {
-	struct fetch_limits lim = { s->lim.fetch_items, s->lim.mail.mime_depth + 1 };
-	struct fetch f = { .s = s, .limits = s->lim.mail };
+	struct fetch f = { .s = s, .limits = *mailbox_limits(s->box) };
+	struct fetch_limits lim = { s->lim.fetch_items, f.limits.mime_depth + 1 };
 	struct imap_set uids = { NULL, 0 }, seqs;
 	int rc = 0;
 

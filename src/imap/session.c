@@ -37,12 +37,6 @@ read_limits(struct imap_limits *l, const struct set_view *v)
 	l->fetch_items = set_num(v, SET_imap_max_fetch_items);
 	l->list_patterns = set_num(v, SET_imap_max_list_patterns);
 	l->bad_commands = set_num(v, SET_imap_max_bad_commands);
-	l->mail = MAIL_LIMITS_DEFAULT;
-	l->mail.header_fields = set_num(v, SET_mail_max_header_count);
-	l->mail.header_octets = set_num(v, SET_mail_max_header_size);
-	l->mail.mime_depth = (unsigned)set_num(v, SET_mail_max_mime_depth);
-	l->mail.mime_parts = (unsigned)set_num(v, SET_mail_max_mime_parts);
-	l->mail.addresses = set_num(v, SET_mail_max_addresses);
 	l->mailbox_name = set_num(v, SET_mail_max_mailbox_name_length);
 	l->idle_ms = as_ms(set_ms(v, SET_imap_idle_timeout));
 	l->write_ms = as_ms(set_ms(v, SET_imap_write_timeout));

@@ -20,7 +20,6 @@
 struct imap_limits {
 	size_t line, command, append_messages, nesting, search_keys, search_depth, set_ranges, fetch_items, list_patterns,
 	    bad_commands, mailbox_name;
-	struct mail_limits mail;
 	uint64_t literal;		/* of APPEND */
 	int idle_ms, write_ms, notify_ms, poll_ms, hibernate_ms;	/* 0: never (notify, hibernate) */
 	unsigned fetch_failure;		/* the index in imap_fetch_failure */

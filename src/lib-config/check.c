@@ -103,10 +103,43 @@ check_plugins(struct config *c, const struct scope *s)
 	}
 }
 
+#define NO_EFFECT "No effect: "
+
+/* What blocks.def says has none. */
+static void
+check_effects(struct config *c, const struct block *b)
+{
+	const struct block_def *def = &block_table[b->kind];
+	struct span doc = span_str(def->doc), name = span_str(def->name);
+
+	if (!b->built_in && span_starts(doc, SPAN(NO_EFFECT)) && config_warn_once(c, name))
+		config_warning(c, b->place, "%s has no effect: %s", def->name, doc.p + sizeof(NO_EFFECT) - 1);
+	for (unsigned i = 0; def->settings[i].name != NULL; i++) {
+		doc = span_str(def->settings[i].doc);
+		name = span_str(def->settings[i].name);
+		if (b->values[i].is_set && span_starts(doc, SPAN(NO_EFFECT)) && config_warn_once(c, name))
+			config_warning(c, b->values[i].place, "%s has no effect: %s", name.p, doc.p + sizeof(NO_EFFECT) - 1);
+	}
+}
+
 static struct value *
 block_value(const struct block *b, const char *name)
 {
 	return &b->values[block_setting_find(b->kind, span_str(name))];
+}
+
+/* Only these services have listeners; others get their sessions from them. */
+static void
+check_listener(struct config *c, const struct block *b)
+{
+	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp" };
+
+	for (size_t i = 0; i < sizeof(listening) / sizeof(listening[0]); i++) {
+		if (span_eq(b->parent->name, span_str(listening[i])))
+			return;
+	}
+	config_warning(c, b->place, "%s %.*s has no effect: service %.*s does not listen", block_table[b->kind].name,
+	    SPAN_ARG(b->name), SPAN_ARG(b->parent->name));
 }
 
 static void
@@ -114,6 +147,7 @@ check_block(struct config *c, const struct block *b)
 {
 	struct value *v;
 
+	check_effects(c, b);
 	check_vars(c, block_table[b->kind].settings, block_setting_count(b->kind), b->values);
 	switch (b->kind) {
 	case BLOCK_passdb:
@@ -125,22 +159,26 @@ check_block(struct config *c, const struct block *b)
 		v = block_value(b, "port");
 		if (v->num > 65535)
 			config_error(c, v->place, "port %.*s: ports end at 65535", SPAN_ARG(v->text));
+		/* Without it a proxy's address would be taken for its clients'. */
+		v = block_value(b, "haproxy");
+		if (v->num != 0)
+			config_error(c, v->place, "haproxy = yes is not supported: the PROXY header is not understood");
+		check_listener(c, b);
 		break;
 	case BLOCK_namespace:
 		v = block_value(b, "separator");
 		if (v->text.n > 1)
 			config_error(c, v->place, "separator: it is one character");
 		break;
-	case BLOCK_mailbox:
 	case BLOCK_unix_listener:
+		check_listener(c, b);
+		/* fall through */
+	case BLOCK_mailbox:
 	case BLOCK_fifo_listener:
 		if (b->name.n == 0)
 			config_error(c, b->place, "%s needs a name", block_table[b->kind].name);
 		break;
 	case BLOCK_service:
-		if (block_value(b, "executable")->is_set && config_warn_once(c, SPAN("executable")))
-			config_warning(c, block_value(b, "executable")->place, "executable has no effect: the services "
-			    "are built in");
 		break;
 	case BLOCK_KINDS:
 	case BLOCK_NONE:

@@ -98,13 +98,9 @@ resolve_service(struct writer *w, const struct img_block *block)
 {
 	static const struct {
 		const char *name;
-		uint64_t unset;
 		enum setting otherwise;
 	} rules[] = {
-		{ "client_limit", 0, SET_default_client_limit },
-		{ "process_limit", 0, SET_default_process_limit },
-		{ "idle_kill", 0, SET_default_idle_kill },
-		{ "vsz_limit", UINT64_MAX, SET_default_vsz_limit },
+		{ "client_limit", SET_default_client_limit }, { "process_limit", SET_default_process_limit },
 	};
 	struct img_value *values = (struct img_value *)(void *)w->tables[IMG_BLOCK_VALUES].p;
 	const struct img_value *all = (const struct img_value *)(const void *)w->tables[IMG_VALUES].p;
@@ -115,7 +111,7 @@ resolve_service(struct writer *w, const struct img_block *block)
 		struct img_value *v = &values[block->first_value +
 		    block_setting_find(BLOCK_service, span_str(rules[i].name))];
 
-		if (v->num == rules[i].unset)
+		if (v->num == 0)
 			v->num = all[rules[i].otherwise].num;
 	}
 }

@@ -8,7 +8,6 @@ const char services_text[] =
     "  process_limit = 1\n"
     "  process_min_avail = 1\n"
     "  client_limit = 100000\n"
-    "  idle_kill = infinite\n"
     "}\n"
     "service auth {\n"
     "  user = $default_internal_user\n"
@@ -31,13 +30,7 @@ const char services_text[] =
     "    mode = 0600\n"
     "  }\n"
     "}\n"
-    "service auth-worker {\n"
-    "  type = worker\n"
-    "  client_limit = 1\n"
-    "}\n"
     "service imap-login {\n"
-    "  type = login\n"
-    "  protocol = imap\n"
     "  user = $default_login_user\n"
     "  chroot = login\n"
     "  inet_listener imap {\n"
@@ -49,8 +42,6 @@ const char services_text[] =
     "  }\n"
     "}\n"
     "service pop3-login {\n"
-    "  type = login\n"
-    "  protocol = pop3\n"
     "  user = $default_login_user\n"
     "  chroot = login\n"
     "  inet_listener pop3 {\n"
@@ -62,48 +53,41 @@ const char services_text[] =
     "  }\n"
     "}\n"
     "service imap {\n"
-    "  protocol = imap\n"
     "  client_limit = 1\n"
     "  process_limit = 1024\n"
     "  service_count = 1\n"
     "}\n"
     "service pop3 {\n"
-    "  protocol = pop3\n"
     "  client_limit = 1\n"
     "  process_limit = 1024\n"
     "  service_count = 1\n"
     "}\n"
     "service imap-hibernate {\n"
-    "  protocol = imap\n"
     "  user = $default_internal_user\n"
     "  client_limit = 20000\n"
     "}\n"
     "service lmtp {\n"
-    "  protocol = lmtp\n"
     "  user = $default_internal_user\n"
     "  client_limit = 1\n"
     "  process_limit = 200\n"
     "  unix_listener lmtp {\n"
     "    mode = 0666\n"
     "  }\n"
-    "}\n"
-    "service doveadm {\n"
-    "  unix_listener doveadm-server {\n"
-    "    mode = 0600\n"
-    "  }\n"
     "}\n";
 
 static const char *const ours[] = {
-	"hub", "auth", "auth-worker", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp", "doveadm",
+	"hub", "auth", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp",
 };
 
 static const struct {
 	const char *name, *reason;
 } foreign[] = {
 	{ "anvil", "connections are counted by service hub, and penalties are set with auth_penalty_max" },
+	{ "auth-worker", "databases that block are asked by helpers of service auth, see auth_worker_max_count" },
 	{ "aggregator", "there is no replication" },
 	{ "replicator", "there is no replication" },
 	{ "config", "the settings are one shared image, there is no config service" },
+	{ "doveadm", "culveradm talks with the master, through culver-adm in base_dir" },
 	{ "dict", "there is no dictionary server" },
 	{ "dict-async", "there is no dictionary server" },
 	{ "dict-expire", "there is no dictionary server" },

@@ -107,7 +107,7 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 	if (rc != 0)
 		return index_err(e, rc, "create");
 	if ((size_t)snprintf(file, sizeof(file), "%s/data.mdb", path) < sizeof(file) && stat(file, &sb) == 0)
-		while (size / 2 < (size_t)sb.st_size)
+		while (size / 4 < (size_t)sb.st_size)
 			size *= 2;
 	else if (!create)
 		rc = ENOENT;
@@ -158,11 +158,13 @@ index_env_room(struct index_env *env, struct err *e)
 	mdb_env_stat(env->env, &st);
 	used = (info.me_last_pgno + 1) * st.ms_psize;
 	size = info.me_mapsize;
-	if (size - used > MAP_SPARE && size - used > used / 4)
+	/* A copy of every message doubles it, and the pages in use meanwhile can not be used again. */
+	if (size - used > MAP_SPARE && (size - used) / 2 > used)
 		return 0;
 	if (env->map_max != 0 && size >= env->map_max)
 		return 0;		/* MDB_MAP_FULL will tell */
-	size *= 2;
+	while (size - used <= MAP_SPARE || (size - used) / 2 <= used)
+		size *= 2;
 	if (env->map_max != 0 && size > env->map_max)
 		size = env->map_max;
 	index_env_reset_readers(env);

@@ -106,7 +106,6 @@ init_listeners(struct service *s)
 		l->fd = LISTENER_FD + (int)s->listener_count;
 		l->is_unix = span_eq(kind, SPAN("unix"));
 		l->ssl = span_chr(flags, 's') < flags.n;
-		l->haproxy = span_chr(flags, 'h') < flags.n;
 		/* The line's own LF becomes the end of the name. */
 		listener_names[line.p + line.n - listener_names] = '\0';
 		l->name = line.p;
@@ -405,6 +404,8 @@ service_drop(struct service *s, enum service_user user, const char *chroot_dir, 
 		name = set_str(s->view, SET_default_login_user);
 	if (user == SERVICE_USER_INTERNAL && (name.n == 0 || span_eq(name, SPAN("root"))))
 		name = set_str(s->view, SET_default_internal_user);
+	if (group.n == 0 && span_eq(name, set_str(s->view, SET_default_internal_user)))
+		group = set_str(s->view, SET_default_internal_group);
 	snprintf(text, sizeof(text), "%.*s", SPAN_ARG(name));
 	if (priv_lookup_user(text, &u.uid, &u.gid, &e) == -1)
 		log_fatal("%s", e.log);

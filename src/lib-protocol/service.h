@@ -15,7 +15,7 @@
 
 struct service_listener {
 	int fd;
-	bool is_unix, ssl, haproxy;
+	bool is_unix, ssl;
 	const char *name;	/* "imaps", "auth-userdb", ... */
 };
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/title.h"
 #include "lib-config/vars.h"
 
 #define PATHS_MEMORY (1 << 20)
@@ -178,6 +179,9 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 	view = make_view(s, o, ws);
 	if (identity_become(&ws->id, view, &e) == -1)
 		log_fatal("%s", e.log);
+	if (set_bool(view, SET_verbose_proctitle))
+		title_set("%.*s/%s [%.*s %.*s]", SPAN_ARG(set_str(view, SET_instance_name)), o->service,
+			  SPAN_ARG(ws->id.user), SPAN_ARG(ws->rip));
 	if (set_bool(view, SET_shutdown_clients)) {
 		/* After the change of user, which resets it. */
 		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);

@@ -34,7 +34,7 @@ struct store_params {
 	const char *root, *inbox, *control;	/* absolute paths; inbox, control: NULL as root */
 	bool fs_layout;				/* folders are directories in directories */
 	enum fsync_mode fsync;
-	bool flags_immediate, copy_by_link;
+	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
 	unsigned max_keywords;
 	int64_t tmp_age_s;			/* left-over files of this age are removed */
 };

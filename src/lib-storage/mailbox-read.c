@@ -377,3 +377,9 @@ mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e)
 	out[2 * IDX_DIGEST_LEN] = '\0';
 	return 0;
 }
+
+const struct mail_limits *
+mailbox_limits(const struct mailbox *box)
+{
+	return &box->st->conf.limits;
+}

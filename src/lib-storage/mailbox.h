@@ -101,6 +101,9 @@ int mailbox_body(struct mailbox *box, uint32_t uid, struct span *out, struct err
 /* Only its header (may give more): the first octets up to and with the empty line, max octets at most. */
 int mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct err *e);
 
+/* Limits of parsing (mail_max_header_size and so on); live as long as the box. */
+const struct mail_limits *mailbox_limits(const struct mailbox *box);
+
 /* Keywords.  The names of bits 0..count-1; an unused bit has an empty name. */
 size_t mailbox_keywords(struct mailbox *box, const struct span **names_out);
 /* The bit mask of names; create makes those that are missing.  ERR_LIMIT: no more keywords fit (PERMANENTFLAGS has no \*

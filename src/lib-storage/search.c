@@ -191,7 +191,7 @@ int
 search_begin(struct search *se, struct mailbox *box, struct search_key *root, struct span charset, size_t text_max,
     struct arena *a, struct err *e)
 {
-	*se = (struct search){ .box = box, .arena = a, .root = root, .limits = MAIL_LIMITS_DEFAULT, .text_max = text_max };
+	*se = (struct search){ .box = box, .arena = a, .root = root, .limits = *mailbox_limits(box), .text_max = text_max };
 	se->charsets = charset_cache_new();
 	if (se->charsets == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");

@@ -32,7 +32,7 @@ struct storage_conf {
 	size_t namespace_count;
 	struct span location;
 	enum fsync_mode fsync;
-	bool flags_immediate, copy_by_link;
+	bool flags_immediate, copy_by_link, distrust_sizes;
 	unsigned max_keywords, max_keyword_length, name_max, depth_max;
 	size_t max_mailboxes;
 	uint64_t map_max, message_max;

@@ -169,6 +169,7 @@ read_limits(struct conf *k)
 	k->c.tmp_age_s = set_ms(v, SET_mail_temp_scan_interval) == 0 ? 0 : 36 * 3600;
 	k->c.fsync = (enum fsync_mode)set_enum(v, SET_mail_fsync);
 	k->c.flags_immediate = set_enum(v, SET_maildir_flag_sync) == 1;
+	k->c.distrust_sizes = set_bool(v, SET_maildir_broken_filename_sizes);
 	k->c.copy_by_link = set_bool(v, SET_maildir_copy_with_hardlinks);
 }
 

@@ -42,7 +42,7 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
-		.copy_by_link = st->conf.copy_by_link, .max_keywords = st->conf.max_keywords,
+		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
 		.tmp_age_s = st->conf.tmp_age_s,
 	};
 	struct store *s, **slot;

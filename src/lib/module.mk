@@ -13,7 +13,8 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/priv.c src/lib/priv-landlock.c src/lib/priv-seccomp.c src/lib/priv.h \
 	src/lib/span.c src/lib/span.h \
 	src/lib/stream.c src/lib/stream.h \
-	src/lib/sys.c src/lib/sys.h
+	src/lib/sys.c src/lib/sys.h \
+	src/lib/title.c src/lib/title.h
 
 UNIT_TESTS += tests/unit/test-span
 tests_unit_test_span_SOURCES = tests/unit/test-span.c tests/unit/testing.h

@@ -372,8 +372,8 @@ on_accept(struct ev_loop *loop, ev_io *w, int revents)
 	getsockname(cp.client_fd, (struct sockaddr *)&cp.local, &local_n);
 	if (!l->is_unix)
 		addr_format(&cp.remote, rip, &port);
-	if (l->haproxy || (l->ssl && p->tls == NULL)) {
-		log_error("listener %s: %s is not to be had for LMTP", l->name, l->haproxy ? "haproxy" : "ssl");
+	if (l->ssl && p->tls == NULL) {
+		log_error("listener %s: ssl is not to be had for LMTP", l->name);
 		close(cp.client_fd);
 		return;
 	}

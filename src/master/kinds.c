@@ -2,15 +2,15 @@
 #include "master/kinds.h"
 
 const struct kind_def kinds[KINDS] = {
-	[KIND_HUB] = { "hub", "hub", PEER_HUB, NULL, false, true, { NULL } },
-	[KIND_AUTH] = { "auth", "auth", PEER_AUTH, NULL, false, false, { NULL } },
-	[KIND_IMAP_LOGIN] = { "imap-login", "login", PEER_LOGIN, "imap", true, false, { "auth", "imap" } },
-	[KIND_POP3_LOGIN] = { "pop3-login", "login", PEER_LOGIN, "pop3", true, false, { "auth", "pop3" } },
-	[KIND_IMAP] = { "imap", "imap", PEER_IMAP, "imap", false, false, { "auth", "hub", "imap-hibernate" } },
-	[KIND_POP3] = { "pop3", "pop3", PEER_POP3, "pop3", false, false, { "auth", "hub" } },
-	[KIND_LMTP] = { "lmtp", "lmtp", PEER_LMTP, "lmtp", true, false, { "auth", "deliver", "hub" } },
-	[KIND_DELIVER] = { "deliver", "lmtp", PEER_DELIVER, "lmtp", false, false, { "auth", "hub" } },
-	[KIND_HIBERNATE] = { "imap-hibernate", "hibernate", PEER_HIBERNATE, "imap", false, false, { "imap", "hub" } },
+	[KIND_HUB] = { "hub", "hub", PEER_HUB, NULL, false, true, false, { NULL } },
+	[KIND_AUTH] = { "auth", "auth", PEER_AUTH, NULL, false, false, true, { NULL } },
+	[KIND_IMAP_LOGIN] = { "imap-login", "login", PEER_LOGIN, "imap", true, false, true, { "auth", "imap" } },
+	[KIND_POP3_LOGIN] = { "pop3-login", "login", PEER_LOGIN, "pop3", true, false, true, { "auth", "pop3" } },
+	[KIND_IMAP] = { "imap", "imap", PEER_IMAP, "imap", false, false, false, { "auth", "hub", "imap-hibernate" } },
+	[KIND_POP3] = { "pop3", "pop3", PEER_POP3, "pop3", false, false, false, { "auth", "hub" } },
+	[KIND_LMTP] = { "lmtp", "lmtp", PEER_LMTP, "lmtp", true, false, true, { "auth", "deliver", "hub" } },
+	[KIND_DELIVER] = { "deliver", "lmtp", PEER_DELIVER, "lmtp", false, false, false, { "auth", "hub" } },
+	[KIND_HIBERNATE] = { "imap-hibernate", "hibernate", PEER_HIBERNATE, "imap", false, false, false, { "imap", "hub" } },
 };
 
 /* What a tool run by root or the server's owner may talk with. */

@@ -17,6 +17,7 @@ struct kind_def {
 	const char *protocol;	/* that must be served; NULL: always runs */
 	bool is_front;		/* talks to clients before login: ends first at a reload, may have several processes */
 	bool outlives_reload;	/* its memory is worth more than new settings */
+	bool listens;		/* has unix_listener and inet_listener; check_listener() of lib-config knows these too */
 	const char *wants[4];	/* services that it may have a channel to */
 };
 

@@ -173,7 +173,6 @@ push_inet(struct array *a, const struct set_block *b, const struct sockaddr_stor
 	l->sa = *sa;
 	l->sa_n = sa->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	l->ssl = set_block_bool(b, "ssl");
-	l->haproxy = set_block_bool(b, "haproxy");
 	addr_format(sa, text, &port);
 	if (asprintf(&l->key, "inet %s %u", text, port) == -1)
 		return err_set(e, ERR_TEMP, "out of memory");

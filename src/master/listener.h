@@ -15,7 +15,7 @@ struct listener {
 	char *name;		/* of the listener's block */
 	char *path;		/* of a unix socket; NULL: inet */
 	int fd;			/* -1: not bound yet */
-	bool ssl, haproxy;
+	bool ssl;
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;

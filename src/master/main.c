@@ -39,7 +39,6 @@ show_build_options(void)
 	printf("Configuration: %s/dovecot.conf\n", CULVER_SYSCONFDIR);
 	printf("Programs: %s\n", CULVER_LIBEXECDIR);
 	printf("Running server: %s\n", CULVER_RUNSTATEDIR);
-	printf("State: %s\n", CULVER_STATEDIR);
 	printf("Storage: maildir\nTLS: OpenSSL\nSASL: Cyrus SASL\nIndex: LMDB\nEvents: libev\n");
 	printf("Password databases: passwd-file pam static\nUser databases: passwd passwd-file static prefetch\n");
 }

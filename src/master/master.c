@@ -119,7 +119,7 @@ read_service(struct svc *s, const struct set_view *v, struct err *e)
 			if (s->process_limit < 1)
 				s->process_limit = 1;
 		}
-		return listeners_read(&s->listeners, v, &b, e);
+		return k->listens ? listeners_read(&s->listeners, v, &b, e) : 0;
 	}
 	return 0;
 }

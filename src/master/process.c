@@ -126,8 +126,8 @@ make_handover(const struct svc *s, int control, struct handover *h)
 		const struct listener *l = array_at(&s->listeners, i);
 
 		h->fds[h->count++] = l->fd;
-		buf_addf(&h->listeners, "%s %s%s- %s\n", l->path != NULL ? "unix" : "inet", l->ssl ? "s" : "",
-			 l->haproxy ? "h" : "", l->name);
+		buf_addf(&h->listeners, "%s %s- %s\n", l->path != NULL ? "unix" : "inet", l->ssl ? "s" : "",
+			 l->name);
 	}
 	for (size_t i = 0; i < 3; i++) {
 		numbers[i] = logs[i] == -1 ? -1 : FIRST_FD + (int)h->count;

@@ -8,6 +8,7 @@ The server is the one installed below $CULVER_PREFIX.  Started by root, mail bel
 a plain user, everything runs as that user.  stop() fails the test when a process stays behind, or when the log tells of
 a crash.
 """
+import grp
 import imaplib
 import os
 import poplib
@@ -29,7 +30,6 @@ WAIT = 20           # seconds: how long anything may take before a test gives up
 
 CONFIG = """\
 base_dir = {dir}/run
-state_dir = {dir}/run/state
 log_path = {dir}/log
 log_timestamp = "%Y-%m-%d %H:%M:%S "
 instance_name = test-{ports[imap]}
@@ -156,11 +156,10 @@ class Server:
                         "-keyout", self.path("key.pem"), "-out", self.path("cert.pem")],
                        check=True, capture_output=True)
         me = pwd.getpwuid(os.geteuid()).pw_name
-        internal = "" if root else "default_internal_user = %s\ndefault_login_user = %s\n" % (me, me)
-        if root:
-            # The server's users may not be there on a machine where only tests run.
-            internal = "default_internal_user = %s\ndefault_login_user = %s\n" % (
-                _first_user("culver", "daemon"), _first_user("culvernull", "nobody"))
+        # The server's users may not be there on a machine where only tests run.
+        user, login = (_first_user("culver", "daemon"), _first_user("culvernull", "nobody")) if root else (me, me)
+        internal = "default_internal_user = %s\ndefault_internal_group = %s\ndefault_login_user = %s\n" % (
+            user, grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name, login)
         with open(self.config, "w") as f:
             f.write(CONFIG.format(dir=self.dir, ports=self.ports, uid=self.uid, gid=self.gid, internal=internal,
                                   extra=extra))

@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -20,6 +21,9 @@ import unittest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACKAGES = ("dovecot-core", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd")
 PORTS = {143: b"* OK", 110: b"+OK"}
+TLS_PORTS = {993: b"* OK", 995: b"+OK"}
+PROTOCOLS = {"imapd": "imap", "pop3d": "pop3", "lmtpd": "lmtp"}
+SHARE = "/usr/share/dovecot"
 CONFIG = "/etc/dovecot/dovecot.conf"
 
 
@@ -44,6 +48,15 @@ def make_etc(unpacked, target):
                    capture_output=True)
 
 
+def make_share(unpacked, target):
+    """/usr/share/dovecot, with the files by which each package's script adds its protocol."""
+    shutil.copytree(unpacked + SHARE, target, symlinks=True)
+    os.makedirs(target + "/protocols.d", exist_ok=True)
+    for package, protocol in PROTOCOLS.items():
+        with open("%s/protocols.d/%s.protocol" % (target, package), "w") as f:
+            f.write("protocols = $protocols %s\n" % protocol)
+
+
 def loopback_up():
     with socket.socket() as s:
         request = struct.pack("16sh14x", b"lo", 0)
@@ -53,18 +66,37 @@ def loopback_up():
 
 def greeting(port):
     with socket.create_connection(("127.0.0.1", port), 10) as s:
-        return s.recv(1000)
+        if port not in TLS_PORTS:
+            return s.recv(1000)
+        with ssl._create_unverified_context().wrap_socket(s) as tls:
+            return tls.recv(1000)
 
 
-def inside(etc):
+def lmtp_says(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(10)
+        s.connect(path)
+        said = s.recv(1000)
+        s.sendall(b"LHLO localhost\r\nQUIT\r\n")
+        while chunk := s.recv(1000):
+            said += chunk
+        return said
+
+
+def inside(etc, share):
     """In the namespaces: the status of this process says whether all went well."""
     subprocess.run(["mount", "--bind", etc, "/etc"], check=True)
+    # Where Debian's packages are not installed the files there are not missed: all protocols are the default.
+    if os.path.isdir(SHARE):
+        subprocess.run(["mount", "--bind", share, SHARE], check=True)
     loopback_up()
     prefix = os.environ["CULVER_PREFIX"]
+    options = subprocess.run([prefix + "/sbin/culver", "--build-options"], capture_output=True, text=True, check=True)
+    run_dir = dict(line.split(": ", 1) for line in options.stdout.splitlines())["Running server"]
     process = subprocess.Popen([prefix + "/sbin/culver", "-F", "-c", CONFIG], stdin=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
-        for port, begins in PORTS.items():
+        for port, begins in {**PORTS, **TLS_PORTS}.items():
             while True:
                 if process.poll() is not None:
                     sys.exit("culver ended with status %d" % process.returncode)
@@ -77,6 +109,9 @@ def inside(etc):
                     time.sleep(0.05)
             if not said.startswith(begins):
                 sys.exit("port %d says %r" % (port, said))
+        said = lmtp_says(run_dir + "/lmtp")
+        if not said.startswith(b"220 ") or b"\r\n250" not in said or b"\r\n221 " not in said:
+            sys.exit("LMTP says %r" % said)
         process.send_signal(signal.SIGTERM)
         if process.wait(30) != 0:
             sys.exit("culver ended with status %d" % process.returncode)
@@ -98,7 +133,9 @@ class DebianConfigTest(unittest.TestCase):
             self.skipTest("Debian's packages can not be downloaded: " + fetched.stderr)
         etc = folder + "/etc"
         make_etc(unpacked, etc)
-        done = subprocess.run(["unshare", "--mount", "--net", sys.executable, os.path.abspath(__file__), etc],
+        make_share(unpacked, folder + "/share")
+        done = subprocess.run(["unshare", "--mount", "--net", sys.executable, os.path.abspath(__file__), etc,
+                               folder + "/share"],
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("Fatal:", done.stderr)
@@ -106,4 +143,4 @@ class DebianConfigTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    inside(sys.argv[1])
+    inside(sys.argv[1], sys.argv[2])

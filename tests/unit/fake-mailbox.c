@@ -146,3 +146,12 @@ mailbox_expunge(struct mailbox *box, const uint32_t *uids, size_t count, bool an
 		box->msgs[uids[i] - 1].expunged = true;
 	return 0;
 }
+
+const struct mail_limits *
+mailbox_limits(const struct mailbox *box)
+{
+	static const struct mail_limits limits = MAIL_LIMITS_DEFAULT;
+
+	(void)box;
+	return &limits;
+}

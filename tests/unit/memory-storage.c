@@ -879,3 +879,12 @@ mailbox_watch_key(const struct mailbox *box, char key_out[32], size_t *n_out, in
 	*n_out = 1;
 	dirs_out[0] = dirs_out[1] = -1;
 }
+
+const struct mail_limits *
+mailbox_limits(const struct mailbox *box)
+{
+	static const struct mail_limits limits = MAIL_LIMITS_DEFAULT;
+
+	(void)box;
+	return &limits;
+}

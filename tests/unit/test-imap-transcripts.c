@@ -447,10 +447,6 @@ play_file(const char *path, bool by_octet)
 		fail_msg("%s", e.log);
 #ifdef MEMORY_STORAGE
 	memory_storage_reset();
-	if (span_find(buf_span(&script), SPAN("\n2C")) != SIZE_MAX || span_find(buf_span(&script), SPAN("# real storage")) != SIZE_MAX) {
-		buf_clear(&script);
-		skip();		/* sessions in two processes share no memory */
-	}
 #endif
 	p.bare_ends = span_find(buf_span(&script), SPAN("# bare line ends")) != SIZE_MAX;
 	imap_fixture_make(&p.fixture);
@@ -464,6 +460,27 @@ play_file(const char *path, bool by_octet)
 	buf_clear(&script);
 #ifdef MEMORY_STORAGE
 	memory_storage_reset();
+#endif
+}
+
+/* Sessions in two processes share no memory: some transcripts are for the real storage alone. */
+static bool
+is_for_this_storage(const char *path)
+{
+#ifdef MEMORY_STORAGE
+	struct buf script = BUF_INIT(FILE_SIZE_MAX);
+	struct err e = ERR_INIT;
+	bool shared;
+
+	if (file_read(path, FILE_SIZE_MAX, &script, &e) == -1)
+		return true;	/* and fails when it is played */
+	shared = span_find(buf_span(&script), SPAN("\n2C")) != SIZE_MAX ||
+		span_find(buf_span(&script), SPAN("# real storage")) != SIZE_MAX;
+	buf_clear(&script);
+	return !shared;
+#else
+	(void)path;
+	return true;
 #endif
 }
 
@@ -504,6 +521,10 @@ main(int argc, char **argv)
 
 		if (!span_ends(span_str(entry->d_name), SPAN(".t")) || asprintf(&path, "%s/%s", dir, entry->d_name) == -1)
 			continue;
+		if (!is_for_this_storage(path)) {
+			free(path);
+			continue;
+		}
 		tests[count].name = path + sizeof(dir);
 		tests[count].test_func = test_file;
 		tests[count++].initial_state = path;

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include "lib/sys.h"
+#include "lib/title.h"
 
 static char top[64];
 
@@ -354,6 +355,37 @@ test_full_disk(void **state)
 	assert_int_equal(chdir(top), 0);
 }
 
+/* In a child: the title can not be taken back. */
+static int
+child_title(void *arg)
+{
+	char text[1024];
+	ssize_t n;
+	int fd;
+
+	(void)arg;
+	if (setenv("CULVER_TITLE_TEST", "kept", 1) == -1)
+		return 1;
+	for (int i = 0; i < 2; i++)
+		title_set("culver/%s [%s %d]", "imap", "bob", i);
+	fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return 2;
+	text[n] = '\0';
+	/* As much as there was room for. */
+	if (strncmp(text, "culver/imap [bob 1]", strlen(text)) != 0 || strlen(text) < 4)
+		return 3;
+	return getenv("CULVER_TITLE_TEST") != NULL && strcmp(getenv("CULVER_TITLE_TEST"), "kept") == 0 ? 0 : 4;
+}
+
+static void
+test_title(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_title, NULL), 0);
+}
+
 int
 main(void)
 {
@@ -369,6 +401,7 @@ main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_addr),
 		cmocka_unit_test(test_wait),
+		cmocka_unit_test(test_title),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -238,8 +238,9 @@ box_identify(struct maildir_box *box, struct err *e)
 			index_abort(t);
 		else if (rc == 0)
 			rc = index_commit(t, e);
+		/* Not synced: were it lost, the names of files that came meanwhile tell the same. */
 		if (rc == 0)
-			rc = maildir_control_write(box, &c, e);
+			rc = maildir_control_write(box, &c, false, e);
 	}
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);
@@ -251,7 +252,7 @@ box_identify(struct maildir_box *box, struct err *e)
 			index_abort(t);
 	}
 	if (rc == 0 && rewrite)
-		rc = maildir_control_write(box, &c, e);
+		rc = maildir_control_write(box, &c, true, e);
 	maildir_box_unlock(box);
 	maildir_control_clear(&c);
 	return rc;
@@ -388,7 +389,7 @@ maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e)
 			uid_mark = UINT32_MAX;
 		c.uid_reserved = c.uid_reserved > uid_mark ? c.uid_reserved : (uint32_t)uid_mark;
 		c.modseq_reserved = c.modseq_reserved > mod_mark ? c.modseq_reserved : mod_mark;
-		rc = maildir_control_write(box, &c, e) == -1 || index_write(box->store->ix, &t, e) == -1 ? -1 : 1;
+		rc = maildir_control_write(box, &c, true, e) == -1 || index_write(box->store->ix, &t, e) == -1 ? -1 : 1;
 		if (rc == 1) {
 			rc = index_state_get(t, box->id, &st, e);
 			st.uid_reserved = c.uid_reserved;
@@ -512,7 +513,7 @@ maildir_keywords_add(void *b, const struct span *names, size_t count, struct err
 	if (rc == 1)
 		rc = take_letters(box, &c, names, count, &changed, e);
 	if (rc == 0 && changed)
-		rc = maildir_control_write(box, &c, e);
+		rc = maildir_control_write(box, &c, true, e);
 	if (rc == 0) {
 		maildir_control_keywords(&c, &value);
 		rc = value.failed ? err_set(e, ERR_LIMIT, "too many keywords") : index_write(box->store->ix, &t, e);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "lib/sys.h"
@@ -106,8 +107,28 @@ maildir_control_read(struct maildir_box *box, struct maildir_control *out, struc
 	return rc;
 }
 
+/* file_replace() without waiting for the disk. */
+static int
+replace_unsynced(int dir, struct span content, mode_t mode, struct err *e)
+{
+	char tmp[64];
+	int fd, rc;
+
+	snprintf(tmp, sizeof(tmp), ".%s.%d", CONTROL_NAME, (int)getpid());
+	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd == -1)
+		return err_errno(e, "make a new %s", CONTROL_NAME);
+	rc = fd_write_all(fd, content, e);
+	close(fd);
+	if (rc == 0 && renameat(dir, tmp, dir, CONTROL_NAME) == -1)
+		rc = err_errno(e, "rename a new %s", CONTROL_NAME);
+	if (rc == -1)
+		unlinkat(dir, tmp, 0);
+	return rc;
+}
+
 int
-maildir_control_write(struct maildir_box *box, const struct maildir_control *c, struct err *e)
+maildir_control_write(struct maildir_box *box, const struct maildir_control *c, bool sync, struct err *e)
 {
 	struct buf text = BUF_INIT(CONTROL_MAX);
 	int rc, dir;
@@ -124,9 +145,10 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 	}
 	if (text.failed)
 		rc = err_set(e, ERR_LIMIT, "%s/%s would be too large", box->path, CONTROL_NAME);
+	else if (sync && box->store->p.fsync != FSYNC_NEVER)
+		rc = file_replace(dir, CONTROL_NAME, buf_span(&text), box->store->file_mode, true, e);
 	else
-		rc = file_replace(dir, CONTROL_NAME, buf_span(&text), box->store->file_mode,
-		    box->store->p.fsync != FSYNC_NEVER, e);
+		rc = replace_unsynced(dir, buf_span(&text), box->store->file_mode, e);
 	close(dir);
 	buf_clear(&text);
 	return rc;

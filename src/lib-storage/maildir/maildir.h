@@ -64,7 +64,7 @@ bool maildir_name_new(char out[MAILDIR_NAME_MAX + 1], uint64_t size, uint64_t vi
 /* control.c.  1 read, 0 not there, -1. */
 int maildir_control_parse(struct span text, struct maildir_control *out);
 int maildir_control_read(struct maildir_box *box, struct maildir_control *out, struct err *e);
-int maildir_control_write(struct maildir_box *box, const struct maildir_control *c, struct err *e);
+int maildir_control_write(struct maildir_box *box, const struct maildir_control *c, bool sync, struct err *e);
 void maildir_control_clear(struct maildir_control *c);
 /* Keyword names of c as the index's value. */
 void maildir_control_keywords(const struct maildir_control *c, struct buf *out);

@@ -381,7 +381,8 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 		.internal_date = sb.st_mtim.tv_sec,
 		.save_date = a->n.sec != 0 ? a->n.sec : sb.st_mtim.tv_sec,
 		/* S= is believed when it is true; then W= is as well. */
-		.size = a->n.size == (uint64_t)sb.st_size ? a->n.virtual_size : IDX_SIZE_UNKNOWN,
+		.size = a->n.size == (uint64_t)sb.st_size && !s->box->store->p.distrust_sizes ? a->n.virtual_size :
+		    IDX_SIZE_UNKNOWN,
 		.physical_size = (uint64_t)sb.st_size,
 		.name = { (const char *)(uintptr_t)s->text.n, strlen(name) },
 	};
