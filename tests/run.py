@@ -348,7 +348,7 @@ def gather(args):
     if "e2e" in args.suite:
         folder = os.path.join(TOP, "tests", "e2e")
         for name in sorted(os.listdir(folder)):
-            if name.startswith("test_") and name.endswith(".py") and module_wanted("e2e/" + name[:-3], args.only):
+            if name.startswith("test_") and name.endswith(".py") and name[:-3] not in args.without and module_wanted("e2e/" + name[:-3], args.only):
                 jobs.append(("e2e", run_module, os.path.join(folder, name)))
     return jobs
 
@@ -357,6 +357,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", action="append", choices=("check", "unit", "fuzz", "e2e"))
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--without", action="append", default=[], help="e2e modules that are left out")
     parser.add_argument("--fuzz", type=int, default=0)
     parser.add_argument("--slow", type=int, default=1, help="limits are multiplied by this")
     parser.add_argument("--tally", help="a line with the counts is added to this file")
