@@ -108,6 +108,12 @@ hub_client_new(struct service *s, const struct hub_client_options *o)
 	return h;
 }
 
+bool
+hub_client_is_there(const struct hub_client *h)
+{
+	return h->peer != NULL;
+}
+
 void
 hub_client_channel(struct hub_client *h, int *fd)
 {

@@ -29,6 +29,7 @@ struct hub_client_session {
 typedef void hub_client_answer(void *ctx, bool allowed);
 
 struct hub_client *hub_client_new(struct service *s, const struct hub_client_options *o);
+bool hub_client_is_there(const struct hub_client *h);
 void hub_client_channel(struct hub_client *h, int *fd);	/* from on_channel, when the name is "hub" */
 /* The id for hub_client_forget, or 0: hub is not there, nothing will be called, go on without it.  f may be NULL. */
 uint32_t hub_client_connect(struct hub_client *h, const struct hub_client_session *hs, hub_client_answer *f, void *ctx);

@@ -14,6 +14,7 @@
 #define ADDRESS_MAX 64
 #define TAG_MAX 1024
 #define PREREAD_MAX 32768
+#define HUB_PATIENCE 2.		/* seconds a session waits for a hub that is away */
 #define STRINGS 7			/* of a running session */
 #define END_GRACE 5.		/* seconds that sessions have for their end when the server stops */
 
@@ -260,18 +261,52 @@ worker_ask_hub(struct pending *p)
 		.limit = p->is_waking ? 0 : (uint32_t)set_num(pa->service.view, SET_mail_max_userip_connections),
 	};
 
-	if (ipc_pair(p->hub_pair, &e) == 0) {
-		hs.fd = p->hub_pair[1];
-		p->hub_question = hub_client_connect(pa->hub, &hs, on_hub_answer, p);
-		close(p->hub_pair[1]);
-		p->hub_pair[1] = -1;
-		if (p->hub_question != 0)
-			return;
-		/* No hub for the moment: it will be told of this session when it is back. */
-		close(p->hub_pair[0]);
-		p->hub_pair[0] = -1;
+	if (hub_client_is_there(pa->hub)) {
+		if (ipc_pair(p->hub_pair, &e) == 0) {
+			hs.fd = p->hub_pair[1];
+			p->hub_question = hub_client_connect(pa->hub, &hs, on_hub_answer, p);
+			close(p->hub_pair[1]);
+			p->hub_pair[1] = -1;
+			if (p->hub_question != 0)
+				return;
+			close(p->hub_pair[0]);
+			p->hub_pair[0] = -1;
+		}
+		/* Descriptors or memory are out: let the start find out, and say so. */
+		start(p);
+		return;
 	}
-	start(p);
+	/* It comes back in a moment, as a rule; and a limit that holds only while hub is there is none. */
+	p->waits_for_hub = true;
+	if (!ev_is_active(&pa->hub_patience)) {
+		ev_timer_set(&pa->hub_patience, HUB_PATIENCE, 0.);
+		ev_timer_start(pa->service.loop, &pa->hub_patience);
+	}
+}
+
+static struct pending *
+next_waiting(struct parent *pa)
+{
+	struct pending *p = pa->pending;
+
+	while (p != NULL && !p->waits_for_hub)
+		p = p->next;
+	if (p != NULL)
+		p->waits_for_hub = false;
+	return p;
+}
+
+/* A server without its hub still serves: it will be told of these sessions when it is back. */
+static void
+on_hub_patience(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct parent *pa = w->data;
+	struct pending *p;
+
+	(void)loop;
+	(void)revents;
+	while ((p = next_waiting(pa)) != NULL)
+		start(p);
 }
 
 static void
@@ -425,11 +460,12 @@ on_kick(void *ctx, uint32_t pid)
 	children_signal(pa->children, (pid_t)pid, SIGTERM);
 }
 
-/* A hub without memory: each session is told to it, and gets a new channel to it. */
+/* A hub without memory: each session is told to it, and gets a new channel to it; then those who waited. */
 static void
 on_hub_start(void *ctx)
 {
 	struct parent *pa = ctx;
+	struct pending *p;
 	struct err e = ERR_INIT;
 
 	for (struct running *r = pa->running; r != NULL; r = r->next) {
@@ -442,7 +478,7 @@ on_hub_start(void *ctx)
 			continue;
 		if (ipc_pair(pair, &e) == -1) {
 			log_error("telling hub of the sessions: %s", e.log);
-			return;
+			break;
 		}
 		hs.fd = pair[1];
 		hub_client_connect(pa->hub, &hs, NULL, NULL);
@@ -454,6 +490,9 @@ on_hub_start(void *ctx)
 		close(pair[0]);
 		close(pair[1]);
 	}
+	ev_timer_stop(pa->service.loop, &pa->hub_patience);
+	while ((p = next_waiting(pa)) != NULL)
+		worker_ask_hub(p);
 }
 
 static void
@@ -491,6 +530,8 @@ worker_parent_main(const struct worker_parent_options *o)
 	if (pa.filter == NULL)
 		log_fatal("%s", e.log);
 	pa.children = children_new(&pa.service, pa.service.process_limit, on_child_end, &pa);
+	ev_timer_init(&pa.hub_patience, on_hub_patience, 0., 0.);
+	pa.hub_patience.data = &pa;
 	pa.auth = auth_client_new(&pa.service);
 	pa.hub = hub_client_new(&pa.service, &ho);
 	if (pa.children == NULL || pa.auth == NULL || pa.hub == NULL)

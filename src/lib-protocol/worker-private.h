@@ -17,6 +17,7 @@ struct pending {
 	uint32_t login_id;
 	uint32_t auth_question, hub_question;
 	struct arena *arena;		/* what ws points to */
+	bool waits_for_hub;		/* it is away for a moment */
 	bool is_waking;			/* from hibernation: no login process waits for it */
 	struct worker_session ws;
 	int hub_pair[2];		/* ours (the worker's later), hub's */
@@ -45,6 +46,7 @@ struct parent {
 	struct pending *pending;
 	size_t pending_count;
 	struct running *running;
+	ev_timer hub_patience;
 	struct peer *hibernate;		/* where sessions go to sleep; NULL: away, or not wanted */
 	uint32_t next_hibernate_id;
 	char seal[32];			/* the key that proves an identity came from a parent */

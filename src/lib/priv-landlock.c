@@ -27,6 +27,12 @@ struct ruleset {
 	uint64_t handled_access_fs, handled_access_net, scoped;
 };
 
+#ifdef CULVER_SANITIZED
+static const char *const tools_read[] = { "/proc", NULL };	/* LeakSanitizer looks at its own process */
+#else
+static const char *const tools_read[] = { NULL };
+#endif
+
 #define RIGHTS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 /* What a mail store is made of: files and directories; no devices, sockets, pipes or symbolic links. */
 #define RIGHTS_WRITE                                                                                     \
@@ -79,13 +85,6 @@ add_rules(int ruleset, const char *const *paths, uint64_t rights, struct err *e)
 	return 0;
 }
 
-#ifdef CULVER_SANITIZED
-/* What LeakSanitizer reads at exit, and what a report's line numbers are read from. */
-static const char *const sanitizer_reads[] = { "/proc", "/proc/self/exe", "/usr/lib", NULL };
-#else
-static const char *const *const sanitizer_reads = NULL;
-#endif
-
 int
 priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e)
 {
@@ -110,8 +109,8 @@ priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *
 	if (ruleset == -1)
 		return err_errno(e, "landlock: ruleset");
 	if (add_rules(ruleset, rw, RIGHTS_WRITE & attr.handled_access_fs, e) == -1 ||
-	    add_rules(ruleset, ro, RIGHTS_READ, e) == -1 ||
-	    add_rules(ruleset, sanitizer_reads, RIGHTS_READ, e) == -1 || priv_no_new(e) == -1)
+	    add_rules(ruleset, ro, RIGHTS_READ, e) == -1 || add_rules(ruleset, tools_read, RIGHTS_READ, e) == -1 ||
+	    priv_no_new(e) == -1)
 		goto out;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1) {
 		err_errno(e, "landlock: restrict");

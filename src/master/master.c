@@ -524,6 +524,11 @@ master_start(struct master *m, struct err *e)
 	random_bytes(m->seal, sizeof(m->seal));
 	procs_init(m);
 	m->tool_fd = -1;
+	/* Before anybody can see that we are there, and send one. */
+	watch_signal(m, &m->sig_hup, on_sighup, SIGHUP);
+	watch_signal(m, &m->sig_term, on_sigterm, SIGTERM);
+	watch_signal(m, &m->sig_int, on_sigterm, SIGINT);
+	watch_signal(m, &m->sig_usr1, on_sigusr1, SIGUSR1);
 	if (make_dirs(m->view, e) == -1 || read_services(svc, NULL, m->view, BIND_PATIENCE_MS, e) == -1)
 		return -1;
 	for (enum kind k = 0; k < KINDS; k++)
@@ -532,10 +537,6 @@ master_start(struct master *m, struct err *e)
 		return -1;
 	hooked = m;
 	log_hook(on_own_line);
-	watch_signal(m, &m->sig_hup, on_sighup, SIGHUP);
-	watch_signal(m, &m->sig_term, on_sigterm, SIGTERM);
-	watch_signal(m, &m->sig_int, on_sigterm, SIGINT);
-	watch_signal(m, &m->sig_usr1, on_sigusr1, SIGUSR1);
 	ev_timer_init(&m->phase_timer, on_phase_timer, 0., 0.);
 	ev_timer_init(&m->retire_timer, on_retire, 0., 0.);
 	ev_timer_init(&m->ready_timer, on_ready_timer, 0., 0.);

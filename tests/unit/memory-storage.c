@@ -116,11 +116,16 @@ memory_storage_reset(void)
 
 /* ---- storage.h ---- */
 
+static struct mail_limits the_limits = MAIL_LIMITS_DEFAULT;
+
 int
 storage_open(const struct storage_params *p, struct storage **out, struct err *e)
 {
-	(void)p;
 	(void)e;
+	if (p->view != NULL) {
+		the_limits.mime_depth = (unsigned)set_num(p->view, SET_mail_max_mime_depth);
+		the_limits.mime_parts = (unsigned)set_num(p->view, SET_mail_max_mime_parts);
+	}
 	if (find(SPAN("INBOX")) == NULL)
 		make(SPAN("INBOX"));
 	*out = &the_storage;
@@ -883,8 +888,6 @@ mailbox_watch_key(const struct mailbox *box, char key_out[32], size_t *n_out, in
 const struct mail_limits *
 mailbox_limits(const struct mailbox *box)
 {
-	static const struct mail_limits limits = MAIL_LIMITS_DEFAULT;
-
 	(void)box;
-	return &limits;
+	return &the_limits;
 }

@@ -236,7 +236,8 @@ copy_once(struct copying *c, struct err *e)
 		index_abort(c->t);
 	if (rc == 0 && c->cs->durable &&
 	    (maildir_dirs_sync(c->to, c->used_to, e) == -1 ||
-	    (c->cs->move && maildir_dirs_sync(c->from, c->used_from, e) == -1)))
+	    /* A rename lost from the source alone would leave the message in both: only `always' waits for that, too. */
+	    (c->cs->move && c->to->store->p.fsync == FSYNC_ALWAYS && maildir_dirs_sync(c->from, c->used_from, e) == -1)))
 		return drv_of(e);	/* a move is not undone: the mail is in one of the two */
 	if (rc == 0)
 		return DRV_OK;
