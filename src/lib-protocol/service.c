@@ -281,17 +281,6 @@ on_term(struct ev_loop *loop, ev_signal *w, int revents)
 static void
 init_limits(struct service *s)
 {
-<<<<<<< HEAD
-	struct set_block block;
-	size_t pos = 0;
-	uint64_t clients = 0, processes = 0;
-
-	/* A service without a block (deliver) has none, rather than the last one's user. */
-	while (set_block_next(s->view, NULL, "service", &pos, &block)) {
-		if (!span_eq(block.name, span_str(s->name)))
-			continue;
-		s->block = block;
-=======
 	struct set_block b;
 	size_t pos = 0;
 	uint64_t clients = 0, processes = 0;
@@ -300,7 +289,6 @@ init_limits(struct service *s)
 		if (!span_eq(b.name, span_str(s->name)))
 			continue;
 		s->block = b;	/* without a block of its own it stays empty */
->>>>>>> master
 		clients = set_block_num(&s->block, "client_limit");
 		processes = set_block_num(&s->block, "process_limit");
 		s->process_min_avail = (uint32_t)set_block_num(&s->block, "process_min_avail");
