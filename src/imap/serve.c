@@ -11,6 +11,9 @@
 #include "lib-config/vars.h"
 #include "lib-protocol/worker-parent.h"
 
+#define REFUSAL_MAX 4096	/* of input, of which none is read */
+#define REFUSAL_MS 2000
+
 /* imap_logout_format (settings.def). */
 static void
 log_end(const struct imap_session *s)
@@ -85,20 +88,35 @@ wake(struct imap_session *s)
 		imap_send_reply(s);
 }
 
-/* The login succeeded, but there is nothing to serve. */
-static int
-refuse(const struct session_start *ss, struct stream *io, const struct err *e)
+static void
+put_refusal(struct stream *io, struct span tag)
 {
 	struct err ignored = ERR_INIT;
 
-	log_error("%s", e->log);
-	if (ss->tag.n > 0) {
-		stream_put(io, ss->tag);
+	if (tag.n > 0) {
+		stream_put(io, tag);
 		stream_puts(io, " NO [UNAVAILABLE] Mail can not be opened now; the log has the details.\r\n");
 	}
 	stream_puts(io, "* BYE Mail can not be opened now.\r\n");
 	stream_flush(io, &ignored);
 	stream_clear(io);
+}
+
+void
+imap_refuse_client(int fd, struct span tag)
+{
+	struct stream io;
+
+	stream_init_fd(&io, fd, REFUSAL_MAX, REFUSAL_MS);
+	put_refusal(&io, tag);
+}
+
+/* The login succeeded, but there is nothing to serve. */
+static int
+refuse(const struct session_start *ss, struct stream *io, const struct err *e)
+{
+	log_error("%s", e->log);
+	put_refusal(io, ss->tag);
 	return 1;
 }
 

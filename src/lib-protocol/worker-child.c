@@ -105,6 +105,15 @@ set_log_prefix(const struct worker_parent_options *o, const struct worker_sessio
 	buf_clear(&text);
 }
 
+/* The login has succeeded and login has let go of the client: only here can he still be told that nothing comes of it. */
+static void
+give_up(const struct worker_parent_options *o, const struct worker_session *ws, const struct err *e)
+{
+	if (o->refuse != NULL && ws->client_fd != -1)
+		o->refuse(ws->client_fd, ws->tag);
+	log_fatal("%s", e->log);
+}
+
 static struct set_view *
 make_view(struct service *s, const struct worker_parent_options *o, const struct worker_session *ws)
 {
@@ -122,7 +131,7 @@ make_view(struct service *s, const struct worker_parent_options *o, const struct
 		log_fatal("out of memory");
 	set_log_prefix(o, ws, view);
 	if (identity_apply(&ws->id, view, &e) == -1)
-		log_fatal("%s", e.log);
+		give_up(o, ws, &e);
 	return view;
 }
 
@@ -154,11 +163,11 @@ shut_in(const struct worker_parent_options *o, const struct priv_filter *filter,
 	if (a == NULL)
 		log_fatal("out of memory");
 	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 || priv_landlock(rw, system_paths, &confined, &e) == -1))
-		log_fatal("%s", e.log);
+		give_up(o, ws, &e);
 	arena_free(a);
 	if (priv_no_fork(&e) == -1 ||
 	    (confined != PRIV_CONFINED_FILES_AND_SIGNALS && filter != NULL && priv_filter_apply(filter, &e) == -1))
-		log_fatal("%s", e.log);
+		give_up(o, ws, &e);
 }
 
 void
@@ -178,7 +187,7 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 		log_hook(on_log_line);
 	view = make_view(s, o, ws);
 	if (identity_become(&ws->id, view, &e) == -1)
-		log_fatal("%s", e.log);
+		give_up(o, ws, &e);
 	if (set_bool(view, SET_verbose_proctitle))
 		title_set("%.*s/%s [%.*s %.*s]", SPAN_ARG(set_str(view, SET_instance_name)), o->service,
 			  SPAN_ARG(ws->id.user), SPAN_ARG(ws->rip));

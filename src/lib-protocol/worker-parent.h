@@ -17,6 +17,9 @@
 struct worker_parent_options {
 	const char *service;	/* "imap": the name of the service and of the protocol */
 	session_serve *serve;
+	/* Says on fd that the login, whose command had tag (empty where there are none), leads to no session: the worker
+	 * could not even start.  May be NULL. */
+	void (*refuse)(int fd, struct span tag);
 	bool hibernates;	/* sessions may go to sleep in imap-hibernate, and wake up with ss->state */
 	/* Whether and where Landlock lets a worker work (storage_paths); NULL: everywhere. */
 	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "lib/sys.h"
 
@@ -64,6 +65,7 @@ maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
 	char path[MAILDIR_NAME_MAX + 8];
 
 	for (int try = 0; try < BODY_TRIES; try++) {
+		struct stat sb;
 		struct idx_message m;
 		struct index_txn *t;
 		enum drv_rc drc;
@@ -77,9 +79,15 @@ maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
 		if (rc != 1)
 			return drv_of(e);
 		snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[m.bits & IDX_NEW ? SUB_NEW : SUB_CUR], SPAN_ARG(m.name));
-		out->fd = openat(box->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		out->fd = openat(box->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		out->offset = 0;
 		out->length = m.physical_size;
+		/* Where directories tell no types, a FIFO was counted as a message. */
+		if (out->fd != -1 && (fstat(out->fd, &sb) == -1 || !S_ISREG(sb.st_mode))) {
+			close(out->fd);
+			out->fd = -1;
+			return err_set(e, ERR_DENIED, "%s/%s is no plain file", box->path, path), drv_of(e);
+		}
 		if (out->fd != -1)
 			return DRV_OK;
 		if (errno != ENOENT)

@@ -150,7 +150,8 @@ list_sub(struct scan *s, int sub, struct err *e)
 		return -1;
 	}
 	while (rc == 0 && (errno = 0, d = readdir(dir)) != NULL) {
-		if (d->d_type == DT_DIR)
+		/* A message is a plain file: a symbolic link could lead anywhere, and opening a FIFO would never end. */
+		if (d->d_type != DT_REG && d->d_type != DT_UNKNOWN)
 			continue;
 		if (!file_add(s, sub, span_str(d->d_name)))
 			rc = err_set(e, ERR_LIMIT, "%s: too many files", s->box->path);
