@@ -214,7 +214,8 @@ def run_module(path, args):
         os.unlink(report)
     bad = any(r[1] == "failed" for r in rows)
     if running or status not in (0, 1) or (status == 1 and not bad):
-        rows.append((running or "e2e/%s/run" % module, "failed", "%s\n%s" % (how_it_ended(status, limit), text), seconds))
+        rows.append((running or "e2e/%s/run" % module, "failed", "%s\n%s" % (how_it_ended(status, limit), text),
+                     seconds))
     if left:
         rows.append(("e2e/%s/processes" % module, "failed", "left running: " + "; ".join(left), 0.0))
     return rows
@@ -296,8 +297,8 @@ def flatten(suite):
 
 
 def fork_below_init():
-    """Goes on in a child; this process only waits, as init does for those that lose their parent: what a test has killed
-    is then gone, and not a zombie for ever where the machine's first process does not care."""
+    """Goes on in a child; this process only waits, as init does for those that lose their parent: what a test has
+    killed is then gone, and not a zombie for ever where the machine's first process does not care."""
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)      # PR_SET_CHILD_SUBREAPER
     child = os.fork()
     if child == 0:
@@ -338,7 +339,8 @@ def gather(args):
     """(suite, function, its argument) of everything wanted."""
     jobs = []
     if "check" in args.suite:
-        jobs += [("check", run_check, x) for x in ("check-layers", "check-headers", "check-settings") if wanted("check/" + x[6:], args.only)]
+        jobs += [("check", run_check, x) for x in ("check-layers", "check-headers", "check-settings")
+                 if wanted("check/" + x[6:], args.only)]
     if "unit" in args.suite:
         jobs += [("unit", run_unit, x) for x in read_list(os.path.join(args.build, "unit-tests.list"))
                  if module_wanted("unit/" + os.path.basename(x), args.only)]
@@ -348,7 +350,9 @@ def gather(args):
     if "e2e" in args.suite:
         folder = os.path.join(TOP, "tests", "e2e")
         for name in sorted(os.listdir(folder)):
-            if name.startswith("test_") and name.endswith(".py") and name[:-3] not in args.without and module_wanted("e2e/" + name[:-3], args.only):
+            module = name[:-3]
+            if (name.startswith("test_") and name.endswith(".py") and module not in args.without and
+                    module_wanted("e2e/" + module, args.only)):
                 jobs.append(("e2e", run_module, os.path.join(folder, name)))
     return jobs
 
