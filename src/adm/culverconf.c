@@ -206,7 +206,7 @@ main(int argc, char **argv)
 			}
 		}
 	}
-	if (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)
+	if ((out.n > 0 && fwrite(out.p, 1, out.n, stdout) != out.n) || fflush(stdout) != 0)
 		rc = 1;
 	buf_clear(&out);
 	config_free(c);

@@ -96,6 +96,12 @@ on_watch(struct peer *p, struct ipc_msg *m, struct err *e)
 		links = watcher_subscribe(c->watcher, id, key);
 		for (size_t i = 0; i < count && links != NULL; i++)
 			dirs_link(hub.dirs, &links[i], fds[i]);
+		/*
+		 * It asked, looked at the mailbox and went to sleep, perhaps before this frame was read: what has changed
+		 * in between was told to nobody.  (hibernate is not told: its sessions would wake up for nothing.)
+		 */
+		if (links != NULL && peer_kind(p) == PEER_WORKER)
+			subscription_changed(links[0].sub);
 	}
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);

@@ -141,6 +141,9 @@ wait_more(struct imap_session *s, int timeout_ms)
 			closed(s, &e);
 			return IMAP_WAIT_END;
 		}
+		/* A hub that came while no command waited for it is the next IDLE's business. */
+		bool was_new = s->hub_new;
+
 		if (pfd[2].revents != 0)
 			read_parent(s);
 		if (pfd[1].revents != 0) {
@@ -151,7 +154,7 @@ wait_more(struct imap_session *s, int timeout_ms)
 			if (changed || s->hub_gone)
 				return IMAP_WAIT_CHANGE;
 		}
-		if (s->hub_new)
+		if (s->hub_new && !was_new)
 			return IMAP_WAIT_CHANGE;
 		if (pfd[0].revents != 0)
 			return IMAP_WAIT_INPUT;

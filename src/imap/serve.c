@@ -103,7 +103,7 @@ put_refusal(struct stream *io, struct span tag)
 }
 
 void
-imap_refuse_login(int fd, struct span tag)
+imap_refuse_client(int fd, struct span tag)
 {
 	struct stream io;
 

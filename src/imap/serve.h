@@ -10,5 +10,5 @@
  * end, 1 when it could not begin.
  */
 session_serve imap_serve;
-void imap_refuse_login(int fd, struct span tag);	/* for struct worker_parent_options */
+void imap_refuse_client(int fd, struct span tag);	/* for struct worker_parent_options */
 #endif

@@ -7,7 +7,7 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/encode.c src/lib/encode-mutf7.c src/lib/encode-qp.c src/lib/encode-utf8.c src/lib/encode.h \
 	src/lib/err.c src/lib/err.h \
 	src/lib/hash.c src/lib/hash.h \
-	src/lib/ipc.c src/lib/ipc.h \
+	src/lib/ipc.c src/lib/ipc.h src/lib/ipc-types.h \
 	src/lib/log.c src/lib/log.h \
 	src/lib/peer.c src/lib/peer.h \
 	src/lib/priv.c src/lib/priv-landlock.c src/lib/priv-seccomp.c src/lib/priv.h \

@@ -284,6 +284,8 @@ class Hostile(unittest.TestCase):
                         if not rights.startswith("rw"):
                             continue
                         first, last = (int(x, 16) for x in where.split("-"))
+                        if last - first > 1 << 32:
+                            continue        # the shadow of AddressSanitizer: none of the program's octets
                         try:
                             mem.seek(first)
                             self.assertNotIn(secret, mem.read(last - first), line)

@@ -122,7 +122,7 @@ int
 storage_open(const struct storage_params *p, struct storage **out, struct err *e)
 {
 	(void)e;
-	if (p->view != NULL) {
+	if (p != NULL && p->view != NULL) {
 		the_limits.mime_depth = (unsigned)set_num(p->view, SET_mail_max_mime_depth);
 		the_limits.mime_parts = (unsigned)set_num(p->view, SET_mail_max_mime_parts);
 	}
