@@ -69,13 +69,14 @@ add(struct storage *st, struct span text, unsigned flags)
 static void
 run(const struct session_start *ss, struct span input, size_t step, struct buf *out)
 {
+	const struct storage_params params = { .view = ss->view, .notify_fd = -1 };
 	struct imap_session *s = NULL;
 	struct storage *st = NULL;
 	struct stream io;
 	struct err e = ERR_INIT;
 
 	memory_storage_reset();
-	if (storage_open(NULL, &st, &e) == -1)
+	if (storage_open(&params, &st, &e) == -1)
 		abort();
 	add(st, SPAN("From: a@b\nSubject: x\nContent-Type: multipart/mixed; boundary=y\n\n--y\n\none\n--y\n"
 	    "Content-Type: message/rfc822\n\nSubject: in\n\ntwo\n--y--\n"), MSG_SEEN);

@@ -194,7 +194,7 @@ rename_at(const char *path, const char *from, const char *to)
 
 /* Puts a new index in the place of the damaged one; env is the damaged one, open or not. */
 static int
-env_replace(struct index_env *env, const char *path, mode_t mode, struct err *e)
+env_replace(struct index_env *env, const char *path, mode_t mode, bool salvage, struct err *e)
 {
 	MDB_txn *txn = NULL;
 	struct index_env fresh = { .map_max = env->map_max };
@@ -219,7 +219,8 @@ env_replace(struct index_env *env, const char *path, mode_t mode, struct err *e)
 		return -1;
 	env->env = fresh.env;
 	memcpy(env->dbi, fresh.dbi, sizeof(env->dbi));
-	if ((size_t)snprintf(copy, sizeof(copy), "%s/damaged/data.mdb", path) < sizeof(copy) && stat(copy, &sb) == 0) {
+	if (salvage && (size_t)snprintf(copy, sizeof(copy), "%s/damaged/data.mdb", path) < sizeof(copy) &&
+	    stat(copy, &sb) == 0) {
 		copy[strlen(copy) - strlen("/data.mdb")] = '\0';
 		index_salvage(copy, mode, env);
 	}
@@ -261,10 +262,14 @@ env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_
 {
 	struct err why = ERR_INIT;
 
+	if (verdict == SESSION_DEADLY) {
+		log_warning("index %s is rebuilt from the mail alone: processes died of opening it", path);
+		return env_replace(env, path, mode, false, e);
+	}
 	if (verdict == SESSION_REBOOTED || verdict == SESSION_CONDEMNED) {
 		/* Pages may be lost where nothing shows it (the list of free ones): always copied. */
 		log_debug("index %s: the system was started anew, or it is damaged: copying what is sound", path);
-		return env_replace(env, path, mode, e);
+		return env_replace(env, path, mode, true, e);
 	}
 	if ((verdict == SESSION_CLEAN ? index_env_open(env, path, mode, true, &why) :
 	    index_env_open_guarded(env, path, mode, &why)) == -1) {
@@ -273,11 +278,11 @@ env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_
 			return -1;
 		}
 		log_warning("index %s is rebuilt from the mail: %s", path, why.log);
-		return env_replace(env, path, mode, e);
+		return env_replace(env, path, mode, true, e);
 	}
 	if (verdict == SESSION_CRASHED && !index_env_is_sound(env)) {
 		log_warning("index %s is rebuilt from the mail: a process died and left it damaged", path);
-		return env_replace(env, path, mode, e);
+		return env_replace(env, path, mode, true, e);
 	}
 	return 0;
 }
@@ -291,6 +296,7 @@ env_start(struct index_env *env, struct err *e)
 	env->dir_fd = open(env->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (env->dir_fd == -1)
 		return err_errno(e, "open %s", env->path);
+	env->session_slot = -1;		/* nobody else's is emptied when this fails */
 	env->session_fd = session_begin(env->dir_fd, env->mode, &verdict, e);
 	if (env->session_fd != -1 && env_bring_up(env, env->path, env->mode, verdict, e) == 0) {
 		env->session_slot = session_enter(env->session_fd, verdict != SESSION_CLEAN);
@@ -299,6 +305,8 @@ env_start(struct index_env *env, struct err *e)
 			return 0;
 		}
 		err_errno(e, "stat %s/data.mdb", env->path);
+	} else if (env->session_fd != -1) {
+		session_opened(env->session_fd);
 	}
 	env_stop(env);
 	return -1;

@@ -3,6 +3,7 @@
  *	octets 0..7	magic
  *	octets 8..23	hash of the boot id; time of the boot in seconds (the id may be out of reach in a sandbox)
  *	octet  24	1: suspect, 2: condemned
+ *	octet  25	how many began to open the index and have not come to its end: 0, or processes died of it
  *	octets 32..	slots: the process id, 4 octets each
  * Octet 0 is what is locked while somebody opens.
  */
@@ -17,6 +18,7 @@
 
 #define MAGIC "culvers1"
 #define HEAD 32
+#define OPENING 25
 #define SLOTS 1024
 #define SLOT_SIZE 4
 #define BOOT_TOLERANCE 300	/* seconds that a set clock may move the time of the boot */
@@ -84,11 +86,33 @@ write_at(int fd, const void *p, size_t n, off_t at)
 	(void)done;
 }
 
+static enum session_verdict
+verdict_of(int fd, const char *data, ssize_t n)
+{
+	enum session_verdict verdict = SESSION_CLEAN;
+
+	if (n < HEAD || memcmp(data, MAGIC, 8) != 0)
+		return n == 0 ? SESSION_CLEAN : SESSION_CRASHED;
+	if (!is_same_boot(data))
+		return SESSION_REBOOTED;
+	if (data[24] == 2)
+		return SESSION_CONDEMNED;
+	if (data[24] != 0)
+		verdict = SESSION_CRASHED;
+	for (off_t at = HEAD; at + SLOT_SIZE <= n; at += SLOT_SIZE) {
+		if (be32_get(data + at) == 0 || !slot_lock(fd, at, SLOT_SIZE, false, true))
+			continue;
+		verdict = SESSION_CRASHED;
+		slot_lock(fd, at, SLOT_SIZE, false, false);
+	}
+	return verdict;
+}
+
 int
 session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e)
 {
 	int fd = openat(dir_fd, "sessions", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
-	char data[HEAD + SLOTS * SLOT_SIZE];
+	char data[HEAD + SLOTS * SLOT_SIZE], opening;
 	ssize_t n;
 
 	if (fd == -1)
@@ -99,28 +123,21 @@ session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct
 		return -1;
 	}
 	n = pread(fd, data, sizeof(data), 0);
-	*verdict_out = SESSION_CLEAN;
-	if (n < HEAD || memcmp(data, MAGIC, 8) != 0) {
-		*verdict_out = n == 0 ? SESSION_CLEAN : SESSION_CRASHED;
-		return fd;
-	}
-	if (!is_same_boot(data)) {
-		*verdict_out = SESSION_REBOOTED;
-		return fd;
-	}
-	if (data[24] == 2) {
-		*verdict_out = SESSION_CONDEMNED;
-		return fd;
-	}
-	if (data[24] != 0)
+	*verdict_out = verdict_of(fd, data, n);
+	opening = n > OPENING ? data[OPENING] : 0;
+	/* The first who died of it may have been killed by chance; two have shown that even a guarded look is deadly. */
+	if (opening > 1)
+		*verdict_out = SESSION_DEADLY;
+	else if (opening == 1 && *verdict_out == SESSION_CLEAN)
 		*verdict_out = SESSION_CRASHED;
-	for (off_t at = HEAD; at + SLOT_SIZE <= n; at += SLOT_SIZE) {
-		if (be32_get(data + at) == 0 || !slot_lock(fd, at, SLOT_SIZE, false, true))
-			continue;
-		*verdict_out = SESSION_CRASHED;
-		slot_lock(fd, at, SLOT_SIZE, false, false);
-	}
+	write_at(fd, opening == 0 ? "\1" : "\2", 1, OPENING);
 	return fd;
+}
+
+void
+session_opened(int fd)
+{
+	write_at(fd, "", 1, OPENING);
 }
 
 int
@@ -163,6 +180,7 @@ session_enter(int fd, bool verified)
 		if (!verified)
 			break;
 	}
+	session_opened(fd);
 	slot_lock(fd, 0, 1, false, false);
 	return slot;
 }

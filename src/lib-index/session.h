@@ -17,10 +17,13 @@ enum session_verdict {
 	SESSION_CRASHED,	/* verify it */
 	SESSION_REBOOTED,	/* copy what is sound */
 	SESSION_CONDEMNED,	/* the same: somebody met damage */
+	SESSION_DEADLY,		/* look at nothing in it: processes died of opening it */
 };
 
 /* Opens the file in dir_fd and locks it against others who open or close.  The descriptor. */
 int session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e);
+/* Opening came to an end, if only to an error.  session_enter says so too. */
+void session_opened(int fd);
 /* Takes a slot and lets others go on.  The slot, or -1 when all are in use (then a crash of this one is not noticed). */
 int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */

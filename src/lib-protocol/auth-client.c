@@ -200,8 +200,12 @@ auth_client_new(struct service *s)
 	c->service = s;
 	c->by_id = hash_new(AUTH_CLIENT_MAX);
 	c->arena = arena_new(IDENTITY_MEMORY);
-	if (c->by_id == NULL || c->arena == NULL)
+	if (c->by_id == NULL || c->arena == NULL) {
+		hash_free(c->by_id);
+		arena_free(c->arena);
+		free(c);
 		return NULL;
+	}
 	ev_timer_init(&c->timer, on_timer, 0., 1.);
 	c->timer.data = c;
 	service_want(s, "auth");

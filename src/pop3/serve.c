@@ -180,7 +180,7 @@ log_end(struct worker *w, const char *reason)
 }
 
 void
-pop3_refuse(int fd, struct span tag)
+pop3_refuse_login(int fd, struct span tag)
 {
 	struct stream io;
 	struct err ignored = ERR_INIT;

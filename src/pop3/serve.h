@@ -5,5 +5,5 @@
 #include "lib-protocol/session.h"
 
 session_serve pop3_serve;
-void pop3_refuse(int fd, struct span tag);	/* for struct worker_parent_options; there are no tags */
+void pop3_refuse_login(int fd, struct span tag);	/* for struct worker_parent_options; there are no tags */
 #endif
