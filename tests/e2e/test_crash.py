@@ -25,7 +25,9 @@ class Load:
         self.lock = threading.Lock()
         self.next = 0
         self.acknowledged = set()
-        self.doubtful = set()       # no answer came: it may be there, once for each attempt
+        # Where a process dies between saving and answering, the sender hears 4xx or nothing and comes again (RFC 2033
+        # section 5, RFC 1047): a mail may be there once for each attempt, and exactly once when there was one.
+        self.attempts = dict.fromkeys(range(DELIVERIES), 0)
         self.threads = [threading.Thread(target=self._run) for _ in range(SENDERS)]
         for t in self.threads:
             t.start()
@@ -39,15 +41,10 @@ class Load:
             deadline = time.monotonic() + culver.WAIT
             while time.monotonic() < deadline and number not in self.acknowledged:
                 try:
+                    self.attempts[number] += 1
                     self.server.deliver(culver.message("number %d" % number, body="x" * 5000 + "\r\n"), "alice")
                     self.acknowledged.add(number)
-                except smtplib.SMTPResponseException as e:
-                    # 4xx: nothing was stored.  -1 and 421: the connection ended first.
-                    if e.smtp_code in (-1, 421):
-                        self.doubtful.add(number)
-                    time.sleep(0.02)
                 except (smtplib.SMTPException, OSError, AssertionError):
-                    self.doubtful.add(number)
                     time.sleep(0.02)
 
     def done(self):
@@ -85,7 +82,8 @@ class Crash(unittest.TestCase):
                 self.assertEqual(item[1], b"x" * 5000 + b"\r\n")
         imap.logout()
         self.assertEqual(sorted(seen), list(range(DELIVERIES)))
-        self.assertEqual({n for n, times in seen.items() if times != 1} - load.doubtful, set())
+        self.assertEqual({n: times for n, times in seen.items() if times > load.attempts[n]}, {})
+        self.assertGreater(sum(tries == 1 for tries in load.attempts.values()), DELIVERIES // 4)
         self.assertEqual(count, len(uids))
         self.assertEqual(len(set(uids)), count)
 
