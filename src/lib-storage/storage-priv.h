@@ -50,6 +50,7 @@ struct store {			/* a location: of one namespace or more */
 	void *handle;
 	struct index *ix;
 	char *root, *index_path;
+	char *subscriptions;		/* name of the file */
 	bool fs_layout;
 };
 

@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 
 #define INDEX_DIR "culver.index"
+#define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
@@ -24,6 +25,7 @@ store_free(struct store *s)
 	index_close(s->ix);
 	free(s->root);
 	free(s->index_path);
+	free(s->subscriptions);
 	free(s);
 }
 
@@ -41,6 +43,8 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 {
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
+		.dirname = loc->dirname, .full_dirname = loc->full_dirname, .utf8 = loc->utf8, .no_noselect = loc->no_noselect,
+		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
 		.tmp_age_s = st->conf.tmp_age_s,
@@ -67,9 +71,10 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	s->drv = &maildir_driver;
 	s->fs_layout = loc->fs_layout;
 	s->root = strdup(loc->root);
+	s->subscriptions = strdup(p.subscriptions);
 	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
 		s->index_path = NULL;
-	if (s->root == NULL || s->index_path == NULL) {
+	if (s->root == NULL || s->index_path == NULL || s->subscriptions == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
 		return NULL;
 	}
