@@ -1,6 +1,7 @@
 # src/lib-storage: users, mailboxes, messages
 noinst_LIBRARIES += src/lib-storage/libstorage.a
 src_lib_storage_libstorage_a_SOURCES = \
+	src/lib-storage/acl.c src/lib-storage/acl.h \
 	src/lib-storage/copy.c \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
@@ -41,6 +42,12 @@ tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-list
 tests_unit_test_storage_list_SOURCES = tests/unit/test-storage-list.c tests/unit/storage-fixture.c
 tests_unit_test_storage_list_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-namespaces
+tests_unit_test_namespaces_SOURCES = tests/unit/test-namespaces.c tests/unit/sharing.c tests/unit/sharing.h
+tests_unit_test_namespaces_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-acl
+tests_unit_test_acl_SOURCES = tests/unit/test-acl.c
+tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -69,3 +76,7 @@ fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
 fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-acl
+fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
+fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
