@@ -444,14 +444,14 @@ test_permissions(void **state)
 		save_into(&f, "work", 1);
 		assert_int_equal(fixture_number(&f, "stat -c %%a Mail/%ssub/new/* Mail/%swork/new/* Mail/%ssub/culver-mailbox | sort -u",
 		    sub, dot, sub), 660);
-		fixture_run(&f, "chmod 0750 Mail/%swork", dot);
+		fixture_run(&f, "chmod 00750 Mail/%swork", dot);
 		must_create(&f, "work/third");
 		assert_int_equal(fixture_number(&f, "stat -c %%a Mail/%sthird Mail/%sthird/cur | sort -u", sub, sub), 750);
 		must_create(&f, "private");
 		assert_int_equal(fixture_number(&f, "stat -c %%a Mail/%sprivate/cur", dot), 700);
 		/* Another group is kept where it can be given. */
 		if (geteuid() == 0) {
-			fixture_run(&f, "chgrp 4242 Mail/%swork && chmod 0770 Mail/%swork", dot, dot);
+			fixture_run(&f, "chgrp 4242 Mail/%swork && chmod 00770 Mail/%swork", dot, dot);
 			must_create(&f, "work/fourth");
 			save_into(&f, "work/fourth", 1);
 			save_into(&f, "work", 1);
