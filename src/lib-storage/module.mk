@@ -7,6 +7,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
 	src/lib-storage/location.c src/lib-storage/location.h \
 	src/lib-storage/mailbox-name.c \
+	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \
 	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
 	src/lib-storage/maildir/behind.c \
@@ -38,7 +39,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 
 # What a program that uses the storage is linked with, in order.
 STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
-	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
+	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(PACK_LIBS)
 
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
