@@ -34,6 +34,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_path(loc.inbox);
 		check_path(loc.index);
 		check_path(loc.control);
+		check_path(loc.index_pvt);
+		if ((loc.dirname != NULL && strchr(loc.dirname, '/') != NULL) ||
+		    (loc.subscriptions != NULL && strchr(loc.subscriptions, '/') != NULL))
+			abort();
 		if (loc.root == NULL)
 			abort();
 	}

@@ -168,9 +168,29 @@ read_cursor(struct index_txn *t, enum idx_db db, MDB_cursor **out)
 }
 
 int
+index_db_err(struct index *ix, struct err *e, int rc, enum idx_db db)
+{
+	index_err(e, rc, index_db_names[db]);
+	if (e->code == ERR_CORRUPT)
+		index_mark_suspect(ix);
+	return -1;
+}
+
+int
+index_value_damaged(struct index *ix, enum idx_db db, struct span key, struct err *e)
+{
+	index_mark_suspect(ix);
+	if (db == DB_META || db == DB_MAILBOX || key.n < IDX_KEY_ID)
+		return err_set(e, ERR_CORRUPT, "index: the value of %.*s in \"%s\" is damaged", SPAN_ARG(key), index_db_names[db]);
+	return err_set(e, ERR_CORRUPT, "index: the %s of %u in mailbox %u is damaged", index_db_names[db],
+	    key.n > IDX_KEY_ID ? be32_get(key.p + key.n - 4) : 0, be32_get(key.p));
+}
+
+int
 index_get(struct index_txn *t, enum idx_db db, struct span key, struct span *value_out, struct err *e)
 {
 	MDB_val k = val_of(key), v;
+	struct span value;
 	int rc;
 
 	if (key.n == 0 || key.n > 511)
@@ -187,18 +207,35 @@ index_get(struct index_txn *t, enum idx_db db, struct span key, struct span *val
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return index_err(e, rc, index_db_names[db]);
-	*value_out = span_of(v.mv_data, v.mv_size);
+		return index_db_err(t->ix, e, rc, db);
+	value = span_of(v.mv_data, v.mv_size);
+	if (!idx_value_open(db, key, &value))
+		return index_value_damaged(t->ix, db, key, e);
+	*value_out = value;
 	return 1;
+}
+
+/* Puts the value and its checksum into the room that LMDB made; value lies nowhere in the index's own pages. */
+static void
+fill_in(MDB_val room, enum idx_db db, struct span key, struct span value)
+{
+	uint32_t sum = idx_sum(db, key, value);
+
+	if (value.n > 0)
+		memcpy(room.mv_data, value.p, value.n);
+	be32_put((char *)room.mv_data + value.n, sum);
 }
 
 int
 index_put(struct index_txn *t, enum idx_db db, struct span key, struct span value, struct err *e)
 {
-	MDB_val k = val_of(key), v = val_of(value);
-	int rc = mdb_put(t->txn, t->ix->env->dbi[db], &k, &v, 0);
+	MDB_val k = val_of(key), v = { value.n + IDX_SUM_LEN, NULL };
+	int rc = mdb_put(t->txn, t->ix->env->dbi[db], &k, &v, MDB_RESERVE);
 
-	return rc == 0 ? 0 : index_err(e, rc, index_db_names[db]);
+	if (rc != 0)
+		return index_db_err(t->ix, e, rc, db);
+	fill_in(v, db, key, value);
+	return 0;
 }
 
 int
@@ -207,13 +244,8 @@ index_del(struct index_txn *t, enum idx_db db, struct span key, struct err *e)
 	MDB_val k = val_of(key);
 	int rc = mdb_del(t->txn, t->ix->env->dbi[db], &k, NULL);
 
-	return rc == 0 || rc == MDB_NOTFOUND ? 0 : index_err(e, rc, index_db_names[db]);
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 : index_db_err(t->ix, e, rc, db);
 }
-
-struct index_cursor {
-	MDB_cursor *c;
-	enum idx_db db;
-};
 
 struct index_cursor *
 index_cursor_open(struct index_txn *t, enum idx_db db, struct err *e)
@@ -226,9 +258,10 @@ index_cursor_open(struct index_txn *t, enum idx_db db, struct err *e)
 		return NULL;
 	}
 	c->db = db;
+	c->ix = t->ix;
 	rc = mdb_cursor_open(t->txn, t->ix->env->dbi[db], &c->c);
 	if (rc != 0) {
-		index_err(e, rc, index_db_names[db]);
+		index_db_err(t->ix, e, rc, db);
 		free(c);
 		return NULL;
 	}
@@ -247,16 +280,21 @@ index_cursor_close(struct index_cursor *c)
 static int
 cursor_get(struct index_cursor *c, MDB_val *k, MDB_cursor_op op, struct span *key_out, struct span *value_out, struct err *e)
 {
+	struct span key, value;
 	MDB_val v;
 	int rc = mdb_cursor_get(c->c, k, &v, op);
 
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return index_err(e, rc, index_db_names[c->db]);
+		return index_db_err(c->ix, e, rc, c->db);
+	key = span_of(k->mv_data, k->mv_size);
+	value = span_of(v.mv_data, v.mv_size);
+	if (!c->brief && !idx_value_open(c->db, key, &value))
+		return index_value_damaged(c->ix, c->db, key, e);
 	if (key_out != NULL)
-		*key_out = span_of(k->mv_data, k->mv_size);
-	*value_out = span_of(v.mv_data, v.mv_size);
+		*key_out = key;
+	*value_out = value;
 	return 1;
 }
 
@@ -288,10 +326,13 @@ index_cursor_find(struct index_cursor *c, struct span key, struct span *value_ou
 int
 index_cursor_replace(struct index_cursor *c, struct span key, struct span value, struct err *e)
 {
-	MDB_val k = val_of(key), v = val_of(value);
-	int rc = mdb_cursor_put(c->c, &k, &v, MDB_CURRENT);
+	MDB_val k = val_of(key), v = { value.n + IDX_SUM_LEN, NULL };
+	int rc = mdb_cursor_put(c->c, &k, &v, MDB_CURRENT | MDB_RESERVE);
 
-	return rc == 0 ? 0 : index_err(e, rc, index_db_names[c->db]);
+	if (rc != 0)
+		return index_db_err(c->ix, e, rc, c->db);
+	fill_in(v, c->db, key, value);
+	return 0;
 }
 
 int
@@ -299,5 +340,5 @@ index_cursor_del(struct index_cursor *c, struct err *e)
 {
 	int rc = mdb_cursor_del(c->c, 0);
 
-	return rc == 0 ? 0 : index_err(e, rc, index_db_names[c->db]);
+	return rc == 0 ? 0 : index_db_err(c->ix, e, rc, c->db);
 }

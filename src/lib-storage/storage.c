@@ -52,6 +52,10 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout)
 			return s;
 	}
+	if (!span_eq(loc->driver, SPAN("maildir"))) {
+		err_set(e, ERR_SYNTAX, "mail_location: %.*s: this kind of storage is not served", SPAN_ARG(loc->driver));
+		return NULL;
+	}
 	s = calloc(1, sizeof(*s));
 	slot = s == NULL ? NULL : array_push(&st->stores);
 	if (slot == NULL) {

@@ -117,6 +117,13 @@ test_list_match(void **state)
 }
 
 static void
+same(const char *what, const char *got, const char *want)
+{
+	if (strcmp(got == NULL ? "" : got, want == NULL ? "" : want) != 0)
+		fail_msg("%s: %s, not %s", what, got == NULL ? "" : got, want == NULL ? "" : want);
+}
+
+static void
 test_location(void **state)
 {
 	static const struct {
@@ -124,18 +131,34 @@ test_location(void **state)
 		bool fs, ok;
 	} cases[] = {
 		{ "maildir:~/Maildir", "/home/bob/Maildir", NULL, NULL, NULL, false, true },
+		{ "maildir:", "/home/bob/Maildir", NULL, NULL, NULL, false, true },
+		{ "maildir::INDEX=/i", "/home/bob/Maildir", NULL, "/i", NULL, false, true },
 		{ "maildir:/var/mail/bob/", "/var/mail/bob", NULL, NULL, NULL, false, true },
 		{ "~/Maildir", "/home/bob/Maildir", NULL, NULL, NULL, false, true },
 		{ "maildir:Mail:LAYOUT=fs", "/home/bob/Mail", NULL, NULL, NULL, true, true },
 		{ "maildir:~/m:INBOX=~/m/.INBOX:INDEX=/i/bob:CONTROL=/c", "/home/bob/m", "/home/bob/m/.INBOX", "/i/bob", "/c",
 		    false, true },
 		{ "maildir:~", "/home/bob", NULL, NULL, NULL, false, true },
+		{ "maildir:/a::b:INDEX=/i::::j:", "/a:b", NULL, "/i::j", NULL, false, true },
+		{ "/a::b:LAYOUT=fs", "/a:b", NULL, NULL, NULL, true, true },
+		{ "maildir:/a::", "/a:", NULL, NULL, NULL, false, true },
+		{ "maildir:/a:ALT=/b:VOLATILEDIR=/c:LISTINDEX=x:INDEXCACHE=/d:ITERINDEX", "/a", NULL, NULL, NULL, false, true },
+		{ "mbox:~/mail:INBOX=/var/mail/bob", "/home/bob/mail", "/var/mail/bob", NULL, NULL, true, true },
+		{ "mbox:", "/home/bob/mail", NULL, NULL, NULL, true, true },
+		{ "mbox:/a:LAYOUT=maildir++", "/a", NULL, NULL, NULL, false, true },
 		{ "maildir:~/../alice", NULL, NULL, NULL, NULL, false, false },
 		{ "maildir:/a/..", NULL, NULL, NULL, NULL, false, false },
 		{ "maildir:/a/..b", "/a/..b", NULL, NULL, NULL, false, true },
 		{ "maildir:/a:LAYOUT=index", NULL, NULL, NULL, NULL, false, false },
+		{ "maildir:/a:INDEX=MEMORY", NULL, NULL, NULL, NULL, false, false },
 		{ "maildir:/a:COLOUR=blue", NULL, NULL, NULL, NULL, false, false },
+		{ "maildir:/a:UTF-8=x", NULL, NULL, NULL, NULL, false, false },
+		{ "maildir:/a:DIRNAME=x", NULL, NULL, NULL, NULL, false, false },
+		{ "maildir:/a:LAYOUT=fs:DIRNAME=", NULL, NULL, NULL, NULL, false, false },
+		{ "maildir:/a:LAYOUT=fs:DIRNAME=a/b", NULL, NULL, NULL, NULL, false, false },
+		{ "maildir:/a:SUBSCRIPTIONS=..", NULL, NULL, NULL, NULL, false, false },
 		{ "dbox:/a", NULL, NULL, NULL, NULL, false, false },
+		{ "imapc:", NULL, NULL, NULL, NULL, false, false },
 	};
 	struct arena *a = arena_new(65536);
 
@@ -149,12 +172,32 @@ test_location(void **state)
 			fail_msg("%s: %s", cases[i].text, e.log);
 		if (rc == -1)
 			continue;
-		assert_string_equal(loc.root, cases[i].root);
-		assert_string_equal(loc.inbox == NULL ? "" : loc.inbox, cases[i].inbox == NULL ? "" : cases[i].inbox);
-		assert_string_equal(loc.index == NULL ? "" : loc.index, cases[i].index == NULL ? "" : cases[i].index);
-		assert_string_equal(loc.control == NULL ? "" : loc.control, cases[i].control == NULL ? "" : cases[i].control);
+		same(cases[i].text, loc.root, cases[i].root);
+		same(cases[i].text, loc.inbox, cases[i].inbox);
+		same(cases[i].text, loc.index, cases[i].index);
+		same(cases[i].text, loc.control, cases[i].control);
 		assert_int_equal(loc.fs_layout, cases[i].fs);
 	}
+	arena_free(a);
+}
+
+static void
+test_location_options(void **state)
+{
+	struct arena *a = arena_new(65536);
+	struct err e = ERR_INIT;
+	struct location loc;
+
+	(void)state;
+	assert_int_equal(location_parse(SPAN("maildir:/a:layout=FS:dirname=..mail:utf-8:no-noselect:INDEXPVT=~/p:SUBSCRIPTIONS=.subs"),
+	    SPAN("/home/bob"), a, &loc, &e), 0);
+	assert_true(loc.fs_layout && loc.utf8 && loc.no_noselect && !loc.full_dirname);
+	assert_string_equal(loc.dirname, "..mail");
+	assert_string_equal(loc.subscriptions, ".subs");
+	assert_string_equal(loc.index_pvt, "/home/bob/p");
+	assert_int_equal(location_parse(SPAN("mbox:/a:FULLDIRNAME=mbox"), SPAN_NONE, a, &loc, &e), 0);
+	assert_true(loc.full_dirname && !loc.utf8 && !loc.no_noselect);
+	assert_string_equal(loc.dirname, "mbox");
 	arena_free(a);
 }
 
@@ -188,6 +231,7 @@ main(void)
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_list_match),
 		cmocka_unit_test(test_location),
+		cmocka_unit_test(test_location_options),
 		cmocka_unit_test(test_control),
 	};
 
