@@ -41,10 +41,12 @@ static const struct command {
 	{ SPAN("RENAME"), imap_cmd_rename, 0 },
 	{ SPAN("SEARCH"), imap_cmd_search, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("SELECT"), imap_cmd_select, CMD_NO_SYNC },
+	{ SPAN("SORT"), imap_cmd_sort, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("STARTTLS"), imap_cmd_login, CMD_NO_SYNC },
 	{ SPAN("STATUS"), imap_cmd_status, 0 },
 	{ SPAN("STORE"), imap_cmd_store, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("SUBSCRIBE"), imap_cmd_subscribe, 0 },
+	{ SPAN("THREAD"), imap_cmd_thread, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("UNSELECT"), imap_cmd_unselect, CMD_SELECTED | CMD_NO_SYNC },
 	{ SPAN("UNSUBSCRIBE"), imap_cmd_unsubscribe, 0 },
 };

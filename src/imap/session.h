@@ -182,8 +182,8 @@ typedef int imap_cmd(struct imap_session *s, struct imap_in *in, struct err *e);
 imap_cmd imap_cmd_append, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create,
     imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
     imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace, imap_cmd_noop,
-    imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
-    imap_cmd_unselect, imap_cmd_unsubscribe;
+    imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
 
 /* STATUS items: parsed for STATUS and LIST's RETURN; sent for a mailbox. */
 bool imap_arg_status_items(struct imap_session *s, struct imap_in *in, unsigned *items_out);

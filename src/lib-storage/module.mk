@@ -24,11 +24,13 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/imap-set.h \
 	src/lib-storage/resync.c \
 	src/lib-storage/search.c src/lib-storage/search.h \
+	src/lib-storage/sort.c src/lib-storage/sort.h \
 	src/lib-storage/storage-list.c \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
 	src/lib-storage/storage.c src/lib-storage/storage.h \
 	src/lib-storage/subscriptions.c \
+	src/lib-storage/thread.c src/lib-storage/thread.h \
 	src/lib-storage/view.c
 
 # What a program that uses the storage is linked with, in order.
@@ -50,6 +52,9 @@ tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view
 tests_unit_test_view_SOURCES = tests/unit/test-view.c tests/unit/storage-fixture.c
 tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-thread
+tests_unit_test_thread_SOURCES = tests/unit/test-thread.c tests/unit/storage-fixture.c
+tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-stress
 tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
 tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
