@@ -95,30 +95,26 @@ count_below(const struct view *v, uint32_t uid)
 	return v->runs[i].seq - 1 + (uid > v->runs[i].first ? uid - v->runs[i].first : 0);
 }
 
-/* EXAMINE: what is nobody's yet is shown as \Recent, and stays nobody's. */
 static void
-see_recent(struct view *v, const struct idx_state *st)
+add_recent(struct view *v, uint32_t first, uint32_t last)
 {
-	struct uid_range *r = v->recent.n == 0 ? array_push(&v->recent) : array_at(&v->recent, 0);
+	struct uid_range *r = v->recent.n == 0 ? NULL : array_at(&v->recent, v->recent.n - 1);
 
-	if (r == NULL)
-		return;
-	if (r->first == 0)
-		r->first = st->recent_uid;
-	r->last = st->uidnext - 1;
+	if (r != NULL && first >= r->first && first - 1 <= r->last)
+		r->last = last > r->last ? last : r->last;
+	else if ((r = array_push(&v->recent)) != NULL)
+		*r = (struct uid_range){ first, last };
 }
 
-/* Takes what is nobody's \Recent yet; only a session that may write does. */
+/* Takes what is nobody's \Recent yet. */
 static int
 claim_recent(struct mailbox *box, struct err *e)
 {
 	struct index_txn *t;
 	struct idx_state st;
-	struct uid_range *r;
+	uint32_t first;
 	int rc;
 
-	if (box->mode != MAILBOX_WRITE)
-		return 0;
 	if (index_write(box->store->ix, &t, e) == -1)
 		return -1;
 	rc = index_state_get(t, box->id, &st, e);
@@ -126,17 +122,27 @@ claim_recent(struct mailbox *box, struct err *e)
 		index_abort(t);
 		return rc == -1 ? -1 : 0;
 	}
-	r = box->view.recent.n == 0 ? NULL : array_at(&box->view.recent, box->view.recent.n - 1);
-	if (r != NULL && r->last + 1 == st.recent_uid)
-		r->last = st.uidnext - 1;
-	else if ((r = array_push(&box->view.recent)) != NULL)
-		*r = (struct uid_range){ st.recent_uid, st.uidnext - 1 };
+	first = st.recent_uid;
 	st.recent_uid = st.uidnext;
 	if (index_state_put(t, &st, e) == -1) {
 		index_abort(t);
 		return -1;
 	}
-	return index_commit(t, e);
+	if (index_commit(t, e) == -1)
+		return -1;
+	add_recent(&box->view, first, st.uidnext - 1);
+	return 0;
+}
+
+/* A session that may write takes it; else (EXAMINE, a full disk) it is shown as \Recent, and stays nobody's. */
+static void
+take_recent(struct mailbox *box, const struct idx_state *st)
+{
+	struct err e = ERR_INIT;
+
+	if (st->recent_uid >= st->uidnext || (box->mode == MAILBOX_WRITE && claim_recent(box, &e) == 0))
+		return;
+	add_recent(&box->view, st->recent_uid, st->uidnext - 1);
 }
 
 struct loading {
@@ -246,11 +252,10 @@ view_load(struct mailbox *box, struct err *e)
 	v->expunged = ARRAY_INIT(struct view_change, VIEW_MAX);
 	if (v->recent.size == 0)
 		v->recent = ARRAY_INIT(struct uid_range, 1000000);
-	if (box->mode == MAILBOX_READ && st.recent_uid < st.uidnext)
-		see_recent(v, &st);
 	if (unseen.steps > UNSEEN_STEPS && unseen.unseen_uid != 0)
 		note_unseen_from(box, &st, unseen.unseen_uid);
-	return st.recent_uid < st.uidnext ? claim_recent(box, e) : 0;
+	take_recent(box, &st);
+	return 0;
 }
 
 /* What happened after a modseq, as UIDs in the order of the log. */
@@ -408,9 +413,8 @@ view_catch_up(struct mailbox *box, bool *there_out, struct err *e)
 		*there_out = false;
 		return 0;
 	}
-	if (box->mode == MAILBOX_READ && st.recent_uid < st.uidnext)
-		see_recent(v, &st);
-	return st.recent_uid < st.uidnext ? claim_recent(box, e) : 0;
+	take_recent(box, &st);
+	return 0;
 }
 
 /* Takes the expunged ones out of the view, in one pass from the first of them on. */
@@ -489,6 +493,9 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	if (drc != DRV_OK && drc != DRV_GONE)
 		return -1;
 	v->flags.n = v->expunged.n = 0;
+	/* Before the view moves: what it moved over is told, or lost to the client. */
+	if (drc == DRV_OK && mailbox_load_keywords(box, &out->keywords_changed, e) == -1)
+		return -1;
 	if (drc == DRV_GONE)
 		there = false;
 	else if (view_catch_up(box, &there, e) == -1)
@@ -499,8 +506,6 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	}
 	drop_gone_flags(v);
 	if (expunges && v->pending.n > 0 && apply_expunges(v, e) == -1)
-		return -1;
-	if (mailbox_load_keywords(box, &out->keywords_changed, e) == -1)
 		return -1;
 	out->expunged = v->expunged.p;
 	out->expunged_count = v->expunged.n;
@@ -564,6 +569,30 @@ mailbox_since(struct mailbox *box, uint64_t modseq, struct arena *a, struct mail
 	return rc;
 }
 
+/* Those of uids that the view does not have. */
+static bool
+pend_missing(struct view *v, const struct uid_range *uids, size_t count)
+{
+	struct delta d = { .v = v };
+
+	v->pending.n = 0;
+	for (size_t i = 0, at = 0; i < count; i++) {
+		uint32_t uid = uids[i].first;
+
+		for (; at < v->n && v->runs[at].last < uid; at++)
+			;
+		for (size_t r = at; uid <= uids[i].last && !d.failed; r++) {
+			uint32_t until = r < v->n && v->runs[r].first <= uids[i].last ? v->runs[r].first : uids[i].last + 1;
+
+			for (; uid < until && !d.failed; uid++)
+				push_uid(&d, &v->pending, uid);
+			if (r < v->n && v->runs[r].last >= uid)
+				uid = v->runs[r].last + 1;
+		}
+	}
+	return !d.failed;
+}
+
 int
 mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t count, uint32_t uidnext, uint64_t modseq,
     struct err *e)
@@ -576,9 +605,11 @@ mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t c
 		if (uids[i].first == 0 || uids[i].first > uids[i].last || uids[i].last >= uidnext ||
 		    (i > 0 && uids[i].first <= uids[i - 1].last))
 			return err_set(e, ERR_SYNTAX, "malformed UIDs of a view");
+	/* Expunges that it had not been told lie before modseq: what the mailbox has no more is known from its own view. */
+	if (!pend_missing(v, uids, count))
+		return err_set(e, ERR_TEMP, "out of memory");
 	v->n = 0;
 	v->count = 0;
-	v->pending.n = 0;
 	for (size_t i = 0; i < count; i++)
 		if (!view_push(v, uids[i].first, uids[i].last))
 			return err_set(e, ERR_TEMP, "out of memory");
