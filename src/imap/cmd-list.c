@@ -344,7 +344,7 @@ list_names(struct imap_session *s, const struct list *l, struct err *e)
 	size_t count = 0, listed;
 	int rc = -1;
 
-	if (storage_list(s->st, s->arena, &infos, &count, e) == -1)
+	if (storage_list_starting(s->st, l->patterns, l->pattern_count, s->arena, &infos, &count, e) == -1)
 		return -1;
 	names.max = 2 * count + 1024;	/* parents of subscribed names that are not there are few */
 	names.v = arena_alloc(s->arena, names.max, sizeof(struct entry *));

@@ -18,9 +18,11 @@ struct special_conf {
 
 struct namespace_conf {
 	struct span prefix, location;	/* location: variables expanded; empty: looked for */
+	struct span alias_for;		/* with is_alias: the prefix of a namespace that has this one's mailboxes */
 	char separator;			/* 0: the layout's */
 	int type;			/* NS_PRIVATE ... */
-	bool inbox, hidden, subscriptions;
+	bool inbox, hidden, subscriptions, is_alias, ignore_on_failure;
+	uint64_t order;
 	enum { LIST_YES_ALL, LIST_NEVER, LIST_CHILDREN } list;	/* in the order of the setting's words */
 	const struct special_conf *specials;
 	size_t special_count;
@@ -50,6 +52,7 @@ struct store {			/* a location: of one namespace or more */
 	void *handle;
 	struct index *ix;
 	char *root, *index_path;
+	char *subscriptions;		/* name of the file */
 	bool fs_layout;
 };
 
@@ -63,6 +66,7 @@ struct namespace {
 	struct namespace_info info;
 	char *prefix;
 	struct store *store;
+	struct namespace *alias;	/* whose mailboxes these are, too; NULL */
 	int list;
 	struct special *specials;
 	size_t special_count;
@@ -138,6 +142,12 @@ int storage_resolve(struct storage *st, struct span name, struct namespace **ns_
 /* The other way; false when it can not be shown. */
 bool storage_visible(const struct namespace *ns, struct span inner, struct buf *out);
 const struct special *storage_special(const struct namespace *ns, struct span inner);
+/* Whose file of subscriptions a namespace's names are in, and what they are called there: see subscriptions.c. */
+struct namespace *storage_subscriber(struct storage *st, struct namespace *ns);
+bool storage_subscribed_name(const struct namespace *keeper, const struct namespace *ns, struct span inner, struct buf *out);
+/* The other way: the namespace of a name in keeper's file, and the name that clients see.  False: it can not be shown. */
+bool storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct span inner, struct namespace **ns_out,
+    struct buf *out);
 
 /* One loop for all: makes cs true, again while it conflicts. */
 int store_commit(struct store *s, struct change_set *cs, struct err *e);

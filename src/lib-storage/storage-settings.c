@@ -130,16 +130,34 @@ read_namespace(struct conf *k, const struct set_block *b, struct err *e)
 	ns = array_push(&k->namespaces);
 	if (ns == NULL)
 		return err_set(e, ERR_LIMIT, "too many namespaces");
-	ns->type = word_index(set_block_str(b, "type"), types);
-	ns->list = (int)word_index(set_block_str(b, "list"), lists) == 1 ? LIST_NEVER : LIST_YES_ALL;
+	*ns = (struct namespace_conf){ .type = word_index(set_block_str(b, "type"), types) };
+	ns->list = word_index(set_block_str(b, "list"), lists);
 	ns->separator = sep.n == 1 ? sep.p[0] : 0;
 	ns->inbox = set_block_bool(b, "inbox");
 	ns->hidden = set_block_bool(b, "hidden");
 	ns->subscriptions = set_block_bool(b, "subscriptions");
+	ns->ignore_on_failure = set_block_bool(b, "ignore_on_failure");
+	ns->order = set_block_num(b, "order");
+	ns->is_alias = set_block_is_set(b, "alias_for");
+	ns->alias_for = set_block_str(b, "alias_for");
 	if (expand(k, set_block_str(b, "prefix"), &ns->prefix, e) == -1 ||
 	    expand(k, set_block_str(b, "location"), &ns->location, e) == -1)
 		return -1;
 	return read_specials(k, b, ns, e);
+}
+
+/* By `order', and as they are written where that is the same. */
+static void
+sort_namespaces(struct namespace_conf *ns, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		for (size_t k = i; k > 0 && ns[k - 1].order > ns[k].order; k--) {
+			struct namespace_conf tmp = ns[k];
+
+			ns[k] = ns[k - 1];
+			ns[k - 1] = tmp;
+		}
+	}
 }
 
 static size_t
@@ -194,6 +212,7 @@ conf_read(struct conf *k, struct err *e)
 	while (set_block_next(k->p->view, NULL, "namespace", &pos, &b))
 		if (read_namespace(k, &b, e) == -1)
 			return err_wrap(e, "namespace %.*s", SPAN_ARG(b.name));
+	sort_namespaces(k->namespaces.p, k->namespaces.n);
 	k->c.namespaces = k->namespaces.p;
 	k->c.namespace_count = k->namespaces.n;
 	for (size_t i = 0; i < k->c.namespace_count; i++)
@@ -256,14 +275,21 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 		if (rw == NULL)
 			rc = err_set(e, ERR_LIMIT, "too many mail locations");
 		for (size_t i = 0; i < count && rc == 0; i++) {
-			struct span text = k.c.namespace_count > 0 ? k.c.namespaces[i].location : SPAN_NONE;
+			const struct namespace_conf *ns = k.c.namespace_count > 0 ? &k.c.namespaces[i] : NULL;
+			struct span text = ns != NULL ? ns->location : SPAN_NONE;
 			struct location loc;
 
+			if (ns != NULL && ns->is_alias)
+				continue;
 			if (text.n == 0)
 				text = k.c.location;
 			rc = text.n > 0 ? location_parse(text, p->home, a, &loc, e) : location_find(p->home, a, &loc, e);
 			if (rc == 0)
 				rc = add_paths(&loc, rw, &n, e);
+			if (rc == -1 && ns != NULL && ns->ignore_on_failure) {
+				*e = (struct err)ERR_INIT;
+				rc = 0;
+			}
 		}
 	}
 	if (rc == 0)

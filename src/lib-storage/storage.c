@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 
 #define INDEX_DIR "culver.index"
+#define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
@@ -24,6 +25,7 @@ store_free(struct store *s)
 	index_close(s->ix);
 	free(s->root);
 	free(s->index_path);
+	free(s->subscriptions);
 	free(s);
 }
 
@@ -41,6 +43,8 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 {
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
+		.dirname = loc->dirname, .full_dirname = loc->full_dirname, .utf8 = loc->utf8, .no_noselect = loc->no_noselect,
+		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
 		.tmp_age_s = st->conf.tmp_age_s,
@@ -67,9 +71,10 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	s->drv = &maildir_driver;
 	s->fs_layout = loc->fs_layout;
 	s->root = strdup(loc->root);
+	s->subscriptions = strdup(p.subscriptions);
 	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
 		s->index_path = NULL;
-	if (s->root == NULL || s->index_path == NULL) {
+	if (s->root == NULL || s->index_path == NULL || s->subscriptions == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
 		return NULL;
 	}
@@ -82,6 +87,18 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		return NULL;
 	}
 	return s;
+}
+
+/* One that could not be opened, which is the last. */
+static void
+stores_drop_broken(struct storage *st)
+{
+	struct store *s = st->stores.n == 0 ? NULL : *(struct store **)array_at(&st->stores, st->stores.n - 1);
+
+	if (s == NULL || s->handle != NULL)
+		return;
+	store_free(s);
+	st->stores.n--;
 }
 
 static int
@@ -121,23 +138,67 @@ namespace_open(struct storage *st, struct namespace *ns, const struct namespace_
 
 	if (c->location.n > 0)
 		location = c->location;
-	rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
-	if (rc == -1)
-		return -1;
-	ns->store = store_get(st, &loc, e);
-	if (ns->store == NULL)
-		return -1;
+	if (!c->is_alias) {	/* else join_aliases() finds the store */
+		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
+		if (rc == -1)
+			return -1;
+		ns->store = store_get(st, &loc, e);
+		if (ns->store == NULL) {
+			stores_drop_broken(st);
+			return -1;
+		}
+	}
 	ns->prefix = strndup(c->prefix.n == 0 ? "" : c->prefix.p, c->prefix.n);
 	if (ns->prefix == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	ns->list = c->list;
+	ns->list = (int)c->list;
 	ns->info = (struct namespace_info){
 		.prefix = span_str(ns->prefix),
-		.separator = c->separator != 0 ? c->separator : loc.fs_layout ? '/' : '.',
+		.separator = c->separator != 0 || c->is_alias ? c->separator : ns->store->fs_layout ? '/' : '.',
 		.hidden = c->hidden, .list = c->list != LIST_NEVER, .inbox = c->inbox, .subscriptions = c->subscriptions,
 	};
 	ns->info.type = c->type;
 	return specials_copy(ns, c, e);
+}
+
+static void
+namespace_clear(struct namespace *ns)
+{
+	for (size_t i = 0; i < ns->special_count; i++)
+		free(ns->specials[i].inner);
+	free(ns->specials);
+	free(ns->prefix);
+	*ns = (struct namespace){ 0 };
+}
+
+static struct namespace *
+namespace_with(struct storage *st, struct span prefix)
+{
+	for (size_t i = 0; i < st->ns_count; i++)
+		if (span_eq(st->ns[i].info.prefix, prefix))
+			return &st->ns[i];
+	return NULL;
+}
+
+/* alias_for: the same mailboxes, and what is special about them, under another prefix. */
+static int
+join_aliases(struct storage *st, const struct namespace_conf *list, size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct namespace *ns, *of;
+
+		if (!list[i].is_alias || (ns = namespace_with(st, list[i].prefix)) == NULL)
+			continue;
+		of = namespace_with(st, list[i].alias_for);
+		if (of == NULL || of == ns || of->alias != NULL)
+			return err_set(e, ERR_SYNTAX, "namespace %s: alias_for: there is no namespace with the prefix \"%.*s\"",
+			    ns->prefix, SPAN_ARG(list[i].alias_for));
+		ns->alias = of;
+		ns->store = of->store;
+		if (ns->info.separator == 0)
+			ns->info.separator = of->info.separator;
+	}
+	return 0;
 }
 
 static int
@@ -155,10 +216,22 @@ open_all(struct storage *st, const struct storage_conf *c, struct err *e)
 	if (a == NULL || st->ns == NULL || st->infos == NULL || st->work == NULL || st->user == NULL || st->home == NULL)
 		rc = err_set(e, ERR_TEMP, "out of memory");
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		st->ns_count = i + 1;
-		rc = namespace_open(st, &st->ns[i], &list[i], c->location, a, e);
-		st->infos[i] = st->ns[i].info;
+		struct namespace *ns = &st->ns[st->ns_count];
+
+		rc = namespace_open(st, ns, &list[i], c->location, a, e);
+		if (rc == -1 && list[i].ignore_on_failure) {
+			log_info("namespace %.*s is left out: %s", SPAN_ARG(list[i].prefix), e->log);
+			*e = (struct err)ERR_INIT;
+			namespace_clear(ns);
+			rc = 0;
+			continue;
+		}
+		st->ns_count++;
 	}
+	if (rc == 0)
+		rc = join_aliases(st, list, count, e);
+	for (size_t i = 0; i < st->ns_count; i++)
+		st->infos[i] = st->ns[i].info;
 	arena_free(a);
 	return rc;
 }
@@ -192,12 +265,8 @@ storage_close(struct storage *st)
 		return;
 	while (st->boxes != NULL)
 		mailbox_close(st->boxes);
-	for (size_t i = 0; i < st->ns_count; i++) {
-		for (size_t k = 0; k < st->ns[i].special_count; k++)
-			free(st->ns[i].specials[k].inner);
-		free(st->ns[i].specials);
-		free(st->ns[i].prefix);
-	}
+	for (size_t i = 0; i < st->ns_count; i++)
+		namespace_clear(&st->ns[i]);
 	for (size_t i = 0; i < st->stores.n; i++)
 		store_free(*(struct store **)array_at(&st->stores, i));
 	array_clear(&st->stores);
@@ -286,7 +355,8 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 static int
 with_name(struct storage *st, struct span name, struct namespace **ns, struct buf *inner, struct err *e)
 {
-	index_read_end(st->ns[0].store->ix);
+	for (size_t i = 0; i < st->stores.n; i++)
+		index_read_end((*(struct store **)array_at(&st->stores, i))->ix);
 	if (name.n > 1 && name.p[name.n - 1] == storage_separator(st, name))
 		name.n--;
 	return storage_resolve(st, name, ns, inner, e);
@@ -462,6 +532,22 @@ storage_rename(struct storage *st, struct span from, struct span to, struct err 
 	return rc == 0 ? 0 : err_wrap(e, "rename %.*s", SPAN_ARG(from));
 }
 
+bool
+storage_can_rename(struct storage *st, struct span from, struct span to)
+{
+	struct buf inner = BUF_INIT(2 * INDEX_NAME_MAX);
+	struct namespace *a, *b;
+	struct err e = ERR_INIT;
+	bool can = true;
+
+	if (storage_resolve(st, from, &a, &inner, &e) == 0 && !span_eq(buf_span(&inner), SPAN("INBOX"))) {
+		buf_reset(&inner);
+		can = storage_resolve(st, to, &b, &inner, &e) == -1 || a->store == b->store;
+	}
+	buf_clear(&inner);
+	return can;
+}
+
 /* The directory moved with its parent's: only the index's name is left to change. */
 int
 storage_index_rename(struct store *s, struct span from, struct span to, struct err *e)
@@ -488,8 +574,16 @@ storage_subscribe(struct storage *st, struct span name, bool on, struct err *e)
 	struct namespace *ns;
 	int rc = with_name(st, name, &ns, &inner, e);
 
-	if (rc == 0)
-		rc = subscriptions_change(ns->store, buf_span(&inner), on, e);
+	if (rc == 0) {
+		struct namespace *keeper = storage_subscriber(st, ns);
+		struct buf kept = BUF_INIT(4096);
+
+		if (!storage_subscribed_name(keeper, ns, buf_span(&inner), &kept) || kept.n > INDEX_NAME_MAX)
+			rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
+		else
+			rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
+		buf_clear(&kept);
+	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "subscribe %.*s", SPAN_ARG(name));
 }

@@ -42,7 +42,7 @@ struct namespace_info {
 	enum { NS_PRIVATE, NS_SHARED, NS_PUBLIC } type;
 	bool hidden, list, inbox, subscriptions;
 };
-/* In the order of NAMESPACE's answer; *out lives as long as st. */
+/* In the order of NAMESPACE's answer; *out lives as long as st.  Those whose ignore_on_failure was needed are left out. */
 size_t storage_namespaces(const struct storage *st, const struct namespace_info **out);
 char storage_separator(const struct storage *st, struct span name);
 
@@ -76,6 +76,9 @@ struct mailbox_info {
  * first, then by name.  In arena.  What of it a client wants is list-match.h's business.
  */
 int storage_list(struct storage *st, struct arena *a, struct mailbox_info **out, size_t *count_out, struct err *e);
+/* The same, and what is in namespaces that are not listed, but whose prefix one of starts begins with. */
+int storage_list_starting(struct storage *st, const struct span *starts, size_t start_count, struct arena *a,
+    struct mailbox_info **out, size_t *count_out, struct err *e);
 /* One name's attributes; not there at all: 0 and attrs 0. */
 int storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e);
 
@@ -83,6 +86,8 @@ int storage_mailbox_info(struct storage *st, struct span name, struct mailbox_in
 int storage_create(struct storage *st, struct span name, bool only_parent, struct err *e);	/* RFC 3501 6.3.3; "a/" */
 int storage_delete(struct storage *st, struct span name, struct err *e);	/* with children: becomes \Noselect */
 int storage_rename(struct storage *st, struct span from, struct span to, struct err *e);	/* children too; INBOX moves its mail */
+/* False: both names are good, but in different stores, between which mailboxes are not renamed. */
+bool storage_can_rename(struct storage *st, struct span from, struct span to);
 int storage_subscribe(struct storage *st, struct span name, bool on, struct err *e);
 
 enum status_item {

@@ -296,6 +296,24 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 }
 
 int
+storage_list_starting(struct storage *st, const struct span *starts, size_t start_count, struct arena *a,
+    struct mailbox_info **out, size_t *count_out, struct err *e)
+{
+	(void)starts;
+	(void)start_count;
+	return storage_list(st, a, out, count_out, e);
+}
+
+bool
+storage_can_rename(struct storage *st, struct span from, struct span to)
+{
+	(void)st;
+	(void)from;
+	(void)to;
+	return true;
+}
+
+int
 storage_rename(struct storage *st, struct span from, struct span to, struct err *e)
 {
 	struct box *b = find(from);
