@@ -90,6 +90,21 @@ check_protocols(struct config *c)
 	buf_clear(&out);
 }
 
+/* New mail can not be stored in all the ways that Dovecot's plugin knows. */
+static void
+check_zlib(struct config *c, const struct scope *s)
+{
+	for (size_t i = 0; i < s->plugin.n; i++) {
+		const struct plugin_value *pv = array_at(&s->plugin, i);
+		struct span save = pv->value.text;
+
+		if (span_eq(pv->key, SPAN("zlib_save")) && save.n > 0 && !span_ieq(save, SPAN("gz")) &&
+		    !span_ieq(save, SPAN("zstd")) && config_warn_once(c, pv->key))
+			config_warning(c, pv->value.place, "zlib_save: %.*s is not there, and new mail is stored as it is; gz and zstd are",
+			    SPAN_ARG(save));
+	}
+}
+
 /* Features that a word would switch on, and that are not there, are not passed over in silence. */
 static void
 check_plugins(struct config *c, const struct scope *s)
@@ -98,7 +113,9 @@ check_plugins(struct config *c, const struct scope *s)
 	struct span rest = v->text, word;
 
 	while (v->is_set && set_list_next(&rest, &word)) {
-		if (config_warn_once(c, word))
+		if (span_eq(word, SPAN("zlib")))
+			check_zlib(c, s);
+		else if (config_warn_once(c, word))
 			config_warning(c, v->place, "mail_plugins: there is no %.*s", SPAN_ARG(word));
 	}
 }

@@ -450,8 +450,13 @@ rename_inbox(struct storage *st, struct span to, struct err *e)
 	if (rc == 0)
 		rc = mailbox_open(st, to, MAILBOX_SAVE, &target, e);
 	if (rc == 0) {
+		uint32_t count = mailbox_count(inbox), *uids = arena_alloc(a, (size_t)count + 1, sizeof(*uids));
+
 		inbox->mode = MAILBOX_WRITE;
-		rc = mailbox_copy(inbox, inbox->view.uids, inbox->view.count, target, true, a, &result, e);
+		for (uint32_t seq = 1; uids != NULL && seq <= count; seq++)
+			uids[seq - 1] = mailbox_uid(inbox, seq);
+		rc = uids == NULL ? err_set(e, ERR_LIMIT, "too many messages") :
+		    mailbox_copy(inbox, uids, count, target, true, a, &result, e);
 	}
 	mailbox_close(target);
 	mailbox_close(inbox);
@@ -600,10 +605,10 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 			return 0;
 		if (view_load(box, e) == -1)
 			return -1;
-		for (size_t i = 0; i < box->view.count; i++) {
+		for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
 			uint64_t one;
 
-			if (mailbox_size(box, box->view.uids[i], &one, e) == -1 && e->code != ERR_GONE)
+			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == -1 && e->code != ERR_GONE)
 				return -1;
 		}
 		if (mailbox_made_flush(box, e) == -1)
