@@ -608,8 +608,11 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 		for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
 			uint64_t one;
 
-			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == -1 && e->code != ERR_GONE)
+			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == 0 || e->code == ERR_GONE)
+				continue;
+			if (!mailbox_others_can_be_read(e))
 				return -1;
+			log_error("STATUS: %s", e->log);
 		}
 		if (mailbox_made_flush(box, e) == -1)
 			return -1;
