@@ -384,6 +384,7 @@ trash_subdirs(int box_fd, int root_fd, const char *trash)
 			rc = -1;
 	}
 	unlinkat(box_fd, "culver-mailbox", 0);
+	unlinkat(box_fd, "dovecot-acl", 0);
 	return rc;
 }
 
