@@ -106,8 +106,16 @@ imap_search_seqs(struct imap_session *s, const struct search_query *q, struct ar
 	if (q->modseq)
 		imap_enable_condstore(s);
 	rc = search_begin(&se, s->box, q->root, q->charset, s->lim.command, s->arena, e);
-	if (rc == 0)
+	if (rc == 0 && search_is_domain(&se)) {
+		struct imap_set all = search_domain(&se);
+
+		/* Messages that have gone are noticed by who looks at them. */
+		for (size_t i = 0; i < all.n; i++)
+			for (uint32_t seq = all.r[i].first; seq <= all.r[i].last && !l.failed; seq++)
+				on_listed(&l, seq, 0);
+	} else if (rc == 0) {
 		rc = search(s, &se, on_listed, &l, e);
+	}
 	search_end(&se);
 	mailbox_read_end(s->box);
 	if (rc == 0 && l.failed)

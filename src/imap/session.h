@@ -140,9 +140,10 @@ void imap_put_mailbox(struct imap_session *s, struct span utf8);
 void imap_sync(struct imap_session *s, bool expunges);
 void imap_unselect(struct imap_session *s);
 void imap_enable_condstore(struct imap_session *s);
-/* VANISHED (EARLIER): what of known was expunged after modseq.  When the log does not go back so far: every UID above `above'
+/* VANISHED (EARLIER): what of known was expunged since.  When the log does not go back so far: every UID above `above'
  * that is not there. */
-int imap_vanished_since(struct imap_session *s, uint64_t modseq, const struct imap_set *known, uint32_t above, struct err *e);
+void imap_vanished_since(struct imap_session *s, const struct mailbox_since *since, const struct imap_set *known,
+    uint32_t above);
 void imap_put_vanished(struct imap_session *s, const char *earlier, const struct imap_set *set);
 /* "* n FETCH (...)" with UID, FLAGS and MODSEQ as the session wants them. */
 void imap_put_flags_fetch(struct imap_session *s, uint32_t seq, const struct msg_rec *rec, bool uid);

@@ -38,6 +38,7 @@ struct index {
 	bool reading;
 	MDB_cursor *read_cursor[DB_COUNT];	/* kept and renewed: for index_message_get */
 	bool cursor_fresh[DB_COUNT];		/* belongs to this beginning of the read transaction */
+	uint64_t last_found[DB_COUNT];		/* the message key that it stands on, as a number; 0: another, or none */
 };
 
 struct index_cursor {

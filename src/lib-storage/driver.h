@@ -32,7 +32,9 @@ enum fsync_mode { FSYNC_OPTIMIZED, FSYNC_NEVER, FSYNC_ALWAYS };	/* in the order 
 
 struct store_params {
 	const char *root, *inbox, *control;	/* absolute paths; inbox, control: NULL as root */
+	const char *dirname, *subscriptions;	/* NULL: none; of the file "subscriptions" */
 	bool fs_layout;				/* folders are directories in directories */
+	bool full_dirname, utf8, no_noselect;	/* see location.h */
 	enum fsync_mode fsync;
 	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
 	unsigned max_keywords;

@@ -88,15 +88,36 @@ struct view_changes {
 /* expunges: false leaves expunged messages in the view (FETCH, STORE, SEARCH by sequence number must not renumber).
  * *out lives until the next call. */
 int mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struct err *e);
-/* UIDs within [first, last] that were expunged after modseq, ascending, in arena.  False in *complete_out: the log has been
- * pruned beyond modseq, and the answer is every UID of the range that is not there (RFC 7162 section 3.2.5.2). */
-int mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first, uint32_t last, struct arena *a,
-    uint32_t **uids_out, size_t *count_out, bool *complete_out, struct err *e);
+
+/* What happened after modseq, told from the view as it is: for a client that comes back (QRESYNC) or asks (CHANGEDSINCE). */
+struct uid_list {
+	uint32_t *uids;
+	size_t count;
+};
+struct mailbox_since {
+	struct uid_list changed;	/* in the view: came after it, or their flags were changed after it; ascending */
+	struct uid_list expunged;	/* not in the view any more; ascending */
+	bool complete;			/* false: the log has been pruned beyond modseq; expunged is empty, and every UID that
+					 * is not in the view may have been (RFC 7162 section 3.2.5.2) */
+};
+int mailbox_since(struct mailbox *box, uint64_t modseq, struct arena *a, struct mailbox_since *out, struct err *e);
+
+/*
+ * A view that outlives its session (hibernation): its UIDs as ranges, from the at-th on into out, how many; and such a view
+ * taken back, with the uidnext and highestmodseq that it had: the next mailbox_sync tells what happened since.  The caller
+ * has compared UIDVALIDITY.
+ */
+struct uid_range {
+	uint32_t first, last;
+};
+size_t mailbox_view_runs(const struct mailbox *box, size_t at, struct uid_range *out, size_t room);
+int mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t count, uint32_t uidnext, uint64_t modseq,
+    struct err *e);
 
 /* Reading.  ERR_GONE: expunged (its uid may still be in the view). */
 int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *e);	/* quick in ascending order */
 /* What `need' names is there afterwards, made from the file if the index lacks it (and stored soon after). */
-enum { NEED_HEADER = 1, NEED_STRUCTURE = 2 };
+enum { NEED_HEADER = 1, NEED_STRUCTURE = 2, NEED_NUMBERS = 4 };	/* NUMBERS alone: spans of *out may be empty */
 int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
 int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */
 /* EMAILID (RFC 8474): a digest of the content, made when first asked for.  out: 32 octets of hex. */
@@ -129,10 +150,6 @@ struct flag_change {
 };
 /* Decided and made in one transaction.  modified: UIDs that failed UNCHANGEDSINCE, in arena (may be NULL when not
  * conditional).  changed: UIDs that really changed; may be NULL. */
-struct uid_list {
-	uint32_t *uids;
-	size_t count;
-};
 int mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const struct flag_change *fc, struct arena *a,
     struct uid_list *modified, struct uid_list *changed, struct err *e);
 /* Those of uids that carry \Deleted (any: all of them); uids NULL: all with \Deleted. */

@@ -19,6 +19,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/filename.c \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
+	src/lib-storage/maildir/names.c \
+	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/notify.c \
@@ -57,6 +59,9 @@ tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-layout
+tests_unit_test_storage_layout_SOURCES = tests/unit/test-storage-layout.c tests/unit/storage-fixture.c
+tests_unit_test_storage_layout_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-index
 tests_unit_test_index_SOURCES = tests/unit/test-index.c tests/unit/storage-fixture.c
 tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

@@ -9,20 +9,20 @@
 #include "lib-mail/header.h"
 #include "lib-mail/subject.h"
 
-#define FIELD_MAX 8192		/* octets of a field that a key is made from */
+#define FIELD_MAX 8192		/* octets of a field that are looked at */
 #define BREATH 1000		/* messages after which the index may use its old pages again */
 
 int
-sort_message_get(struct mailbox *box, uint32_t uid, bool fields, struct sort_message *out, struct err *e)
+sort_message_get(struct mailbox *box, uint32_t uid, enum sort_need need, struct sort_message *out, struct err *e)
 {
 	*out = (struct sort_message){ .box = box };
 	if (mailbox_get(box, uid, &out->rec, e) == -1)
 		return -1;
-	if (!fields)
+	if (need == SORT_RECORD)
 		return 0;
-	if (mailbox_summary(box, uid, NEED_HEADER, &out->sum, e) == -1)
+	if (mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_HEADER, &out->sum, e) == -1)
 		return -1;
-	if (out->sum.flags & SUMMARY_FIELDS)
+	if (need == SORT_SENT || out->sum.flags & SUMMARY_FIELDS)
 		return 0;
 	return mailbox_header(box, uid, &out->header, e);
 }
@@ -85,13 +85,13 @@ struct sorter {
 	struct arena *keys, *work;	/* work: of one field */
 	struct charset_cache *charsets;
 	struct buf text;
-	bool fields;			/* any criterion needs the summary */
+	enum sort_need need;		/* of all criteria */
 };
 
-static bool
-needs_fields(enum sort_type type)
+static enum sort_need
+need_of(enum sort_type type)
 {
-	return type != SORT_ARRIVAL && type != SORT_SIZE;
+	return type == SORT_ARRIVAL || type == SORT_SIZE ? SORT_RECORD : type == SORT_DATE ? SORT_SENT : SORT_FIELDS;
 }
 
 /* RFC 5256 section 3: the local part of the first address; RFC 5957 section 3: its display name, or else the address. */
@@ -165,7 +165,7 @@ make_keys(struct sorter *s, struct mailbox *box, uint32_t seq, struct entry *out
 {
 	struct sort_message m;
 
-	if (sort_message_get(box, mailbox_uid(box, seq), s->fields, &m, e) == -1)
+	if (sort_message_get(box, mailbox_uid(box, seq), s->need, &m, e) == -1)
 		return e->code == ERR_GONE ? 1 : -1;
 	out->seq = seq;
 	out->keys = arena_alloc(s->keys, s->count, sizeof(*out->keys));
@@ -203,7 +203,8 @@ sort_messages(struct mailbox *box, const struct sort_criterion *criteria, size_t
 	int rc = 0;
 
 	for (size_t i = 0; i < criteria_count; i++)
-		s.fields = s.fields || needs_fields(criteria[i].type);
+		if (need_of(criteria[i].type) > s.need)
+			s.need = need_of(criteria[i].type);
 	s.keys = arena_new(memory_max);
 	s.work = arena_new((size_t)1 << 20);
 	s.charsets = charset_cache_new();

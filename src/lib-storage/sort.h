@@ -33,7 +33,8 @@ struct sort_message {
 	struct span header;		/* where the summary does not have all fields; else p is NULL */
 };
 /* 0; -1: ERR_GONE (expunged meanwhile), or it can not be read. */
-int sort_message_get(struct mailbox *box, uint32_t uid, bool fields, struct sort_message *out, struct err *e);
+enum sort_need { SORT_RECORD, SORT_SENT, SORT_FIELDS };	/* each with what is before it */
+int sort_message_get(struct mailbox *box, uint32_t uid, enum sort_need need, struct sort_message *out, struct err *e);
 /* False: there is no such field. */
 bool sort_message_field(const struct sort_message *m, enum header_id id, struct span name, struct span *value_out);
 int64_t sort_message_date(const struct sort_message *m);

@@ -63,6 +63,7 @@ struct store {			/* a location: of one namespace or more */
 	void *handle;
 	struct index *ix;
 	char *root, *index_path;
+	char *subscriptions;		/* name of the file */
 	bool fs_layout;
 };
 
@@ -109,20 +110,22 @@ struct made {			/* found out about a message; written to the index in one go */
 };
 enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4 };
 
+struct view_run {
+	uint32_t first, last;		/* UIDs */
+	uint32_t seq;			/* of first */
+};
+
 struct view {
-	uint32_t *uids;
-	size_t count, cap;
+	struct view_run *runs;		/* ascending, not touching each other */
+	size_t n, cap;
+	uint32_t count;			/* messages */
 	uint64_t modseq;
 	uint32_t uidvalidity, uidnext, first_unseen;
-	struct array pending;		/* uint32_t: expunged, still in uids; ascending */
+	struct array pending;		/* uint32_t: expunged, still in runs; ascending */
 	struct array recent;		/* struct uid_range: \Recent here */
 	/* the answer of mailbox_sync */
 	struct array flags;		/* uint32_t */
 	struct array expunged;		/* struct view_change */
-};
-
-struct uid_range {
-	uint32_t first, last;
 };
 
 struct mailbox {

@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 
 #define INDEX_DIR "culver.index"
+#define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
@@ -24,6 +25,7 @@ store_free(struct store *s)
 	index_close(s->ix);
 	free(s->root);
 	free(s->index_path);
+	free(s->subscriptions);
 	free(s);
 }
 
@@ -41,6 +43,8 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 {
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
+		.dirname = loc->dirname, .full_dirname = loc->full_dirname, .utf8 = loc->utf8, .no_noselect = loc->no_noselect,
+		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
 		.tmp_age_s = st->conf.tmp_age_s,
@@ -67,9 +71,10 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	s->drv = &maildir_driver;
 	s->fs_layout = loc->fs_layout;
 	s->root = strdup(loc->root);
+	s->subscriptions = strdup(p.subscriptions);
 	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
 		s->index_path = NULL;
-	if (s->root == NULL || s->index_path == NULL) {
+	if (s->root == NULL || s->index_path == NULL || s->subscriptions == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
 		return NULL;
 	}
@@ -453,8 +458,13 @@ rename_inbox(struct storage *st, struct span to, struct err *e)
 	if (rc == 0)
 		rc = mailbox_open(st, to, MAILBOX_SAVE, &target, e);
 	if (rc == 0) {
+		uint32_t count = mailbox_count(inbox), *uids = arena_alloc(a, (size_t)count + 1, sizeof(*uids));
+
 		inbox->mode = MAILBOX_WRITE;
-		rc = mailbox_copy(inbox, inbox->view.uids, inbox->view.count, target, true, a, &result, e);
+		for (uint32_t seq = 1; uids != NULL && seq <= count; seq++)
+			uids[seq - 1] = mailbox_uid(inbox, seq);
+		rc = uids == NULL ? err_set(e, ERR_LIMIT, "too many messages") :
+		    mailbox_copy(inbox, uids, count, target, true, a, &result, e);
 	}
 	mailbox_close(target);
 	mailbox_close(inbox);
@@ -606,10 +616,10 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 			return 0;
 		if (view_load(box, e) == -1)
 			return -1;
-		for (size_t i = 0; i < box->view.count; i++) {
+		for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
 			uint64_t one;
 
-			if (mailbox_size(box, box->view.uids[i], &one, e) == -1 && e->code != ERR_GONE)
+			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == -1 && e->code != ERR_GONE)
 				return -1;
 		}
 		if (mailbox_made_flush(box, e) == -1)

@@ -10,7 +10,6 @@
 #include "lib/encode.h"
 #include "lib-storage/storage-priv.h"
 
-#define FILE_NAME "subscriptions"
 #define FILE_OCTETS ((size_t)8 << 20)
 #define NAMES_MAX 200000
 
@@ -51,7 +50,7 @@ subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *
 
 	*count_out = 0;
 	*out = NULL;
-	if (s->drv->blob_get(s->handle, FILE_NAME, FILE_OCTETS - 1, &text, e) != DRV_OK)
+	if (s->drv->blob_get(s->handle, s->subscriptions, FILE_OCTETS - 1, &text, e) != DRV_OK)
 		goto out;
 	if (text.n > 0 && text.p[text.n - 1] != '\n')
 		buf_addc(&text, '\n');
@@ -132,7 +131,7 @@ subscriptions_change(struct store *s, struct span inner, bool on, struct err *e)
 			add_name(&text, inner);
 		if (text.failed)
 			rc = err_set(e, ERR_LIMIT, "too many subscriptions");
-		else if (was != on && s->drv->blob_put(s->handle, FILE_NAME, buf_span(&text), e) != DRV_OK)
+		else if (was != on && s->drv->blob_put(s->handle, s->subscriptions, buf_span(&text), e) != DRV_OK)
 			rc = -1;
 	}
 	index_abort(t);

@@ -19,7 +19,6 @@
 #include "lib/array.h"
 #include "lib/hash.h"
 
-#define REFERENCES_MAX 1000		/* of one message: the last ones count */
 #define ID_MAX 998			/* octets of a Message-ID */
 #define NODES_MAX 4000000
 #define WALK_BUDGET 50000000
@@ -73,12 +72,40 @@ node_new(struct threader *t, uint32_t seq)
 	return (uint32_t)(t->nodes.n - 1);
 }
 
+/* An id without white space and quotes: in room, unless it is without them already.  SPAN_NONE: it is none. */
+static struct span
+plain_id(struct span id, struct buf *room)
+{
+	bool plain = true, at = false;
+
+	for (size_t i = 0; i < id.n; i++) {
+		char c = id.p[i];
+
+		plain = plain && (unsigned char)c > ' ' && c != '"' && c != '\\' && c != '<';
+		at = at || c == '@';
+	}
+	if (!at)
+		return SPAN_NONE;
+	if (plain && id.n <= ID_MAX)
+		return id;
+	buf_reset(room);
+	for (size_t i = 0; i < id.n && room->n < ID_MAX; i++) {
+		char c = id.p[i];
+
+		if (c == '<')
+			buf_reset(room);	/* the one before was not closed */
+		else if ((unsigned char)c > ' ' && c != '"' && c != '\\')
+			buf_addc(room, c);
+	}
+	return span_chr(buf_span(room), '@') == room->n ? SPAN_NONE : buf_span(room);
+}
+
 /*
- * The next Message-ID of a field, without its brackets, white space and quotes: the forms of RFC 5322 that are the same
- * id are the same octets then.  False at the end.
+ * The next Message-ID of a field: the forms of RFC 5322 that are the same id are the same octets.  Valid until the next
+ * call.  False at the end.
  */
 static bool
-next_id(struct span *field, struct buf *out)
+next_id(struct span *field, struct buf *room, struct span *out)
 {
 	for (;;) {
 		size_t open = span_chr(*field, '<'), close;
@@ -89,17 +116,9 @@ next_id(struct span *field, struct buf *out)
 		close = span_chr(*field, '>');
 		if (close == field->n)
 			return false;
-		buf_reset(out);
-		for (size_t i = 0; i < close && out->n < ID_MAX; i++) {
-			char c = field->p[i];
-
-			if (c == '<')
-				buf_reset(out);	/* the one before was not closed */
-			else if ((unsigned char)c > ' ' && c != '"' && c != '\\')
-				buf_addc(out, c);
-		}
+		*out = plain_id(span_sub(*field, 0, close), room);
 		*field = span_from(*field, close + 1);
-		if (span_chr(buf_span(out), '@') != out->n)
+		if (out->p != NULL)
 			return true;
 	}
 }
@@ -129,40 +148,37 @@ would_circle(struct threader *t, uint32_t parent, uint32_t child)
 	return false;
 }
 
+static bool
+has_id(struct threader *t, struct span field)
+{
+	struct span id;
+
+	return next_id(&field, &t->id, &id);
+}
+
 /* Step 1.A: the ids of References (else the first of In-Reply-To), each the child of the one before.  The last in *out. */
 static int
 link_references(struct threader *t, const struct sort_message *m, uint32_t *last_out)
 {
-	struct span field = SPAN_NONE, rest;
-	size_t count = 0, skip = 0;
+	struct span field, id;
 	uint32_t before = 0;
-	bool reply_to = false;
+	bool only_one = false;
 
 	*last_out = 0;
-	if (sort_message_field(m, HEADER_REFERENCES, SPAN("References"), &field))
-		for (rest = field; next_id(&rest, &t->id);)
-			count++;
-	if (count == 0) {
+	if (!sort_message_field(m, HEADER_REFERENCES, SPAN("References"), &field) || !has_id(t, field)) {
 		if (!sort_message_field(m, HEADER_IN_REPLY_TO, SPAN("In-Reply-To"), &field))
 			return 0;
-		reply_to = true;
+		only_one = true;
 	}
-	if (count > REFERENCES_MAX)
-		skip = count - REFERENCES_MAX;
-	for (rest = field; next_id(&rest, &t->id);) {
-		uint32_t at;
+	while (next_id(&field, &t->id, &id)) {
+		uint32_t at = node_of(t, id);
 
-		if (skip > 0) {
-			skip--;
-			continue;
-		}
-		at = node_of(t, buf_span(&t->id));
 		if (at == 0)
 			return -1;
 		if (before != 0 && node_at(t, at)->parent == 0 && !would_circle(t, before, at))
 			node_at(t, at)->parent = before;
 		before = *last_out = at;
-		if (reply_to)
+		if (only_one)
 			break;
 	}
 	return 0;
@@ -172,11 +188,11 @@ link_references(struct threader *t, const struct sort_message *m, uint32_t *last
 static uint32_t
 own_node(struct threader *t, const struct sort_message *m, uint32_t seq)
 {
-	struct span field;
+	struct span field, id;
 	uint32_t at = 0;
 
-	if (sort_message_field(m, HEADER_MESSAGE_ID, SPAN("Message-ID"), &field) && next_id(&field, &t->id)) {
-		at = node_of(t, buf_span(&t->id));
+	if (sort_message_field(m, HEADER_MESSAGE_ID, SPAN("Message-ID"), &field) && next_id(&field, &t->id, &id)) {
+		at = node_of(t, id);
 		if (at == 0)
 			return 0;
 		if (node_at(t, at)->seq != 0)
@@ -458,7 +474,7 @@ take_message(struct threader *t, enum thread_algorithm how, uint32_t seq)
 	struct err why = ERR_INIT;
 	uint32_t at;
 
-	if (sort_message_get(t->box, mailbox_uid(t->box, seq), true, &m, &why) == -1) {
+	if (sort_message_get(t->box, mailbox_uid(t->box, seq), SORT_FIELDS, &m, &why) == -1) {
 		if (why.code == ERR_GONE)
 			return 0;
 		*t->e = why;

@@ -629,22 +629,42 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 }
 
 int
-mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first, uint32_t last, struct arena *a,
-    uint32_t **uids_out, size_t *count_out, bool *complete_out, struct err *e)
+mailbox_since(struct mailbox *box, uint64_t modseq, struct arena *a, struct mailbox_since *out, struct err *e)
 {
 	struct box *b = box->box;
-	uint32_t *uids = arena_alloc(a, b->count + 1, sizeof(*uids));
+
+	*out = (struct mailbox_since){ .complete = modseq > 1 };	/* 1: as if the log had been pruned */
+	out->expunged.uids = arena_alloc(a, b->count + 1, sizeof(uint32_t));
+	out->changed.uids = arena_alloc(a, b->count + 1, sizeof(uint32_t));
+	if (out->expunged.uids == NULL || out->changed.uids == NULL)
+		return err_set(e, ERR_LIMIT, "no room");
+	for (size_t i = 0; i < b->count; i++) {
+		bool viewed = mailbox_seq(box, b->msgs[i].uid) != 0;
+
+		if (b->msgs[i].expunged_modseq > modseq && !viewed && out->complete)
+			out->expunged.uids[out->expunged.count++] = b->msgs[i].uid;
+		else if (there(&b->msgs[i]) && viewed && b->msgs[i].modseq > modseq)
+			out->changed.uids[out->changed.count++] = b->msgs[i].uid;
+	}
+	return 0;
+}
+
+size_t
+mailbox_view_runs(const struct mailbox *box, size_t at, struct uid_range *out, size_t room)
+{
 	size_t n = 0;
 
-	if (uids == NULL)
-		return err_set(e, ERR_LIMIT, "no room");
-	for (size_t i = 0; i < b->count; i++)
-		if (b->msgs[i].expunged_modseq > modseq && b->msgs[i].uid >= first && b->msgs[i].uid <= last)
-			uids[n++] = b->msgs[i].uid;
-	*uids_out = uids;
-	*count_out = n;
-	*complete_out = modseq > 1;	/* 1: as if the log had been pruned */
-	return 0;
+	for (; n < room && at + n < box->count; n++)
+		out[n].first = out[n].last = box->uids[at + n];
+	return n;
+}
+
+int
+mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t count, uint32_t uidnext, uint64_t modseq,
+    struct err *e)
+{
+	(void)box, (void)uids, (void)count, (void)uidnext, (void)modseq;
+	return err_set(e, ERR_GONE, "nobody wakes up here");
 }
 
 /* ---- reading ---- */

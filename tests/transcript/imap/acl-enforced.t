@@ -117,6 +117,8 @@ C: e2 LIST "" *
 S| * LIST (\HasNoChildren) "/" INBOX
 S| * LIST (\HasNoChildren) "/" Work
 S: e2 OK List completed.
+C: e3 UNSELECT
+S: e3 OK Unselect completed.
 C: e3 DELETE Target
 S: e3 NO [NONEXISTENT] Mailbox doesn't exist.
 C: e4 SUBSCRIBE Target
