@@ -105,6 +105,9 @@ check_zlib(struct config *c, const struct scope *s)
 	}
 }
 
+/* What mail_plugins switches on. */
+static const char *const plugins[] = { "acl", "imap_acl", "zlib" };
+
 /* Features that a word would switch on, and that are not there, are not passed over in silence. */
 static void
 check_plugins(struct config *c, const struct scope *s)
@@ -113,9 +116,13 @@ check_plugins(struct config *c, const struct scope *s)
 	struct span rest = v->text, word;
 
 	while (v->is_set && set_list_next(&rest, &word)) {
+		size_t i = 0;
+
 		if (span_eq(word, SPAN("zlib")))
 			check_zlib(c, s);
-		else if (config_warn_once(c, word))
+		while (i < sizeof(plugins) / sizeof(plugins[0]) && !span_eq(word, span_str(plugins[i])))
+			i++;
+		if (i == sizeof(plugins) / sizeof(plugins[0]) && config_warn_once(c, word))
 			config_warning(c, v->place, "mail_plugins: there is no %.*s", SPAN_ARG(word));
 	}
 }
