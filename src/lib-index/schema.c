@@ -173,6 +173,7 @@ idx_state_pack(char *room, const struct idx_state *st)
 		be32_put(p + 8, st->stamp[i].nsec);
 		be64_put(p + 12, st->stamp[i].ino);
 	}
+	be32_put(room + 136, st->unseen_from);
 	memcpy(room + STATE_FIXED, st->name, st->name_n);
 	return STATE_FIXED + (size_t)st->name_n;
 }
@@ -209,6 +210,7 @@ idx_state_unpack(struct span key, struct span v, struct idx_state *out)
 		out->stamp[i].nsec = be32_get(p + 8);
 		out->stamp[i].ino = be64_get(p + 12);
 	}
+	out->unseen_from = be32_get(v.p + 136);
 	idx_state_set_name(out, span_from(v, STATE_FIXED));
 	return (out->bits & ~(uint32_t)IDX_STATE_BITS) == 0 && out->uidvalidity != 0 && out->uidnext != 0 &&
 	    out->highestmodseq != 0 && out->highestmodseq <= INT64_MAX && out->pruned_to <= out->highestmodseq &&

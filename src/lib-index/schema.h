@@ -80,6 +80,7 @@ struct idx_state {
 	uint32_t unsized;		/* messages whose size is unknown */
 	uint32_t dirty;			/* messages with IDX_DIRTY */
 	uint32_t tombstones;		/* expunges in `change' */
+	uint32_t unseen_from;		/* no message with a lower UID lacks \Seen; 0: unknown */
 	uint64_t bytes;			/* sum of the known sizes */
 	uint64_t dev;
 	int64_t scanned_at;		/* seconds since 1970 */
