@@ -1,6 +1,7 @@
 # src/lib-index: the per-user index
 noinst_LIBRARIES += src/lib-index/libindex.a
 src_lib_index_libindex_a_SOURCES = \
+	src/lib-index/batch.c \
 	src/lib-index/change.c src/lib-index/change.h \
 	src/lib-index/check.c src/lib-index/check.h src/lib-index/check-priv.h \
 	src/lib-index/guard.c \

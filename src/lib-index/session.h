@@ -9,6 +9,7 @@
  * The file also holds the boot id: nothing in the index is synced, so after another boot it is suspect as well.
  */
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "lib/err.h"
 
@@ -32,4 +33,6 @@ void session_suspect(int fd, enum session_verdict verdict);
 bool session_is_suspect(int fd);
 /* The lock that session_begin takes and session_enter gives back, for somebody who is in already. */
 bool session_lock(int fd, bool on);
+/* For tests: from now on this process takes the system to have been started anew, with this boot id (not 0). */
+void session_boot_set(uint64_t id);
 #endif
