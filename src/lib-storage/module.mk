@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/lib-storage/libstorage.a
 src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/acl-box.c \
 	src/lib-storage/acl.c src/lib-storage/acl.h \
+	src/lib-storage/autoexpunge.c \
 	src/lib-storage/copy.c \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
@@ -60,6 +61,9 @@ tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl-storage
 tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
 tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-special
+tests_unit_test_special_SOURCES = tests/unit/test-special.c tests/unit/sharing.c
+tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

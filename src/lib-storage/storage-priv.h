@@ -15,6 +15,8 @@ struct special_conf {
 	struct span name;		/* without the namespace's prefix, with its separator */
 	unsigned use;			/* MBOX_USE_* */
 	enum { AUTO_NO, AUTO_CREATE, AUTO_SUBSCRIBE } automatic;
+	int64_t autoexpunge_s;		/* seconds; 0: never */
+	uint64_t autoexpunge_max;	/* messages; 0: any number */
 };
 
 struct namespace_conf {
@@ -73,6 +75,8 @@ struct special {
 	char *inner;		/* as drivers know it */
 	unsigned use;
 	int automatic;
+	int64_t autoexpunge_s;
+	uint64_t autoexpunge_max;
 };
 
 struct namespace {

@@ -123,7 +123,9 @@ specials_copy(struct namespace *ns, const struct namespace_conf *c, struct err *
 		if (span_ieq(span_str(sp->inner), SPAN("INBOX")))
 			memcpy(sp->inner, "INBOX", 5);
 		sp->use = c->specials[i].use;
-		sp->automatic = c->specials[i].automatic;
+		sp->automatic = strpbrk(sp->inner, "*%") != NULL ? AUTO_NO : (int)c->specials[i].automatic;
+		sp->autoexpunge_s = c->specials[i].autoexpunge_s;
+		sp->autoexpunge_max = c->specials[i].autoexpunge_max;
 		ns->special_count++;
 	}
 	return 0;
@@ -439,17 +441,34 @@ storage_create(struct storage *st, struct span name, bool only_parent, struct er
 	return rc == 0 ? 0 : err_wrap(e, "create %.*s", SPAN_ARG(name));
 }
 
+static int
+subscribe(struct storage *st, struct namespace *ns, struct span inner, bool on, struct err *e)
+{
+	struct namespace *keeper = storage_subscriber(st, ns);
+	struct buf kept = BUF_INIT(4096);
+	int rc;
+
+	if (!storage_subscribed_name(keeper, ns, inner, &kept) || kept.n > INDEX_NAME_MAX)
+		rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
+	else
+		rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
+	buf_clear(&kept);
+	return rc;
+}
+
 int
 storage_ensure_auto(struct storage *st, struct namespace *ns, struct span inner, struct err *e)
 {
 	const struct special *sp = storage_special(ns, inner);
 	struct change_set cs = { .op = MAILBOX_MAKE, .name = inner };
+	struct err sub_e = ERR_INIT;
 
-	(void)st;
 	if (sp == NULL || sp->automatic == AUTO_NO)
 		return err_set(e, ERR_NOTFOUND, "there is no mailbox %.*s", SPAN_ARG(inner));
 	if (store_commit(ns->store, &cs, e) == -1 && e->code != ERR_EXISTS)
 		return -1;
+	if (sp->automatic == AUTO_SUBSCRIBE && subscribe(st, ns, inner, true, &sub_e) == -1)
+		log_error("%s", sub_e.log);
 	return 0;
 }
 
@@ -618,16 +637,8 @@ storage_subscribe(struct storage *st, struct span name, bool on, struct err *e)
 	struct namespace *ns;
 	int rc = with_name(st, name, &ns, &inner, e);
 
-	if (rc == 0) {
-		struct namespace *keeper = storage_subscriber(st, ns);
-		struct buf kept = BUF_INIT(4096);
-
-		if (!storage_subscribed_name(keeper, ns, buf_span(&inner), &kept) || kept.n > INDEX_NAME_MAX)
-			rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
-		else
-			rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
-		buf_clear(&kept);
-	}
+	if (rc == 0)
+		rc = subscribe(st, ns, buf_span(&inner), on, e);
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "subscribe %.*s", SPAN_ARG(name));
 }
