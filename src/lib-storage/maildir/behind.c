@@ -19,7 +19,6 @@
 #include "lib/sys.h"
 
 #define BATCH 256
-#define TOMBSTONES_MAX 20000
 #define RESCAN_CHEAP 2000	/* messages of which a scan costs next to nothing */
 #define SWEEP_MAX 20000		/* files in tmp/ that are looked at in one go */
 #define RESCAN_AGE 300		/* seconds after which a larger one is looked at again */
@@ -247,12 +246,12 @@ maildir_maintain(void *b, struct err *e)
 		if (drc != DRV_OK)
 			return drc;
 	}
-	if (st.tombstones <= TOMBSTONES_MAX)
+	if (st.tombstones <= INDEX_LOG_MOST)
 		return DRV_OK;
 	drc = maildir_begin(box, 0, &t, &st, e);
 	if (drc != DRV_OK)
 		return drc;
-	if (index_prune(t, &st, TOMBSTONES_MAX, e) == -1) {
+	if (index_prune(t, &st, INDEX_LOG_MOST, e) == -1) {
 		index_abort(t);
 		return drv_of(e);
 	}
