@@ -409,13 +409,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_two_hosts),	/* first: a process asks for its host's name once */
 		cmocka_unit_test(test_adding),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_flags_and_removal),
 		cmocka_unit_test(test_no_messages),
 		cmocka_unit_test(test_without_rights),
 		cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_two_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
