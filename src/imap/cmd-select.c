@@ -269,7 +269,8 @@ imap_cmd_close(struct imap_session *s, struct imap_in *in, struct err *e)
 		imap_bad(s, in->why);
 		return 0;
 	}
-	if (!s->read_only)
+	/* RFC 4314 section 4: without the right to expunge it just closes. */
+	if (!s->read_only && (mailbox_rights(s->box) & ACL_EXPUNGE) != 0)
 		rc = mailbox_expunge(s->box, NULL, 0, false, e);
 	imap_unselect(s);
 	if (rc == 0)

@@ -137,6 +137,8 @@ imap_capability(struct imap_session *s)
 
 	buf_adds(&usual, capabilities);
 	buf_adds(&usual, s->lim.literal_minus ? " LITERAL-" : " LITERAL+");
+	if (s->lim.acl)
+		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

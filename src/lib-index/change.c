@@ -109,8 +109,9 @@ apply_flags_one(struct apply *a, struct change_flags *f, uint32_t uid)
 		m.keywords &= ~f->keywords;
 		break;
 	case CHANGE_SET:
-		m.flags = f->flags;
-		m.keywords = f->keywords;
+		m.flags = (uint8_t)((f->flags & ~f->keep) | (m.flags & f->keep));
+		if (!f->keep_keywords)
+			m.keywords = f->keywords;
 		break;
 	}
 	if (m.flags == old.flags && m.keywords == old.keywords)

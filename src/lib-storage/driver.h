@@ -92,6 +92,9 @@ struct driver {
 	/* Small files of the user by name: "subscriptions".  Replaced whole. */
 	enum drv_rc (*blob_get)(void *store, const char *name, size_t max, struct buf *out, struct err *e);
 	enum drv_rc (*blob_put)(void *store, const char *name, struct span content, struct err *e);
+	/* The directory of one mailbox for small files about it (its access control list), opened; name empty: of the store.
+	 * DRV_GONE: there is none.  NULL: there never is. */
+	enum drv_rc (*box_dir)(void *store, struct span name, int *fd_out, struct err *e);
 	/* Keyword names of bits; create adds those missing.  After it the index knows them. */
 	enum drv_rc (*keywords_add)(void *box, const struct span *names, size_t count, struct err *e);
 	unsigned (*keywords_max)(void *box);

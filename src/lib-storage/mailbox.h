@@ -39,7 +39,8 @@ struct msg_rec {
 enum mailbox_mode {
 	MAILBOX_READ = 0,	/* EXAMINE */
 	MAILBOX_WRITE = 1,	/* SELECT: takes \Recent */
-	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY, deliver: no view is loaded */
+	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY: no view is loaded */
+	MAILBOX_POST = 3,	/* the same for delivery: needs another right */
 };
 
 /* ERR_NOTFOUND, ERR_DENIED, ERR_SYNTAX. */
@@ -47,6 +48,11 @@ int mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, s
 void mailbox_close(struct mailbox *box);
 struct span mailbox_name(const struct mailbox *box);
 bool mailbox_is_readonly(const struct mailbox *box);
+/* enum acl_right, as of the last sync.  Flags that may not be changed are left as they are; ERR_DENIED where nothing of what
+ * was asked for may be done. */
+unsigned mailbox_rights(const struct mailbox *box);
+/* What PERMANENTFLAGS can promise: enum msg_flag; keywords too? */
+unsigned mailbox_permanent_flags(const struct mailbox *box, bool *keywords_out);
 /* As of the last sync of the view: messages = mailbox_count, first_unseen is a sequence number or 0. */
 struct mailbox_view_state {
 	uint32_t uidvalidity, uidnext, recent, first_unseen, mailbox_id;

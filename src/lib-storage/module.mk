@@ -1,6 +1,7 @@
 # src/lib-storage: users, mailboxes, messages
 noinst_LIBRARIES += src/lib-storage/libstorage.a
 src_lib_storage_libstorage_a_SOURCES = \
+	src/lib-storage/acl-box.c \
 	src/lib-storage/acl.c src/lib-storage/acl.h \
 	src/lib-storage/copy.c \
 	src/lib-storage/driver.h \
@@ -56,6 +57,9 @@ tests_unit_test_namespaces_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl
 tests_unit_test_acl_SOURCES = tests/unit/test-acl.c
 tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-acl-storage
+tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
+tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

@@ -2,6 +2,7 @@
 /* All mailboxes of a user, with what LIST says of each. */
 #include <stdlib.h>
 #include "lib/hash.h"
+#include "lib/log.h"
 #include "lib-storage/storage-priv.h"
 
 #define LIST_MAX 1000000
@@ -68,6 +69,20 @@ add(struct lister *l, const struct namespace *ns, struct span name, unsigned att
 	return 0;
 }
 
+/* A list that can not be read gives no rights. */
+static bool
+may_see(struct lister *l, const struct namespace *ns, struct span inner)
+{
+	unsigned rights = 0;
+	struct err e = ERR_INIT;
+
+	if (l->st->acl == NULL)
+		return true;
+	if (acl_rights(l->st, ns, inner, &rights, &e) == -1)
+		log_error("%s", e.log);
+	return (rights & ACL_LOOKUP) != 0;
+}
+
 /* The prefix, as the name that all of the namespace is below; list = children: only when there is something. */
 static int
 add_prefix(struct lister *l, const struct namespace *ns, bool found)
@@ -100,7 +115,7 @@ list_namespace(struct lister *l, struct namespace *ns)
 		rc = -1;
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		buf_reset(&name);
-		if (!storage_visible(ns, list[i].name, &name))
+		if (!storage_visible(ns, list[i].name, &name) || !may_see(l, ns, list[i].name))
 			continue;
 		found = found || !span_eq(buf_span(&name), SPAN("INBOX"));
 		rc = add(l, ns, buf_span(&name), list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT, true);
@@ -110,7 +125,7 @@ list_namespace(struct lister *l, struct namespace *ns)
 		bool automatic = sp->automatic != AUTO_NO;
 
 		buf_reset(&name);
-		if (!storage_visible(ns, span_str(sp->inner), &name))
+		if (!storage_visible(ns, span_str(sp->inner), &name) || (automatic && !may_see(l, ns, span_str(sp->inner))))
 			continue;
 		found = found || automatic;
 		if (automatic)

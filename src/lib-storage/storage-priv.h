@@ -6,6 +6,7 @@
 #include "lib/buf.h"
 #include "lib-mail/limits.h"
 #include "lib-storage/driver.h"
+#include "lib-storage/list-match.h"
 #include "lib-storage/location.h"
 #include "lib-storage/mailbox.h"
 
@@ -28,8 +29,18 @@ struct namespace_conf {
 	size_t special_count;
 };
 
+struct acl_conf {
+	bool on, defaults_from_inbox, globals_only, allow_anyone;
+	struct span global, dict;	/* paths */
+	struct span user;		/* whose rights count; empty: the user's */
+	const struct span *groups;
+	size_t group_count;
+	int64_t cache_ms;
+};
+
 struct storage_conf {
 	struct span user, home;
+	struct acl_conf acl;
 	const struct namespace_conf *namespaces;	/* none: one private with INBOX, of location */
 	size_t namespace_count;
 	struct span location;
@@ -67,13 +78,17 @@ struct namespace {
 	char *prefix;
 	struct store *store;
 	struct namespace *alias;	/* whose mailboxes these are, too; NULL */
+	char *owner;			/* of a shared one; NULL */
 	int list;
 	struct special *specials;
 	size_t special_count;
 };
 
+struct acl_state;
+
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
+	struct acl_state *acl;		/* NULL: no access control */
 	char *user, *home;
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
@@ -123,6 +138,8 @@ struct mailbox {
 	char *name, *inner;
 	uint32_t id;
 	enum mailbox_mode mode;
+	unsigned rights;		/* enum acl_right */
+	int64_t rights_at;		/* clock_ms of when they were looked up */
 	struct view view;
 	struct buf keyword_text;	/* as in the index */
 	struct span keywords[INDEX_KEYWORDS];
@@ -156,6 +173,28 @@ int storage_ensure_auto(struct storage *st, struct namespace *ns, struct span in
 /* subscriptions.c: names as drivers know them. */
 int subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *count_out, struct err *e);
 int subscriptions_change(struct store *s, struct span inner, bool on, struct err *e);
+
+/* acl-box.c */
+int acl_open(struct storage *st, const struct acl_conf *c, struct err *e);
+void acl_close(struct storage *st);
+struct span acl_user(const struct storage *st);
+size_t acl_groups(const struct storage *st, const struct span **out);
+struct span acl_owner(const struct storage *st, const struct namespace *ns);	/* empty: nobody */
+const char *acl_dict_path(const struct storage *st);				/* NULL: none */
+int64_t acl_cache_ms(const struct storage *st);
+/* All rights without access control.  inner may be a name that is not there: what its defaults are. */
+int acl_rights(struct storage *st, const struct namespace *ns, struct span inner, unsigned *out, struct err *e);
+int acl_check(unsigned rights, unsigned need, struct span name, struct err *e);
+int acl_require(struct storage *st, const struct namespace *ns, struct span inner, unsigned need, struct err *e);
+int acl_require_create(struct storage *st, const struct namespace *ns, struct span inner, struct err *e);
+/* A mailbox that was just made gets the lines of the one it is below. */
+int acl_inherit(struct storage *st, const struct namespace *ns, struct span inner, struct err *e);
+
+/* mailbox.c: as mailbox_open, but with these rights needed. */
+int mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mode, unsigned need, struct mailbox **out,
+    struct err *e);
+/* What of flags and keywords the rights let be changed. */
+unsigned mailbox_flags_allowed(const struct mailbox *box);
 
 /* view.c */
 int view_load(struct mailbox *box, struct err *e);

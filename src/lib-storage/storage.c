@@ -168,6 +168,7 @@ namespace_clear(struct namespace *ns)
 		free(ns->specials[i].inner);
 	free(ns->specials);
 	free(ns->prefix);
+	free(ns->owner);
 	*ns = (struct namespace){ 0 };
 }
 
@@ -250,7 +251,7 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 	st->stores = ARRAY_INIT(struct store *, 1000);
 	st->user = strndup(c->user.n == 0 ? "" : c->user.p, c->user.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
-	if (open_all(st, c, e) == -1) {
+	if (open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
 		storage_close(st);
 		return -1;
 	}
@@ -270,6 +271,7 @@ storage_close(struct storage *st)
 	for (size_t i = 0; i < st->stores.n; i++)
 		store_free(*(struct store **)array_at(&st->stores, i));
 	array_clear(&st->stores);
+	acl_close(st);
 	free(st->ns);
 	free(st->infos);
 	arena_free(st->work);
@@ -390,11 +392,15 @@ storage_create(struct storage *st, struct span name, bool only_parent, struct er
 	if (rc == 0 && span_eq(buf_span(&inner), SPAN("INBOX")))
 		rc = err_set(e, ERR_EXISTS, "INBOX is always there");
 	if (rc == 0)
+		rc = acl_require_create(st, ns, buf_span(&inner), e);
+	if (rc == 0)
 		rc = has_room_for_another(st, ns, e);
 	if (rc == 0) {
 		struct change_set cs = { .op = MAILBOX_MAKE, .name = buf_span(&inner), .only_parent = only_parent };
 
 		rc = store_commit(ns->store, &cs, e);
+		if (rc == 0 && !only_parent)
+			rc = acl_inherit(st, ns, buf_span(&inner), e);
 	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "create %.*s", SPAN_ARG(name));
@@ -425,6 +431,8 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 		rc = err_set(e, ERR_DENIED, "INBOX stays");
 	if (rc == 0 && ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 0)
 		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	if (rc == 0)
+		rc = acl_require(st, ns, buf_span(&inner), ACL_DELETE, e);
 	if (rc == 0) {
 		struct change_set cs = { .op = MAILBOX_DELETE, .name = buf_span(&inner) };
 
@@ -525,8 +533,11 @@ storage_rename(struct storage *st, struct span from, struct span to, struct err 
 	else if (rc == 0 && (span_eq(buf_span(&a), buf_span(&b)) ||
 	    (span_starts(buf_span(&b), buf_span(&a)) && b.p[a.n] == '/')))
 		rc = err_set(e, ERR_DENIED, "the new name is below the old one");
-	else if (rc == 0)
+	else if (rc == 0 && acl_require(st, ns, buf_span(&a), ACL_DELETE, e) == 0 &&
+	    acl_require_create(st, to_ns, buf_span(&b), e) == 0)
 		rc = rename_tree(st, ns, buf_span(&a), buf_span(&b), e);
+	else
+		rc = -1;
 	buf_clear(&a);
 	buf_clear(&b);
 	return rc == 0 ? 0 : err_wrap(e, "rename %.*s", SPAN_ARG(from));
@@ -625,7 +636,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 	struct idx_state s;
 	int rc;
 
-	if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
+	if (mailbox_open_needing(st, name, MAILBOX_SAVE, ACL_READ, &box, e) == -1)
 		return -1;
 	rc = box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
 	*out = (struct mailbox_status){ 0 };

@@ -13,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib-config/settings.h"
+#include "lib-storage/acl.h"
 
 struct storage;
 
@@ -89,6 +90,24 @@ int storage_rename(struct storage *st, struct span from, struct span to, struct 
 /* False: both names are good, but in different stores, between which mailboxes are not renamed. */
 bool storage_can_rename(struct storage *st, struct span from, struct span to);
 int storage_subscribe(struct storage *st, struct span name, bool on, struct err *e);
+
+/*
+ * Access control (acl.h), where the settings switch it on (mail_plugins = acl): every function here and in mailbox.h then
+ * asks for the rights it needs.  One that is missing is ERR_DENIED, or ERR_NOTFOUND where the user may not know that the
+ * mailbox is there.
+ */
+bool storage_has_acl(const struct storage *st);
+/* What the user may do with a mailbox that is there; all without access control. */
+int storage_rights(struct storage *st, struct span name, unsigned *out, struct err *e);
+/* The lines for a mailbox: its own, then global ones.  need: what is asked for (ACL_ADMIN for a client, 0 for an administrator).
+ * owner_out: empty for a public mailbox. */
+int storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a, struct acl_list *out, struct span *owner_out,
+    struct err *e);
+/* Durable when it returns 0.  An owner keeps the right to administer; nothing left of a line: it goes. */
+enum acl_change { ACL_REPLACE, ACL_GIVE, ACL_TAKE, ACL_REMOVE };
+int storage_acl_change(struct storage *st, struct span name, unsigned need, const struct acl_entry *change, enum acl_change how,
+    struct err *e);
+bool storage_acl_anyone(const struct storage *st);	/* whether users may give rights to anyone */
 
 enum status_item {
 	STATUS_MESSAGES = 1 << 0,

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-storage/storage-priv.h"
 
 #define VIEW_MAX 0x7fffffff
@@ -477,6 +478,23 @@ drop_gone_flags(struct view *v)
 	v->flags.n = n;
 }
 
+/* Rights may be taken while the mailbox is open.  A list that can not be read gives none. */
+static bool
+may_read_still(struct mailbox *box)
+{
+	int64_t now = clock_ms();
+	struct err e = ERR_INIT;
+
+	if (now - box->rights_at >= acl_cache_ms(box->st)) {
+		box->rights_at = now;
+		if (acl_rights(box->st, box->ns, span_str(box->inner), &box->rights, &e) == -1) {
+			box->rights = 0;
+			log_error("%s", e.log);
+		}
+	}
+	return (box->rights & ACL_READ) != 0;
+}
+
 int
 mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struct err *e)
 {
@@ -489,6 +507,10 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	if (mailbox_made_flush(box, e) == -1)
 		return -1;
 	index_read_end(box->store->ix);
+	if (box->st->acl != NULL && !may_read_still(box)) {
+		out->gone = true;
+		return 0;
+	}
 	drc = box->drv->sync(box->handle, false, e);
 	if (drc != DRV_OK && drc != DRV_GONE)
 		return -1;

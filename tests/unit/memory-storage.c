@@ -305,6 +305,69 @@ storage_list_starting(struct storage *st, const struct span *starts, size_t star
 }
 
 bool
+storage_has_acl(const struct storage *st)
+{
+	(void)st;
+	return false;
+}
+
+bool
+storage_acl_anyone(const struct storage *st)
+{
+	(void)st;
+	return false;
+}
+
+int
+storage_rights(struct storage *st, struct span name, unsigned *out, struct err *e)
+{
+	(void)st;
+	(void)name;
+	(void)e;
+	*out = ACL_ALL;
+	return 0;
+}
+
+int
+storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a, struct acl_list *out, struct span *owner_out,
+    struct err *e)
+{
+	(void)st;
+	(void)name;
+	(void)need;
+	(void)a;
+	(void)out;
+	(void)owner_out;
+	return err_set(e, ERR_DENIED, "no access control");
+}
+
+int
+storage_acl_change(struct storage *st, struct span name, unsigned need, const struct acl_entry *change, enum acl_change how,
+    struct err *e)
+{
+	(void)st;
+	(void)name;
+	(void)need;
+	(void)change;
+	(void)how;
+	return err_set(e, ERR_DENIED, "no access control");
+}
+
+unsigned
+mailbox_rights(const struct mailbox *box)
+{
+	(void)box;
+	return ACL_ALL;
+}
+
+unsigned
+mailbox_permanent_flags(const struct mailbox *box, bool *keywords_out)
+{
+	*keywords_out = !box->read_only;
+	return box->read_only ? 0 : MSG_SEEN | MSG_ANSWERED | MSG_FLAGGED | MSG_DELETED | MSG_DRAFT | MSG_PASSED;
+}
+
+bool
 storage_can_rename(struct storage *st, struct span from, struct span to)
 {
 	(void)st;
@@ -446,7 +509,7 @@ mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struc
 	box->uidvalidity = b->uidvalidity;
 	box->read_only = mode == MAILBOX_READ;
 	buf_init(&box->summary, 1 << 20);
-	if (mode != MAILBOX_SAVE)
+	if (mode < MAILBOX_SAVE)
 		view_load(box);
 	*out = box;
 	return 0;

@@ -139,6 +139,21 @@ maildir_blob_put(void *store, const char *name, struct span content, struct err 
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
 
+static enum drv_rc
+maildir_box_dir(void *store, struct span name, int *fd_out, struct err *e)
+{
+	struct maildir_store *s = store;
+	char *path = name.n == 0 ? strdup(s->root) : maildir_path(s, name, e);
+
+	if (path == NULL)
+		return err_set(e, ERR_NOTFOUND, "no directory for %.*s", SPAN_ARG(name)), DRV_GONE;
+	*fd_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd_out == -1)
+		err_errno(e, "open %s", path);
+	free(path);
+	return *fd_out == -1 ? drv_of(e) : DRV_OK;
+}
+
 static void
 maildir_watch_dirs(void *b, int dirs_out[2])
 {
@@ -179,6 +194,7 @@ const struct driver maildir_driver = {
 	.body_open = maildir_body_open,
 	.blob_get = maildir_blob_get,
 	.blob_put = maildir_blob_put,
+	.box_dir = maildir_box_dir,
 	.keywords_add = maildir_keywords_add,
 	.keywords_max = maildir_keywords_max,
 	.maintain = maildir_maintain,

@@ -454,8 +454,10 @@ trash_mail(const struct maildir_store *s, int box_fd, int root_fd, const char *t
 		if (renameat(box_fd, *sub, root_fd, to) == -1 && errno != ENOENT)
 			rc = -1;
 	}
-	if (s->dirname == NULL)
+	if (s->dirname == NULL) {
 		unlinkat(box_fd, "culver-mailbox", 0);
+		unlinkat(box_fd, "dovecot-acl", 0);
+	}
 	return rc;
 }
 
