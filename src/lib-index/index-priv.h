@@ -23,6 +23,7 @@ struct index_env {
 	struct index *handles;
 	bool writing;
 	unsigned writes;		/* of this process */
+	unsigned generation;
 };
 
 struct index_txn {

@@ -20,6 +20,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/names.c \
+	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \

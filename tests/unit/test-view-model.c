@@ -4,7 +4,7 @@
  * order, one at a time.  What a session's client believes is made from the answers alone, as an IMAP client would make it
  * from EXISTS, EXPUNGE, VANISHED and FETCH; after each full sync it must be the mailbox, message by message.
  *
- * VIEW_MODEL_STEPS=n VIEW_MODEL_SEED=n for a long run.
+ * VIEW_MODEL_STEPS=n VIEW_MODEL_SEED=n for a long run, VIEW_MODEL_TRACE=1 to see all that is done.
  */
 #include "view-model.h"
 
@@ -163,6 +163,7 @@ client_sync(struct play *p, struct client *c, bool expunges)
 	struct view_changes vc;
 	struct err e = ERR_INIT;
 
+	model_note(m, "session %d syncs %d", (int)(c - p->c), expunges);
 	if (mailbox_sync(c->box, expunges, &vc, &e) == -1) {
 		MODEL_CHECK(m, c->doomed, "sync: %s", e.log);
 		leave(p, c);

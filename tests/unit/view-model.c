@@ -34,6 +34,8 @@ model_note(struct model *m, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(to + n, sizeof(notes[0]) - (size_t)n, fmt, ap);
 	va_end(ap);
+	if (getenv("VIEW_MODEL_TRACE") != NULL)
+		print_error("  %s\n", to);
 }
 
 void

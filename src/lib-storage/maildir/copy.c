@@ -217,7 +217,8 @@ copy_once(struct copying *c, struct err *e)
 		return drc;
 	c->done = 0;
 	c->renamed = false;
-	rc = index_state_get(c->t, c->from->id, &c->from_st, e);
+	rc = c->from->generation == index_generation(index_txn_index(c->t)) ?
+	    index_state_get(c->t, c->from->id, &c->from_st, e) : 0;
 	if (rc == 0) {
 		index_abort(c->t);
 		drc = maildir_find_again(c->from, e);
