@@ -70,22 +70,22 @@ show(struct user *u, const char *what, size_t count)
 }
 
 static void
-run(const char *fmt, const char *home)
+run(const struct user *u, const char *what)
 {
 	char cmd[600];
 
-	snprintf(cmd, sizeof(cmd), fmt, home);
+	snprintf(cmd, sizeof(cmd), "cd '%s' && %s", u->home, what);
 	check(system(cmd) == 0 ? 0 : -1, cmd);
 }
 
 static long
-number(const char *fmt, const char *home)
+number(const struct user *u, const char *what)
 {
 	char cmd[600];
 	long n = -1;
 	FILE *in;
 
-	snprintf(cmd, sizeof(cmd), fmt, home);
+	snprintf(cmd, sizeof(cmd), "cd '%s' && %s", u->home, what);
 	in = popen(cmd, "r");
 	if (in == NULL || fscanf(in, "%ld", &n) != 1)
 		n = -1;
@@ -331,7 +331,7 @@ bench_outside(struct user *u)
 	begin(u);
 	u->box = open_box(u, SPAN("INBOX"), MAILBOX_WRITE);
 	show(u, "select after a program outside added one", 1);
-	run("rm $(find %s/Maildir/new -type f | head -1)", u->home);
+	run(u, "rm $(find Maildir/new -type f | head -1)");
 	begin(u);
 	sync_box(u->box);
 	show(u, "sync after a program outside removed one", 1);
@@ -372,16 +372,16 @@ bench_rebuild(struct user *u)
 
 	mailbox_close(u->box);
 	storage_close(u->st);
-	kb = number("du -k %s/Maildir/culver.index/data.mdb", u->home);
+	kb = number(u, "du -k Maildir/culver.index/data.mdb");
 	printf("%-52s %10ld kB\n", "index, with what was deleted", kb);
-	run("rm -rf '%s/Maildir/culver.index'", u->home);
+	run(u, "rm -rf Maildir/culver.index");
 	open_user(u, FSYNC_OPTIMIZED);
 	begin(u);
 	u->box = open_box(u, SPAN("INBOX"), MAILBOX_WRITE);
 	show(u, "select, index lost", count);
 	mailbox_close(u->box);
 	storage_close(u->st);
-	kb = number("du -k %s/Maildir/culver.index/data.mdb", u->home);
+	kb = number(u, "du -k Maildir/culver.index/data.mdb");
 	printf("%-52s %10.0f octets a message\n", "index, rebuilt", (double)kb * 1024 / (count == 0 ? 1 : count));
 }
 
