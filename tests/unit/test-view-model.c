@@ -488,7 +488,7 @@ do_expunge(struct play *p, struct client *c)
 	struct model_box *b = c->of;
 	uint32_t uids[6];
 	size_t n = pick_uids(p, c, uids, b->count > MODEL_MOST / 2 ? 6 : 2);
-	bool any = model_roll(m, 2);
+	bool any = model_roll(m, 2), maybe[6] = { false };
 	struct err e = ERR_INIT;
 	int name = name_of(m, b);
 
@@ -504,8 +504,8 @@ do_expunge(struct play *p, struct client *c)
 			continue;
 		if (any || (msg->choices == 1 && msg->flags[0] & MSG_DELETED))
 			model_remove(b, msg);
-		else if (msg->choices == 2 && (msg->flags[0] | msg->flags[1]) & MSG_DELETED)
-			msg->file_gone = true;
+		else if (msg->choices == 2 && !msg->file_gone && (msg->flags[0] | msg->flags[1]) & MSG_DELETED)
+			msg->file_gone = maybe[i] = true;
 	}
 	MUST(mailbox_expunge(c->box, uids, n, any, &e), &e);
 	model_absorb(m, name, false);
@@ -513,7 +513,7 @@ do_expunge(struct play *p, struct client *c)
 		struct model_msg *msg = model_find(b, uids[i]);
 
 		/* A flag that was not seen when it was asked for: the message stays. */
-		if (msg != NULL && msg->choices == 2)
+		if (msg != NULL && maybe[i])
 			msg->file_gone = false;
 	}
 }
