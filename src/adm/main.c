@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -248,6 +249,7 @@ main(int argc, char **argv)
 	int opt, rc;
 
 	log_prefix("culveradm");
+	signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error like another (EFBIG) */
 	while ((opt = getopt(argc, argv, "+c:o:f:vDh")) != -1) {
 		switch (opt) {
 		case 'c':

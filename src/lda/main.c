@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -298,6 +299,7 @@ main(int argc, char **argv)
 	char why[200];
 	int rc;
 
+	signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error like another (EFBIG) */
 	if (lda_args_parse(argc, argv, &l.args, why, sizeof(why)) == -1) {
 		leave(EX_USAGE, why);
 		return usage(stderr);

@@ -374,6 +374,9 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	enum drv_rc drc = DRV_CONFLICT;
 	bool mended = false;
 
+	index_private_retry(s->ix);
+	if (index_is_private(s->ix))
+		return index_private_refuse(s->ix, e);
 	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT && !cs->keyword_missed; try++) {
 		bool happened = false;
 

@@ -35,7 +35,9 @@ maildir_dirty(struct maildir_box *box, uint32_t first, uint32_t last)
 bool
 maildir_is_due(void *b)
 {
-	return ((struct maildir_box *)b)->dirty_first != 0;
+	const struct maildir_box *box = b;
+
+	return box->dirty_first != 0 && !index_is_private(box->store->ix);
 }
 
 /* Brings the name of one file to its record.  1 renamed, 2 it had the name, 0 it is not there, -1. */
@@ -153,7 +155,7 @@ maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count
 
 	(void)uids;
 	(void)count;
-	if (uid == 0)
+	if (uid == 0 || index_is_private(box->store->ix))
 		return DRV_OK;
 	while (more == 1) {
 		more = write_batch(box, &b, &uid, e);
@@ -230,7 +232,7 @@ maildir_maintain(void *b, struct err *e)
 	enum drv_rc drc = maildir_write_behind(box, NULL, 0, e);
 	int rc;
 
-	if (drc != DRV_OK)
+	if (drc != DRV_OK || index_is_private(box->store->ix))
 		return drc;
 	if (!box->swept && box->store->p.tmp_age_s > 0) {
 		sweep_tmp(box);

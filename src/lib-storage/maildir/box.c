@@ -148,7 +148,7 @@ state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control 
 {
 	struct idx_state st = {
 		.id = c->id,
-		.bits = IDX_STATE_UNSCANNED,
+		.bits = IDX_STATE_UNSCANNED | (c->made_up && index_is_private(box->store->ix) ? IDX_STATE_PRIVATE : 0),
 		.uidvalidity = c->uidvalidity,
 		.uidnext = c->uid_start,
 		.highestmodseq = c->modseq_start,
@@ -225,6 +225,7 @@ box_identify(struct maildir_box *box, struct err *e)
 		c.uid_start = 1;
 		c.modseq_start = 1;
 		guess_from_files(box, &c);
+		c.made_up = c.uidvalidity == 0;
 		c.uid_reserved = c.uid_start + MAILDIR_RESERVE;
 		c.modseq_reserved = c.modseq_start + MAILDIR_RESERVE;
 	} else {
