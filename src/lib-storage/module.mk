@@ -19,6 +19,21 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
+	src/lib-storage/mbox/append.c \
+	src/lib-storage/mbox/body.c \
+	src/lib-storage/mbox/box.c \
+	src/lib-storage/mbox/commit.c \
+	src/lib-storage/mbox/control.c \
+	src/lib-storage/mbox/driver.c \
+	src/lib-storage/mbox/journal.c \
+	src/lib-storage/mbox/layout.c \
+	src/lib-storage/mbox/lock.c \
+	src/lib-storage/mbox/mbox.h \
+	src/lib-storage/mbox/parse.c src/lib-storage/mbox/parse.h \
+	src/lib-storage/mbox/read.c \
+	src/lib-storage/mbox/rewrite.c \
+	src/lib-storage/mbox/stage.c \
+	src/lib-storage/mbox/sync.c \
 	src/lib-storage/notify.c \
 	src/lib-storage/save.c \
 	src/lib-storage/imap-set.h \

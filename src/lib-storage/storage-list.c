@@ -83,7 +83,8 @@ list_namespace(struct lister *l, struct namespace *ns)
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		buf_reset(&name);
 		if (storage_visible(ns, list[i].name, &name))
-			rc = add(l, ns, buf_span(&name), list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT, true);
+			rc = add(l, ns, buf_span(&name), (list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT) |
+			    (list[i].leaf ? MBOX_NOINFERIORS : 0), true);
 	}
 	for (size_t i = 0; i < ns->special_count && rc == 0; i++) {
 		const struct special *sp = &ns->specials[i];

@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 
 #define INDEX_DIR "culver.index"
+#define INDEX_DIR_HIDDEN ".culver.index"	/* where every name without a dot is a mailbox's */
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
@@ -43,18 +44,16 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
-		.tmp_age_s = st->conf.tmp_age_s,
+		.tmp_age_s = st->conf.tmp_age_s, .index = loc->index, .dirname = loc->dirname,
+		.subscriptions = loc->subscriptions, .utf8 = loc->utf8, .mbox = st->conf.mbox,
 	};
+	const struct driver *drv = span_eq(loc->driver, SPAN("mbox")) ? &mbox_driver : &maildir_driver;
 	struct store *s, **slot;
 
 	for (size_t i = 0; i < st->stores.n; i++) {
 		s = *(struct store **)array_at(&st->stores, i);
-		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout)
+		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout && s->drv == drv)
 			return s;
-	}
-	if (!span_eq(loc->driver, SPAN("maildir"))) {
-		err_set(e, ERR_SYNTAX, "mail_location: %.*s: this kind of storage is not served", SPAN_ARG(loc->driver));
-		return NULL;
 	}
 	s = calloc(1, sizeof(*s));
 	slot = s == NULL ? NULL : array_push(&st->stores);
@@ -64,10 +63,11 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		return NULL;
 	}
 	*slot = s;
-	s->drv = &maildir_driver;
+	s->drv = drv;
 	s->fs_layout = loc->fs_layout;
 	s->root = strdup(loc->root);
-	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
+	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root,
+	    drv == &mbox_driver && loc->index == NULL ? INDEX_DIR_HIDDEN : INDEX_DIR) == -1)
 		s->index_path = NULL;
 	if (s->root == NULL || s->index_path == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");

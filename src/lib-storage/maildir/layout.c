@@ -248,7 +248,7 @@ maildir_list(void *store, struct arena *a, struct box_entry **out, size_t *count
 
 	if (inbox == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
-	*inbox = (struct box_entry){ SPAN("INBOX"), true };
+	*inbox = (struct box_entry){ .name = SPAN("INBOX"), .selectable = true };
 	rc = l.s->p.fs_layout ? list_tree(&l, AT_FDCWD, l.s->root, &name, 0) : list_flat(&l);
 	buf_clear(&name);
 	list = rc == -1 ? NULL : arena_alloc(a, l.entries.n, sizeof(*list));
