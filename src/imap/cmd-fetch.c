@@ -14,6 +14,7 @@
 #define BREATHE_AT (64 * 1024)
 #define OUT_ROOM (120 * 1024)		/* more than this in the output, and the next put may flush */
 #define SIMPLE_ROOM 256			/* of all items but FLAGS that the record has */
+#define FEW_MESSAGES 100		/* with more, CHANGEDSINCE asks the log first */
 #define MARK_MESSAGES 64		/* \Seen is set for so many messages at once, */
 #define MARK_OCTETS (256 * 1024)	/* and for no more than a client may well have in its socket buffers */
 
@@ -358,6 +359,30 @@ take_modifiers(struct imap_session *s, struct imap_in *in, struct fetch *f)
 	return true;
 }
 
+/* Leaves those of seqs that changed: of a large mailbox few are looked at. */
+static bool
+keep_changed(struct imap_session *s, const struct mailbox_since *since, struct imap_set *seqs)
+{
+	struct array maker = IMAP_SET_MAKER(since->changed.count + 1);
+	struct imap_set made;
+	bool fits = true;
+
+	for (size_t i = 0; i < since->changed.count && fits; i++) {
+		uint32_t seq = mailbox_seq(s->box, since->changed.uids[i]);
+
+		if (imap_set_has(seqs, seq))
+			fits = imap_set_add(&maker, seq, seq);
+	}
+	made = imap_set_made(&maker);
+	seqs->n = made.n;
+	seqs->r = fits ? arena_alloc(s->arena, made.n + 1, sizeof(*seqs->r)) : NULL;
+	fits = seqs->r != NULL;
+	if (fits && made.n > 0)
+		memcpy(seqs->r, made.r, made.n * sizeof(*seqs->r));
+	array_clear(&maker);
+	return fits;
+}
+
 /* Where each item's data will come from. */
 static bool
 plan(struct fetch *f)
@@ -427,8 +452,16 @@ imap_cmd_fetch(struct imap_session *s, struct imap_in *in, struct err *e)
 		imap_enable_condstore(s);
 	if (!plan(&f))
 		return err_set(e, ERR_LIMIT, "FETCH: too many items");
-	if (f.vanished && imap_vanished_since(s, f.changed_since, &uids, 0, e) == -1)
-		return -1;
+	if (f.by_modseq && (f.vanished || imap_set_count(&seqs) > FEW_MESSAGES)) {
+		struct mailbox_since since;
+
+		if (mailbox_since(s->box, f.changed_since, s->arena, &since, e) == -1)
+			return -1;
+		if (f.vanished)
+			imap_vanished_since(s, &since, &uids, 0);
+		if (!keep_changed(s, &since, &seqs))
+			return err_set(e, ERR_LIMIT, "FETCH: too many messages");
+	}
 	if (f.items.marks_seen && !s->read_only)
 		rc = fetch_marking(&f, &seqs, e);
 	else

@@ -19,6 +19,7 @@ enum {
 	RETURN_CHILDREN = 1 << 5,
 	RETURN_SPECIAL_USE = 1 << 6,
 	RETURN_STATUS = 1 << 7,
+	RETURN_MYRIGHTS = 1 << 8,	/* RFC 8440 */
 };
 
 struct list {
@@ -47,7 +48,7 @@ struct names {
 static bool
 take_options(struct imap_session *s, struct imap_in *in, struct list *l, bool returns)
 {
-	static const struct {
+	const struct {
 		struct span word;
 		unsigned select, give;
 	} opts[] = {
@@ -57,6 +58,7 @@ take_options(struct imap_session *s, struct imap_in *in, struct list *l, bool re
 		{ SPAN("SPECIAL-USE"), SELECT_SPECIAL_USE, RETURN_SPECIAL_USE },
 		{ SPAN("CHILDREN"), 0, RETURN_CHILDREN },
 		{ SPAN("STATUS"), 0, RETURN_STATUS },
+		{ SPAN("MYRIGHTS"), 0, s->lim.acl ? RETURN_MYRIGHTS : 0 },
 	};
 
 	if (!imap_take(in, '('))
@@ -327,6 +329,9 @@ put_all(struct imap_session *s, const struct list *l, const struct names *names,
 		if (!is_wanted(l, en))
 			continue;
 		put_entry(s, l, en);
+		if ((l->options & RETURN_MYRIGHTS) != 0 && (en->info.attrs & MBOX_EXISTS) != 0 &&
+		    imap_put_myrights(s, en->info.name, e) == -1)
+			*e = (struct err)ERR_INIT;
 		if ((l->options & RETURN_STATUS) == 0 || (en->info.attrs & MBOX_EXISTS) == 0)
 			continue;
 		/* RFC 5819 section 2: a mailbox whose status can not be had just has none. */
@@ -344,7 +349,7 @@ list_names(struct imap_session *s, const struct list *l, struct err *e)
 	size_t count = 0, listed;
 	int rc = -1;
 
-	if (storage_list(s->st, s->arena, &infos, &count, e) == -1)
+	if (storage_list_starting(s->st, l->patterns, l->pattern_count, s->arena, &infos, &count, e) == -1)
 		return -1;
 	names.max = 2 * count + 1024;	/* parents of subscribed names that are not there are few */
 	names.v = arena_alloc(s->arena, names.max, sizeof(struct entry *));

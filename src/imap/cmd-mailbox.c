@@ -85,6 +85,10 @@ imap_cmd_rename(struct imap_session *s, struct imap_in *in, struct err *e)
 		return 0;
 	if (to.n > 1 && to.p[to.n - 1] == storage_separator(s->st, to))
 		to.n--;
+	if (!storage_can_rename(s->st, from, to)) {
+		imap_no(s, "[CANNOT] Renaming not supported across namespaces with different storage.");
+		return 0;
+	}
 	if (!imap_is_inbox(from))	/* INBOX stays; its mail moves, and a view of it sees that */
 		leave(s, from);
 	if (storage_rename(s->st, from, to, e) == -1)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SEARCH and UID SEARCH (RFC 3501 section 6.4.4; ESEARCH RFC 4731; MODSEQ RFC 7162 section 3.1.5). */
-#include "imap/session.h"
-#include "lib-protocol/imap-search.h"
+#include "imap/search.h"
 
 struct results {
 	struct array found;		/* ranges of sequence numbers or UIDs */
@@ -10,9 +9,8 @@ struct results {
 	uint64_t modseq, first_modseq, last_modseq;
 };
 
-/* "*" in UID keys is the last UID of the view. */
-static struct search_limits
-limits(struct imap_session *s)
+struct search_limits
+imap_search_limits(struct imap_session *s)
 {
 	uint32_t count = mailbox_count(s->box);
 
@@ -35,11 +33,13 @@ add_result(struct results *r, uint32_t number, uint64_t modseq)
 	return imap_set_add(&r->found, number, number);
 }
 
+/* found is called for each message that matches; it returns false to stop. */
+typedef bool found_fn(void *ctx, uint32_t seq, uint64_t modseq);
+
 static int
-search(struct imap_session *s, struct search *se, const struct search_query *q, struct results *r, struct err *e)
+search(struct imap_session *s, struct search *se, found_fn *found, void *ctx, struct err *e)
 {
 	struct imap_set seqs = search_domain(se);
-	bool only_first = q->esearch && q->returns == SEARCH_RETURN_MIN;
 	size_t looked = 0;
 
 	for (size_t i = 0; i < seqs.n; i++)
@@ -54,12 +54,74 @@ search(struct imap_session *s, struct search *se, const struct search_query *q, 
 				return -1;
 			if (rc == 0)
 				continue;
-			if (!add_result(r, s->uid ? mailbox_uid(s->box, seq) : seq, modseq))
-				return err_set(e, ERR_LIMIT, "SEARCH: too many results");
-			if (only_first)
+			if (!found(ctx, seq, modseq))
 				return 0;
 		}
 	return 0;
+}
+
+struct adding {
+	struct imap_session *s;
+	struct results *r;
+	bool only_first, failed;
+};
+
+static bool
+on_found(void *ctx, uint32_t seq, uint64_t modseq)
+{
+	struct adding *a = ctx;
+
+	a->failed = !add_result(a->r, a->s->uid ? mailbox_uid(a->s->box, seq) : seq, modseq);
+	return !a->failed && !a->only_first;
+}
+
+struct listing {
+	struct array *seqs;
+	uint64_t modseq;
+	bool failed;
+};
+
+static bool
+on_listed(void *ctx, uint32_t seq, uint64_t modseq)
+{
+	struct listing *l = ctx;
+	uint32_t *slot = array_push(l->seqs);
+
+	if (slot == NULL)
+		return !(l->failed = true);
+	*slot = seq;
+	if (modseq > l->modseq)
+		l->modseq = modseq;
+	return true;
+}
+
+int
+imap_search_seqs(struct imap_session *s, const struct search_query *q, struct array *seqs, uint64_t *modseq_out,
+    struct err *e)
+{
+	struct listing l = { .seqs = seqs };
+	struct search se;
+	int rc;
+
+	if (q->modseq)
+		imap_enable_condstore(s);
+	rc = search_begin(&se, s->box, q->root, q->charset, s->lim.command, s->arena, e);
+	if (rc == 0 && search_is_domain(&se)) {
+		struct imap_set all = search_domain(&se);
+
+		/* Messages that have gone are noticed by who looks at them. */
+		for (size_t i = 0; i < all.n; i++)
+			for (uint32_t seq = all.r[i].first; seq <= all.r[i].last && !l.failed; seq++)
+				on_listed(&l, seq, 0);
+	} else if (rc == 0) {
+		rc = search(s, &se, on_listed, &l, e);
+	}
+	search_end(&se);
+	mailbox_read_end(s->box);
+	if (rc == 0 && l.failed)
+		rc = err_set(e, ERR_LIMIT, "too many messages are found");
+	*modseq_out = l.modseq;
+	return rc;
 }
 
 static void
@@ -145,8 +207,9 @@ put_esearch(struct imap_session *s, const struct search_query *q, const struct r
 int
 imap_cmd_search(struct imap_session *s, struct imap_in *in, struct err *e)
 {
-	struct search_limits lim = limits(s);
+	struct search_limits lim = imap_search_limits(s);
 	struct results r = { .found = IMAP_SET_MAKER(mailbox_count(s->box) + 1) };
+	struct adding adding = { .s = s, .r = &r };
 	struct search_query q;
 	struct search se;
 	int rc;
@@ -161,11 +224,14 @@ imap_cmd_search(struct imap_session *s, struct imap_in *in, struct err *e)
 	}
 	if (q.modseq)
 		imap_enable_condstore(s);
+	adding.only_first = q.esearch && q.returns == SEARCH_RETURN_MIN;
 	rc = search_begin(&se, s->box, q.root, q.charset, s->lim.command, s->arena, e);
 	if (rc == 0)
-		rc = search(s, &se, &q, &r, e);
+		rc = search(s, &se, on_found, &adding, e);
 	search_end(&se);
 	mailbox_read_end(s->box);
+	if (rc == 0 && adding.failed)
+		rc = err_set(e, ERR_LIMIT, "SEARCH: too many results");
 	if (rc == 0) {
 		if (q.esearch)
 			put_esearch(s, &q, &r);

@@ -159,38 +159,29 @@ add_gaps(struct imap_session *s, struct array *maker, uint32_t first, uint32_t l
 	}
 }
 
-int
-imap_vanished_since(struct imap_session *s, uint64_t modseq, const struct imap_set *known, uint32_t above, struct err *e)
+void
+imap_vanished_since(struct imap_session *s, const struct mailbox_since *since, const struct imap_set *known, uint32_t above)
 {
 	struct array maker = IMAP_SET_MAKER(1000000);
 	struct mailbox_view_state vs;
 	struct imap_set set;
-	int rc = 0;
 
 	mailbox_view_state(s->box, &vs);
-	for (size_t i = 0; rc == 0 && i < known->n && known->r[i].first < vs.uidnext; i++) {
-		uint32_t first = known->r[i].first, last = known->r[i].last, *uids = NULL;
-		size_t count = 0;
-		bool complete = false;
+	for (size_t i = 0; since->complete && i < since->expunged.count; i++)
+		if (imap_set_has(known, since->expunged.uids[i]))
+			imap_set_add(&maker, since->expunged.uids[i], since->expunged.uids[i]);
+	for (size_t i = 0; !since->complete && i < known->n && known->r[i].first < vs.uidnext; i++) {
+		uint32_t first = known->r[i].first, last = known->r[i].last;
 
 		if (last >= vs.uidnext)
 			last = vs.uidnext - 1;
-		rc = mailbox_expunged_since(s->box, modseq, first, last, s->arena, &uids, &count, &complete, e);
-		if (rc == 0 && complete) {
-			for (size_t k = 0; k < count; k++)
-				if (mailbox_seq(s->box, uids[k]) == 0)
-					imap_set_add(&maker, uids[k], uids[k]);
-		} else if (rc == 0) {
-			if (first <= above)
-				first = above + 1;
-			add_gaps(s, &maker, first, last);
-		}
+		if (first <= above)
+			first = above + 1;
+		add_gaps(s, &maker, first, last);
 	}
 	set = imap_set_made(&maker);
-	if (rc == 0)
-		imap_put_vanished(s, "(EARLIER) ", &set);
+	imap_put_vanished(s, "(EARLIER) ", &set);
 	array_clear(&maker);
-	return rc;
 }
 
 /* What the client missed: VANISHED (EARLIER), then the flags of what changed (RFC 7162 section 3.2.5.1). */
@@ -198,29 +189,29 @@ static int
 resync(struct imap_session *s, const struct qresync *q, struct err *e)
 {
 	struct imap_range every = { 1, UINT32_MAX };
-	struct imap_set known = q->has_known ? q->known : (struct imap_set){ &every, 1 }, seqs;
+	struct imap_set known = q->has_known ? q->known : (struct imap_set){ &every, 1 };
 	struct mailbox_view_state vs;
+	struct mailbox_since since;
 
 	mailbox_view_state(s->box, &vs);
 	if (q->uidvalidity != vs.uidvalidity)
 		return 0;
-	if (imap_vanished_since(s, q->modseq, &known, q->has_match ? matched_up_to(s, q) : 0, e) == -1)
+	if (mailbox_since(s->box, q->modseq, s->arena, &since, e) == -1)
 		return -1;
-	if (!imap_uids_to_seqs(s, &known, &seqs))
-		return err_set(e, ERR_LIMIT, "known-uids");
-	for (size_t i = 0; i < seqs.n; i++)
-		for (uint32_t seq = seqs.r[i].first; seq <= seqs.r[i].last; seq++) {
-			struct err gone = ERR_INIT;
-			struct msg_rec rec;
+	imap_vanished_since(s, &since, &known, q->has_match ? matched_up_to(s, q) : 0);
+	for (size_t i = 0; i < since.changed.count; i++) {
+		uint32_t uid = since.changed.uids[i];
+		struct err gone = ERR_INIT;
+		struct msg_rec rec;
 
-			if (mailbox_get(s->box, mailbox_uid(s->box, seq), &rec, &gone) == -1 || rec.modseq <= q->modseq)
-				continue;
-			imap_put_flags_fetch(s, seq, &rec, true);
-			if (s->io.out.n >= 64 * 1024) {
-				mailbox_read_end(s->box);
-				stream_flush(&s->io, &gone);
-			}
+		if (!imap_set_has(&known, uid) || mailbox_get(s->box, uid, &rec, &gone) == -1)
+			continue;
+		imap_put_flags_fetch(s, mailbox_seq(s->box, uid), &rec, true);
+		if (s->io.out.n >= 64 * 1024) {
+			mailbox_read_end(s->box);
+			stream_flush(&s->io, &gone);
 		}
+	}
 	mailbox_read_end(s->box);
 	return 0;
 }
@@ -278,7 +269,8 @@ imap_cmd_close(struct imap_session *s, struct imap_in *in, struct err *e)
 		imap_bad(s, in->why);
 		return 0;
 	}
-	if (!s->read_only)
+	/* RFC 4314 section 4: without the right to expunge it just closes. */
+	if (!s->read_only && (mailbox_rights(s->box) & ACL_EXPUNGE) != 0)
 		rc = mailbox_expunge(s->box, NULL, 0, false, e);
 	imap_unselect(s);
 	if (rc == 0)

@@ -10,6 +10,7 @@ enum {
 	CMD_ONLY_UID = 1 << 4,		/* with arguments only as UID: EXPUNGE */
 	CMD_APPEND = 1 << 5,		/* its literals are messages */
 	CMD_NEWS = 1 << 6,		/* tells news with delay-newmail, too */
+	CMD_ACL = 1 << 7,		/* only with access control */
 };
 
 static const struct command {
@@ -25,26 +26,33 @@ static const struct command {
 	{ SPAN("COPY"), imap_cmd_copy, CMD_SELECTED | CMD_UID },
 	{ SPAN("CREATE"), imap_cmd_create, 0 },
 	{ SPAN("DELETE"), imap_cmd_delete, 0 },
+	{ SPAN("DELETEACL"), imap_cmd_deleteacl, CMD_ACL },
 	{ SPAN("ENABLE"), imap_cmd_enable, 0 },
 	{ SPAN("EXAMINE"), imap_cmd_examine, CMD_NO_SYNC },
 	{ SPAN("EXPUNGE"), imap_cmd_expunge, CMD_SELECTED | CMD_UID | CMD_NO_SYNC },
 	{ SPAN("FETCH"), imap_cmd_fetch, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
+	{ SPAN("GETACL"), imap_cmd_getacl, CMD_ACL },
 	{ SPAN("ID"), imap_cmd_id, 0 },
 	{ SPAN("IDLE"), imap_cmd_idle, CMD_NO_SYNC },
 	{ SPAN("LIST"), imap_cmd_list, 0 },
+	{ SPAN("LISTRIGHTS"), imap_cmd_listrights, CMD_ACL },
 	{ SPAN("LOGIN"), imap_cmd_login, CMD_NO_SYNC },
 	{ SPAN("LOGOUT"), imap_cmd_logout, CMD_NO_SYNC },
 	{ SPAN("LSUB"), imap_cmd_lsub, 0 },
 	{ SPAN("MOVE"), imap_cmd_move, CMD_SELECTED | CMD_UID | CMD_NO_SYNC },
+	{ SPAN("MYRIGHTS"), imap_cmd_myrights, CMD_ACL },
 	{ SPAN("NAMESPACE"), imap_cmd_namespace, 0 },
 	{ SPAN("NOOP"), imap_cmd_noop, CMD_NEWS },
 	{ SPAN("RENAME"), imap_cmd_rename, 0 },
 	{ SPAN("SEARCH"), imap_cmd_search, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("SELECT"), imap_cmd_select, CMD_NO_SYNC },
+	{ SPAN("SETACL"), imap_cmd_setacl, CMD_ACL },
+	{ SPAN("SORT"), imap_cmd_sort, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("STARTTLS"), imap_cmd_login, CMD_NO_SYNC },
 	{ SPAN("STATUS"), imap_cmd_status, 0 },
 	{ SPAN("STORE"), imap_cmd_store, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("SUBSCRIBE"), imap_cmd_subscribe, 0 },
+	{ SPAN("THREAD"), imap_cmd_thread, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("UNSELECT"), imap_cmd_unselect, CMD_SELECTED | CMD_NO_SYNC },
 	{ SPAN("UNSUBSCRIBE"), imap_cmd_unsubscribe, 0 },
 };
@@ -100,6 +108,8 @@ read_head(struct imap_session *s, struct imap_in *in)
 	}
 	s->name = upper(s, word);
 	cmd = find(word, s->uid);
+	if (cmd != NULL && (cmd->flags & CMD_ACL) != 0 && !s->lim.acl)
+		cmd = NULL;
 	if (cmd == NULL)
 		imap_bad(s, "Unknown command");
 	else if ((cmd->flags & CMD_SELECTED) != 0 && s->box == NULL) {

@@ -182,9 +182,42 @@ imap_keywords_digest(struct imap_session *s)
 	return h;
 }
 
+/* Where access control lets the user change some of the flags alone. */
+static void
+put_allowed(struct imap_session *s, unsigned allowed, bool keywords)
+{
+	size_t start;
+
+	buf_reset(&s->scratch);
+	start = s->scratch.n;
+	for (size_t i = 0; i < COUNT(system_flags); i++) {
+		if ((allowed & system_flags[i].flag) == 0)
+			continue;
+		buf_adds(&s->scratch, s->scratch.n > start ? " " : "");
+		buf_add(&s->scratch, system_flags[i].name);
+	}
+	if ((allowed & MSG_PASSED) != 0) {
+		buf_adds(&s->scratch, s->scratch.n > start ? " " : "");
+		buf_add(&s->scratch, FORWARDED);
+	}
+	for (size_t i = 0; keywords && i < s->keyword_count; i++) {
+		if (s->keywords[i].n == 0)
+			continue;
+		buf_addc(&s->scratch, ' ');
+		buf_add(&s->scratch, s->keywords[i]);
+	}
+	if (keywords && !mailbox_keywords_full(s->box))
+		buf_adds(&s->scratch, " \\*");
+	buf_adds(&s->scratch, ")] Flags permitted.\r\n");
+	stream_put(&s->io, buf_span(&s->scratch));
+}
+
 void
 imap_put_flag_lists(struct imap_session *s)
 {
+	unsigned allowed;
+	bool keywords;
+
 	imap_keywords_load(s);
 	buf_reset(&s->told_flags);
 	write_keywords(s, &s->told_flags);
@@ -193,6 +226,11 @@ imap_put_flag_lists(struct imap_session *s)
 	stream_put(&s->io, SPAN(")\r\n* OK [PERMANENTFLAGS ("));
 	if (s->read_only) {
 		stream_put(&s->io, SPAN(")] Read-only mailbox.\r\n"));
+		return;
+	}
+	allowed = mailbox_permanent_flags(s->box, &keywords);
+	if (allowed != (MSG_ANSWERED | MSG_FLAGGED | MSG_DELETED | MSG_SEEN | MSG_DRAFT | MSG_PASSED) || !keywords) {
+		put_allowed(s, allowed, keywords);
 		return;
 	}
 	stream_put(&s->io, buf_span(&s->told_flags));

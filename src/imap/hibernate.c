@@ -22,26 +22,19 @@ add_span(struct buf *b, struct span s)
 static void
 add_view(struct imap_session *s, struct buf *b)
 {
-	uint32_t count = mailbox_count(s->box), first = 0, last = 0, ranges = 0;
-	size_t at = b->n;
+	struct uid_range r[64];
+	size_t at = b->n, n, total = 0;
 
 	buf_add_be32(b, 0);
-	for (uint32_t seq = 1; seq <= count + 1 && !b->failed; seq++) {
-		uint32_t uid = seq <= count ? mailbox_uid(s->box, seq) : 0;
-
-		if (seq <= count && first != 0 && uid == last + 1) {
-			last = uid;
-			continue;
+	while (!b->failed && (n = mailbox_view_runs(s->box, total, r, sizeof(r) / sizeof(r[0]))) > 0) {
+		for (size_t i = 0; i < n; i++) {
+			buf_add_be32(b, r[i].first);
+			buf_add_be32(b, r[i].last);
 		}
-		if (first != 0) {
-			buf_add_be32(b, first);
-			buf_add_be32(b, last);
-			ranges++;
-		}
-		first = last = uid;
+		total += n;
 	}
 	if (!b->failed)
-		be32_put(b->p + at, ranges);
+		be32_put(b->p + at, (uint32_t)total);
 }
 
 bool
@@ -115,85 +108,24 @@ take64(struct reader *r)
 	return r->bad ? 0 : be64_get(s.p);
 }
 
-/* Which sequence numbers of the old view are gone, told from the highest to the lowest. */
-static int
-tell_gone(struct imap_session *s, const struct imap_set *old, struct err *e)
-{
-	struct array seqs = ARRAY_INIT(uint32_t, UINT32_MAX), uids = IMAP_SET_MAKER(UINT32_MAX);
-	struct imap_set set;
-	uint32_t seq = 0;
-	bool full = false;
-
-	for (size_t i = 0; i < old->n; i++)
-		for (uint64_t uid = old->r[i].first; uid <= old->r[i].last && !full; uid++) {
-			uint32_t *slot;
-
-			seq++;
-			if (mailbox_seq(s->box, (uint32_t)uid) != 0)
-				continue;
-			slot = array_push(&seqs);
-			full = slot == NULL || !imap_set_add(&uids, (uint32_t)uid, (uint32_t)uid);
-			if (slot != NULL)
-				*slot = seq;
-		}
-	set = imap_set_made(&uids);
-	if (s->qresync)
-		imap_put_vanished(s, "", &set);
-	else
-		for (size_t i = seqs.n; i-- > 0; )
-			stream_putf(&s->io, "* %u EXPUNGE\r\n", *(uint32_t *)array_at(&seqs, i));
-	s->stats.expunged += seqs.n;
-	array_clear(&seqs);
-	array_clear(&uids);
-	return full ? err_set(e, ERR_LIMIT, "waking up: out of memory") : 0;
-}
-
-static void
-tell_new(struct imap_session *s, uint32_t uidnext, uint64_t modseq)
-{
-	struct mailbox_view_state vs;
-	uint32_t count = mailbox_count(s->box), first_new = mailbox_seq_from(s->box, uidnext);
-
-	mailbox_view_state(s->box, &vs);
-	if (first_new <= count)
-		stream_putf(&s->io, "* %u EXISTS\r\n* %u RECENT\r\n", count, vs.recent);
-	if (vs.highestmodseq == modseq)
-		return;
-	for (uint32_t seq = 1; seq < first_new; seq++) {
-		struct err gone = ERR_INIT;
-		struct msg_rec rec;
-
-		if (mailbox_get(s->box, mailbox_uid(s->box, seq), &rec, &gone) == -1 || rec.modseq <= modseq)
-			continue;
-		imap_put_flags_fetch(s, seq, &rec, s->qresync);
-		if (s->io.out.n >= 64 * 1024) {
-			mailbox_read_end(s->box);
-			stream_flush(&s->io, &gone);
-		}
-	}
-	mailbox_read_end(s->box);
-}
-
 static int
 load_mailbox(struct imap_session *s, struct reader *r, bool read_only, struct err *e)
 {
 	struct span name = take(r, take32(r));
 	uint32_t uidvalidity = take32(r), uidnext = take32(r), ranges;
 	uint64_t modseq = take64(r), digest = take64(r);
-	struct imap_set old = { NULL, 0 };
 	struct mailbox_view_state vs;
+	struct uid_range *old;
 
 	ranges = take32(r);
 	if (r->bad || r->rest.n != (uint64_t)ranges * 8)
 		return err_set(e, ERR_SYNTAX, "malformed state");
-	old.r = arena_alloc(s->arena, (size_t)ranges + 1, sizeof(*old.r));
-	if (old.r == NULL)
+	old = arena_alloc(s->arena, (size_t)ranges + 1, sizeof(*old));
+	if (old == NULL)
 		return err_set(e, ERR_LIMIT, "state too large");
-	for (; old.n < ranges; old.n++) {
-		old.r[old.n].first = take32(r);
-		old.r[old.n].last = take32(r);
-		if (old.r[old.n].first > old.r[old.n].last || (old.n > 0 && old.r[old.n].first <= old.r[old.n - 1].last))
-			return err_set(e, ERR_SYNTAX, "malformed state");
+	for (uint32_t i = 0; i < ranges; i++) {
+		old[i].first = take32(r);
+		old[i].last = take32(r);
 	}
 	if (mailbox_open(s->st, name, read_only ? MAILBOX_READ : MAILBOX_WRITE, &s->box, e) == -1)
 		return -1;
@@ -201,11 +133,12 @@ load_mailbox(struct imap_session *s, struct reader *r, bool read_only, struct er
 	mailbox_view_state(s->box, &vs);
 	if (vs.uidvalidity != uidvalidity)
 		return err_set(e, ERR_GONE, "UIDVALIDITY has changed");
+	if (mailbox_view_restore(s->box, old, ranges, uidnext, modseq, e) == -1)
+		return -1;
 	if (imap_keywords_digest(s) != digest)
 		imap_put_flag_lists(s);
-	if (tell_gone(s, &old, e) == -1)
-		return -1;
-	tell_new(s, uidnext, modseq);
+	/* What happened while it slept is told as after any other command. */
+	imap_sync(s, true);
 	return 0;
 }
 

@@ -111,8 +111,8 @@ imap_error(struct imap_session *s, const struct err *e)
 }
 
 static const char capabilities[] =
-    "IMAP4rev1 SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN CONDSTORE QRESYNC ESEARCH SPECIAL-USE "
-    "LIST-EXTENDED LIST-STATUS STATUS=SIZE MULTIAPPEND";
+    "IMAP4rev1 SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN CONDSTORE QRESYNC ESEARCH SORT SORT=DISPLAY "
+    "THREAD=ORDEREDSUBJECT THREAD=REFERENCES SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE MULTIAPPEND";
 
 static bool
 has_word(struct span list, struct span word, char sign)
@@ -137,6 +137,8 @@ imap_capability(struct imap_session *s)
 
 	buf_adds(&usual, capabilities);
 	buf_adds(&usual, s->lim.literal_minus ? " LITERAL-" : " LITERAL+");
+	if (s->lim.acl)
+		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

@@ -60,6 +60,7 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 	if (s == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	s->start = ss;
+	s->lim.acl = storage_has_acl(st) && set_list_has(ss->view, SET_mail_plugins, SPAN("imap_acl"));
 	s->st = st;
 	read_limits(&s->lim, ss->view);
 	s->arena = arena_new(memory < ARENA_MIN ? ARENA_MIN : memory);

@@ -23,7 +23,7 @@ struct imap_limits {
 	uint64_t literal;		/* of APPEND */
 	int idle_ms, write_ms, notify_ms, poll_ms, hibernate_ms;	/* 0: never (notify, hibernate) */
 	unsigned fetch_failure;		/* the index in imap_fetch_failure */
-	bool literal_minus, strip_separator, delay_newmail, lsub_flags;
+	bool literal_minus, strip_separator, delay_newmail, lsub_flags, acl;
 };
 
 struct imap_stats {
@@ -140,9 +140,10 @@ void imap_put_mailbox(struct imap_session *s, struct span utf8);
 void imap_sync(struct imap_session *s, bool expunges);
 void imap_unselect(struct imap_session *s);
 void imap_enable_condstore(struct imap_session *s);
-/* VANISHED (EARLIER): what of known was expunged after modseq.  When the log does not go back so far: every UID above `above'
+/* VANISHED (EARLIER): what of known was expunged since.  When the log does not go back so far: every UID above `above'
  * that is not there. */
-int imap_vanished_since(struct imap_session *s, uint64_t modseq, const struct imap_set *known, uint32_t above, struct err *e);
+void imap_vanished_since(struct imap_session *s, const struct mailbox_since *since, const struct imap_set *known,
+    uint32_t above);
 void imap_put_vanished(struct imap_session *s, const char *earlier, const struct imap_set *set);
 /* "* n FETCH (...)" with UID, FLAGS and MODSEQ as the session wants them. */
 void imap_put_flags_fetch(struct imap_session *s, uint32_t seq, const struct msg_rec *rec, bool uid);
@@ -178,12 +179,14 @@ char *imap_format_u64(char *p, uint64_t v);
 
 /* The commands: dispatch.c has the table.  Arguments come without the space in front of the first. */
 typedef int imap_cmd(struct imap_session *s, struct imap_in *in, struct err *e);
+imap_cmd imap_cmd_deleteacl, imap_cmd_getacl, imap_cmd_listrights, imap_cmd_myrights, imap_cmd_setacl;
 imap_cmd imap_cmd_append, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create,
     imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
     imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace, imap_cmd_noop,
-    imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
-    imap_cmd_unselect, imap_cmd_unsubscribe;
+    imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
+    imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
 
+int imap_put_myrights(struct imap_session *s, struct span mailbox, struct err *e);
 /* STATUS items: parsed for STATUS and LIST's RETURN; sent for a mailbox. */
 bool imap_arg_status_items(struct imap_session *s, struct imap_in *in, unsigned *items_out);
 int imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, struct err *e);

@@ -90,6 +90,9 @@ check_protocols(struct config *c)
 	buf_clear(&out);
 }
 
+/* What mail_plugins switches on. */
+static const char *const plugins[] = { "acl", "imap_acl" };
+
 /* Features that a word would switch on, and that are not there, are not passed over in silence. */
 static void
 check_plugins(struct config *c, const struct scope *s)
@@ -98,7 +101,11 @@ check_plugins(struct config *c, const struct scope *s)
 	struct span rest = v->text, word;
 
 	while (v->is_set && set_list_next(&rest, &word)) {
-		if (config_warn_once(c, word))
+		size_t i = 0;
+
+		while (i < sizeof(plugins) / sizeof(plugins[0]) && !span_eq(word, span_str(plugins[i])))
+			i++;
+		if (i == sizeof(plugins) / sizeof(plugins[0]) && config_warn_once(c, word))
 			config_warning(c, v->place, "mail_plugins: there is no %.*s", SPAN_ARG(word));
 	}
 }

@@ -29,7 +29,7 @@ open_target(const struct deliver_request *r, struct span name, struct mailbox **
 {
 	struct err create = ERR_INIT;
 
-	if (mailbox_open(r->storage, name, MAILBOX_SAVE, out, e) == 0)
+	if (mailbox_open(r->storage, name, MAILBOX_POST, out, e) == 0)
 		return 0;
 	if (e->code != ERR_NOTFOUND || !set_bool(r->view, SET_lda_mailbox_autocreate))
 		return -1;
@@ -41,7 +41,7 @@ open_target(const struct deliver_request *r, struct span name, struct mailbox **
 	if (set_bool(r->view, SET_lda_mailbox_autosubscribe) &&
 	    storage_subscribe(r->storage, name, true, &create) == -1)
 		log_error("subscribing to %.*s: %s", SPAN_ARG(name), create.log);
-	return mailbox_open(r->storage, name, MAILBOX_SAVE, out, e);
+	return mailbox_open(r->storage, name, MAILBOX_POST, out, e);
 }
 
 /* The header that is put in front and the message are written one behind the other: nothing is copied together. */

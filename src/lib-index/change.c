@@ -11,10 +11,12 @@ struct apply {
 };
 
 static void
-count(struct idx_state *st, const struct idx_message *m, int sign)
+count(struct idx_state *st, uint32_t uid, const struct idx_message *m, int sign)
 {
 	uint32_t one = (uint32_t)sign;		/* adding 2^32 - 1 takes one away */
 
+	if (sign > 0 && !(m->flags & IDX_SEEN) && (st->unseen == 0 || uid < st->unseen_from))
+		st->unseen_from = uid;
 	st->messages += one;
 	if (!(m->flags & IDX_SEEN))
 		st->unseen += one;
@@ -107,8 +109,9 @@ apply_flags_one(struct apply *a, struct change_flags *f, uint32_t uid)
 		m.keywords &= ~f->keywords;
 		break;
 	case CHANGE_SET:
-		m.flags = f->flags;
-		m.keywords = f->keywords;
+		m.flags = (uint8_t)((f->flags & ~f->keep) | (m.flags & f->keep));
+		if (!f->keep_keywords)
+			m.keywords = f->keywords;
 		break;
 	}
 	if (m.flags == old.flags && m.keywords == old.keywords)
@@ -117,8 +120,8 @@ apply_flags_one(struct apply *a, struct change_flags *f, uint32_t uid)
 	m.bits |= IDX_CHANGED;
 	if (f->dirty)
 		m.bits |= IDX_DIRTY;
-	count(a->st, &old, -1);
-	count(a->st, &m, 1);
+	count(a->st, uid, &old, -1);
+	count(a->st, uid, &m, 1);
 	if (f->changed != NULL)
 		f->changed[f->changed_count] = uid;
 	f->changed_count++;
@@ -137,8 +140,8 @@ apply_seen_one(struct apply *a, struct change_seen *s)
 		return rc;
 	s->rec.modseq = s->flags_changed ? take_modseq(a) : old.modseq;
 	s->rec.bits = (uint8_t)((s->rec.bits & ~IDX_CHANGED) | (s->flags_changed ? IDX_CHANGED : old.bits & IDX_CHANGED));
-	count(a->st, &old, -1);
-	count(a->st, &s->rec, 1);
+	count(a->st, s->uid, &old, -1);
+	count(a->st, s->uid, &s->rec, 1);
 	if (s->flags_changed && (log_del(a, s->uid, &old) == -1 || log_put(a, s->uid, IDX_CHANGE_FLAGS) == -1))
 		return -1;
 	return index_message_put(a->t, a->st->id, s->uid, &s->rec, a->e);
@@ -154,7 +157,7 @@ apply_expunge_one(struct apply *a, uint32_t uid)
 	if (rc != 1)
 		return rc;
 	take_modseq(a);
-	count(a->st, &m, -1);
+	count(a->st, uid, &m, -1);
 	a->st->tombstones++;
 	a->c->expunged++;
 	if (log_del(a, uid, &m) == -1 || log_put(a, uid, IDX_CHANGE_EXPUNGED) == -1 ||
@@ -171,7 +174,7 @@ apply_add_one(struct apply *a, struct change_add *add)
 		return err_set(a->e, ERR_LIMIT, "mailbox %u has no UIDs left", a->st->id);
 	add->rec.modseq = take_modseq(a);
 	add->rec.bits &= (uint8_t)~IDX_CHANGED;
-	count(a->st, &add->rec, 1);
+	count(a->st, add->uid, &add->rec, 1);
 	if (add->uid >= a->st->uidnext)
 		a->st->uidnext = add->uid + 1;
 	if (index_message_put(a->t, a->st->id, add->uid, &add->rec, a->e) == -1)

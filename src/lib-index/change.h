@@ -28,6 +28,9 @@ struct change_flags {
 	bool conditional;
 	uint64_t unchanged_since;
 	bool dirty;			/* the driver writes the file's name behind */
+	/* CHANGE_SET leaves these as they are. */
+	uint8_t keep;
+	bool keep_keywords;
 	/* Answers; room for count each, or NULL. */
 	uint32_t *failed, *changed;
 	size_t failed_count, changed_count;

@@ -38,12 +38,24 @@ struct index {
 	bool reading;
 	MDB_cursor *read_cursor[DB_COUNT];	/* kept and renewed: for index_message_get */
 	bool cursor_fresh[DB_COUNT];		/* belongs to this beginning of the read transaction */
+	uint64_t last_found[DB_COUNT];		/* the message key that it stands on, as a number; 0: another, or none */
+};
+
+struct index_cursor {
+	MDB_cursor *c;
+	struct index *ix;
+	enum idx_db db;
+	bool brief;			/* values are given as they are stored, unchecked */
 };
 
 extern const char *const index_db_names[DB_COUNT];
 
 /* The err of an LMDB return code. */
 int index_err(struct err *e, int rc, const char *what);
+/* The same for one database; damage is remembered (index_mark_suspect). */
+int index_db_err(struct index *ix, struct err *e, int rc, enum idx_db db);
+/* ERR_CORRUPT for a damaged value, remembered. */
+int index_value_damaged(struct index *ix, enum idx_db db, struct span key, struct err *e);
 /* Opens the environment alone.  The LMDB code. */
 int index_env_open(struct index_env *env, const char *path, mode_t mode, bool create, struct err *e);
 void index_env_shut(struct index_env *env);

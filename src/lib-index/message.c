@@ -148,6 +148,7 @@ index_walk_next(struct index_walk *w, struct err *e)
 	struct span key;
 	int rc;
 
+	w->c->brief = w->brief;
 	if (w->started) {
 		rc = index_cursor_next(w->c, &key, &w->raw, e);
 	} else {

@@ -6,6 +6,64 @@
 #define MESSAGE_FIXED 52
 #define STATE_FIXED 140
 
+static inline uint64_t
+load(const char *p, size_t n)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, n);
+	return v;
+}
+
+/* A step is a permutation of the state for every word: one changed word always gives another state. */
+static inline uint64_t
+mix(uint64_t state, uint64_t word)
+{
+	state = (state ^ word) * 0x9fb21c651e98df25u;
+	return state ^ state >> 32;
+}
+
+static uint64_t
+mix_span(uint64_t a, struct span s)
+{
+	uint64_t b = a ^ 0xd1342543de82ef95u;
+
+	/* Two at a time: the one need not wait for the other. */
+	for (; s.n >= 16; s = span_from(s, 16)) {
+		a = mix(a, load(s.p, 8));
+		b = mix(b, load(s.p + 8, 8));
+	}
+	if (s.n >= 8) {
+		a = mix(a, load(s.p, 8));
+		s = span_from(s, 8);
+	}
+	if (s.n > 0)
+		b = mix(b, load(s.p, s.n));
+	return mix(a, b);
+}
+
+uint32_t
+idx_sum(enum idx_db db, struct span key, struct span value)
+{
+	uint64_t h = mix_span(mix_span((uint64_t)db << 56 | (uint64_t)key.n << 40 | value.n, key), value);
+
+	return (uint32_t)(h ^ h >> 32);
+}
+
+bool
+idx_value_open(enum idx_db db, struct span key, struct span *value)
+{
+	struct span v = *value;
+
+	if (v.n < IDX_SUM_LEN)
+		return false;
+	v.n -= IDX_SUM_LEN;
+	if (be32_get(v.p + v.n) != idx_sum(db, key, v))
+		return false;
+	*value = v;
+	return true;
+}
+
 size_t
 idx_message_pack(char *room, const struct idx_message *m)
 {
@@ -115,6 +173,7 @@ idx_state_pack(char *room, const struct idx_state *st)
 		be32_put(p + 8, st->stamp[i].nsec);
 		be64_put(p + 12, st->stamp[i].ino);
 	}
+	be32_put(room + 136, st->unseen_from);
 	memcpy(room + STATE_FIXED, st->name, st->name_n);
 	return STATE_FIXED + (size_t)st->name_n;
 }
@@ -151,6 +210,7 @@ idx_state_unpack(struct span key, struct span v, struct idx_state *out)
 		out->stamp[i].nsec = be32_get(p + 8);
 		out->stamp[i].ino = be64_get(p + 12);
 	}
+	out->unseen_from = be32_get(v.p + 136);
 	idx_state_set_name(out, span_from(v, STATE_FIXED));
 	return (out->bits & ~(uint32_t)IDX_STATE_BITS) == 0 && out->uidvalidity != 0 && out->uidnext != 0 &&
 	    out->highestmodseq != 0 && out->highestmodseq <= INT64_MAX && out->pruned_to <= out->highestmodseq &&

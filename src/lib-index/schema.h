@@ -3,7 +3,9 @@
 #define CULVER_LIB_INDEX_SCHEMA_H
 /*
  * What the octets in the index mean.  Integers are big-endian, so that the order of keys is the order of numbers.  Every
- * value is checked for its length and its ranges when it is read: a damaged one is ERR_CORRUPT, never worse.
+ * value ends with a checksum of itself and its key, which index_put() sets and reading takes off (but for meta's "version",
+ * which every version must be able to read), and is checked for its length and its ranges: a damaged one is ERR_CORRUPT,
+ * never worse.
  *
  *	database	key					value
  *	meta		name					see index.c
@@ -19,7 +21,8 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
-#define INDEX_VERSION 1
+#define INDEX_VERSION 2	/* 2: checksums */
+#define IDX_SUM_LEN 4
 #define INDEX_NAME_MAX 480		/* octets of a mailbox name: LMDB's keys end at 511 */
 #define INDEX_KEYWORDS 64		/* bits of a message's keyword mask */
 #define INDEX_FILE_NAME_MAX 255
@@ -77,6 +80,7 @@ struct idx_state {
 	uint32_t unsized;		/* messages whose size is unknown */
 	uint32_t dirty;			/* messages with IDX_DIRTY */
 	uint32_t tombstones;		/* expunges in `change' */
+	uint32_t unseen_from;		/* no message with a lower UID lacks \Seen; 0: unknown */
 	uint64_t bytes;			/* sum of the known sizes */
 	uint64_t dev;
 	int64_t scanned_at;		/* seconds since 1970 */
@@ -122,12 +126,20 @@ idx_key_change(char key[IDX_KEY_CHANGE], uint32_t id, uint64_t modseq, uint32_t 
 	be32_put(key + 12, uid);
 }
 
+/*
+ * The checksum of an entry: quick (a few octets a cycle), and sure of any damage within eight octets; no protection from
+ * who wants to deceive.
+ */
+uint32_t idx_sum(enum idx_db db, struct span key, struct span value);
+/* Takes the checksum off *value, as it is stored; false: damaged. */
+bool idx_value_open(enum idx_db db, struct span key, struct span *value);
+
 /* Into room of IDX_MESSAGE_MAX, IDX_STATE_MAX octets; the number of octets used.  Names must keep their limits. */
 size_t idx_message_pack(char *room, const struct idx_message *m);
 size_t idx_state_pack(char *room, const struct idx_state *st);
 /* Spans of *out point into value.  False: damaged. */
 bool idx_message_unpack(struct span value, struct idx_message *out);
-/* Only flags and bits are set. */
+/* Only flags and bits are set, from a value with or without its checksum. */
 static inline bool
 idx_message_peek(struct span value, struct idx_message *out)
 {
@@ -140,6 +152,6 @@ idx_message_peek(struct span value, struct idx_message *out)
 bool idx_state_unpack(struct span key, struct span value, struct idx_state *out);
 /* Each NUL-terminated name of a keyword value, INDEX_KEYWORDS at most; the count, or -1 when damaged. */
 int idx_keywords_unpack(struct span value, struct span names[INDEX_KEYWORDS]);
-/* Whether key and value of a database are well-formed: what verifying and salvaging look at. */
+/* Whether key and value (without its checksum) of a database are well-formed: what verifying and salvaging look at. */
 bool idx_entry_is_valid(enum idx_db db, struct span key, struct span value);
 #endif

@@ -54,6 +54,7 @@ index_read(struct index *ix, struct index_txn **out, struct err *e)
 	ix->read.ix = ix;
 	ix->reading = true;
 	memset(ix->cursor_fresh, 0, sizeof(ix->cursor_fresh));
+	memset(ix->last_found, 0, sizeof(ix->last_found));
 	return 0;
 }
 
@@ -167,10 +168,51 @@ read_cursor(struct index_txn *t, enum idx_db db, MDB_cursor **out)
 	return rc;
 }
 
+/* Messages are mostly asked for in their order: then the entry is the cursor's next, and need not be searched. */
+static int
+find_near(struct index *ix, enum idx_db db, MDB_cursor *c, struct span key, MDB_val *k, MDB_val *v)
+{
+	bool counts = key.n == IDX_KEY_MESSAGE;
+	uint64_t number = counts ? be64_get(key.p) : 0;
+	int rc;
+
+	if (counts && ix->last_found[db] != 0 && number == ix->last_found[db] + 1) {
+		rc = mdb_cursor_get(c, k, v, MDB_NEXT);
+		if (rc == 0 && span_eq(span_of(k->mv_data, k->mv_size), key)) {
+			ix->last_found[db] = number;
+			return 0;
+		}
+		*k = val_of(key);
+	}
+	rc = mdb_cursor_get(c, k, v, MDB_SET_KEY);
+	ix->last_found[db] = rc == 0 ? number : 0;
+	return rc;
+}
+
+int
+index_db_err(struct index *ix, struct err *e, int rc, enum idx_db db)
+{
+	index_err(e, rc, index_db_names[db]);
+	if (e->code == ERR_CORRUPT)
+		index_mark_suspect(ix);
+	return -1;
+}
+
+int
+index_value_damaged(struct index *ix, enum idx_db db, struct span key, struct err *e)
+{
+	index_mark_suspect(ix);
+	if (db == DB_META || db == DB_MAILBOX || key.n < IDX_KEY_ID)
+		return err_set(e, ERR_CORRUPT, "index: the value of %.*s in \"%s\" is damaged", SPAN_ARG(key), index_db_names[db]);
+	return err_set(e, ERR_CORRUPT, "index: the %s of %u in mailbox %u is damaged", index_db_names[db],
+	    key.n > IDX_KEY_ID ? be32_get(key.p + key.n - 4) : 0, be32_get(key.p));
+}
+
 int
 index_get(struct index_txn *t, enum idx_db db, struct span key, struct span *value_out, struct err *e)
 {
 	MDB_val k = val_of(key), v;
+	struct span value;
 	int rc;
 
 	if (key.n == 0 || key.n > 511)
@@ -180,25 +222,45 @@ index_get(struct index_txn *t, enum idx_db db, struct span key, struct span *val
 
 		rc = read_cursor(t, db, &c);
 		if (rc == 0)
-			rc = mdb_cursor_get(c, &k, &v, MDB_SET_KEY);
+			rc = find_near(t->ix, db, c, key, &k, &v);
 	} else {
 		rc = mdb_get(t->txn, t->ix->env->dbi[db], &k, &v);
 	}
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return index_err(e, rc, index_db_names[db]);
-	*value_out = span_of(v.mv_data, v.mv_size);
+		return index_db_err(t->ix, e, rc, db);
+	value = span_of(v.mv_data, v.mv_size);
+	/* A summary has checksums of its own (lib-mail/summary.h): who wants its first octets need not read it whole. */
+	if (db == DB_SUMMARY && value.n >= IDX_SUM_LEN)
+		value.n -= IDX_SUM_LEN;
+	else if (!idx_value_open(db, key, &value))
+		return index_value_damaged(t->ix, db, key, e);
+	*value_out = value;
 	return 1;
+}
+
+/* Puts the value and its checksum into the room that LMDB made; value lies nowhere in the index's own pages. */
+static void
+fill_in(MDB_val room, enum idx_db db, struct span key, struct span value)
+{
+	uint32_t sum = idx_sum(db, key, value);
+
+	if (value.n > 0)
+		memcpy(room.mv_data, value.p, value.n);
+	be32_put((char *)room.mv_data + value.n, sum);
 }
 
 int
 index_put(struct index_txn *t, enum idx_db db, struct span key, struct span value, struct err *e)
 {
-	MDB_val k = val_of(key), v = val_of(value);
-	int rc = mdb_put(t->txn, t->ix->env->dbi[db], &k, &v, 0);
+	MDB_val k = val_of(key), v = { value.n + IDX_SUM_LEN, NULL };
+	int rc = mdb_put(t->txn, t->ix->env->dbi[db], &k, &v, MDB_RESERVE);
 
-	return rc == 0 ? 0 : index_err(e, rc, index_db_names[db]);
+	if (rc != 0)
+		return index_db_err(t->ix, e, rc, db);
+	fill_in(v, db, key, value);
+	return 0;
 }
 
 int
@@ -207,13 +269,8 @@ index_del(struct index_txn *t, enum idx_db db, struct span key, struct err *e)
 	MDB_val k = val_of(key);
 	int rc = mdb_del(t->txn, t->ix->env->dbi[db], &k, NULL);
 
-	return rc == 0 || rc == MDB_NOTFOUND ? 0 : index_err(e, rc, index_db_names[db]);
+	return rc == 0 || rc == MDB_NOTFOUND ? 0 : index_db_err(t->ix, e, rc, db);
 }
-
-struct index_cursor {
-	MDB_cursor *c;
-	enum idx_db db;
-};
 
 struct index_cursor *
 index_cursor_open(struct index_txn *t, enum idx_db db, struct err *e)
@@ -226,9 +283,10 @@ index_cursor_open(struct index_txn *t, enum idx_db db, struct err *e)
 		return NULL;
 	}
 	c->db = db;
+	c->ix = t->ix;
 	rc = mdb_cursor_open(t->txn, t->ix->env->dbi[db], &c->c);
 	if (rc != 0) {
-		index_err(e, rc, index_db_names[db]);
+		index_db_err(t->ix, e, rc, db);
 		free(c);
 		return NULL;
 	}
@@ -247,16 +305,21 @@ index_cursor_close(struct index_cursor *c)
 static int
 cursor_get(struct index_cursor *c, MDB_val *k, MDB_cursor_op op, struct span *key_out, struct span *value_out, struct err *e)
 {
+	struct span key, value;
 	MDB_val v;
 	int rc = mdb_cursor_get(c->c, k, &v, op);
 
 	if (rc == MDB_NOTFOUND)
 		return 0;
 	if (rc != 0)
-		return index_err(e, rc, index_db_names[c->db]);
+		return index_db_err(c->ix, e, rc, c->db);
+	key = span_of(k->mv_data, k->mv_size);
+	value = span_of(v.mv_data, v.mv_size);
+	if (!c->brief && !idx_value_open(c->db, key, &value))
+		return index_value_damaged(c->ix, c->db, key, e);
 	if (key_out != NULL)
-		*key_out = span_of(k->mv_data, k->mv_size);
-	*value_out = span_of(v.mv_data, v.mv_size);
+		*key_out = key;
+	*value_out = value;
 	return 1;
 }
 
@@ -288,10 +351,13 @@ index_cursor_find(struct index_cursor *c, struct span key, struct span *value_ou
 int
 index_cursor_replace(struct index_cursor *c, struct span key, struct span value, struct err *e)
 {
-	MDB_val k = val_of(key), v = val_of(value);
-	int rc = mdb_cursor_put(c->c, &k, &v, MDB_CURRENT);
+	MDB_val k = val_of(key), v = { value.n + IDX_SUM_LEN, NULL };
+	int rc = mdb_cursor_put(c->c, &k, &v, MDB_CURRENT | MDB_RESERVE);
 
-	return rc == 0 ? 0 : index_err(e, rc, index_db_names[c->db]);
+	if (rc != 0)
+		return index_db_err(c->ix, e, rc, c->db);
+	fill_in(v, c->db, key, value);
+	return 0;
 }
 
 int
@@ -299,5 +365,5 @@ index_cursor_del(struct index_cursor *c, struct err *e)
 {
 	int rc = mdb_cursor_del(c->c, 0);
 
-	return rc == 0 ? 0 : index_err(e, rc, index_db_names[c->db]);
+	return rc == 0 ? 0 : index_db_err(c->ix, e, rc, c->db);
 }

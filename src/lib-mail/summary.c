@@ -2,11 +2,12 @@
 /*
  * The encoding, numbers big-endian:
  *
- *	"CVS" and the version	4	| checksum of all that follows	4
+ *	"CVS" and the version	4	| checksum of the rest of the head	4
  *	flags			4	| zone of the sent date		4 (minutes, plus 1440)
  *	sent date		8	| size				8
  *	virtual size		8	| header size			8
  *	virtual header size	8	| sizes of the five pieces	5 x 4
+ *	checksum of the pieces	4
  *
  * and the pieces: kept fields, ENVELOPE, BODYSTRUCTURE, holes (offset 4, size 4 each), entries (enum header_id 1,
  * octets of the field 3 each).
@@ -17,9 +18,9 @@
 #include "lib-mail/imap-mime.h"
 #include "lib-mail/mime.h"
 
-enum { HEAD = 76, PIECES = 5, ENTRY = 4, HOLE = 8, FIELD_MAX = 0xffffff, TZ_BIAS = 1440 };
+enum { HEAD = 80, PIECES = 5, ENTRY = 4, HOLE = 8, FIELD_MAX = 0xffffff, TZ_BIAS = 1440 };
 
-#define MAGIC 0x43565301u	/* the last octet is the version: 1 */
+#define MAGIC 0x43565302u	/* the last octet is the version: 2 */
 
 /*
  * Finds damage, not malice: who can write the index can write anything.  Four lanes of multiplications, since
@@ -79,7 +80,8 @@ head_put(struct buf *out, size_t start, const struct summary_view *v)
 	be32_put(p + 64, (uint32_t)v->bodystructure.n);
 	be32_put(p + 68, (uint32_t)v->holes.n);
 	be32_put(p + 72, (uint32_t)v->entries.n);
-	be32_put(p + 4, checksum(p + 8, out->n - start - 8));
+	be32_put(p + 76, checksum(p + HEAD, out->n - start - HEAD));
+	be32_put(p + 4, checksum(p + 8, HEAD - 8));
 }
 
 void
@@ -119,23 +121,31 @@ is_sound(const struct summary_view *v)
 }
 
 bool
+summary_head(struct span value, struct summary_view *out)
+{
+	const char *p = value.p;
+
+	if (value.n < HEAD || be32_get(p) != MAGIC || be32_get(p + 4) != checksum(p + 8, HEAD - 8))
+		return false;
+	*out = (struct summary_view){
+		.flags = be32_get(p + 8), .sent = { (int64_t)be64_get(p + 16), (int32_t)be32_get(p + 12) - TZ_BIAS },
+		.size = be64_get(p + 24), .virtual_size = be64_get(p + 32),
+		.header_size = be64_get(p + 40), .header_virtual = be64_get(p + 48),
+	};
+	return true;
+}
+
+bool
 summary_view(struct span value, struct summary_view *out)
 {
-	struct summary_view v = { .flags = 0 };
+	struct summary_view v;
 	struct span *const pieces[PIECES] = { &v.fields, &v.envelope, &v.bodystructure, &v.holes, &v.entries };
 	const char *p = value.p;
 	uint64_t total = HEAD;
 	size_t pos = HEAD;
 
-	if (value.n < HEAD || be32_get(p) != MAGIC || be32_get(p + 4) != checksum(p + 8, value.n - 8))
+	if (!summary_head(value, &v) || be32_get(p + 76) != checksum(p + HEAD, value.n - HEAD))
 		return false;
-	v.flags = be32_get(p + 8);
-	v.sent.tz = (int32_t)be32_get(p + 12) - TZ_BIAS;
-	v.sent.time = (int64_t)be64_get(p + 16);
-	v.size = be64_get(p + 24);
-	v.virtual_size = be64_get(p + 32);
-	v.header_size = be64_get(p + 40);
-	v.header_virtual = be64_get(p + 48);
 	for (unsigned i = 0; i < PIECES; i++)
 		total += be32_get(p + 56 + i * 4);
 	if (total != value.n)

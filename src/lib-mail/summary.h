@@ -50,6 +50,8 @@ void summary_encode(struct buf *out, const struct summary_view *v);
 
 /* False when value is empty, of another version, or damaged (its checksum or its lengths are wrong): make it anew. */
 bool summary_view(struct span value, struct summary_view *out);
+/* Only the numbers, from the first octets of value: the spans of *out are empty, and the rest of value is not looked at. */
+bool summary_head(struct span value, struct summary_view *out);
 
 /* BODY: the BODYSTRUCTURE without its extension data.  Only with SUMMARY_STRUCTURE. */
 void summary_body_write(struct buf *out, const struct summary_view *v);

@@ -291,14 +291,20 @@ take_returns(struct imap_in *in, struct search_query *out)
 }
 
 bool
-imap_search_parse(struct imap_in *in, const struct search_limits *lim, struct search_query *out)
+imap_search_parse_keys(struct imap_in *in, const struct search_limits *lim, struct search_query *out)
 {
 	struct parser p = { in, lim, out, 0 };
 
+	return take_keys(&p, 0, false, &out->root);
+}
+
+bool
+imap_search_parse(struct imap_in *in, const struct search_limits *lim, struct search_query *out)
+{
 	memset(out, 0, sizeof(*out));
 	if (imap_word(in, SPAN("RETURN")) && !take_returns(in, out))
 		return false;
 	if (imap_word(in, SPAN("CHARSET")) && (!imap_sp(in) || !imap_astring(in, &out->charset) || !imap_sp(in)))
 		return false;
-	return take_keys(&p, 0, false, &out->root);
+	return imap_search_parse_keys(in, lim, out);
 }

@@ -31,4 +31,6 @@ struct search_limits {
  * refused; the rest is left to the evaluator.
  */
 bool imap_search_parse(struct imap_in *in, const struct search_limits *lim, struct search_query *out);
+/* The keys alone, up to the end: what SORT and THREAD have behind their charset (RFC 5256 section 5). */
+bool imap_search_parse_keys(struct imap_in *in, const struct search_limits *lim, struct search_query *out);
 #endif

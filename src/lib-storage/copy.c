@@ -136,9 +136,12 @@ mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mai
 		return err_set(e, ERR_DENIED, "%s is open for reading only", target->name);
 	if (move && mailbox_is_readonly(box))
 		return err_set(e, ERR_DENIED, "%s is open for reading only", box->name);
+	if (move && acl_check(box->rights, ACL_EXPUNGE, span_str(box->name), e) == -1)
+		return -1;
 	if (box->made.n > 0 && mailbox_made_flush(box, e) == -1)
 		return -1;
-	if (box->store == target->store)
+	/* Where not all flags may be given a message is saved anew: a driver copies it as it is. */
+	if (box->store == target->store && mailbox_flags_allowed(target) == IDX_FLAGS)
 		return copy_within(box, uids, count, target, move, a, out, e);
 	return copy_across(box, uids, count, target, move, a, out, e);
 }

@@ -44,9 +44,9 @@ struct mbox_params {
 struct store_params {
 	const char *root, *inbox, *control;	/* absolute paths; inbox, control: NULL as root */
 	const char *index;			/* NULL: the index is in the root */
-	const char *dirname, *subscriptions;	/* names of files; NULL when the location says nothing */
+	const char *dirname, *subscriptions;	/* NULL: none; of the file "subscriptions" */
 	bool fs_layout;				/* folders are directories in directories */
-	bool utf8;				/* names on disk are not in modified UTF-7 */
+	bool full_dirname, utf8, no_noselect;	/* see location.h */
 	struct mbox_params mbox;
 	enum fsync_mode fsync;
 	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
@@ -106,6 +106,9 @@ struct driver {
 	/* Small files of the user by name: "subscriptions".  Replaced whole. */
 	enum drv_rc (*blob_get)(void *store, const char *name, size_t max, struct buf *out, struct err *e);
 	enum drv_rc (*blob_put)(void *store, const char *name, struct span content, struct err *e);
+	/* The directory of one mailbox for small files about it (its access control list), opened; name empty: of the store.
+	 * DRV_GONE: there is none.  NULL: there never is. */
+	enum drv_rc (*box_dir)(void *store, struct span name, int *fd_out, struct err *e);
 	/* Keyword names of bits; create adds those missing.  After it the index knows them. */
 	enum drv_rc (*keywords_add)(void *box, const struct span *names, size_t count, struct err *e);
 	unsigned (*keywords_max)(void *box);

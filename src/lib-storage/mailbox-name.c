@@ -90,7 +90,7 @@ storage_resolve(struct storage *st, struct span name, struct namespace **ns_out,
 	}
 	if (inner->failed)
 		return err_set(e, ERR_LIMIT, "a mailbox name is too long");
-	if (span_eq(span_from(buf_span(inner), start), SPAN("INBOX")))
+	if (ns->alias == NULL && span_eq(span_from(buf_span(inner), start), SPAN("INBOX")))
 		return err_set(e, ERR_SYNTAX, "%.*s: the name of INBOX is taken", SPAN_ARG(name));
 	*ns_out = ns;
 	return 0;
@@ -104,8 +104,10 @@ storage_visible(const struct namespace *ns, struct span inner, struct buf *out)
 	struct span level;
 
 	if (span_eq(inner, SPAN("INBOX"))) {
+		if (ns->alias != NULL)
+			buf_add(out, ns->info.prefix);
 		buf_adds(out, "INBOX");
-		return ns->info.inbox && !out->failed;
+		return (ns->info.inbox || (ns->alias != NULL && ns->alias->info.inbox)) && !out->failed;
 	}
 	buf_add(out, ns->info.prefix);
 	while (span_next(&inner, '/', &level)) {
@@ -122,6 +124,8 @@ storage_visible(const struct namespace *ns, struct span inner, struct buf *out)
 const struct special *
 storage_special(const struct namespace *ns, struct span inner)
 {
+	if (ns->alias != NULL)
+		ns = ns->alias;
 	for (size_t i = 0; i < ns->special_count; i++)
 		if (span_eq(span_str(ns->specials[i].inner), inner))
 			return &ns->specials[i];

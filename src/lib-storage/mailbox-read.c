@@ -297,6 +297,8 @@ mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary
 	rc = index_summary_get(t, box->id, uid, &value, e);
 	if (rc == -1)
 		return -1;
+	if (rc == 1 && need == NEED_NUMBERS && summary_head(value, out) && out->flags & SUMMARY_ENVELOPE)
+		return 0;
 	if (rc == 1 && summary_view(value, out) && is_enough(out, need))
 		return 0;
 	/* Made a moment ago and not yet written? */

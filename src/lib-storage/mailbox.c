@@ -26,15 +26,37 @@ open_and_load(struct mailbox *box, struct err *e)
 {
 	if (open_handle(box, e) == -1)
 		return -1;
-	if (box->mode == MAILBOX_SAVE)
+	if (box->mode >= MAILBOX_SAVE)
 		return 0;
 	if (box->drv->sync(box->handle, false, e) != DRV_OK || view_load(box, e) == -1)
 		return -1;
 	return mailbox_load_keywords(box, NULL, e);
 }
 
+static unsigned
+need_of(enum mailbox_mode mode)
+{
+	switch (mode) {
+	case MAILBOX_SAVE:
+		return ACL_INSERT;
+	case MAILBOX_POST:
+		return ACL_POST;
+	case MAILBOX_READ:
+	case MAILBOX_WRITE:
+		break;
+	}
+	return ACL_READ;
+}
+
 int
 mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struct mailbox **out, struct err *e)
+{
+	return mailbox_open_needing(st, name, mode, need_of(mode), out, e);
+}
+
+int
+mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mode, unsigned need, struct mailbox **out,
+    struct err *e)
 {
 	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
 	struct mailbox *box = calloc(1, sizeof(*box));
@@ -57,6 +79,13 @@ mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struc
 			rc = err_set(e, ERR_TEMP, "out of memory");
 	}
 	buf_clear(&inner);
+	box->rights = ACL_ALL;
+	if (rc == 0 && st->acl != NULL) {
+		rc = acl_rights(st, box->ns, span_str(box->inner), &box->rights, e);
+		box->rights_at = clock_ms();
+		if (rc == 0)
+			rc = acl_check(box->rights, need, name, e);
+	}
 	if (rc == 0 && (rc = open_and_load(box, e)) == -1 && e->code == ERR_CORRUPT && index_recover(box->store->ix, e) == 0) {
 		if (box->handle != NULL)
 			box->drv->box_close(box->handle);
@@ -119,7 +148,27 @@ mailbox_name(const struct mailbox *box)
 bool
 mailbox_is_readonly(const struct mailbox *box)
 {
-	return box->mode == MAILBOX_READ;
+	return box->mode == MAILBOX_READ || (box->rights & ACL_CHANGES) == 0;
+}
+
+unsigned
+mailbox_rights(const struct mailbox *box)
+{
+	return box->rights;
+}
+
+unsigned
+mailbox_flags_allowed(const struct mailbox *box)
+{
+	return (box->rights & ACL_WRITE ? IDX_FLAGS & ~(unsigned)(MSG_SEEN | MSG_DELETED) : 0) |
+	    (box->rights & ACL_SEEN ? MSG_SEEN : 0) | (box->rights & ACL_DELETED ? MSG_DELETED : 0);
+}
+
+unsigned
+mailbox_permanent_flags(const struct mailbox *box, bool *keywords_out)
+{
+	*keywords_out = !mailbox_is_readonly(box) && box->rights & ACL_WRITE;
+	return mailbox_is_readonly(box) ? 0 : mailbox_flags_allowed(box);
 }
 
 int
@@ -172,6 +221,7 @@ mailbox_keyword_mask(struct mailbox *box, const struct span *names, size_t count
 	size_t missing = 0;
 	uint64_t mask = 0;
 
+	create = create && (box->rights & ACL_WRITE) != 0;
 	if (mailbox_load_keywords(box, NULL, e) == -1)
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -242,6 +292,23 @@ note_dirty(struct mailbox *box)
 		box->st->dirty_since = clock_ms();
 }
 
+/* Only what the rights allow.  None of it: to say that it was done would not be true (RFC 4314 section 4). */
+static int
+restrict_flags(const struct mailbox *box, struct change_flags *f, struct err *e)
+{
+	uint8_t allowed = (uint8_t)mailbox_flags_allowed(box);
+	bool keywords = (box->rights & ACL_WRITE) != 0, asked = f->flags != 0 || f->keywords != 0;
+
+	f->flags &= allowed;
+	if (!keywords)
+		f->keywords = 0;
+	f->keep = (uint8_t)(IDX_FLAGS & ~allowed);
+	f->keep_keywords = !keywords;
+	if ((asked && f->flags == 0 && f->keywords == 0) || (allowed == 0 && !keywords))
+		return err_set(e, ERR_DENIED, "%s: the right to change these flags is missing", box->name);
+	return 0;
+}
+
 int
 mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const struct flag_change *fc, struct arena *a,
     struct uid_list *modified, struct uid_list *changed, struct err *e)
@@ -255,7 +322,7 @@ mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const str
 	struct change_set cs = { .box = { &c, NULL }, .driver_box = { box->handle, NULL },
 		.durable = box->st->conf.fsync == FSYNC_ALWAYS };
 
-	if (may_write(box, e) == -1)
+	if (may_write(box, e) == -1 || restrict_flags(box, &f, e) == -1)
 		return -1;
 	if (modified != NULL)
 		*modified = (struct uid_list){ NULL, 0 };
@@ -328,6 +395,8 @@ mailbox_expunge(struct mailbox *box, const uint32_t *uids, size_t count, bool an
 		.durable = box->st->conf.fsync == FSYNC_ALWAYS };
 	int rc = may_write(box, e);
 
+	if (rc == 0)
+		rc = acl_check(box->rights, ACL_EXPUNGE, span_str(box->name), e);
 	if (rc == 0 && !any) {
 		rc = find_deleted(box, uids, count, &deleted, e);
 		c.expunges = deleted.p;

@@ -39,7 +39,8 @@ struct msg_rec {
 enum mailbox_mode {
 	MAILBOX_READ = 0,	/* EXAMINE */
 	MAILBOX_WRITE = 1,	/* SELECT: takes \Recent */
-	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY, deliver: no view is loaded */
+	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY: no view is loaded */
+	MAILBOX_POST = 3,	/* the same for delivery: needs another right */
 };
 
 /* ERR_NOTFOUND, ERR_DENIED, ERR_SYNTAX. */
@@ -47,6 +48,11 @@ int mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, s
 void mailbox_close(struct mailbox *box);
 struct span mailbox_name(const struct mailbox *box);
 bool mailbox_is_readonly(const struct mailbox *box);
+/* enum acl_right, as of the last sync.  Flags that may not be changed are left as they are; ERR_DENIED where nothing of what
+ * was asked for may be done. */
+unsigned mailbox_rights(const struct mailbox *box);
+/* What PERMANENTFLAGS can promise: enum msg_flag; keywords too? */
+unsigned mailbox_permanent_flags(const struct mailbox *box, bool *keywords_out);
 /* As of the last sync of the view: messages = mailbox_count, first_unseen is a sequence number or 0. */
 struct mailbox_view_state {
 	uint32_t uidvalidity, uidnext, recent, first_unseen, mailbox_id;
@@ -82,15 +88,36 @@ struct view_changes {
 /* expunges: false leaves expunged messages in the view (FETCH, STORE, SEARCH by sequence number must not renumber).
  * *out lives until the next call. */
 int mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struct err *e);
-/* UIDs within [first, last] that were expunged after modseq, ascending, in arena.  False in *complete_out: the log has been
- * pruned beyond modseq, and the answer is every UID of the range that is not there (RFC 7162 section 3.2.5.2). */
-int mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first, uint32_t last, struct arena *a,
-    uint32_t **uids_out, size_t *count_out, bool *complete_out, struct err *e);
+
+/* What happened after modseq, told from the view as it is: for a client that comes back (QRESYNC) or asks (CHANGEDSINCE). */
+struct uid_list {
+	uint32_t *uids;
+	size_t count;
+};
+struct mailbox_since {
+	struct uid_list changed;	/* in the view: came after it, or their flags were changed after it; ascending */
+	struct uid_list expunged;	/* not in the view any more; ascending */
+	bool complete;			/* false: the log has been pruned beyond modseq; expunged is empty, and every UID that
+					 * is not in the view may have been (RFC 7162 section 3.2.5.2) */
+};
+int mailbox_since(struct mailbox *box, uint64_t modseq, struct arena *a, struct mailbox_since *out, struct err *e);
+
+/*
+ * A view that outlives its session (hibernation): its UIDs as ranges, from the at-th on into out, how many; and such a view
+ * taken back, with the uidnext and highestmodseq that it had: the next mailbox_sync tells what happened since.  The caller
+ * has compared UIDVALIDITY.
+ */
+struct uid_range {
+	uint32_t first, last;
+};
+size_t mailbox_view_runs(const struct mailbox *box, size_t at, struct uid_range *out, size_t room);
+int mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t count, uint32_t uidnext, uint64_t modseq,
+    struct err *e);
 
 /* Reading.  ERR_GONE: expunged (its uid may still be in the view). */
 int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *e);	/* quick in ascending order */
 /* What `need' names is there afterwards, made from the file if the index lacks it (and stored soon after). */
-enum { NEED_HEADER = 1, NEED_STRUCTURE = 2 };
+enum { NEED_HEADER = 1, NEED_STRUCTURE = 2, NEED_NUMBERS = 4 };	/* NUMBERS alone: spans of *out may be empty */
 int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
 int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */
 /* EMAILID (RFC 8474): a digest of the content, made when first asked for.  out: 32 octets of hex. */
@@ -123,10 +150,6 @@ struct flag_change {
 };
 /* Decided and made in one transaction.  modified: UIDs that failed UNCHANGEDSINCE, in arena (may be NULL when not
  * conditional).  changed: UIDs that really changed; may be NULL. */
-struct uid_list {
-	uint32_t *uids;
-	size_t count;
-};
 int mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const struct flag_change *fc, struct arena *a,
     struct uid_list *modified, struct uid_list *changed, struct err *e);
 /* Those of uids that carry \Deleted (any: all of them); uids NULL: all with \Deleted. */

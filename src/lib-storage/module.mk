@@ -1,6 +1,8 @@
 # src/lib-storage: users, mailboxes, messages
 noinst_LIBRARIES += src/lib-storage/libstorage.a
 src_lib_storage_libstorage_a_SOURCES = \
+	src/lib-storage/acl-box.c \
+	src/lib-storage/acl.c src/lib-storage/acl.h \
 	src/lib-storage/copy.c \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
@@ -17,6 +19,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/filename.c \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
+	src/lib-storage/maildir/names.c \
+	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/mbox/append.c \
@@ -39,11 +43,13 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/imap-set.h \
 	src/lib-storage/resync.c \
 	src/lib-storage/search.c src/lib-storage/search.h \
+	src/lib-storage/sort.c src/lib-storage/sort.h \
 	src/lib-storage/storage-list.c \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
 	src/lib-storage/storage.c src/lib-storage/storage.h \
 	src/lib-storage/subscriptions.c \
+	src/lib-storage/thread.c src/lib-storage/thread.h \
 	src/lib-storage/view.c
 
 # What a program that uses the storage is linked with, in order.
@@ -53,18 +59,36 @@ STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mai
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
 tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-mbox
+tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
+tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-list
 tests_unit_test_storage_list_SOURCES = tests/unit/test-storage-list.c tests/unit/storage-fixture.c
 tests_unit_test_storage_list_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-namespaces
+tests_unit_test_namespaces_SOURCES = tests/unit/test-namespaces.c tests/unit/sharing.c tests/unit/sharing.h
+tests_unit_test_namespaces_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-acl
+tests_unit_test_acl_SOURCES = tests/unit/test-acl.c
+tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-acl-storage
+tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
+tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-layout
+tests_unit_test_storage_layout_SOURCES = tests/unit/test-storage-layout.c tests/unit/storage-fixture.c
+tests_unit_test_storage_layout_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-index
 tests_unit_test_index_SOURCES = tests/unit/test-index.c tests/unit/storage-fixture.c
 tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view
 tests_unit_test_view_SOURCES = tests/unit/test-view.c tests/unit/storage-fixture.c
 tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-thread
+tests_unit_test_thread_SOURCES = tests/unit/test-thread.c tests/unit/storage-fixture.c
+tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-stress
 tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
 tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -84,3 +108,7 @@ fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
 fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-acl
+fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
+fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

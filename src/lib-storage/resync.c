@@ -61,7 +61,7 @@ storage_resync(struct storage *st, struct span name, struct err *e)
 	struct mailbox *box;
 	int rc;
 
-	if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
+	if (mailbox_open_needing(st, name, MAILBOX_SAVE, 0, &box, e) == -1)
 		return -1;
 	rc = box->drv->sync(box->handle, true, e) == DRV_OK ? 0 : -1;
 	if (rc == 0)

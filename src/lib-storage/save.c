@@ -59,6 +59,9 @@ saver_begin(struct saver *s, const struct save_params *p, struct err *e)
 	if (m == NULL)
 		return err_set(e, ERR_LIMIT, "more than %d messages at once", SAVE_MESSAGES_MAX);
 	m->p = *p;
+	m->p.flags &= mailbox_flags_allowed(s->box);
+	if ((s->box->rights & ACL_WRITE) == 0)
+		m->p.keywords = 0;
 	buf_init(&m->summary, (size_t)1 << 20);	/* a few KB in use */
 	m->uidl = p->pop3_uidl == NULL ? NULL : strdup(p->pop3_uidl);
 	s->size = s->bare = 0;

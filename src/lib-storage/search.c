@@ -257,6 +257,15 @@ search_domain(struct search *se)
 	return all;
 }
 
+bool
+search_is_domain(const struct search *se)
+{
+	const struct search_key *k = se->root->child;
+
+	return k != NULL && k->next == NULL && !k->negated &&
+	    (k->type == SEARCH_ALL || k->type == SEARCH_SEQ || k->type == SEARCH_UID);
+}
+
 /* ---- asking ---- */
 
 static int ask(struct search *se, const struct search_key *k, struct err *e);

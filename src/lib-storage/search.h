@@ -69,6 +69,8 @@ int search_begin(struct search *se, struct mailbox *box, struct search_key *root
 void search_end(struct search *se);
 /* The sequence numbers that can match at all: what the sets at the top leave. */
 struct imap_set search_domain(struct search *se);
+/* Whether all of the domain matches, so that nobody needs to be asked. */
+bool search_is_domain(const struct search *se);
 /* 1 it matches: *modseq_out is its mod-sequence; 0; -1 the search can not go on.  A message that is gone does not match. */
 int search_matches(struct search *se, uint32_t seq, uint64_t *modseq_out, struct err *e);
 #endif

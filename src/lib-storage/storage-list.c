@@ -2,6 +2,7 @@
 /* All mailboxes of a user, with what LIST says of each. */
 #include <stdlib.h>
 #include "lib/hash.h"
+#include "lib/log.h"
 #include "lib-storage/storage-priv.h"
 
 #define LIST_MAX 1000000
@@ -53,7 +54,7 @@ add(struct lister *l, const struct namespace *ns, struct span name, unsigned att
 
 		while (n > 0 && name.p[n - 1] != sep)
 			n--;
-		if (n <= 1 || n - 1 < ns->info.prefix.n)
+		if (n <= 1 || (n - 1 < ns->info.prefix.n && name.n > ns->info.prefix.n))
 			break;
 		name = span_sub(name, 0, n - 1);
 		if (span_ieq(name, SPAN("INBOX")) && ns->info.inbox)
@@ -68,6 +69,36 @@ add(struct lister *l, const struct namespace *ns, struct span name, unsigned att
 	return 0;
 }
 
+/* A list that can not be read gives no rights. */
+static bool
+may_see(struct lister *l, const struct namespace *ns, struct span inner)
+{
+	unsigned rights = 0;
+	struct err e = ERR_INIT;
+
+	if (l->st->acl == NULL)
+		return true;
+	if (acl_rights(l->st, ns, inner, &rights, &e) == -1)
+		log_error("%s", e.log);
+	return (rights & ACL_LOOKUP) != 0;
+}
+
+/* The prefix, as the name that all of the namespace is below; list = children: only when there is something. */
+static int
+add_prefix(struct lister *l, const struct namespace *ns, bool found)
+{
+	struct span name = ns->info.prefix;
+	bool is_inbox = ns->info.inbox && name.n == 6 && span_ieq(span_sub(name, 0, 5), SPAN("INBOX"));
+
+	if (name.n > 0 && name.p[name.n - 1] == ns->info.separator)
+		name.n--;
+	if (is_inbox && found)
+		return add(l, ns, SPAN("INBOX"), MBOX_CHILDREN, false);
+	if (name.n == 0 || is_inbox || (!found && ns->list != LIST_YES_ALL))
+		return 0;
+	return add(l, ns, name, MBOX_NOSELECT | (found ? MBOX_CHILDREN : 0), true);
+}
+
 static int
 list_namespace(struct lister *l, struct namespace *ns)
 {
@@ -75,24 +106,29 @@ list_namespace(struct lister *l, struct namespace *ns)
 	struct arena *a = arena_new((size_t)256 << 20);
 	struct box_entry *list;
 	struct span *subs;
+	const struct namespace *of = ns->alias != NULL ? ns->alias : ns;
 	size_t count = 0;
+	bool found = false;
 	int rc = a == NULL ? err_set(l->e, ERR_TEMP, "out of memory") : 0;
 
 	if (rc == 0 && ns->store->drv->list(ns->store->handle, a, &list, &count, l->e) != DRV_OK)
 		rc = -1;
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		buf_reset(&name);
-		if (storage_visible(ns, list[i].name, &name))
-			rc = add(l, ns, buf_span(&name), (list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT) |
-			    (list[i].leaf ? MBOX_NOINFERIORS : 0), true);
+		if (!storage_visible(ns, list[i].name, &name) || !may_see(l, ns, list[i].name))
+			continue;
+		found = found || !span_eq(buf_span(&name), SPAN("INBOX"));
+		rc = add(l, ns, buf_span(&name), (list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT) |
+		    (list[i].leaf ? MBOX_NOINFERIORS : 0), true);
 	}
-	for (size_t i = 0; i < ns->special_count && rc == 0; i++) {
-		const struct special *sp = &ns->specials[i];
+	for (size_t i = 0; i < of->special_count && rc == 0; i++) {
+		const struct special *sp = &of->specials[i];
 		bool automatic = sp->automatic != AUTO_NO;
 
 		buf_reset(&name);
-		if (!storage_visible(ns, span_str(sp->inner), &name))
+		if (!storage_visible(ns, span_str(sp->inner), &name) || (automatic && !may_see(l, ns, span_str(sp->inner))))
 			continue;
+		found = found || automatic;
 		if (automatic)
 			rc = add(l, ns, buf_span(&name), MBOX_EXISTS | (sp->automatic == AUTO_SUBSCRIBE ? MBOX_SUBSCRIBED : 0), true);
 		uintptr_t at = (uintptr_t)hash_get(l->by_name, buf_span(&name));
@@ -101,11 +137,16 @@ list_namespace(struct lister *l, struct namespace *ns)
 			((struct mailbox_info *)array_at(&l->entries, at - 1))->attrs |= sp->use;
 	}
 	if (rc == 0)
+		rc = add_prefix(l, ns, found);
+	count = 0;
+	if (rc == 0 && ns->info.subscriptions)
 		rc = subscriptions_read(ns->store, a, &subs, &count, l->e);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct namespace *home = ns;
+
 		buf_reset(&name);
-		if (storage_visible(ns, subs[i], &name))
-			rc = add(l, ns, buf_span(&name), MBOX_SUBSCRIBED, true);
+		if (storage_subscribed_visible(l->st, ns, subs[i], &home, &name))
+			rc = add(l, home, buf_span(&name), MBOX_SUBSCRIBED, true);
 	}
 	arena_free(a);
 	buf_clear(&name);
@@ -136,8 +177,25 @@ info_cmp(const void *a, const void *b)
 	return x->name.n < y->name.n ? -1 : x->name.n > y->name.n;
 }
 
+/* A namespace with list = no is shown to who asks for names that begin with its prefix. */
+static bool
+is_listed(const struct namespace *ns, const struct span *starts, size_t count)
+{
+	for (size_t i = 0; i < count && !ns->info.list; i++)
+		if (ns->info.prefix.n > 0 && span_starts(starts[i], ns->info.prefix))
+			return true;
+	return ns->info.list;
+}
+
 int
 storage_list(struct storage *st, struct arena *a, struct mailbox_info **out, size_t *count_out, struct err *e)
+{
+	return storage_list_starting(st, NULL, 0, a, out, count_out, e);
+}
+
+int
+storage_list_starting(struct storage *st, const struct span *starts, size_t start_count, struct arena *a,
+    struct mailbox_info **out, size_t *count_out, struct err *e)
 {
 	struct lister l = { .st = st, .a = a, .by_name = hash_new(LIST_MAX), .e = e,
 		.entries = ARRAY_INIT(struct mailbox_info, LIST_MAX) };
@@ -145,7 +203,7 @@ storage_list(struct storage *st, struct arena *a, struct mailbox_info **out, siz
 	int rc = l.by_name == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
 
 	for (size_t i = 0; i < st->ns_count && rc == 0; i++)
-		if (st->ns[i].info.list)
+		if (is_listed(&st->ns[i], starts, start_count))
 			rc = list_namespace(&l, &st->ns[i]);
 	if (rc == 0 && (list = arena_alloc(a, l.entries.n + 1, sizeof(*list))) == NULL)
 		rc = err_set(e, ERR_LIMIT, "the list of mailboxes is too large");
@@ -170,7 +228,7 @@ storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *
 	struct arena *a = arena_new((size_t)256 << 20);
 	struct mailbox_info *list;
 	size_t count;
-	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : storage_list(st, a, &list, &count, e);
+	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : storage_list_starting(st, &name, 1, a, &list, &count, e);
 
 	*out = (struct mailbox_info){ .name = name, .separator = storage_separator(st, name) };
 	for (size_t i = 0; rc == 0 && i < count; i++) {

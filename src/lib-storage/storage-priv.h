@@ -6,6 +6,7 @@
 #include "lib/buf.h"
 #include "lib-mail/limits.h"
 #include "lib-storage/driver.h"
+#include "lib-storage/list-match.h"
 #include "lib-storage/location.h"
 #include "lib-storage/mailbox.h"
 
@@ -18,16 +19,28 @@ struct special_conf {
 
 struct namespace_conf {
 	struct span prefix, location;	/* location: variables expanded; empty: looked for */
+	struct span alias_for;		/* with is_alias: the prefix of a namespace that has this one's mailboxes */
 	char separator;			/* 0: the layout's */
 	int type;			/* NS_PRIVATE ... */
-	bool inbox, hidden, subscriptions;
+	bool inbox, hidden, subscriptions, is_alias, ignore_on_failure;
+	uint64_t order;
 	enum { LIST_YES_ALL, LIST_NEVER, LIST_CHILDREN } list;	/* in the order of the setting's words */
 	const struct special_conf *specials;
 	size_t special_count;
 };
 
+struct acl_conf {
+	bool on, defaults_from_inbox, globals_only, allow_anyone;
+	struct span global, dict;	/* paths */
+	struct span user;		/* whose rights count; empty: the user's */
+	const struct span *groups;
+	size_t group_count;
+	int64_t cache_ms;
+};
+
 struct storage_conf {
 	struct span user, home;
+	struct acl_conf acl;
 	const struct namespace_conf *namespaces;	/* none: one private with INBOX, of location */
 	size_t namespace_count;
 	struct span location;
@@ -53,6 +66,7 @@ struct store {			/* a location: of one namespace or more */
 	void *handle;
 	struct index *ix;
 	char *root, *index_path;
+	char *subscriptions;		/* name of the file */
 	bool fs_layout;
 };
 
@@ -66,13 +80,18 @@ struct namespace {
 	struct namespace_info info;
 	char *prefix;
 	struct store *store;
+	struct namespace *alias;	/* whose mailboxes these are, too; NULL */
+	char *owner;			/* of a shared one; NULL */
 	int list;
 	struct special *specials;
 	size_t special_count;
 };
 
+struct acl_state;
+
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
+	struct acl_state *acl;		/* NULL: no access control */
 	char *user, *home;
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
@@ -94,20 +113,22 @@ struct made {			/* found out about a message; written to the index in one go */
 };
 enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4 };
 
+struct view_run {
+	uint32_t first, last;		/* UIDs */
+	uint32_t seq;			/* of first */
+};
+
 struct view {
-	uint32_t *uids;
-	size_t count, cap;
+	struct view_run *runs;		/* ascending, not touching each other */
+	size_t n, cap;
+	uint32_t count;			/* messages */
 	uint64_t modseq;
 	uint32_t uidvalidity, uidnext, first_unseen;
-	struct array pending;		/* uint32_t: expunged, still in uids; ascending */
+	struct array pending;		/* uint32_t: expunged, still in runs; ascending */
 	struct array recent;		/* struct uid_range: \Recent here */
 	/* the answer of mailbox_sync */
 	struct array flags;		/* uint32_t */
 	struct array expunged;		/* struct view_change */
-};
-
-struct uid_range {
-	uint32_t first, last;
 };
 
 struct mailbox {
@@ -120,6 +141,8 @@ struct mailbox {
 	char *name, *inner;
 	uint32_t id;
 	enum mailbox_mode mode;
+	unsigned rights;		/* enum acl_right */
+	int64_t rights_at;		/* clock_ms of when they were looked up */
 	struct view view;
 	struct buf keyword_text;	/* as in the index */
 	struct span keywords[INDEX_KEYWORDS];
@@ -139,6 +162,12 @@ int storage_resolve(struct storage *st, struct span name, struct namespace **ns_
 /* The other way; false when it can not be shown. */
 bool storage_visible(const struct namespace *ns, struct span inner, struct buf *out);
 const struct special *storage_special(const struct namespace *ns, struct span inner);
+/* Whose file of subscriptions a namespace's names are in, and what they are called there: see subscriptions.c. */
+struct namespace *storage_subscriber(struct storage *st, struct namespace *ns);
+bool storage_subscribed_name(const struct namespace *keeper, const struct namespace *ns, struct span inner, struct buf *out);
+/* The other way: the namespace of a name in keeper's file, and the name that clients see.  False: it can not be shown. */
+bool storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct span inner, struct namespace **ns_out,
+    struct buf *out);
 
 /* One loop for all: makes cs true, again while it conflicts. */
 int store_commit(struct store *s, struct change_set *cs, struct err *e);
@@ -147,6 +176,28 @@ int storage_ensure_auto(struct storage *st, struct namespace *ns, struct span in
 /* subscriptions.c: names as drivers know them. */
 int subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *count_out, struct err *e);
 int subscriptions_change(struct store *s, struct span inner, bool on, struct err *e);
+
+/* acl-box.c */
+int acl_open(struct storage *st, const struct acl_conf *c, struct err *e);
+void acl_close(struct storage *st);
+struct span acl_user(const struct storage *st);
+size_t acl_groups(const struct storage *st, const struct span **out);
+struct span acl_owner(const struct storage *st, const struct namespace *ns);	/* empty: nobody */
+const char *acl_dict_path(const struct storage *st);				/* NULL: none */
+int64_t acl_cache_ms(const struct storage *st);
+/* All rights without access control.  inner may be a name that is not there: what its defaults are. */
+int acl_rights(struct storage *st, const struct namespace *ns, struct span inner, unsigned *out, struct err *e);
+int acl_check(unsigned rights, unsigned need, struct span name, struct err *e);
+int acl_require(struct storage *st, const struct namespace *ns, struct span inner, unsigned need, struct err *e);
+int acl_require_create(struct storage *st, const struct namespace *ns, struct span inner, struct err *e);
+/* A mailbox that was just made gets the lines of the one it is below. */
+int acl_inherit(struct storage *st, const struct namespace *ns, struct span inner, struct err *e);
+
+/* mailbox.c: as mailbox_open, but with these rights needed. */
+int mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mode, unsigned need, struct mailbox **out,
+    struct err *e);
+/* What of flags and keywords the rights let be changed. */
+unsigned mailbox_flags_allowed(const struct mailbox *box);
 
 /* view.c */
 int view_load(struct mailbox *box, struct err *e);

@@ -7,6 +7,8 @@
 
 #define CONF_ARENA ((size_t)1 << 20)
 #define BLOCKS_MAX 1000
+#define GROUPS_MAX 1000
+#define ACL_CACHE_MS 30000	/* cache_secs of Dovecot */
 #define EXTRA_VARS 9
 
 struct conf {
@@ -130,16 +132,34 @@ read_namespace(struct conf *k, const struct set_block *b, struct err *e)
 	ns = array_push(&k->namespaces);
 	if (ns == NULL)
 		return err_set(e, ERR_LIMIT, "too many namespaces");
-	ns->type = word_index(set_block_str(b, "type"), types);
-	ns->list = (int)word_index(set_block_str(b, "list"), lists) == 1 ? LIST_NEVER : LIST_YES_ALL;
+	*ns = (struct namespace_conf){ .type = word_index(set_block_str(b, "type"), types) };
+	ns->list = word_index(set_block_str(b, "list"), lists);
 	ns->separator = sep.n == 1 ? sep.p[0] : 0;
 	ns->inbox = set_block_bool(b, "inbox");
 	ns->hidden = set_block_bool(b, "hidden");
 	ns->subscriptions = set_block_bool(b, "subscriptions");
+	ns->ignore_on_failure = set_block_bool(b, "ignore_on_failure");
+	ns->order = set_block_num(b, "order");
+	ns->is_alias = set_block_is_set(b, "alias_for");
+	ns->alias_for = set_block_str(b, "alias_for");
 	if (expand(k, set_block_str(b, "prefix"), &ns->prefix, e) == -1 ||
 	    expand(k, set_block_str(b, "location"), &ns->location, e) == -1)
 		return -1;
 	return read_specials(k, b, ns, e);
+}
+
+/* By `order', and as they are written where that is the same. */
+static void
+sort_namespaces(struct namespace_conf *ns, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		for (size_t k = i; k > 0 && ns[k - 1].order > ns[k].order; k--) {
+			struct namespace_conf tmp = ns[k];
+
+			ns[k] = ns[k - 1];
+			ns[k - 1] = tmp;
+		}
+	}
 }
 
 static size_t
@@ -174,6 +194,95 @@ read_limits(struct conf *k)
 }
 
 static int
+plugin_path(struct conf *k, const char *name, const char *scheme, struct span *out, struct err *e)
+{
+	struct span text = set_plugin(k->p->view, name);
+
+	if (text.n == 0)
+		return 0;
+	if (!span_starts(text, span_str(scheme)))
+		return err_set(e, ERR_SYNTAX, "plugin/%s: it begins with %s", name, scheme);
+	text = span_from(text, strlen(scheme));
+	if (expand(k, text, out, e) == -1)
+		return err_wrap(e, "plugin/%s", name);
+	return out->n > 0 && out->p[0] == '/' ? 0 : err_set(e, ERR_SYNTAX, "plugin/%s: a path begins with /", name);
+}
+
+/* vfile[:path][:cache_secs=n] */
+static int
+read_acl_source(struct conf *k, struct span text, struct acl_conf *acl, struct err *e)
+{
+	struct span part, path = SPAN_NONE;
+	uint64_t seconds;
+
+	if (!span_next(&text, ':', &part) || !span_eq(part, SPAN("vfile")))
+		return err_set(e, ERR_SYNTAX, "plugin/acl: only vfile is known");
+	while (span_next(&text, ':', &part)) {
+		if (span_starts(part, SPAN("cache_secs="))) {
+			if (!span_u64(span_from(part, 11), 86400, &seconds))
+				return err_set(e, ERR_SYNTAX, "plugin/acl: cache_secs is a number of seconds");
+			acl->cache_ms = (int64_t)seconds * 1000;
+		} else if (part.n > 0) {
+			path = part;
+		}
+	}
+	if (path.n == 0)
+		return 0;
+	if (path.p[0] != '/')
+		return err_set(e, ERR_SYNTAX, "plugin/acl: a path begins with /");
+	return expand(k, path, &acl->global, e);
+}
+
+/* acl_groups: names with commas between. */
+static int
+read_groups(struct conf *k, struct acl_conf *acl, struct err *e)
+{
+	struct span rest = set_plugin(k->p->view, "acl_groups"), name, *list;
+	size_t most = 1;
+
+	for (size_t i = 0; i < rest.n; i++)
+		most += rest.p[i] == ',';
+	list = most > GROUPS_MAX ? NULL : arena_alloc(k->a, most, sizeof(*list));
+	if (list == NULL)
+		return err_set(e, ERR_LIMIT, "acl_groups: more than %d", GROUPS_MAX);
+	while (span_next(&rest, ',', &name)) {
+		name = span_trim(name);
+		if (name.n > 0)
+			list[acl->group_count++] = name;
+	}
+	acl->groups = list;
+	return 0;
+}
+
+static bool
+is_yes(struct span value)
+{
+	return value.n > 0 && !span_ieq(value, SPAN("no")) && !span_ieq(value, SPAN("n")) && !span_ieq(value, SPAN("0"));
+}
+
+static int
+read_acl(struct conf *k, struct err *e)
+{
+	const struct set_view *v = k->p->view;
+	struct acl_conf *acl = &k->c.acl;
+	struct span source = set_plugin(v, "acl"), user = set_plugin(v, "acl_user");
+
+	if (source.n == 0 || !set_list_has(v, SET_mail_plugins, SPAN("acl")))
+		return 0;
+	*acl = (struct acl_conf){ .on = true, .cache_ms = ACL_CACHE_MS };
+	if (user.n == 0)
+		user = set_plugin(v, "master_user");
+	acl->defaults_from_inbox = is_yes(set_plugin(v, "acl_defaults_from_inbox"));
+	acl->globals_only = is_yes(set_plugin(v, "acl_globals_only"));
+	acl->allow_anyone = span_eq(set_plugin(v, "acl_anyone"), SPAN("allow"));
+	if (expand(k, user, &acl->user, e) == -1)
+		return err_wrap(e, "plugin/acl_user");
+	if (read_acl_source(k, source, acl, e) == -1 || read_groups(k, acl, e) == -1)
+		return -1;
+	return plugin_path(k, "acl_shared_dict", "file:", &acl->dict, e);
+}
+
+static int
 conf_read(struct conf *k, struct err *e)
 {
 	struct set_block b;
@@ -191,9 +300,12 @@ conf_read(struct conf *k, struct err *e)
 	read_limits(k);
 	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
 		return err_wrap(e, "mail_location");
+	if (read_acl(k, e) == -1)
+		return -1;
 	while (set_block_next(k->p->view, NULL, "namespace", &pos, &b))
 		if (read_namespace(k, &b, e) == -1)
 			return err_wrap(e, "namespace %.*s", SPAN_ARG(b.name));
+	sort_namespaces(k->namespaces.p, k->namespaces.n);
 	k->c.namespaces = k->namespaces.p;
 	k->c.namespace_count = k->namespaces.n;
 	for (size_t i = 0; i < k->c.namespace_count; i++)
@@ -256,14 +368,21 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 		if (rw == NULL)
 			rc = err_set(e, ERR_LIMIT, "too many mail locations");
 		for (size_t i = 0; i < count && rc == 0; i++) {
-			struct span text = k.c.namespace_count > 0 ? k.c.namespaces[i].location : SPAN_NONE;
+			const struct namespace_conf *ns = k.c.namespace_count > 0 ? &k.c.namespaces[i] : NULL;
+			struct span text = ns != NULL ? ns->location : SPAN_NONE;
 			struct location loc;
 
+			if (ns != NULL && ns->is_alias)
+				continue;
 			if (text.n == 0)
 				text = k.c.location;
 			rc = text.n > 0 ? location_parse(text, p->home, a, &loc, e) : location_find(p->home, a, &loc, e);
 			if (rc == 0)
 				rc = add_paths(&loc, rw, &n, e);
+			if (rc == -1 && ns != NULL && ns->ignore_on_failure) {
+				*e = (struct err)ERR_INIT;
+				rc = 0;
+			}
 		}
 	}
 	if (rc == 0)

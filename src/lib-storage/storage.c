@@ -11,6 +11,7 @@
 
 #define INDEX_DIR "culver.index"
 #define INDEX_DIR_HIDDEN ".culver.index"	/* where every name without a dot is a mailbox's */
+#define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
@@ -25,6 +26,7 @@ store_free(struct store *s)
 	index_close(s->ix);
 	free(s->root);
 	free(s->index_path);
+	free(s->subscriptions);
 	free(s);
 }
 
@@ -40,14 +42,15 @@ mode_of(const char *path)
 static struct store *
 store_get(struct storage *st, const struct location *loc, struct err *e)
 {
+	const struct driver *drv = span_eq(loc->driver, SPAN("mbox")) ? &mbox_driver : &maildir_driver;
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
+		.dirname = loc->dirname, .full_dirname = loc->full_dirname, .utf8 = loc->utf8, .no_noselect = loc->no_noselect,
+		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : drv == &mbox_driver ? "." SUBSCRIPTIONS : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
-		.tmp_age_s = st->conf.tmp_age_s, .index = loc->index, .dirname = loc->dirname,
-		.subscriptions = loc->subscriptions, .utf8 = loc->utf8, .mbox = st->conf.mbox,
+		.tmp_age_s = st->conf.tmp_age_s, .index = loc->index, .mbox = st->conf.mbox,
 	};
-	const struct driver *drv = span_eq(loc->driver, SPAN("mbox")) ? &mbox_driver : &maildir_driver;
 	struct store *s, **slot;
 
 	for (size_t i = 0; i < st->stores.n; i++) {
@@ -66,10 +69,11 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	s->drv = drv;
 	s->fs_layout = loc->fs_layout;
 	s->root = strdup(loc->root);
+	s->subscriptions = strdup(p.subscriptions);
 	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root,
 	    drv == &mbox_driver && loc->index == NULL ? INDEX_DIR_HIDDEN : INDEX_DIR) == -1)
 		s->index_path = NULL;
-	if (s->root == NULL || s->index_path == NULL) {
+	if (s->root == NULL || s->index_path == NULL || s->subscriptions == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
 		return NULL;
 	}
@@ -82,6 +86,18 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		return NULL;
 	}
 	return s;
+}
+
+/* One that could not be opened, which is the last. */
+static void
+stores_drop_broken(struct storage *st)
+{
+	struct store *s = st->stores.n == 0 ? NULL : *(struct store **)array_at(&st->stores, st->stores.n - 1);
+
+	if (s == NULL || s->handle != NULL)
+		return;
+	store_free(s);
+	st->stores.n--;
 }
 
 static int
@@ -121,23 +137,68 @@ namespace_open(struct storage *st, struct namespace *ns, const struct namespace_
 
 	if (c->location.n > 0)
 		location = c->location;
-	rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
-	if (rc == -1)
-		return -1;
-	ns->store = store_get(st, &loc, e);
-	if (ns->store == NULL)
-		return -1;
+	if (!c->is_alias) {	/* else join_aliases() finds the store */
+		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
+		if (rc == -1)
+			return -1;
+		ns->store = store_get(st, &loc, e);
+		if (ns->store == NULL) {
+			stores_drop_broken(st);
+			return -1;
+		}
+	}
 	ns->prefix = strndup(c->prefix.n == 0 ? "" : c->prefix.p, c->prefix.n);
 	if (ns->prefix == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	ns->list = c->list;
+	ns->list = (int)c->list;
 	ns->info = (struct namespace_info){
 		.prefix = span_str(ns->prefix),
-		.separator = c->separator != 0 ? c->separator : loc.fs_layout ? '/' : '.',
+		.separator = c->separator != 0 || c->is_alias ? c->separator : ns->store->fs_layout ? '/' : '.',
 		.hidden = c->hidden, .list = c->list != LIST_NEVER, .inbox = c->inbox, .subscriptions = c->subscriptions,
 	};
 	ns->info.type = c->type;
 	return specials_copy(ns, c, e);
+}
+
+static void
+namespace_clear(struct namespace *ns)
+{
+	for (size_t i = 0; i < ns->special_count; i++)
+		free(ns->specials[i].inner);
+	free(ns->specials);
+	free(ns->prefix);
+	free(ns->owner);
+	*ns = (struct namespace){ 0 };
+}
+
+static struct namespace *
+namespace_with(struct storage *st, struct span prefix)
+{
+	for (size_t i = 0; i < st->ns_count; i++)
+		if (span_eq(st->ns[i].info.prefix, prefix))
+			return &st->ns[i];
+	return NULL;
+}
+
+/* alias_for: the same mailboxes, and what is special about them, under another prefix. */
+static int
+join_aliases(struct storage *st, const struct namespace_conf *list, size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct namespace *ns, *of;
+
+		if (!list[i].is_alias || (ns = namespace_with(st, list[i].prefix)) == NULL)
+			continue;
+		of = namespace_with(st, list[i].alias_for);
+		if (of == NULL || of == ns || of->alias != NULL)
+			return err_set(e, ERR_SYNTAX, "namespace %s: alias_for: there is no namespace with the prefix \"%.*s\"",
+			    ns->prefix, SPAN_ARG(list[i].alias_for));
+		ns->alias = of;
+		ns->store = of->store;
+		if (ns->info.separator == 0)
+			ns->info.separator = of->info.separator;
+	}
+	return 0;
 }
 
 static int
@@ -155,10 +216,22 @@ open_all(struct storage *st, const struct storage_conf *c, struct err *e)
 	if (a == NULL || st->ns == NULL || st->infos == NULL || st->work == NULL || st->user == NULL || st->home == NULL)
 		rc = err_set(e, ERR_TEMP, "out of memory");
 	for (size_t i = 0; i < count && rc == 0; i++) {
-		st->ns_count = i + 1;
-		rc = namespace_open(st, &st->ns[i], &list[i], c->location, a, e);
-		st->infos[i] = st->ns[i].info;
+		struct namespace *ns = &st->ns[st->ns_count];
+
+		rc = namespace_open(st, ns, &list[i], c->location, a, e);
+		if (rc == -1 && list[i].ignore_on_failure) {
+			log_info("namespace %.*s is left out: %s", SPAN_ARG(list[i].prefix), e->log);
+			*e = (struct err)ERR_INIT;
+			namespace_clear(ns);
+			rc = 0;
+			continue;
+		}
+		st->ns_count++;
 	}
+	if (rc == 0)
+		rc = join_aliases(st, list, count, e);
+	for (size_t i = 0; i < st->ns_count; i++)
+		st->infos[i] = st->ns[i].info;
 	arena_free(a);
 	return rc;
 }
@@ -177,7 +250,7 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 	st->stores = ARRAY_INIT(struct store *, 1000);
 	st->user = strndup(c->user.n == 0 ? "" : c->user.p, c->user.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
-	if (open_all(st, c, e) == -1) {
+	if (open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
 		storage_close(st);
 		return -1;
 	}
@@ -192,15 +265,12 @@ storage_close(struct storage *st)
 		return;
 	while (st->boxes != NULL)
 		mailbox_close(st->boxes);
-	for (size_t i = 0; i < st->ns_count; i++) {
-		for (size_t k = 0; k < st->ns[i].special_count; k++)
-			free(st->ns[i].specials[k].inner);
-		free(st->ns[i].specials);
-		free(st->ns[i].prefix);
-	}
+	for (size_t i = 0; i < st->ns_count; i++)
+		namespace_clear(&st->ns[i]);
 	for (size_t i = 0; i < st->stores.n; i++)
 		store_free(*(struct store **)array_at(&st->stores, i));
 	array_clear(&st->stores);
+	acl_close(st);
 	free(st->ns);
 	free(st->infos);
 	arena_free(st->work);
@@ -286,7 +356,8 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 static int
 with_name(struct storage *st, struct span name, struct namespace **ns, struct buf *inner, struct err *e)
 {
-	index_read_end(st->ns[0].store->ix);
+	for (size_t i = 0; i < st->stores.n; i++)
+		index_read_end((*(struct store **)array_at(&st->stores, i))->ix);
 	if (name.n > 1 && name.p[name.n - 1] == storage_separator(st, name))
 		name.n--;
 	return storage_resolve(st, name, ns, inner, e);
@@ -320,11 +391,15 @@ storage_create(struct storage *st, struct span name, bool only_parent, struct er
 	if (rc == 0 && span_eq(buf_span(&inner), SPAN("INBOX")))
 		rc = err_set(e, ERR_EXISTS, "INBOX is always there");
 	if (rc == 0)
+		rc = acl_require_create(st, ns, buf_span(&inner), e);
+	if (rc == 0)
 		rc = has_room_for_another(st, ns, e);
 	if (rc == 0) {
 		struct change_set cs = { .op = MAILBOX_MAKE, .name = buf_span(&inner), .only_parent = only_parent };
 
 		rc = store_commit(ns->store, &cs, e);
+		if (rc == 0 && !only_parent)
+			rc = acl_inherit(st, ns, buf_span(&inner), e);
 	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "create %.*s", SPAN_ARG(name));
@@ -355,6 +430,8 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 		rc = err_set(e, ERR_DENIED, "INBOX stays");
 	if (rc == 0 && ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 0)
 		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	if (rc == 0)
+		rc = acl_require(st, ns, buf_span(&inner), ACL_DELETE, e);
 	if (rc == 0) {
 		struct change_set cs = { .op = MAILBOX_DELETE, .name = buf_span(&inner) };
 
@@ -380,8 +457,13 @@ rename_inbox(struct storage *st, struct span to, struct err *e)
 	if (rc == 0)
 		rc = mailbox_open(st, to, MAILBOX_SAVE, &target, e);
 	if (rc == 0) {
+		uint32_t count = mailbox_count(inbox), *uids = arena_alloc(a, (size_t)count + 1, sizeof(*uids));
+
 		inbox->mode = MAILBOX_WRITE;
-		rc = mailbox_copy(inbox, inbox->view.uids, inbox->view.count, target, true, a, &result, e);
+		for (uint32_t seq = 1; uids != NULL && seq <= count; seq++)
+			uids[seq - 1] = mailbox_uid(inbox, seq);
+		rc = uids == NULL ? err_set(e, ERR_LIMIT, "too many messages") :
+		    mailbox_copy(inbox, uids, count, target, true, a, &result, e);
 	}
 	mailbox_close(target);
 	mailbox_close(inbox);
@@ -450,11 +532,30 @@ storage_rename(struct storage *st, struct span from, struct span to, struct err 
 	else if (rc == 0 && (span_eq(buf_span(&a), buf_span(&b)) ||
 	    (span_starts(buf_span(&b), buf_span(&a)) && b.p[a.n] == '/')))
 		rc = err_set(e, ERR_DENIED, "the new name is below the old one");
-	else if (rc == 0)
+	else if (rc == 0 && acl_require(st, ns, buf_span(&a), ACL_DELETE, e) == 0 &&
+	    acl_require_create(st, to_ns, buf_span(&b), e) == 0)
 		rc = rename_tree(st, ns, buf_span(&a), buf_span(&b), e);
+	else
+		rc = -1;
 	buf_clear(&a);
 	buf_clear(&b);
 	return rc == 0 ? 0 : err_wrap(e, "rename %.*s", SPAN_ARG(from));
+}
+
+bool
+storage_can_rename(struct storage *st, struct span from, struct span to)
+{
+	struct buf inner = BUF_INIT(2 * INDEX_NAME_MAX);
+	struct namespace *a, *b;
+	struct err e = ERR_INIT;
+	bool can = true;
+
+	if (storage_resolve(st, from, &a, &inner, &e) == 0 && !span_eq(buf_span(&inner), SPAN("INBOX"))) {
+		buf_reset(&inner);
+		can = storage_resolve(st, to, &b, &inner, &e) == -1 || a->store == b->store;
+	}
+	buf_clear(&inner);
+	return can;
 }
 
 /* The directory moved with its parent's: only the index's name is left to change. */
@@ -483,8 +584,16 @@ storage_subscribe(struct storage *st, struct span name, bool on, struct err *e)
 	struct namespace *ns;
 	int rc = with_name(st, name, &ns, &inner, e);
 
-	if (rc == 0)
-		rc = subscriptions_change(ns->store, buf_span(&inner), on, e);
+	if (rc == 0) {
+		struct namespace *keeper = storage_subscriber(st, ns);
+		struct buf kept = BUF_INIT(4096);
+
+		if (!storage_subscribed_name(keeper, ns, buf_span(&inner), &kept) || kept.n > INDEX_NAME_MAX)
+			rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
+		else
+			rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
+		buf_clear(&kept);
+	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "subscribe %.*s", SPAN_ARG(name));
 }
@@ -506,10 +615,10 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 			return 0;
 		if (view_load(box, e) == -1)
 			return -1;
-		for (size_t i = 0; i < box->view.count; i++) {
+		for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
 			uint64_t one;
 
-			if (mailbox_size(box, box->view.uids[i], &one, e) == -1 && e->code != ERR_GONE)
+			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == -1 && e->code != ERR_GONE)
 				return -1;
 		}
 		if (mailbox_made_flush(box, e) == -1)
@@ -526,7 +635,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 	struct idx_state s;
 	int rc;
 
-	if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
+	if (mailbox_open_needing(st, name, MAILBOX_SAVE, ACL_READ, &box, e) == -1)
 		return -1;
 	rc = box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
 	*out = (struct mailbox_status){ 0 };

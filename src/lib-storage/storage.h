@@ -13,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib-config/settings.h"
+#include "lib-storage/acl.h"
 
 struct storage;
 
@@ -42,7 +43,7 @@ struct namespace_info {
 	enum { NS_PRIVATE, NS_SHARED, NS_PUBLIC } type;
 	bool hidden, list, inbox, subscriptions;
 };
-/* In the order of NAMESPACE's answer; *out lives as long as st. */
+/* In the order of NAMESPACE's answer; *out lives as long as st.  Those whose ignore_on_failure was needed are left out. */
 size_t storage_namespaces(const struct storage *st, const struct namespace_info **out);
 char storage_separator(const struct storage *st, struct span name);
 
@@ -76,6 +77,9 @@ struct mailbox_info {
  * first, then by name.  In arena.  What of it a client wants is list-match.h's business.
  */
 int storage_list(struct storage *st, struct arena *a, struct mailbox_info **out, size_t *count_out, struct err *e);
+/* The same, and what is in namespaces that are not listed, but whose prefix one of starts begins with. */
+int storage_list_starting(struct storage *st, const struct span *starts, size_t start_count, struct arena *a,
+    struct mailbox_info **out, size_t *count_out, struct err *e);
 /* One name's attributes; not there at all: 0 and attrs 0. */
 int storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e);
 
@@ -83,7 +87,27 @@ int storage_mailbox_info(struct storage *st, struct span name, struct mailbox_in
 int storage_create(struct storage *st, struct span name, bool only_parent, struct err *e);	/* RFC 3501 6.3.3; "a/" */
 int storage_delete(struct storage *st, struct span name, struct err *e);	/* with children: becomes \Noselect */
 int storage_rename(struct storage *st, struct span from, struct span to, struct err *e);	/* children too; INBOX moves its mail */
+/* False: both names are good, but in different stores, between which mailboxes are not renamed. */
+bool storage_can_rename(struct storage *st, struct span from, struct span to);
 int storage_subscribe(struct storage *st, struct span name, bool on, struct err *e);
+
+/*
+ * Access control (acl.h), where the settings switch it on (mail_plugins = acl): every function here and in mailbox.h then
+ * asks for the rights it needs.  One that is missing is ERR_DENIED, or ERR_NOTFOUND where the user may not know that the
+ * mailbox is there.
+ */
+bool storage_has_acl(const struct storage *st);
+/* What the user may do with a mailbox that is there; all without access control. */
+int storage_rights(struct storage *st, struct span name, unsigned *out, struct err *e);
+/* The lines for a mailbox: its own, then global ones.  need: what is asked for (ACL_ADMIN for a client, 0 for an administrator).
+ * owner_out: empty for a public mailbox. */
+int storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a, struct acl_list *out, struct span *owner_out,
+    struct err *e);
+/* Durable when it returns 0.  An owner keeps the right to administer; nothing left of a line: it goes. */
+enum acl_change { ACL_REPLACE, ACL_GIVE, ACL_TAKE, ACL_REMOVE };
+int storage_acl_change(struct storage *st, struct span name, unsigned need, const struct acl_entry *change, enum acl_change how,
+    struct err *e);
+bool storage_acl_anyone(const struct storage *st);	/* whether users may give rights to anyone */
 
 enum status_item {
 	STATUS_MESSAGES = 1 << 0,

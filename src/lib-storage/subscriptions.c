@@ -2,12 +2,14 @@
 /*
  * The file `subscriptions': version 2 starts with a line "V<tab>2", then an empty line, then a name a line, in UTF-8, with
  * tabs between its levels.  Version 1 has no head: names in modified UTF-7 with the layout's separator.  Read both, write 2.
+ *
+ * A namespace with subscriptions = no has none of its own: its names are in the file of the namespace around it, with the
+ * prefix that clients see.
  */
 #include <sys/file.h>
 #include "lib/encode.h"
 #include "lib-storage/storage-priv.h"
 
-#define FILE_NAME "subscriptions"
 #define FILE_OCTETS ((size_t)8 << 20)
 #define NAMES_MAX 200000
 
@@ -48,7 +50,7 @@ subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *
 
 	*count_out = 0;
 	*out = NULL;
-	if (s->drv->blob_get(s->handle, FILE_NAME, FILE_OCTETS - 1, &text, e) != DRV_OK)
+	if (s->drv->blob_get(s->handle, s->subscriptions, FILE_OCTETS - 1, &text, e) != DRV_OK)
 		goto out;
 	if (text.n > 0 && text.p[text.n - 1] != '\n')
 		buf_addc(&text, '\n');
@@ -129,11 +131,75 @@ subscriptions_change(struct store *s, struct span inner, bool on, struct err *e)
 			add_name(&text, inner);
 		if (text.failed)
 			rc = err_set(e, ERR_LIMIT, "too many subscriptions");
-		else if (was != on && s->drv->blob_put(s->handle, FILE_NAME, buf_span(&text), e) != DRV_OK)
+		else if (was != on && s->drv->blob_put(s->handle, s->subscriptions, buf_span(&text), e) != DRV_OK)
 			rc = -1;
 	}
 	index_abort(t);
 	buf_clear(&text);
 	arena_free(a);
 	return rc;
+}
+
+struct namespace *
+storage_subscriber(struct storage *st, struct namespace *ns)
+{
+	struct namespace *best = NULL, *inbox = NULL;
+
+	if (ns->info.subscriptions)
+		return ns;
+	for (size_t i = 0; i < st->ns_count; i++) {
+		struct namespace *other = &st->ns[i];
+
+		if (!other->info.subscriptions)
+			continue;
+		if (other->info.inbox || inbox == NULL)
+			inbox = other;
+		if (span_starts(ns->info.prefix, other->info.prefix) &&
+		    (best == NULL || other->info.prefix.n > best->info.prefix.n))
+			best = other;
+	}
+	return best != NULL ? best : inbox != NULL ? inbox : ns;
+}
+
+/* name, or a prefix, with '/' between its levels. */
+static void
+add_levels(struct buf *out, struct span name, char separator)
+{
+	for (size_t i = 0; i < name.n; i++)
+		buf_addc(out, name.p[i] == separator ? '/' : name.p[i]);
+}
+
+bool
+storage_subscribed_name(const struct namespace *keeper, const struct namespace *ns, struct span inner, struct buf *out)
+{
+	if (keeper != ns)
+		add_levels(out, span_from(ns->info.prefix, span_starts(ns->info.prefix, keeper->info.prefix) ?
+		    keeper->info.prefix.n : 0), ns->info.separator);
+	buf_add(out, inner);
+	return !out->failed;
+}
+
+bool
+storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct span inner, struct namespace **ns_out,
+    struct buf *out)
+{
+	struct buf prefix = BUF_INIT(4096);
+	struct namespace *ns = keeper;
+	size_t skip = 0;
+
+	for (size_t i = 0; i < st->ns_count; i++) {
+		struct namespace *other = &st->ns[i];
+
+		if (other->info.subscriptions || other->info.prefix.n == 0 || storage_subscriber(st, other) != keeper)
+			continue;
+		buf_reset(&prefix);
+		storage_subscribed_name(keeper, other, SPAN_NONE, &prefix);
+		if (prefix.n > skip && span_starts(inner, buf_span(&prefix))) {
+			ns = other;
+			skip = prefix.n;
+		}
+	}
+	buf_clear(&prefix);
+	*ns_out = ns;
+	return storage_visible(ns, span_from(inner, skip), out);
 }

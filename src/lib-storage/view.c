@@ -1,34 +1,58 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The view: the UIDs that a session's sequence numbers stand for, and the modseq up to which it has been told of changes.
- * view_catch_up() is the one implementation of "changes since modseq": the change log from there on, and the messages
- * from uidnext on.  When the log has been pruned beyond the view, the records themselves are compared.
+ * collect() is the one implementation of "changes since modseq": the change log from there on; when that has been pruned,
+ * the records are compared with the view.  A session's sync, one that wakes up and one that resynchronises all ask it.
  */
 #include <stdlib.h>
+#include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-storage/storage-priv.h"
 
 #define VIEW_MAX 0x7fffffff
+#define UNSEEN_STEPS 64		/* walked to the first unseen message: with more than this the way is noted */
 
+/*
+ * The UIDs are kept as runs without a gap, each with the sequence number of its first: a mailbox of which nothing was
+ * expunged is one run, whatever its size.
+ */
 static bool
-view_push(struct view *v, uint32_t uid)
+runs_reserve(struct view *v, size_t more)
 {
-	if (v->count == v->cap) {
-		size_t cap = v->cap == 0 ? 256 : v->cap * 2;
-		uint32_t *more = cap > VIEW_MAX ? NULL : realloc(v->uids, cap * sizeof(*more));
+	size_t cap = v->cap == 0 ? 16 : v->cap;
+	struct view_run *room;
 
-		if (more == NULL)
+	while (cap - v->n < more)
+		cap *= 2;
+	if (cap == v->cap)
+		return true;
+	room = cap > VIEW_MAX ? NULL : realloc(v->runs, cap * sizeof(*room));
+	if (room == NULL)
+		return false;
+	v->runs = room;
+	v->cap = cap;
+	return true;
+}
+
+/* Both above every UID of the view. */
+static bool
+view_push(struct view *v, uint32_t first, uint32_t last)
+{
+	if (v->n > 0 && v->runs[v->n - 1].last + 1 == first) {
+		v->runs[v->n - 1].last = last;
+	} else {
+		if (!runs_reserve(v, 1))
 			return false;
-		v->uids = more;
-		v->cap = cap;
+		v->runs[v->n++] = (struct view_run){ first, last, v->count + 1 };
 	}
-	v->uids[v->count++] = uid;
+	v->count += last - first + 1;
 	return true;
 }
 
 void
 view_clear(struct view *v)
 {
-	free(v->uids);
+	free(v->runs);
 	array_clear(&v->pending);
 	array_clear(&v->recent);
 	array_clear(&v->flags);
@@ -36,16 +60,16 @@ view_clear(struct view *v)
 	*v = (struct view){ 0 };
 }
 
-/* The index of uid, or of where it would be. */
+/* The first run that does not end below uid; v->n when all do. */
 static size_t
-view_find(const struct view *v, uint32_t uid)
+run_of(const struct view *v, uint32_t uid)
 {
-	size_t lo = 0, hi = v->count;
+	size_t lo = 0, hi = v->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (v->uids[mid] < uid)
+		if (v->runs[mid].last < uid)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -56,35 +80,42 @@ view_find(const struct view *v, uint32_t uid)
 static bool
 view_has(const struct view *v, uint32_t uid)
 {
-	size_t i = view_find(v, uid);
+	size_t i = run_of(v, uid);
 
-	return i < v->count && v->uids[i] == uid;
+	return i < v->n && v->runs[i].first <= uid;
 }
 
-/* EXAMINE: what is nobody's yet is shown as \Recent, and stays nobody's. */
-static void
-see_recent(struct view *v, const struct idx_state *st)
+/* How many messages of the view have a UID below uid. */
+static uint32_t
+count_below(const struct view *v, uint32_t uid)
 {
-	struct uid_range *r = v->recent.n == 0 ? array_push(&v->recent) : array_at(&v->recent, 0);
+	size_t i = run_of(v, uid);
 
-	if (r == NULL)
-		return;
-	if (r->first == 0)
-		r->first = st->recent_uid;
-	r->last = st->uidnext - 1;
+	if (i == v->n)
+		return v->count;
+	return v->runs[i].seq - 1 + (uid > v->runs[i].first ? uid - v->runs[i].first : 0);
 }
 
-/* Takes what is nobody's \Recent yet; only a session that may write does. */
+static void
+add_recent(struct view *v, uint32_t first, uint32_t last)
+{
+	struct uid_range *r = v->recent.n == 0 ? NULL : array_at(&v->recent, v->recent.n - 1);
+
+	if (r != NULL && first >= r->first && first - 1 <= r->last)
+		r->last = last > r->last ? last : r->last;
+	else if ((r = array_push(&v->recent)) != NULL)
+		*r = (struct uid_range){ first, last };
+}
+
+/* Takes what is nobody's \Recent yet. */
 static int
 claim_recent(struct mailbox *box, struct err *e)
 {
 	struct index_txn *t;
 	struct idx_state st;
-	struct uid_range *r;
+	uint32_t first;
 	int rc;
 
-	if (box->mode != MAILBOX_WRITE)
-		return 0;
 	if (index_write(box->store->ix, &t, e) == -1)
 		return -1;
 	rc = index_state_get(t, box->id, &st, e);
@@ -92,23 +123,33 @@ claim_recent(struct mailbox *box, struct err *e)
 		index_abort(t);
 		return rc == -1 ? -1 : 0;
 	}
-	r = box->view.recent.n == 0 ? NULL : array_at(&box->view.recent, box->view.recent.n - 1);
-	if (r != NULL && r->last + 1 == st.recent_uid)
-		r->last = st.uidnext - 1;
-	else if ((r = array_push(&box->view.recent)) != NULL)
-		*r = (struct uid_range){ st.recent_uid, st.uidnext - 1 };
+	first = st.recent_uid;
 	st.recent_uid = st.uidnext;
 	if (index_state_put(t, &st, e) == -1) {
 		index_abort(t);
 		return -1;
 	}
-	return index_commit(t, e);
+	if (index_commit(t, e) == -1)
+		return -1;
+	add_recent(&box->view, first, st.uidnext - 1);
+	return 0;
+}
+
+/* A session that may write takes it; else (EXAMINE, a full disk) it is shown as \Recent, and stays nobody's. */
+static void
+take_recent(struct mailbox *box, const struct idx_state *st)
+{
+	struct err e = ERR_INIT;
+
+	if (st->recent_uid >= st->uidnext || (box->mode == MAILBOX_WRITE && claim_recent(box, &e) == 0))
+		return;
+	add_recent(&box->view, st->recent_uid, st->uidnext - 1);
 }
 
 struct loading {
 	struct view *v;
-	bool uids, failed;
-	uint32_t seq;
+	bool failed;
+	uint32_t steps, unseen_uid;
 };
 
 static bool
@@ -116,45 +157,79 @@ on_load(void *ctx, uint32_t uid, uint8_t flags)
 {
 	struct loading *l = ctx;
 
-	l->seq++;
-	if (l->v->first_unseen == 0 && !(flags & IDX_SEEN))
-		l->v->first_unseen = l->seq;
-	if (l->uids && !view_push(l->v, uid))
-		l->failed = true;
-	return !l->failed && (l->uids || l->v->first_unseen == 0);
+	(void)flags;
+	l->failed = !view_push(l->v, uid, uid);
+	return !l->failed;
 }
 
-/* Where no UID is missing between the first and the last the records need not be walked, but up to the first unseen. */
+static bool
+on_unseen(void *ctx, uint32_t uid, uint8_t flags)
+{
+	struct loading *l = ctx;
+
+	l->steps++;
+	if (!(flags & IDX_SEEN))
+		l->unseen_uid = uid;
+	return l->unseen_uid == 0;
+}
+
+/* Where no UID is missing between the first and the last the records need not be walked. */
 static int
 load_uids(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct err *e)
 {
 	struct loading l = { .v = &box->view };
 	uint32_t first, last;
 
+	l.v->n = 0;
 	l.v->count = 0;
-	l.v->first_unseen = 0;
 	if (index_uid_bounds(t, box->id, &first, &last, e) == -1)
 		return -1;
-	l.uids = last == 0 || last < first || last - first != st->messages - 1;
-	if (!l.uids) {
-		uint32_t *more = realloc(l.v->uids, (size_t)st->messages * sizeof(*more));
-
-		if (more == NULL)
-			return err_set(e, ERR_TEMP, "out of memory");
-		l.v->uids = more;
-		l.v->cap = l.v->count = st->messages;
-		for (uint32_t i = 0; i < st->messages; i++)
-			more[i] = first + i;
-	}
-	if ((l.uids || st->unseen > 0) && index_each_uid(t, box->id, 1, on_load, &l, e) == -1)
+	if (last > 0 && last >= first && last - first == st->messages - 1)
+		l.failed = !view_push(l.v, first, last);
+	else if (index_each_uid(t, box->id, 1, on_load, &l, e) == -1)
 		return -1;
 	return l.failed ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
+/* Notes for the next one how far everything is seen; not worth more than a try. */
+static void
+note_unseen_from(struct mailbox *box, const struct idx_state *seen, uint32_t uid)
+{
+	struct err e = ERR_INIT;
+	struct index_txn *t;
+	struct idx_state st;
+
+	if (box->mode != MAILBOX_WRITE || index_write(box->store->ix, &t, &e) == -1)
+		return;
+	if (index_state_get(t, box->id, &st, &e) != 1 || st.highestmodseq != seen->highestmodseq ||
+	    st.uidvalidity != seen->uidvalidity) {
+		index_abort(t);
+		return;
+	}
+	st.unseen_from = uid;
+	if (index_state_put(t, &st, &e) == -1)
+		index_abort(t);
+	else
+		index_commit(t, &e);
+}
+
+/* The UID of the first message without \Seen, 0 when there is none: usually the one that the state names. */
+static int
+find_unseen(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct loading *l, struct err *e)
+{
+	*l = (struct loading){ .v = &box->view };
+	if (st->unseen == 0)
+		return 0;
+	if (index_each_uid(t, box->id, st->unseen_from, on_unseen, l, e) == -1)
+		return -1;
+	return l->unseen_uid != 0 ? 0 : index_each_uid(t, box->id, 1, on_unseen, l, e);
 }
 
 int
 view_load(struct mailbox *box, struct err *e)
 {
 	struct view *v = &box->view;
+	struct loading unseen;
 	struct index_txn *t;
 	struct idx_state st;
 	int rc;
@@ -167,8 +242,9 @@ view_load(struct mailbox *box, struct err *e)
 		return err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
 	if (rc == -1)
 		return -1;
-	if (load_uids(box, t, &st, e) == -1)
+	if (load_uids(box, t, &st, e) == -1 || find_unseen(box, t, &st, &unseen, e) == -1)
 		return -1;
+	v->first_unseen = unseen.unseen_uid == 0 ? 0 : count_below(v, unseen.unseen_uid) + 1;
 	v->modseq = st.highestmodseq;
 	v->uidvalidity = st.uidvalidity;
 	v->uidnext = st.uidnext;
@@ -177,23 +253,28 @@ view_load(struct mailbox *box, struct err *e)
 	v->expunged = ARRAY_INIT(struct view_change, VIEW_MAX);
 	if (v->recent.size == 0)
 		v->recent = ARRAY_INIT(struct uid_range, 1000000);
-	if (box->mode == MAILBOX_READ && st.recent_uid < st.uidnext)
-		see_recent(v, &st);
-	return st.recent_uid < st.uidnext ? claim_recent(box, e) : 0;
+	if (unseen.steps > UNSEEN_STEPS && unseen.unseen_uid != 0)
+		note_unseen_from(box, &st, unseen.unseen_uid);
+	take_recent(box, &st);
+	return 0;
 }
 
-struct catching {
-	struct view *v;
+/* What happened after a modseq, as UIDs in the order of the log. */
+struct delta {
+	const struct view *v;
+	uint64_t modseq;
+	struct array *gone, *changed;
+	bool gone_in_view;	/* gone: those that the view still has; else those that it has no more */
 	bool failed;
 };
 
 static void
-push_uid(struct catching *c, struct array *a, uint32_t uid)
+push_uid(struct delta *d, struct array *a, uint32_t uid)
 {
 	uint32_t *slot = array_push(a);
 
 	if (slot == NULL)
-		c->failed = true;
+		d->failed = true;
 	else
 		*slot = uid;
 }
@@ -201,38 +282,48 @@ push_uid(struct catching *c, struct array *a, uint32_t uid)
 static bool
 on_change(void *ctx, uint64_t modseq, uint32_t uid, enum idx_change what)
 {
-	struct catching *c = ctx;
+	struct delta *d = ctx;
+	bool has = view_has(d->v, uid);
 
 	(void)modseq;
-	if (view_has(c->v, uid))
-		push_uid(c, what == IDX_CHANGE_EXPUNGED ? &c->v->pending : &c->v->flags, uid);
-	return !c->failed;
+	if (what == IDX_CHANGE_EXPUNGED && has == d->gone_in_view)
+		push_uid(d, d->gone, uid);
+	else if (what == IDX_CHANGE_FLAGS && has)
+		push_uid(d, d->changed, uid);
+	return !d->failed;
 }
 
-/* The log does not reach back: records against the view. */
+/* The log does not reach back: records against the view, which must be of the same moment or older. */
 static int
-compare_all(struct mailbox *box, struct index_txn *t, struct catching *c, struct err *e)
+compare_all(struct mailbox *box, struct index_txn *t, struct delta *d, struct err *e)
 {
-	struct view *v = &box->view;
-	struct index_walk w;
+	const struct view *v = d->v;
 	size_t i = 0;
+	uint32_t next = v->n > 0 ? v->runs[0].first : 0;	/* of the view, to be compared */
+	struct index_walk w;
 	int rc;
 
-	v->pending.n = 0;
+	if (d->gone_in_view)
+		d->gone->n = 0;
 	if (index_walk_begin(&w, t, box->id, 1, e) == -1)
 		return -1;
-	while ((rc = index_walk_next(&w, e)) == 1 && w.uid < v->uidnext) {
-		for (; i < v->count && v->uids[i] < w.uid; i++)
-			push_uid(c, &v->pending, v->uids[i]);
-		if (i < v->count && v->uids[i] == w.uid) {
-			if (w.m.modseq > v->modseq)
-				push_uid(c, &v->flags, w.uid);
-			i++;
+	while ((rc = index_walk_next(&w, e)) == 1 && i < v->n) {
+		while (i < v->n && next <= w.uid) {
+			if (next == w.uid && w.m.modseq > d->modseq)
+				push_uid(d, d->changed, next);
+			else if (next != w.uid && d->gone_in_view)
+				push_uid(d, d->gone, next);
+			if (next++ == v->runs[i].last && ++i < v->n)
+				next = v->runs[i].first;
 		}
 	}
-	for (; i < v->count && rc != -1; i++)
-		push_uid(c, &v->pending, v->uids[i]);
 	index_walk_end(&w);
+	while (i < v->n && rc != -1) {
+		if (d->gone_in_view)
+			push_uid(d, d->gone, next);
+		if (next++ == v->runs[i].last && ++i < v->n)
+			next = v->runs[i].first;
+	}
 	return rc == -1 ? -1 : 0;
 }
 
@@ -259,12 +350,41 @@ sort_uids(struct array *a)
 	a->n = n;
 }
 
-/* Everything since v->modseq, up to what one read transaction shows.  False in *there_out: the mailbox is gone. */
+/*
+ * The one implementation of changes since a modseq, as one read transaction shows them: expunges, and messages of the view
+ * whose flags changed.  False in *complete_out: the log has been pruned beyond it; what is not in the view any more is not
+ * known then.
+ */
+static int
+collect(struct mailbox *box, struct index_txn *t, struct delta *d, bool *complete_out, struct err *e)
+{
+	if (index_changes_since(t, box->id, d->modseq, complete_out, on_change, d, e) == -1)
+		return -1;
+	if (!*complete_out && compare_all(box, t, d, e) == -1)
+		return -1;
+	if (d->failed)
+		return err_set(e, ERR_TEMP, "out of memory");
+	sort_uids(d->gone);
+	sort_uids(d->changed);
+	return 0;
+}
+
+static int
+append_new(struct mailbox *box, struct index_txn *t, struct err *e)
+{
+	struct loading l = { .v = &box->view };
+
+	if (index_each_uid(t, box->id, box->view.uidnext, on_load, &l, e) == -1)
+		return -1;
+	return l.failed ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
+/* Brings the view up to what one read transaction shows.  False in *there_out: the mailbox is gone. */
 static int
 view_catch_up(struct mailbox *box, bool *there_out, struct err *e)
 {
 	struct view *v = &box->view;
-	struct catching c = { .v = v };
+	struct delta d = { .v = v, .modseq = v->modseq, .gone = &v->pending, .changed = &v->flags, .gone_in_view = true };
 	struct index_txn *t;
 	struct idx_state st;
 	bool complete;
@@ -278,54 +398,57 @@ view_catch_up(struct mailbox *box, bool *there_out, struct err *e)
 		return rc == -1 ? -1 : 0;
 	if (st.highestmodseq == v->modseq && st.uidnext == v->uidnext)
 		return 0;
-	if (index_changes_since(t, box->id, v->modseq, &complete, on_change, &c, e) == -1)
+	/* An index that is being made anew does not know them all yet: they are not expunged. */
+	if (st.bits & IDX_STATE_UNSCANNED)
+		return 0;
+	if (collect(box, t, &d, &complete, e) == -1)
 		return -1;
-	if (!complete && compare_all(box, t, &c, e) == -1)
+	if (st.uidnext > v->uidnext && append_new(box, t, e) == -1)
 		return -1;
-	if (st.uidnext > v->uidnext) {
-		struct index_walk w;
-
-		if (index_walk_begin(&w, t, box->id, v->uidnext, e) == -1)
-			return -1;
-		w.brief = true;
-		while ((rc = index_walk_next(&w, e)) == 1 && !c.failed)
-			c.failed = !view_push(v, w.uid);
-		index_walk_end(&w);
-		if (rc == -1)
-			return -1;
-	}
-	if (c.failed)
-		return err_set(e, ERR_TEMP, "out of memory");
-	sort_uids(&v->pending);
-	sort_uids(&v->flags);
 	v->modseq = st.highestmodseq;
 	v->uidnext = st.uidnext;
-	if (box->mode == MAILBOX_READ && st.recent_uid < st.uidnext)
-		see_recent(v, &st);
-	return st.recent_uid < st.uidnext ? claim_recent(box, e) : 0;
+	/* A message below the UIDs that were told can not be told: the client has to begin anew. */
+	if (v->count - v->pending.n != st.messages) {
+		log_warning("mailbox %s: %u messages, where %zu were expected", box->name, st.messages,
+		    v->count - v->pending.n);
+		*there_out = false;
+		return 0;
+	}
+	take_recent(box, &st);
+	return 0;
 }
 
-/* Takes the expunged ones out of the view, in one pass. */
+/* Takes the expunged ones out of the view, in one pass from the first of them on. */
 static int
 apply_expunges(struct view *v, struct err *e)
 {
 	const uint32_t *gone = v->pending.p;
-	size_t kept = 0, g = 0;
+	size_t g = 0, count = v->pending.n, at = run_of(v, gone[0]), from;
+	uint32_t removed = 0;
 
-	if (!array_reserve(&v->expunged, v->pending.n))
+	if (!array_reserve(&v->expunged, count) || !runs_reserve(v, count))
 		return err_set(e, ERR_TEMP, "out of memory");
-	for (size_t i = 0; i < v->count; i++) {
-		struct view_change *c;
+	/* The runs still to be looked at wait at the end of the room: each expunge makes one more at most. */
+	from = at + count;
+	memmove(v->runs + from, v->runs + at, (v->n - at) * sizeof(*v->runs));
+	for (size_t n = v->n + count; from < n; from++) {
+		struct view_run r = v->runs[from];
+		uint32_t first = r.first;
 
-		if (g < v->pending.n && gone[g] == v->uids[i]) {
-			c = array_push(&v->expunged);
-			*c = (struct view_change){ v->uids[i], (uint32_t)i + 1 };
-			g++;
-			continue;
+		for (; g < count && gone[g] <= r.last; g++) {
+			struct view_change *c = array_push(&v->expunged);
+
+			*c = (struct view_change){ gone[g], r.seq + (gone[g] - r.first) };
+			if (gone[g] > first)
+				v->runs[at++] = (struct view_run){ first, gone[g] - 1, r.seq + (first - r.first) - removed };
+			removed++;
+			first = gone[g] + 1;
 		}
-		v->uids[kept++] = v->uids[i];
+		if (first <= r.last)
+			v->runs[at++] = (struct view_run){ first, r.last, r.seq + (first - r.first) - removed };
 	}
-	v->count = kept;
+	v->n = at;
+	v->count -= removed;
 	v->pending.n = 0;
 	/* From the last to the first: then each has the number that it had before. */
 	for (size_t i = 0, n = v->expunged.n; i < n / 2; i++) {
@@ -355,6 +478,23 @@ drop_gone_flags(struct view *v)
 	v->flags.n = n;
 }
 
+/* Rights may be taken while the mailbox is open.  A list that can not be read gives none. */
+static bool
+may_read_still(struct mailbox *box)
+{
+	int64_t now = clock_ms();
+	struct err e = ERR_INIT;
+
+	if (now - box->rights_at >= acl_cache_ms(box->st)) {
+		box->rights_at = now;
+		if (acl_rights(box->st, box->ns, span_str(box->inner), &box->rights, &e) == -1) {
+			box->rights = 0;
+			log_error("%s", e.log);
+		}
+	}
+	return (box->rights & ACL_READ) != 0;
+}
+
 int
 mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struct err *e)
 {
@@ -363,14 +503,21 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	bool there = true;
 	enum drv_rc drc;
 
-	*out = (struct view_changes){ .old_count = (uint32_t)v->count };
+	*out = (struct view_changes){ .old_count = v->count };
 	if (mailbox_made_flush(box, e) == -1)
 		return -1;
 	index_read_end(box->store->ix);
+	if (box->st->acl != NULL && !may_read_still(box)) {
+		out->gone = true;
+		return 0;
+	}
 	drc = box->drv->sync(box->handle, false, e);
 	if (drc != DRV_OK && drc != DRV_GONE)
 		return -1;
 	v->flags.n = v->expunged.n = 0;
+	/* Before the view moves: what it moved over is told, or lost to the client. */
+	if (drc == DRV_OK && mailbox_load_keywords(box, &out->keywords_changed, e) == -1)
+		return -1;
 	if (drc == DRV_GONE)
 		there = false;
 	else if (view_catch_up(box, &there, e) == -1)
@@ -382,89 +529,165 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	drop_gone_flags(v);
 	if (expunges && v->pending.n > 0 && apply_expunges(v, e) == -1)
 		return -1;
-	if (mailbox_load_keywords(box, &out->keywords_changed, e) == -1)
-		return -1;
 	out->expunged = v->expunged.p;
 	out->expunged_count = v->expunged.n;
 	out->flags = v->flags.p;
 	out->flags_count = v->flags.n;
-	out->exists_changed = v->count > 0 && v->uids[v->count - 1] >= old_next;
+	out->exists_changed = v->n > 0 && v->runs[v->n - 1].last >= old_next;
 	return 0;
 }
 
-struct since {
-	struct arena *a;
-	struct array uids;
-	uint32_t first, last;
-	bool failed;
-};
-
-static bool
-on_since(void *ctx, uint64_t modseq, uint32_t uid, enum idx_change what)
+/* Messages added after modseq are the last ones: a later one has a later modseq. */
+static int
+add_newer(struct mailbox *box, struct index_txn *t, struct delta *d, struct err *e)
 {
-	struct since *s = ctx;
+	for (uint32_t seq = d->v->count; seq > 0 && !d->failed; seq--) {
+		struct idx_message m;
+		uint32_t uid = mailbox_uid(box, seq);
+		int rc = index_message_get(t, box->id, uid, &m, e);
 
-	(void)modseq;
-	if (what == IDX_CHANGE_EXPUNGED && uid >= s->first && uid <= s->last) {
-		uint32_t *slot = array_push(&s->uids);
-
-		if (slot == NULL)
-			return !(s->failed = true);
-		*slot = uid;
+		if (rc == -1)
+			return -1;
+		if (rc == 1 && m.modseq <= d->modseq)
+			break;
+		if (rc == 1)
+			push_uid(d, d->changed, uid);
 	}
-	return true;
+	sort_uids(d->changed);
+	return d->failed ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
+static int
+uids_out(struct array *from, struct arena *a, struct uid_list *out, struct err *e)
+{
+	out->uids = arena_alloc(a, from->n + 1, sizeof(*out->uids));
+	out->count = 0;
+	if (out->uids == NULL)
+		return err_set(e, ERR_LIMIT, "too many changes to tell");
+	if (from->n > 0)
+		memcpy(out->uids, from->p, from->n * sizeof(*out->uids));
+	out->count = from->n;
+	return 0;
 }
 
 int
-mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first, uint32_t last, struct arena *a,
-    uint32_t **uids_out, size_t *count_out, bool *complete_out, struct err *e)
+mailbox_since(struct mailbox *box, uint64_t modseq, struct arena *a, struct mailbox_since *out, struct err *e)
 {
-	struct since s = { .a = a, .uids = ARRAY_INIT(uint32_t, VIEW_MAX), .first = first, .last = last };
+	struct array gone = ARRAY_INIT(uint32_t, VIEW_MAX), changed = ARRAY_INIT(uint32_t, VIEW_MAX);
+	struct delta d = { .v = &box->view, .modseq = modseq, .gone = &gone, .changed = &changed };
 	struct index_txn *t;
-	uint32_t *copy = NULL;
 	int rc = index_read(box->store->ix, &t, e);
 
 	if (rc == 0)
-		rc = index_changes_since(t, box->id, modseq, complete_out, on_since, &s, e);
-	sort_uids(&s.uids);
+		rc = collect(box, t, &d, &out->complete, e);
+	if (rc == 0 && out->complete)
+		rc = add_newer(box, t, &d, e);
 	if (rc == 0)
-		copy = arena_alloc(a, s.uids.n == 0 ? 1 : s.uids.n, sizeof(*copy));
-	if (rc == 0 && (s.failed || copy == NULL))
-		rc = err_set(e, ERR_LIMIT, "too many expunged messages to tell");
-	if (rc == 0) {
-		if (s.uids.n > 0)
-			memcpy(copy, s.uids.p, s.uids.n * sizeof(*copy));
-		*uids_out = copy;
-		*count_out = s.uids.n;
-	}
-	array_clear(&s.uids);
+		rc = uids_out(&gone, a, &out->expunged, e);
+	if (rc == 0)
+		rc = uids_out(&changed, a, &out->changed, e);
+	array_clear(&gone);
+	array_clear(&changed);
 	return rc;
+}
+
+/* Those of uids that the view does not have. */
+static bool
+pend_missing(struct view *v, const struct uid_range *uids, size_t count)
+{
+	struct delta d = { .v = v };
+
+	v->pending.n = 0;
+	for (size_t i = 0, at = 0; i < count; i++) {
+		uint32_t uid = uids[i].first;
+
+		for (; at < v->n && v->runs[at].last < uid; at++)
+			;
+		for (size_t r = at; uid <= uids[i].last && !d.failed; r++) {
+			uint32_t until = r < v->n && v->runs[r].first <= uids[i].last ? v->runs[r].first : uids[i].last + 1;
+
+			for (; uid < until && !d.failed; uid++)
+				push_uid(&d, &v->pending, uid);
+			if (r < v->n && v->runs[r].last >= uid)
+				uid = v->runs[r].last + 1;
+		}
+	}
+	return !d.failed;
+}
+
+int
+mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t count, uint32_t uidnext, uint64_t modseq,
+    struct err *e)
+{
+	struct view *v = &box->view;
+
+	if (uidnext == 0 || uidnext > v->uidnext)
+		return err_set(e, ERR_GONE, "%s: its UIDs have begun anew", box->name);
+	for (size_t i = 0; i < count; i++)
+		if (uids[i].first == 0 || uids[i].first > uids[i].last || uids[i].last >= uidnext ||
+		    (i > 0 && uids[i].first <= uids[i - 1].last))
+			return err_set(e, ERR_SYNTAX, "malformed UIDs of a view");
+	/* Expunges that it had not been told lie before modseq: what the mailbox has no more is known from its own view. */
+	if (!pend_missing(v, uids, count))
+		return err_set(e, ERR_TEMP, "out of memory");
+	v->n = 0;
+	v->count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!view_push(v, uids[i].first, uids[i].last))
+			return err_set(e, ERR_TEMP, "out of memory");
+	/* A modseq from a future that is lost: then all of it may have changed. */
+	v->modseq = modseq > v->modseq ? 0 : modseq;
+	v->uidnext = uidnext;
+	return 0;
+}
+
+size_t
+mailbox_view_runs(const struct mailbox *box, size_t at, struct uid_range *out, size_t room)
+{
+	const struct view *v = &box->view;
+	size_t n = 0;
+
+	for (; n < room && at + n < v->n; n++)
+		out[n] = (struct uid_range){ v->runs[at + n].first, v->runs[at + n].last };
+	return n;
 }
 
 uint32_t
 mailbox_count(const struct mailbox *box)
 {
-	return (uint32_t)box->view.count;
+	return box->view.count;
 }
 
 uint32_t
 mailbox_uid(const struct mailbox *box, uint32_t seq)
 {
-	return seq == 0 || seq > box->view.count ? 0 : box->view.uids[seq - 1];
+	const struct view *v = &box->view;
+	size_t lo = 0, hi = v->n;
+
+	if (seq == 0 || seq > v->count)
+		return 0;
+	/* The last run that begins with seq or below. */
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v->runs[mid].seq <= seq)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return v->runs[lo].first + (seq - v->runs[lo].seq);
 }
 
 uint32_t
 mailbox_seq(const struct mailbox *box, uint32_t uid)
 {
-	size_t i = view_find(&box->view, uid);
-
-	return i < box->view.count && box->view.uids[i] == uid ? (uint32_t)i + 1 : 0;
+	return view_has(&box->view, uid) ? count_below(&box->view, uid) + 1 : 0;
 }
 
 uint32_t
 mailbox_seq_from(const struct mailbox *box, uint32_t uid)
 {
-	return (uint32_t)view_find(&box->view, uid) + 1;
+	return count_below(&box->view, uid) + 1;
 }
 
 bool
@@ -488,7 +711,7 @@ mailbox_view_state(struct mailbox *box, struct mailbox_view_state *out)
 	for (size_t i = 0; i < v->recent.n; i++) {
 		const struct uid_range *r = array_at(&v->recent, i);
 
-		recent += (uint32_t)(view_find(v, r->last == UINT32_MAX ? r->last : r->last + 1) - view_find(v, r->first));
+		recent += count_below(v, r->last == UINT32_MAX ? r->last : r->last + 1) - count_below(v, r->first);
 	}
 	*out = (struct mailbox_view_state){
 		.uidvalidity = v->uidvalidity, .uidnext = v->uidnext, .recent = recent,

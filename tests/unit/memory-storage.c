@@ -296,6 +296,87 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 }
 
 int
+storage_list_starting(struct storage *st, const struct span *starts, size_t start_count, struct arena *a,
+    struct mailbox_info **out, size_t *count_out, struct err *e)
+{
+	(void)starts;
+	(void)start_count;
+	return storage_list(st, a, out, count_out, e);
+}
+
+bool
+storage_has_acl(const struct storage *st)
+{
+	(void)st;
+	return false;
+}
+
+bool
+storage_acl_anyone(const struct storage *st)
+{
+	(void)st;
+	return false;
+}
+
+int
+storage_rights(struct storage *st, struct span name, unsigned *out, struct err *e)
+{
+	(void)st;
+	(void)name;
+	(void)e;
+	*out = ACL_ALL;
+	return 0;
+}
+
+int
+storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a, struct acl_list *out, struct span *owner_out,
+    struct err *e)
+{
+	(void)st;
+	(void)name;
+	(void)need;
+	(void)a;
+	(void)out;
+	(void)owner_out;
+	return err_set(e, ERR_DENIED, "no access control");
+}
+
+int
+storage_acl_change(struct storage *st, struct span name, unsigned need, const struct acl_entry *change, enum acl_change how,
+    struct err *e)
+{
+	(void)st;
+	(void)name;
+	(void)need;
+	(void)change;
+	(void)how;
+	return err_set(e, ERR_DENIED, "no access control");
+}
+
+unsigned
+mailbox_rights(const struct mailbox *box)
+{
+	(void)box;
+	return ACL_ALL;
+}
+
+unsigned
+mailbox_permanent_flags(const struct mailbox *box, bool *keywords_out)
+{
+	*keywords_out = !box->read_only;
+	return box->read_only ? 0 : MSG_SEEN | MSG_ANSWERED | MSG_FLAGGED | MSG_DELETED | MSG_DRAFT | MSG_PASSED;
+}
+
+bool
+storage_can_rename(struct storage *st, struct span from, struct span to)
+{
+	(void)st;
+	(void)from;
+	(void)to;
+	return true;
+}
+
+int
 storage_rename(struct storage *st, struct span from, struct span to, struct err *e)
 {
 	struct box *b = find(from);
@@ -428,7 +509,7 @@ mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, struc
 	box->uidvalidity = b->uidvalidity;
 	box->read_only = mode == MAILBOX_READ;
 	buf_init(&box->summary, 1 << 20);
-	if (mode != MAILBOX_SAVE)
+	if (mode < MAILBOX_SAVE)
 		view_load(box);
 	*out = box;
 	return 0;
@@ -548,22 +629,42 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 }
 
 int
-mailbox_expunged_since(struct mailbox *box, uint64_t modseq, uint32_t first, uint32_t last, struct arena *a,
-    uint32_t **uids_out, size_t *count_out, bool *complete_out, struct err *e)
+mailbox_since(struct mailbox *box, uint64_t modseq, struct arena *a, struct mailbox_since *out, struct err *e)
 {
 	struct box *b = box->box;
-	uint32_t *uids = arena_alloc(a, b->count + 1, sizeof(*uids));
+
+	*out = (struct mailbox_since){ .complete = modseq > 1 };	/* 1: as if the log had been pruned */
+	out->expunged.uids = arena_alloc(a, b->count + 1, sizeof(uint32_t));
+	out->changed.uids = arena_alloc(a, b->count + 1, sizeof(uint32_t));
+	if (out->expunged.uids == NULL || out->changed.uids == NULL)
+		return err_set(e, ERR_LIMIT, "no room");
+	for (size_t i = 0; i < b->count; i++) {
+		bool viewed = mailbox_seq(box, b->msgs[i].uid) != 0;
+
+		if (b->msgs[i].expunged_modseq > modseq && !viewed && out->complete)
+			out->expunged.uids[out->expunged.count++] = b->msgs[i].uid;
+		else if (there(&b->msgs[i]) && viewed && b->msgs[i].modseq > modseq)
+			out->changed.uids[out->changed.count++] = b->msgs[i].uid;
+	}
+	return 0;
+}
+
+size_t
+mailbox_view_runs(const struct mailbox *box, size_t at, struct uid_range *out, size_t room)
+{
 	size_t n = 0;
 
-	if (uids == NULL)
-		return err_set(e, ERR_LIMIT, "no room");
-	for (size_t i = 0; i < b->count; i++)
-		if (b->msgs[i].expunged_modseq > modseq && b->msgs[i].uid >= first && b->msgs[i].uid <= last)
-			uids[n++] = b->msgs[i].uid;
-	*uids_out = uids;
-	*count_out = n;
-	*complete_out = modseq > 1;	/* 1: as if the log had been pruned */
-	return 0;
+	for (; n < room && at + n < box->count; n++)
+		out[n].first = out[n].last = box->uids[at + n];
+	return n;
+}
+
+int
+mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size_t count, uint32_t uidnext, uint64_t modseq,
+    struct err *e)
+{
+	(void)box, (void)uids, (void)count, (void)uidnext, (void)modseq;
+	return err_set(e, ERR_GONE, "nobody wakes up here");
 }
 
 /* ---- reading ---- */

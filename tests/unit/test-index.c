@@ -274,6 +274,30 @@ test_values(void **state)
 	assert_true(idx_state_unpack(span_of(key, 4), span_of(state_room, sn), &st_out));
 	assert_true(span_eq(idx_state_name(&st_out), SPAN("INBOX")));
 	assert_false(idx_state_unpack(span_of(key, 4), span_of(state_room, 100), &st_out));
+	/* The checksum belongs to the key, the database, and each octet. */
+	{
+		struct span k = span_of(key, 4), v;
+		char stored[IDX_STATE_MAX + IDX_SUM_LEN];
+
+		memcpy(stored, state_room, sn);
+		be32_put(stored + sn, idx_sum(DB_STATE, k, span_of(state_room, sn)));
+		v = span_of(stored, sn + IDX_SUM_LEN);
+		assert_true(idx_value_open(DB_STATE, k, &v));
+		assert_int_equal(v.n, sn);
+		v = span_of(stored, sn + IDX_SUM_LEN);
+		assert_false(idx_value_open(DB_MESSAGE, k, &v));
+		assert_false(idx_value_open(DB_STATE, span_of("\0\0\0\2", 4), &v));
+		for (size_t i = 0; i < (sn + IDX_SUM_LEN) * 8; i++) {
+			stored[i / 8] = (char)(stored[i / 8] ^ 1 << i % 8);
+			assert_false(idx_value_open(DB_STATE, k, &v));
+			stored[i / 8] = (char)(stored[i / 8] ^ 1 << i % 8);
+		}
+		for (size_t cut = 0; cut < v.n; cut++) {
+			struct span part = span_sub(v, 0, cut);
+
+			assert_false(idx_value_open(DB_STATE, k, &part));
+		}
+	}
 	st.messages = 9;
 	sn = idx_state_pack(state_room, &st);
 	assert_false(idx_state_unpack(span_of(key, 4), span_of(state_room, sn), &st_out));

@@ -312,7 +312,7 @@ test_settings(void **state)
 	MUST(storage_open(&p, &f.st, &e), &e);
 	assert_int_equal(storage_namespaces(f.st, &ns), 2);
 	assert_int_equal(ns[1].separator, '/');
-	assert_string_equal(names_of(&f), "INBOX Junk Junk/Old Sent ");
+	assert_string_equal(names_of(&f), "INBOX Archive Junk Junk/Old Sent ");
 	assert_int_equal(attrs_of(&f, "Sent"), MBOX_EXISTS | MBOX_SUBSCRIBED | MBOX_USE_SENT | MBOX_NO_CHILDREN);
 	save_into(&f, "Sent", 1);
 	assert_int_equal(create(&f, "Trash"), ERR_NONE);

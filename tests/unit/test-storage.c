@@ -295,6 +295,35 @@ test_resync(void **state)
 	fixture_clear(&f);
 }
 
+/* A process died between its rename and its commit: its file has the UID that the next message was given, too. */
+static void
+test_uid_of_the_dead(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct mailbox_view_state vs;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	save_numbered(box, 1);
+	mailbox_view_state(box, &vs);
+	fixture_run(&f, "printf 'From: a@example.org\\nSubject: Number 7\\n\\n' "
+	    "> Maildir/new/1700000000.M1P1.host,U=%08x.2", vs.uidvalidity);
+	assert_int_equal(save_numbered(box, 2), 2);
+	mailbox_close(box);
+	fixture_close(&f);
+	fixture_lose_index(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(box), 3);
+	assert_int_equal(number_of(box, 2), 2);
+	assert_int_equal(number_of(box, mailbox_uid(box, 3)), 7);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 static void
 test_outside(void **state)
 {
@@ -377,6 +406,7 @@ main(void)
 		cmocka_unit_test(test_many_and_large),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_resync),
+		cmocka_unit_test(test_uid_of_the_dead),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_copy_and_move),
 	};

@@ -196,19 +196,26 @@ test_pruned(void **state)
 	run(3, true);
 }
 
-/* What QRESYNC asks. */
 static void
-test_expunged_since(void **state)
+check_uids(const struct uid_list *got, const uint32_t *want, size_t count)
 {
+	assert_int_equal(got->count, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(got->uids[i], want[i]);
+}
+
+/* What QRESYNC and CHANGEDSINCE ask. */
+static void
+test_since(void **state)
+{
+	static const uint32_t gone[] = { 4, 7, 9 }, all_gone[] = { 2, 4, 7, 9 }, changed[] = { 3, 5, 10, 11, 12 };
 	struct fixture f;
 	struct mailbox *box;
 	struct mailbox_view_state at;
+	struct mailbox_since since;
 	struct err e = ERR_INIT;
 	struct index_txn *t;
 	struct idx_state st;
-	uint32_t *uids;
-	size_t count;
-	bool complete;
 
 	(void)state;
 	fixture_init(&f);
@@ -216,27 +223,41 @@ test_expunged_since(void **state)
 	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
 	for (unsigned i = 1; i <= 10; i++)
 		save_numbered(box, i);
+	add_flags(box, 1, MSG_SEEN);
 	expunge_uid(box, 2);
 	sync_box(box, NULL);
 	mailbox_view_state(box, &at);
 	expunge_uid(box, 9);
+	add_flags(box, 10, MSG_FLAGGED);
+	add_flags(box, 4, MSG_FLAGGED);
 	expunge_uid(box, 4);
+	save_numbered(box, 11);
+	add_flags(box, 3, MSG_FLAGGED);
 	expunge_uid(box, 7);
-	MUST(mailbox_expunged_since(box, at.highestmodseq, 1, 8, f.a, &uids, &count, &complete, &e), &e);
-	assert_true(complete);
-	assert_int_equal(count, 2);
-	assert_int_equal(uids[0], 4);
-	assert_int_equal(uids[1], 7);
-	MUST(mailbox_expunged_since(box, 1, 1, UINT32_MAX, f.a, &uids, &count, &complete, &e), &e);
-	assert_true(complete);
-	assert_int_equal(count, 4);
+	add_flags(box, 5, MSG_FLAGGED);
+	save_numbered(box, 12);
+	add_flags(box, 11, MSG_FLAGGED);
+	/* Still in the view: to be told by the next sync, not as gone before. */
+	MUST(mailbox_since(box, at.highestmodseq, f.a, &since, &e), &e);
+	check_uids(&since.expunged, NULL, 0);
+	sync_box(box, NULL);
+	MUST(mailbox_since(box, at.highestmodseq, f.a, &since, &e), &e);
+	assert_true(since.complete);
+	check_uids(&since.expunged, gone, 3);
+	check_uids(&since.changed, changed, 5);
+	MUST(mailbox_since(box, 1, f.a, &since, &e), &e);
+	assert_true(since.complete);
+	check_uids(&since.expunged, all_gone, 4);
+	assert_int_equal(since.changed.count, 8);
 	MUST(index_write(box->store->ix, &t, &e), &e);
 	assert_int_equal(index_state_get(t, box->id, &st, &e), 1);
 	MUST(index_prune(t, &st, 2, &e), &e);
 	assert_true(st.pruned_to > at.highestmodseq);
 	MUST(index_commit(t, &e), &e);
-	MUST(mailbox_expunged_since(box, at.highestmodseq, 1, 8, f.a, &uids, &count, &complete, &e), &e);
-	assert_false(complete);
+	MUST(mailbox_since(box, at.highestmodseq, f.a, &since, &e), &e);
+	assert_false(since.complete);
+	check_uids(&since.expunged, NULL, 0);
+	check_uids(&since.changed, changed, 5);
 	mailbox_close(box);
 	fixture_clear(&f);
 }
@@ -247,7 +268,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_interleavings),
 		cmocka_unit_test(test_pruned),
-		cmocka_unit_test(test_expunged_since),
+		cmocka_unit_test(test_since),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -259,22 +259,19 @@ box_identify(struct maildir_box *box, struct err *e)
 }
 
 static int
-box_find(struct maildir_box *box, struct err *e)
+box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 {
 	struct index_txn *t;
 	struct idx_state st;
-	struct stat cur;
 	uint32_t id;
 	int rc;
 
-	if (fstatat(box->fd, "cur", &cur, 0) == -1)
-		return err_errno(e, "stat %s/cur", box->path);
 	if (index_read(box->store->ix, &t, e) == -1)
 		return -1;
 	rc = index_mailbox_find(t, span_str(box->name), &id, e);
 	if (rc == 1)
 		rc = index_state_get(t, id, &st, e);
-	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur.st_ino)) {
+	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
 		box->id = id;
 		if (st.dirty > 0)
 			maildir_dirty(box, 1, UINT32_MAX - 1);	/* left by one that died */
@@ -284,43 +281,65 @@ box_find(struct maildir_box *box, struct err *e)
 	return rc == -1 ? -1 : box_identify(box, e);
 }
 
+char *
+maildir_control_path(const struct maildir_store *s, struct span name, bool folder, struct err *e)
+{
+	char *path = NULL, *out = NULL;
+
+	if (span_eq(name, SPAN("INBOX")))
+		out = strdup(s->control);
+	else if ((path = s->p.full_dirname && !folder ? maildir_path(s, name, e) : maildir_folder_path(s, name, e)) == NULL)
+		return NULL;
+	else if (asprintf(&out, "%s%s", s->control, path + strlen(s->root)) == -1)
+		out = NULL;
+	if (out == NULL)
+		err_set(e, ERR_TEMP, "out of memory");
+	free(path);
+	return out;
+}
+
+/* Opens the directories; makes those of INBOX.  *cur_out: of cur/. */
+static int
+open_dirs(struct maildir_box *box, struct span name, struct stat *cur_out, struct err *e)
+{
+	struct maildir_store *s = box->store;
+	bool inbox = span_eq(name, SPAN("INBOX"));
+	struct stat sb;
+
+	for (int try = 0;; try++) {
+		box->fd = open(box->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (box->fd != -1 && fstatat(box->fd, "cur", cur_out, 0) == 0)
+			break;
+		/* A Maildir++ folder without its directories is one all the same; INBOX is always there. */
+		if (try > 0 || (errno != ENOENT && errno != ENOTDIR) || (!inbox && (s->p.fs_layout || box->fd == -1)))
+			return err_errno(e, "open %s", box->path);
+		if (box->fd != -1)
+			close(box->fd);
+		if (maildir_make_dirs(s, name, e) == -1)
+			return -1;
+	}
+	if (fstat(box->fd, &sb) == -1)
+		return err_errno(e, "stat %s", box->path);
+	box->perm = maildir_perm_of(&sb);
+	return 0;
+}
+
 enum drv_rc
 maildir_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, struct err *e)
 {
 	struct maildir_store *s = store;
 	struct maildir_box *box = calloc(1, sizeof(*box));
-	bool inbox = span_eq(name, SPAN("INBOX"));
+	struct stat cur;
 
 	if (box == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
 	*box = (struct maildir_box){ .store = s, .fd = -1, .sub_fd = { -1, -1 } };
 	box->name = strndup(name.n == 0 ? "" : name.p, name.n);
 	box->path = maildir_path(s, name, e);
-	if (box->name == NULL || box->path == NULL)
+	if (box->name == NULL || box->path == NULL ||
+	    (s->control != NULL && (box->control_path = maildir_control_path(s, name, false, e)) == NULL))
 		goto fail;
-	if (s->control != NULL && asprintf(&box->control_path, "%s%s", s->control,
-	    inbox ? "" : box->path + strlen(s->root)) == -1) {
-		box->control_path = NULL;
-		err_set(e, ERR_TEMP, "out of memory");
-		goto fail;
-	}
-	for (int try = 0;; try++) {
-		struct stat sb;
-
-		box->fd = open(box->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		/* A Maildir++ folder without its directories is one all the same; INBOX is always there. */
-		if (box->fd != -1 && (fstatat(box->fd, "cur", &sb, 0) == 0))
-			break;
-		if (try > 0 || (errno != ENOENT && errno != ENOTDIR) || (!inbox && (s->p.fs_layout || box->fd == -1))) {
-			err_errno(e, "open %s", box->path);
-			goto fail;
-		}
-		if (box->fd != -1)
-			close(box->fd);
-		if (maildir_make_dirs(s, box->path, !inbox, e) == -1)
-			goto fail;
-	}
-	if (box_find(box, e) == -1)
+	if (open_dirs(box, name, &cur, e) == -1 || box_find(box, &cur, e) == -1)
 		goto fail;
 	*box_out = box;
 	*id_out = box->id;

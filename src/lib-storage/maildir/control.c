@@ -81,7 +81,7 @@ control_dir(struct maildir_box *box, bool make, struct err *e)
 {
 	if (box->control_path == NULL)
 		return dup(box->fd);
-	if (make && dir_make(box->control_path, box->store->dir_mode, e) == -1)
+	if (make && dir_make(box->control_path, box->perm.dir & 0777, e) == -1)
 		return -1;
 	return open(box->control_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -109,13 +109,13 @@ maildir_control_read(struct maildir_box *box, struct maildir_control *out, struc
 
 /* file_replace() without waiting for the disk. */
 static int
-replace_unsynced(int dir, struct span content, mode_t mode, struct err *e)
+replace_unsynced(int dir, struct span content, const struct maildir_perm *p, struct err *e)
 {
 	char tmp[64];
 	int fd, rc;
 
 	snprintf(tmp, sizeof(tmp), ".%s.%d", CONTROL_NAME, (int)getpid());
-	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+	fd = maildir_perm_create(dir, tmp, O_WRONLY | O_TRUNC, p);
 	if (fd == -1)
 		return err_errno(e, "make a new %s", CONTROL_NAME);
 	rc = fd_write_all(fd, content, e);
@@ -125,6 +125,20 @@ replace_unsynced(int dir, struct span content, mode_t mode, struct err *e)
 	if (rc == -1)
 		unlinkat(dir, tmp, 0);
 	return rc;
+}
+
+static int
+replace_synced(int dir, struct span content, const struct maildir_perm *p, struct err *e)
+{
+	bool group = p->gid != (gid_t)-1;
+
+	if (file_replace(dir, CONTROL_NAME, content, group ? p->file & 0600 : p->file, true, e) == -1)
+		return -1;
+	/* Where that is not allowed it stays its owner's alone. */
+	if (group && fchownat(dir, CONTROL_NAME, (uid_t)-1, p->gid, 0) == 0 &&
+	    fchmodat(dir, CONTROL_NAME, p->file, 0) == -1)
+		return err_errno(e, "change the mode of %s", CONTROL_NAME);
+	return 0;
 }
 
 int
@@ -146,9 +160,9 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 	if (text.failed)
 		rc = err_set(e, ERR_LIMIT, "%s/%s would be too large", box->path, CONTROL_NAME);
 	else if (sync && box->store->p.fsync != FSYNC_NEVER)
-		rc = file_replace(dir, CONTROL_NAME, buf_span(&text), box->store->file_mode, true, e);
+		rc = replace_synced(dir, buf_span(&text), &box->perm, e);
 	else
-		rc = replace_unsynced(dir, buf_span(&text), box->store->file_mode, e);
+		rc = replace_unsynced(dir, buf_span(&text), &box->perm, e);
 	close(dir);
 	buf_clear(&text);
 	return rc;

@@ -21,7 +21,16 @@ maildir_close(void *store)
 	free(s->root);
 	free(s->inbox);
 	free(s->control);
+	free(s->dirname);
+	free(s->subscriptions);
 	free(s);
+}
+
+static int
+copy_path(char **out, const char *path)
+{
+	*out = path == NULL ? NULL : strdup(path);
+	return path != NULL && *out == NULL ? -1 : 0;
 }
 
 static enum drv_rc
@@ -34,25 +43,20 @@ maildir_open(const struct store_params *p, struct index *ix, void **store_out, s
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
 	s->p = *p;
 	s->ix = ix;
-	s->root = strdup(p->root);
-	s->inbox = strdup(p->inbox == NULL ? p->root : p->inbox);
-	s->control = p->control == NULL ? NULL : strdup(p->control);
-	if (s->root == NULL || s->inbox == NULL || (p->control != NULL && s->control == NULL)) {
+	/* A DIRNAME makes INBOX a folder like the others. */
+	if (copy_path(&s->root, p->root) == -1 || copy_path(&s->control, p->control) == -1 ||
+	    copy_path(&s->inbox, p->inbox != NULL || p->dirname != NULL ? p->inbox : p->root) == -1 ||
+	    copy_path(&s->dirname, p->dirname) == -1 || copy_path(&s->subscriptions, p->subscriptions) == -1) {
 		maildir_close(s);
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
 	}
-	s->p.root = s->p.inbox = s->p.control = NULL;
+	s->p.root = s->p.inbox = s->p.control = s->p.dirname = s->p.subscriptions = NULL;
 	if (stat(s->root, &sb) == -1) {
 		err_errno(e, "%s", s->root);
 		maildir_close(s);
 		return drv_of(e);
 	}
-	/* Permissions as the root has them: a folder is open to whom the mail is open. */
-	s->dir_mode = sb.st_mode & 02777;
-	if ((s->dir_mode & 0700) != 0700)
-		s->dir_mode |= 0700;
-	s->file_mode = s->dir_mode & 0666;
-	s->gid = sb.st_gid != getegid() && (sb.st_mode & 070) != 0 ? sb.st_gid : (gid_t)-1;
+	s->perm = maildir_perm_of(&sb);
 	*store_out = s;
 	return DRV_OK;
 }
@@ -126,13 +130,28 @@ maildir_blob_put(void *store, const char *name, struct span content, struct err 
 	struct maildir_store *s = store;
 	int dir = blob_dir(s), rc;
 
-	if (dir == -1 && s->control != NULL && errno == ENOENT && dir_make(s->control, s->dir_mode, e) == 0)
+	if (dir == -1 && s->control != NULL && errno == ENOENT && dir_make(s->control, s->perm.dir & 0777, e) == 0)
 		dir = blob_dir(s);
 	if (dir == -1)
 		return err_errno(e, "open the directory of %s", name), drv_of(e);
-	rc = file_replace(dir, name, content, s->file_mode, s->p.fsync != FSYNC_NEVER, e);
+	rc = file_replace(dir, name, content, s->perm.file, s->p.fsync != FSYNC_NEVER, e);
 	close(dir);
 	return rc == 0 ? DRV_OK : drv_of(e);
+}
+
+static enum drv_rc
+maildir_box_dir(void *store, struct span name, int *fd_out, struct err *e)
+{
+	struct maildir_store *s = store;
+	char *path = name.n == 0 ? strdup(s->root) : maildir_path(s, name, e);
+
+	if (path == NULL)
+		return err_set(e, ERR_NOTFOUND, "no directory for %.*s", SPAN_ARG(name)), DRV_GONE;
+	*fd_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd_out == -1)
+		err_errno(e, "open %s", path);
+	free(path);
+	return *fd_out == -1 ? drv_of(e) : DRV_OK;
 }
 
 static void
@@ -175,6 +194,7 @@ const struct driver maildir_driver = {
 	.body_open = maildir_body_open,
 	.blob_get = maildir_blob_get,
 	.blob_put = maildir_blob_put,
+	.box_dir = maildir_box_dir,
 	.keywords_add = maildir_keywords_add,
 	.keywords_max = maildir_keywords_max,
 	.maintain = maildir_maintain,

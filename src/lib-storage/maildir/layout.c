@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a mailbox is.  Maildir++: INBOX is the root, "Work/2026" the directory ".Work.2026" in it; LAYOUT=fs:
- * "Work/2026".  On disk names are in modified UTF-7.
+ * The list of mailboxes; making, deleting, renaming them.
  *
  * Deleting renames the directory first, to a name that is no mailbox, so that it is gone at once and whole; then it is
  * removed.  What a crash leaves of such directories is removed by the next maintenance of INBOX.
@@ -18,10 +17,8 @@
 #include "lib/encode.h"
 #include "lib/sys.h"
 
-#define PATH_OCTETS 4000
 #define LIST_MAX 1000000
 #define LIST_DEPTH 64
-#define TRASH "..culver-deleted."
 
 const char *const maildir_subdirs[2] = { "new", "cur" };
 
@@ -31,62 +28,10 @@ is_inbox(struct span name)
 	return span_eq(name, SPAN("INBOX"));
 }
 
-static char *
-dup_path(const char *p)
-{
-	return strdup(p);
-}
-
-char *
-maildir_path(const struct maildir_store *s, struct span name, struct err *e)
-{
-	struct buf path = BUF_INIT(PATH_OCTETS);
-	struct span level;
-	char *out = NULL;
-
-	if (is_inbox(name))
-		return dup_path(s->inbox);
-	buf_adds(&path, s->root);
-	if (!s->p.fs_layout)
-		buf_addc(&path, '/');
-	while (span_next(&name, '/', &level)) {
-		size_t start;
-
-		buf_addc(&path, s->p.fs_layout ? '/' : '.');
-		start = path.n;
-		if (!mutf7_encode(&path, level)) {
-			err_set(e, ERR_SYNTAX, "a mailbox name is not UTF-8");
-			goto out;
-		}
-		struct span disk = path.failed ? SPAN_NONE : span_from(buf_span(&path), start);
-
-		if (!s->p.fs_layout && span_chr(disk, '.') != disk.n) {
-			err_set(e, ERR_SYNTAX, "a name with a '.' can not be a Maildir++ folder");
-			goto out;
-		}
-		if (s->p.fs_layout && (disk.n == 0 || disk.p[0] == '.' || span_eq(disk, SPAN("cur")) ||
-		    span_eq(disk, SPAN("new")) || span_eq(disk, SPAN("tmp")) || span_starts(disk, SPAN("culver")))) {
-			err_set(e, ERR_SYNTAX, "a mailbox can not be called %.*s", SPAN_ARG(disk));
-			goto out;
-		}
-		if (disk.n > 200) {
-			err_set(e, ERR_LIMIT, "a mailbox name is too long for the file system");
-			goto out;
-		}
-	}
-	if (path.failed || buf_cstr(&path) == NULL)
-		err_set(e, ERR_LIMIT, "a mailbox name is too long");
-	else if ((out = strdup(path.p)) == NULL)
-		err_set(e, ERR_TEMP, "out of memory");
-out:
-	buf_clear(&path);
-	return out;
-}
-
 static bool
 is_dir(const char *path, const char *sub)
 {
-	char full[PATH_OCTETS + 300];
+	char full[MAILDIR_PATH_MAX + 300];
 	struct stat sb;
 
 	return (size_t)snprintf(full, sizeof(full), "%s%s%s", path, *sub == '\0' ? "" : "/", sub) < sizeof(full) &&
@@ -96,18 +41,16 @@ is_dir(const char *path, const char *sub)
 int
 maildir_exists(void *store, struct span name)
 {
+	const struct maildir_store *s = store;
 	struct err e = ERR_INIT;
-	char *path = maildir_path(store, name, &e);
+	char *folder = maildir_folder_path(s, name, &e), *path = folder == NULL ? NULL : maildir_path(s, name, &e);
 	int rc = 0;
 
-	if (path == NULL)
-		return 0;
-	if (is_dir(path, "cur"))
+	if (path != NULL && is_dir(path, "cur"))
 		rc = 1;
-	else if (is_inbox(name))
-		rc = 0;
-	else if (is_dir(path, ""))
-		rc = ((struct maildir_store *)store)->p.fs_layout ? 2 : 1;
+	else if (path != NULL && !is_inbox(name) && is_dir(folder, ""))
+		rc = s->p.fs_layout ? 2 : 1;
+	free(folder);
 	free(path);
 	return rc;
 }
@@ -137,26 +80,34 @@ list_add(struct listing *l, struct span name, bool selectable)
 	return entry->name.p == NULL ? err_set(l->e, ERR_LIMIT, "the list of mailboxes is too large") : 0;
 }
 
-/* ".Work.2026" -> "Work/2026".  Empty levels, and what is not modified UTF-7, are no mailboxes. */
 static bool
-name_from_disk(struct span disk, char separator, struct buf *out)
+is_dir_at(int fd, const struct dirent *d)
 {
+	struct stat sb;
+
+	if (d->d_type == DT_DIR)
+		return true;
+	return (d->d_type == DT_LNK || d->d_type == DT_UNKNOWN) && fstatat(fd, d->d_name, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
+}
+
+/* ".Work.2026" -> "Work/2026".  Empty levels, and what can not be shown, are no mailboxes. */
+static bool
+flat_name(const struct maildir_store *s, struct span disk, struct buf *out)
+{
+	unsigned forms = 0;
 	struct span level;
 	bool first = true;
 
-	if (disk.n == 0 || disk.p[disk.n - 1] == separator)
+	if (disk.n < 2 || disk.p[0] != '.' || disk.p[disk.n - 1] == '.' || maildir_is_reserved(s, disk, true))
 		return false;
-	while (span_next(&disk, separator, &level)) {
+	disk = span_from(disk, 1);
+	while (span_next(&disk, '.', &level)) {
 		if (level.n == 0)
 			return false;
 		if (!first)
 			buf_addc(out, '/');
 		first = false;
-		size_t start = out->n;
-
-		if (!mutf7_decode(out, level) || out->failed)
-			return false;
-		if (span_chr(span_from(buf_span(out), start), '/') != out->n - start)
+		if (!maildir_level_shown(s, level, out, &forms))
 			return false;
 	}
 	return true;
@@ -173,19 +124,9 @@ list_flat(struct listing *l)
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : err_errno(l->e, "open %s", l->s->root);
 	while (rc == 0 && (d = readdir(dir)) != NULL) {
-		if (d->d_name[0] != '.' || d->d_name[1] == '.' || d->d_name[1] == '\0')
+		buf_clear(&name);
+		if (d->d_name[0] != '.' || !flat_name(l->s, span_str(d->d_name), &name) || !is_dir_at(dirfd(dir), d))
 			continue;
-		if (d->d_type != DT_DIR && d->d_type != DT_LNK && d->d_type != DT_UNKNOWN)
-			continue;
-		buf_reset(&name);
-		if (!name_from_disk(span_str(d->d_name + 1), '.', &name))
-			continue;
-		if (d->d_type != DT_DIR) {
-			struct stat sb;
-
-			if (fstatat(dirfd(dir), d->d_name, &sb, 0) == -1 || !S_ISDIR(sb.st_mode))
-				continue;
-		}
 		rc = list_add(l, buf_span(&name), true);
 	}
 	closedir(dir);
@@ -193,44 +134,82 @@ list_flat(struct listing *l)
 	return rc;
 }
 
-/* disk: path below the root, "" at first.  name: the same as a mailbox name. */
-static int
-list_tree(struct listing *l, int parent, const char *entry, struct buf *name, unsigned depth)
+/* A directory on the way from the root, so that a link that leads back up is not followed for ever. */
+struct level {
+	const struct level *above;
+	dev_t dev;
+	ino_t ino;
+	unsigned depth, forms;
+};
+
+static bool
+leads_back(const struct level *l, const struct stat *sb)
 {
-	int fd = openat(parent, entry, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	for (; l != NULL; l = l->above)
+		if (l->dev == sb->st_dev && l->ino == sb->st_ino)
+			return true;
+	return false;
+}
+
+static int list_tree(struct listing *l, int fd, struct buf *name, const struct level *at);
+
+/* One folder, and what is below it. */
+static int
+list_folder(struct listing *l, int parent, const struct dirent *d, struct buf *name, struct level *at)
+{
+	size_t before = l->entries.n;
+	char cur[MAILDIR_NAME_MAX * 2 + 8];
+	struct stat sb;
+	bool selectable;
+	int fd, rc;
+
+	if (l->s->dirname == NULL)
+		snprintf(cur, sizeof(cur), "%s/cur", d->d_name);
+	else
+		snprintf(cur, sizeof(cur), "%s/%s/cur", d->d_name, l->s->dirname);
+	selectable = fstatat(parent, cur, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
+	rc = list_add(l, buf_span(name), selectable);
+	fd = rc == 0 && at->depth < LIST_DEPTH ? openat(parent, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (fd == -1)
+		return rc;
+	if (fstat(fd, &sb) == -1 || leads_back(at->above, &sb)) {
+		l->entries.n = before;	/* it is there already, under its own name */
+		close(fd);
+		return 0;
+	}
+	at->dev = sb.st_dev;
+	at->ino = sb.st_ino;
+	rc = list_tree(l, fd, name, at);
+	if (rc == 0 && !selectable && l->s->p.no_noselect && l->entries.n == before + 1)
+		l->entries.n = before;
+	return rc;
+}
+
+/* name: of the mailbox that the directory is.  Takes fd over. */
+static int
+list_tree(struct listing *l, int fd, struct buf *name, const struct level *at)
+{
 	size_t keep = name->n;
 	struct dirent *d;
-	DIR *dir;
+	DIR *dir = fdopendir(fd);
+	int rc = 0;
 
-	if (fd == -1)
-		return 0;
-	dir = fdopendir(fd);
 	if (dir == NULL) {
 		close(fd);
 		return 0;
 	}
 	while (rc == 0 && (d = readdir(dir)) != NULL) {
-		struct stat sb;
+		struct level here = { .above = at, .depth = at->depth + 1, .forms = at->forms };
 		struct span disk = span_str(d->d_name);
 
-		if (d->d_name[0] == '.' || span_eq(disk, SPAN("cur")) || span_eq(disk, SPAN("new")) ||
-		    span_eq(disk, SPAN("tmp")) || span_starts(disk, SPAN("culver")) ||
-		    (d->d_type != DT_DIR && d->d_type != DT_LNK && d->d_type != DT_UNKNOWN))
+		if (span_eq(disk, SPAN(".")) || span_eq(disk, SPAN("..")) || maildir_is_reserved(l->s, disk, at->depth == 0) ||
+		    !is_dir_at(fd, d))
 			continue;
-		if (fstatat(fd, d->d_name, &sb, 0) == -1 || !S_ISDIR(sb.st_mode))
-			continue;
-		name->n = keep;
 		if (keep > 0)
 			buf_addc(name, '/');
-		if (mutf7_decode(name, disk) && !name->failed) {
-			char cur[300];
-
-			snprintf(cur, sizeof(cur), "%s/cur", d->d_name);
-			rc = list_add(l, buf_span(name), fstatat(fd, cur, &sb, 0) == 0 && S_ISDIR(sb.st_mode));
-			if (rc == 0 && depth < LIST_DEPTH)
-				rc = list_tree(l, fd, d->d_name, name, depth + 1);
-		}
-		buf_reset(name);
+		if (maildir_level_shown(l->s, disk, name, &here.forms) && !name->failed)
+			rc = list_folder(l, fd, d, name, &here);
+		name->failed = false;	/* too long a path: passed over */
 		name->n = keep;
 	}
 	closedir(dir);
@@ -238,19 +217,36 @@ list_tree(struct listing *l, int parent, const char *entry, struct buf *name, un
 	return rc;
 }
 
+static int
+list_root(struct listing *l)
+{
+	struct buf name = BUF_INIT(MAILDIR_PATH_MAX);
+	struct level top = { 0 };
+	struct stat sb;
+	int rc = 0, fd = open(l->s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_errno(l->e, "open %s", l->s->root);
+	if (fstat(fd, &sb) == 0) {
+		top.dev = sb.st_dev;
+		top.ino = sb.st_ino;
+	}
+	rc = list_tree(l, fd, &name, &top);
+	buf_clear(&name);
+	return rc;
+}
+
 enum drv_rc
 maildir_list(void *store, struct arena *a, struct box_entry **out, size_t *count_out, struct err *e)
 {
 	struct listing l = { .s = store, .a = a, .entries = ARRAY_INIT(struct box_entry, LIST_MAX), .e = e };
-	struct buf name = BUF_INIT(PATH_OCTETS);
 	struct box_entry *list, *inbox = array_push(&l.entries);
 	int rc = 0;
 
 	if (inbox == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
 	*inbox = (struct box_entry){ .name = SPAN("INBOX"), .selectable = true };
-	rc = l.s->p.fs_layout ? list_tree(&l, AT_FDCWD, l.s->root, &name, 0) : list_flat(&l);
-	buf_clear(&name);
+	rc = l.s->p.fs_layout ? list_root(&l) : list_flat(&l);
 	list = rc == -1 ? NULL : arena_alloc(a, l.entries.n, sizeof(*list));
 	if (rc == 0 && list == NULL)
 		rc = err_set(e, ERR_LIMIT, "the list of mailboxes is too large");
@@ -263,36 +259,106 @@ maildir_list(void *store, struct arena *a, struct box_entry **out, size_t *count
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
 
+/* What was made in the directory survives a power cut. */
 static int
-make_one(const struct maildir_store *s, const char *path, struct err *e)
+sync_path(const struct maildir_store *s, const char *path, struct err *e)
 {
-	if (mkdir(path, s->dir_mode) == -1)
-		return errno == EEXIST ? 0 : err_errno(e, "make %s", path);
-	if (s->gid != (gid_t)-1 && chown(path, (uid_t)-1, s->gid) == -1 && errno != EPERM)
-		return err_errno(e, "change the group of %s", path);
-	return 0;
+	int fd, rc;
+
+	if (s->p.fsync == FSYNC_NEVER)
+		return 0;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = fd == -1 || fsync(fd) == -1 ? err_errno(e, "sync %s", path) : 0;
+	if (fd != -1)
+		close(fd);
+	return rc;
+}
+
+/* Of the parent folder in Maildir++, whose directory is no parent: that of "a/b/c" is "a/b", or "a", or the root. */
+static struct maildir_perm
+perm_for_new(const struct maildir_store *s, struct span name)
+{
+	struct err none = ERR_INIT;
+
+	while (!s->p.fs_layout && name.n > 0) {
+		struct stat sb;
+		char *path;
+		bool there;
+
+		while (name.n > 0 && name.p[name.n - 1] != '/')
+			name.n--;
+		if (name.n == 0)
+			break;
+		name.n--;
+		path = maildir_folder_path(s, name, &none);
+		there = path != NULL && stat(path, &sb) == 0;
+		free(path);
+		if (there)
+			return maildir_perm_of(&sb);
+	}
+	return s->perm;
 }
 
 int
-maildir_make_dirs(struct maildir_store *s, const char *path, bool folder, struct err *e)
+maildir_make_dirs(struct maildir_store *s, struct span name, struct err *e)
 {
 	static const char *const subs[] = { "tmp", "new", "cur" };	/* cur last: it is what makes a mailbox */
-	char sub[PATH_OCTETS + 8];
+	struct maildir_perm p = perm_for_new(s, name);
+	char *path = maildir_path(s, name, e);
+	int fd = -1, rc = -1, made;
+	struct stat sb;
 
-	if (dir_make(path, s->dir_mode, e) == -1)
+	if (path == NULL)
 		return -1;
-	if (folder && !s->p.fs_layout) {
-		/* Maildir++: tells programs that deliver that this is a folder. */
-		snprintf(sub, sizeof(sub), "%s/maildirfolder", path);
-		int fd = open(sub, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, s->file_mode);
-
-		if (fd == -1)
-			return err_errno(e, "make %s", sub);
-		close(fd);
+	made = s->p.fs_layout || is_inbox(name) ? 0 : maildir_perm_mkdir(AT_FDCWD, path, &p, e);
+	if (made == -1)
+		goto out;
+	if (made == 0 && maildir_perm_path(s->root, path, e) == -1)
+		goto out;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 || fstat(fd, &sb) == -1) {
+		err_errno(e, "open %s", path);
+		goto out;
 	}
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(sub, sizeof(sub), "%s/%s", path, subs[i]);
-		if (make_one(s, sub, e) == -1)
+	p = maildir_perm_of(&sb);
+	if (!is_inbox(name) && !s->p.fs_layout) {
+		/* Maildir++: tells programs that deliver that this is a folder. */
+		int mark = maildir_perm_create(fd, "maildirfolder", O_WRONLY, &p);
+
+		if (mark == -1) {
+			err_errno(e, "make %s/maildirfolder", path);
+			goto out;
+		}
+		close(mark);
+	}
+	for (size_t i = 0; i < 3; i++)
+		if (maildir_perm_mkdir(fd, subs[i], &p, e) == -1)
+			goto out;
+	if (s->p.fsync != FSYNC_NEVER && fsync(fd) == -1)
+		err_errno(e, "sync %s", path);
+	else
+		rc = s->p.fs_layout || is_inbox(name) ? 0 : sync_path(s, s->root, e);
+out:
+	if (fd != -1)
+		close(fd);
+	free(path);
+	return rc;
+}
+
+/* The directories above a new folder, as deep as they were missing. */
+static int
+sync_above(const struct maildir_store *s, const char *path, struct err *e)
+{
+	char part[MAILDIR_PATH_MAX + 1];
+	size_t root_n = strlen(s->root);
+	char *slash;
+
+	if (strlen(path) > MAILDIR_PATH_MAX || strncmp(path, s->root, root_n) != 0)
+		return 0;
+	memcpy(part, path, strlen(path) + 1);
+	while ((slash = strrchr(part, '/')) != NULL && (size_t)(slash - part) >= root_n) {
+		*slash = '\0';
+		if (sync_path(s, part, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -304,16 +370,20 @@ maildir_box_make(struct maildir_store *s, struct span name, bool only_parent, st
 	int there = maildir_exists(s, name), rc;
 	char *path;
 
+	if (s->p.no_noselect && s->p.fs_layout)
+		only_parent = false;
 	if (there == 1 || (there == 2 && only_parent))
 		return err_set(e, ERR_EXISTS, "%.*s exists", SPAN_ARG(name)), DRV_ERROR;
-	path = maildir_path(s, name, e);
+	path = maildir_folder_path(s, name, e);
 	if (path == NULL)
 		return DRV_ERROR;
 	/* In Maildir++ a parent is a thought: it need not be there. */
 	if (only_parent)
-		rc = s->p.fs_layout ? dir_make(path, s->dir_mode, e) : 0;
+		rc = s->p.fs_layout ? maildir_perm_path(s->root, path, e) : 0;
 	else
-		rc = maildir_make_dirs(s, path, !is_inbox(name), e);
+		rc = maildir_make_dirs(s, name, e);
+	if (rc == 0 && s->p.fs_layout)
+		rc = sync_above(s, path, e);
 	free(path);
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
@@ -353,7 +423,7 @@ maildir_trash_empty(struct maildir_store *s, const char *trash)
 	if (trash != NULL && root != -1)
 		remove_tree(root, trash, 0);
 	while (trash == NULL && dir != NULL && (d = readdir(dir)) != NULL)
-		if (strncmp(d->d_name, TRASH, strlen(TRASH)) == 0)
+		if (strncmp(d->d_name, MAILDIR_TRASH, strlen(MAILDIR_TRASH)) == 0)
 			remove_tree(root, d->d_name, 0);
 	if (dir != NULL)
 		closedir(dir);
@@ -367,51 +437,89 @@ trash_name(char out[MAILDIR_TRASH_MAX])
 	uint64_t mark;
 
 	random_bytes(&mark, sizeof(mark));
-	snprintf(out, MAILDIR_TRASH_MAX, TRASH "%016llx", (unsigned long long)mark);
+	snprintf(out, MAILDIR_TRASH_MAX, MAILDIR_TRASH "%016llx", (unsigned long long)mark);
 }
 
 /* fs layout: only the mail of a directory that has other mailboxes in it. */
 static int
-trash_subdirs(int box_fd, int root_fd, const char *trash)
+trash_mail(const struct maildir_store *s, int box_fd, int root_fd, const char *trash)
 {
-	static const char *const subs[] = { "cur", "new", "tmp" };
-	char to[96];
+	const char *const all[] = { "cur", "new", "tmp", NULL }, *const one[] = { s->dirname, NULL };
 	int rc = mkdirat(root_fd, trash, 0700);
 
-	for (size_t i = 0; i < 3 && rc == 0; i++) {
-		snprintf(to, sizeof(to), "%s/%s", trash, subs[i]);
-		if (renameat(box_fd, subs[i], root_fd, to) == -1 && errno != ENOENT)
+	for (const char *const *sub = s->dirname == NULL ? all : one; *sub != NULL && rc == 0; sub++) {
+		char to[MAILDIR_TRASH_MAX + MAILDIR_NAME_MAX + 2];
+
+		snprintf(to, sizeof(to), "%s/%s", trash, *sub);
+		if (renameat(box_fd, *sub, root_fd, to) == -1 && errno != ENOENT)
 			rc = -1;
 	}
-	unlinkat(box_fd, "culver-mailbox", 0);
+	if (s->dirname == NULL) {
+		unlinkat(box_fd, "culver-mailbox", 0);
+		unlinkat(box_fd, "dovecot-acl", 0);
+	}
 	return rc;
 }
 
 static bool
-has_folders(int box_fd)
+has_folders(const struct maildir_store *s, int box_fd)
 {
 	int fd = openat(box_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *d;
 	bool found = false;
 
-	if (dir == NULL)
-		return false;
-	while (!found && (d = readdir(dir)) != NULL) {
-		struct stat sb;
-
-		found = d->d_name[0] != '.' && strcmp(d->d_name, "cur") != 0 && strcmp(d->d_name, "new") != 0 &&
-		    strcmp(d->d_name, "tmp") != 0 && fstatat(fd, d->d_name, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
-	}
-	closedir(dir);
+	while (dir != NULL && !found && (d = readdir(dir)) != NULL)
+		found = strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
+		    !maildir_is_reserved(s, span_str(d->d_name), false) && is_dir_at(fd, d);
+	if (dir != NULL)
+		closedir(dir);
+	else if (fd != -1)
+		close(fd);
 	return found;
+}
+
+/* NO-NOSELECT: the folders above that hold nothing any more; what holds something can not be removed so. */
+static void
+remove_empty_parents(const struct maildir_store *s, const char *path)
+{
+	char part[MAILDIR_PATH_MAX + 1];
+	char *slash;
+
+	if (!s->p.no_noselect || !s->p.fs_layout || strlen(path) > MAILDIR_PATH_MAX)
+		return;
+	memcpy(part, path, strlen(path) + 1);
+	while ((slash = strrchr(part, '/')) != NULL && (size_t)(slash - part) > strlen(s->root)) {
+		*slash = '\0';
+		if (rmdir(part) == -1)
+			break;
+	}
+}
+
+/* The control files of a mailbox that was deleted: one that is made with its name is another. */
+static void
+remove_control(const struct maildir_store *s, struct span name)
+{
+	static const char *const files[] = { "culver-mailbox", "dovecot-uidlist", "dovecot-keywords" };
+	struct err none = ERR_INIT;
+	char *path = maildir_control_path(s, name, false, &none), *slash;
+	int fd = path == NULL ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd != -1) {
+		for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+			unlinkat(fd, files[i], 0);
+		close(fd);
+		while (strlen(path) > strlen(s->control) && rmdir(path) == 0 && (slash = strrchr(path, '/')) != NULL)
+			*slash = '\0';
+	}
+	free(path);
 }
 
 /* The index's part is the caller's, and maildir_trash_empty().  The mailbox is gone when this returns DRV_OK. */
 enum drv_rc
 maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR_TRASH_MAX], struct err *e)
 {
-	char *path = maildir_path(s, name, e);
+	char *path = maildir_folder_path(s, name, e);
 	int root, fd, rc;
 
 	if (path == NULL)
@@ -421,12 +529,16 @@ maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR
 	trash_name(trash);
 	if (root == -1 || fd == -1)
 		rc = -1;
-	else if (s->p.fs_layout && has_folders(fd))
-		rc = trash_subdirs(fd, root, trash);
+	else if (s->p.fs_layout && has_folders(s, fd))
+		rc = trash_mail(s, fd, root, trash);
 	else
 		rc = renameat(AT_FDCWD, path, root, trash);
 	if (rc == -1)
 		err_errno(e, "delete %s", path);
+	else
+		remove_empty_parents(s, path);
+	if (rc == 0 && s->control != NULL)
+		remove_control(s, name);
 	if (root != -1)
 		close(root);
 	if (fd != -1)
@@ -435,10 +547,30 @@ maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
 
+/* Its control files follow; they are not worth a failure, since what is lost of them is made again from the index. */
+static void
+rename_control(const struct maildir_store *s, struct span from, struct span to)
+{
+	struct err none = ERR_INIT;
+	char *a = maildir_control_path(s, from, true, &none), *b = maildir_control_path(s, to, true, &none), *slash;
+
+	if (a != NULL && b != NULL) {
+		slash = strrchr(b, '/');
+		*slash = '\0';
+		if (dir_make(b, s->perm.dir & 0777, &none) == 0) {
+			*slash = '/';
+			remove_control(s, to);
+			rename(a, b);
+		}
+	}
+	free(a);
+	free(b);
+}
+
 enum drv_rc
 maildir_box_rename(struct maildir_store *s, struct span from, struct span to, struct err *e)
 {
-	char *a = maildir_path(s, from, e), *b = a == NULL ? NULL : maildir_path(s, to, e);
+	char *a = maildir_folder_path(s, from, e), *b = a == NULL ? NULL : maildir_folder_path(s, to, e);
 	int rc = -1;
 
 	if (b != NULL) {
@@ -447,13 +579,17 @@ maildir_box_rename(struct maildir_store *s, struct span from, struct span to, st
 		rc = 0;
 		if (slash != NULL && slash != b) {
 			*slash = '\0';
-			rc = dir_make(b, s->dir_mode, e);
+			rc = maildir_perm_path(s->root, b, e);
 			*slash = '/';
 		}
 		if (rc == 0 && access(b, F_OK) == 0)
 			rc = err_set(e, ERR_EXISTS, "%s exists", b);
 		if (rc == 0 && rename(a, b) == -1)
 			rc = err_errno(e, "rename %s to %s", a, b);
+		if (rc == 0)
+			remove_empty_parents(s, a);
+		if (rc == 0 && s->control != NULL)
+			rename_control(s, from, to);
 	}
 	free(a);
 	free(b);

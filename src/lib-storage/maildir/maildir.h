@@ -7,14 +7,23 @@
 
 #define MAILDIR_NAME_MAX 255
 #define MAILDIR_LETTERS 26	/* keywords a file name can carry */
+#define MAILDIR_PATH_MAX 4000
+#define MAILDIR_TRASH "..culver-deleted."	/* what was deleted is called so until it is removed */
 #define MAILDIR_RESERVE 1024	/* UIDs and MODSEQs are reserved in blocks of this */
+
+/* What is made in or below a directory gets these (perm.c). */
+struct maildir_perm {
+	mode_t dir, file;
+	gid_t gid;			/* that must be set; -1: none */
+};
 
 struct maildir_store {
 	struct store_params p;
-	char *root, *inbox, *control;
+	char *root, *control;
+	char *inbox;			/* NULL: a folder like others, with a dirname */
+	char *dirname, *subscriptions;	/* NULL: none */
 	struct index *ix;
-	mode_t dir_mode, file_mode;	/* as the root directory has them */
-	gid_t gid;			/* that new directories get; -1: none */
+	struct maildir_perm perm;	/* of the root */
 };
 
 /* culver-mailbox: see control.c. */
@@ -34,6 +43,7 @@ extern const char *const maildir_subdirs[2];
 struct maildir_box {
 	struct maildir_store *store;
 	char *name, *path, *control_path;	/* the directories; control_path NULL: path */
+	struct maildir_perm perm;
 	int fd, sub_fd[2];			/* sub_fd: opened when needed, -1 */
 	uint32_t id;
 	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
@@ -69,12 +79,29 @@ void maildir_control_clear(struct maildir_control *c);
 /* Keyword names of c as the index's value. */
 void maildir_control_keywords(const struct maildir_control *c, struct buf *out);
 
-/* layout.c: between names and directories.  The path is malloc'ed. */
-char *maildir_path(const struct maildir_store *s, struct span name, struct err *e);
+/* perm.c */
+struct maildir_perm maildir_perm_of(const struct stat *sb);
+/* 1 made, 0 it was there, -1. */
+int maildir_perm_mkdir(int dir, const char *path, const struct maildir_perm *p, struct err *e);
+/* openat() with O_CREAT. */
+int maildir_perm_create(int dir, const char *path, int flags, const struct maildir_perm *p);
+/* Makes the directory, and those above it that are missing. */
+int maildir_perm_path(const char *root, const char *path, struct err *e);
+
+/* names.c: between names and directories.  Paths are malloc'ed. */
+char *maildir_path(const struct maildir_store *s, struct span name, struct err *e);		/* of new/ and cur/ */
+char *maildir_folder_path(const struct maildir_store *s, struct span name, struct err *e);	/* the same, without dirname */
+/* Directories that are no mailbox; top: in the root. */
+bool maildir_is_reserved(const struct maildir_store *s, struct span disk, bool top);
+/* One level of a name, from what it is called on disk; forms: 0 at first, what its levels are.  False: not to be shown. */
+enum { MAILDIR_FORM_PROPER = 1, MAILDIR_FORM_RAW = 2 };
+bool maildir_level_shown(const struct maildir_store *s, struct span disk, struct buf *out, unsigned *forms);
+
+/* layout.c */
 enum drv_rc maildir_list(void *store, struct arena *a, struct box_entry **out, size_t *count_out, struct err *e);
 int maildir_exists(void *store, struct span name);
 /* Makes cur, new, tmp (and the directory); leaves what is there. */
-int maildir_make_dirs(struct maildir_store *s, const char *path, bool folder, struct err *e);
+int maildir_make_dirs(struct maildir_store *s, struct span name, struct err *e);
 enum drv_rc maildir_box_make(struct maildir_store *s, struct span name, bool only_parent, struct err *e);
 #define MAILDIR_TRASH_MAX 64
 enum drv_rc maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR_TRASH_MAX], struct err *e);
@@ -83,6 +110,8 @@ void maildir_trash_empty(struct maildir_store *s, const char *trash);
 enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct span to, struct err *e);
 
 /* box.c */
+/* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
+char *maildir_control_path(const struct maildir_store *s, struct span name, bool folder, struct err *e);
 enum drv_rc maildir_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, struct err *e);
 void maildir_box_close(void *box);
 /* Locks out others who change the control file; -1 and e.  Never within a write transaction. */

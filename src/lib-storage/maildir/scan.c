@@ -301,10 +301,12 @@ struct by_arrival {
 	const struct scan *s;
 	const struct file *f;
 	struct maildir_name n;
-	struct idx_message old;
 };
 
-/* Those that keep a UID first, by UID; the others by the time in their names. */
+/*
+ * Those that keep a UID first, by UID; the others by the time in their names.  Of those with the same UID the latest comes
+ * first: the others are of processes that died between rename and commit, after which the UID was given again.
+ */
 static int
 arrival_cmp(const void *a, const void *b)
 {
@@ -314,6 +316,10 @@ arrival_cmp(const void *a, const void *b)
 		return x->f->uid != 0 ? -1 : 1;
 	if (x->f->uid != y->f->uid)
 		return x->f->uid < y->f->uid ? -1 : 1;
+	if (x->f->uid != 0) {
+		x = b;
+		y = a;
+	}
 	if (x->n.sec != y->n.sec)
 		return x->n.sec < y->n.sec ? -1 : 1;
 	if (x->n.usec != y->n.usec)
@@ -417,7 +423,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 			f->uid = uid;
 	}
 	qsort(list, count, sizeof(*list), arrival_cmp);
-	/* Two with the same UID: the first in order of arrival keeps it. */
+	/* Two with the same UID: the first in this order keeps it. */
 	for (size_t i = 0; i < count && list[i].f->uid != 0; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
 

@@ -41,7 +41,7 @@ set_paths(struct mbox_store *s, const struct store_params *p, struct err *e)
 	else if (asprintf(&s->control, "%s/" CONTROL_DIR, p->index != NULL ? p->index : p->root) == -1)
 		s->control = NULL;
 	s->dirname = p->dirname == NULL ? NULL : strdup(p->dirname);
-	s->subscriptions = strdup(p->subscriptions == NULL ? ".subscriptions" : p->subscriptions);
+	s->subscriptions = strdup(p->subscriptions);
 	if (s->root == NULL || s->inbox == NULL || s->control == NULL || s->subscriptions == NULL ||
 	    (p->dirname != NULL && s->dirname == NULL))
 		rc = err_set(e, ERR_TEMP, "out of memory");
@@ -75,10 +75,8 @@ blob_dir(struct mbox_store *s, const char *name, bool make, char file[300], stru
 	const char *dir = s->control_given ? s->control : s->root;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (strcmp(name, "subscriptions") == 0)
-		snprintf(file, 300, "%s", s->subscriptions);
-	else
-		snprintf(file, 300, ".%s", name);
+	/* What has no dot before it would be a mailbox. */
+	snprintf(file, 300, "%s%s", strcmp(name, s->subscriptions) == 0 || name[0] == '.' ? "" : ".", name);
 	if (fd == -1 && errno == ENOENT && make && dir_make(dir, s->dir_mode, e) == 0)
 		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd;
@@ -111,6 +109,21 @@ mbox_blob_put(void *store, const char *name, struct span content, struct err *e)
 	rc = file_replace(dir, file, content, s->dir_mode & 0666, s->p.fsync != FSYNC_NEVER, e);
 	close(dir);
 	return rc == 0 ? DRV_OK : mbox_rc(e);
+}
+
+static enum drv_rc
+mbox_box_dir(void *store, struct span name, int *fd_out, struct err *e)
+{
+	struct mbox_store *s = store;
+	char *path = name.n == 0 ? strdup(s->control) : mbox_control_path(s, name, e);
+
+	if (path == NULL)
+		return e->code == ERR_NONE ? (err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR) : mbox_rc(e);
+	*fd_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd_out == -1)
+		err_errno(e, "open %s", path);
+	free(path);
+	return *fd_out != -1 ? DRV_OK : mbox_rc(e);
 }
 
 /* The directory of a spool is everybody's: it would tell of others' mail.  The file is looked at from time to time. */
@@ -152,6 +165,7 @@ const struct driver mbox_driver = {
 	.body_open = mbox_body_open,
 	.blob_get = mbox_blob_get,
 	.blob_put = mbox_blob_put,
+	.box_dir = mbox_box_dir,
 	.keywords_add = mbox_keywords_add,
 	.keywords_max = mbox_keywords_max,
 	.maintain = mbox_maintain,
