@@ -120,6 +120,10 @@ mbox_box_dir(void *store, struct span name, int *fd_out, struct err *e)
 	if (path == NULL)
 		return e->code == ERR_NONE ? (err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR) : mbox_rc(e);
 	*fd_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* It comes with the first use of the mailbox, and this is one. */
+	if (*fd_out == -1 && errno == ENOENT && (name.n == 0 || mbox_exists(s, name) == 1) &&
+	    dir_make(path, s->dir_mode, e) == 0)
+		*fd_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd_out == -1)
 		err_errno(e, "open %s", path);
 	free(path);
