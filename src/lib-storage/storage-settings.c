@@ -193,6 +193,24 @@ read_limits(struct conf *k)
 	k->c.copy_by_link = set_bool(v, SET_maildir_copy_with_hardlinks);
 }
 
+/* mail_compress, or what the same is called with Dovecot's zlib plugin. */
+static void
+read_compression(struct conf *k)
+{
+	static const enum pack_kind kinds[] = { PACK_NONE, PACK_GZIP, PACK_ZSTD };
+	const struct set_view *v = k->p->view;
+	struct span save = set_plugin(v, "zlib_save");
+	uint64_t level;
+
+	k->c.pack = kinds[set_enum(v, SET_mail_compress)];
+	k->c.pack_level = (int)at_most(set_num(v, SET_mail_compress_level), 100);
+	if (k->c.pack != PACK_NONE || !set_list_has(v, SET_mail_plugins, SPAN("zlib")))
+		return;
+	k->c.pack = span_ieq(save, SPAN("gz")) ? PACK_GZIP : span_ieq(save, SPAN("zstd")) ? PACK_ZSTD : PACK_NONE;
+	if (span_u64(set_plugin(v, "zlib_save_level"), 100, &level))
+		k->c.pack_level = (int)level;
+}
+
 static int
 plugin_path(struct conf *k, const char *name, const char *scheme, struct span *out, struct err *e)
 {
@@ -346,6 +364,7 @@ conf_read(struct conf *k, struct err *e)
 	read_limits(k);
 	if (read_mbox(k, e) == -1)
 		return -1;
+	read_compression(k);
 	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
 		return err_wrap(e, "mail_location");
 	if (read_acl(k, e) == -1)
@@ -386,9 +405,18 @@ storage_open(const struct storage_params *p, struct storage **out, struct err *e
 }
 
 static int
-add_paths(const struct location *loc, const char **rw, size_t *n, struct err *e)
+add_paths(const struct location *loc, struct arena *a, const char **rw, size_t *n, struct err *e)
 {
 	const char *paths[] = { loc->root, loc->inbox, loc->index, loc->control };
+
+	/* An mbox and its lock file come and go in their directory. */
+	if (span_eq(loc->driver, SPAN("mbox")) && loc->inbox != NULL) {
+		const char *slash = strrchr(loc->inbox, '/');
+
+		paths[1] = slash == loc->inbox ? "/" : arena_cstr(a, span_of(loc->inbox, (size_t)(slash - loc->inbox)));
+		if (paths[1] == NULL)
+			return err_set(e, ERR_LIMIT, "too many mail locations");
+	}
 
 	for (size_t i = 0; i < 4; i++) {
 		if (paths[i] == NULL)
@@ -424,9 +452,9 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 				continue;
 			if (text.n == 0)
 				text = k.c.location;
-			rc = text.n > 0 ? location_parse(text, p->home, a, &loc, e) : location_find(p->home, a, &loc, e);
+			rc = text.n > 0 ? location_parse(text, p->home, a, &loc, e) : location_find(p->user, p->home, a, &loc, e);
 			if (rc == 0)
-				rc = add_paths(&loc, rw, &n, e);
+				rc = add_paths(&loc, a, rw, &n, e);
 			if (rc == -1 && ns != NULL && ns->ignore_on_failure) {
 				*e = (struct err)ERR_INIT;
 				rc = 0;

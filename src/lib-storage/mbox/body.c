@@ -91,7 +91,7 @@ read_locked(struct mbox_box *box, const struct mbox_msg *m, const struct idx_sta
 	out->fd = m->body_len < IN_MEMORY ? memfd_create("mail", MFD_CLOEXEC) : mbox_temp_file(box, e);
 	if (out->fd == -1)
 		return err_errno(e, "make a copy of a message");
-	out->offset = 0;
+	out->offset = out->plain_length = 0;
 	rc = copy_out(box, m, out->fd, &out->length, e);
 	/* A program that does not lock may have been at it meanwhile. */
 	if (rc == 0 && fstat(box->fd, &sb) == 0 && mbox_stamp_is(st, &sb))
