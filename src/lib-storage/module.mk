@@ -102,7 +102,10 @@ EXTRA_PROGRAMS += bench/storage-bench
 bench_storage_bench_SOURCES = bench/storage-bench.c
 bench_storage_bench_LDADD = $(STORAGE_LIBS)
 
-FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-index-value fuzz/fuzz-mail-location
+FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-mbox fuzz/fuzz-index-value fuzz/fuzz-mail-location
+fuzz_fuzz_mbox_SOURCES = fuzz/fuzz-mbox.c $(fuzz_main)
+fuzz_fuzz_mbox_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_mbox_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_maildir_name_SOURCES = fuzz/fuzz-maildir-name.c $(fuzz_main)
 fuzz_fuzz_maildir_name_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_maildir_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
