@@ -76,6 +76,16 @@ struct change_set {
  */
 int index_apply(struct index_txn *t, struct box_change *c, struct idx_state *st, struct err *e);
 
+/* Messages that come all or not at all, while they are under way: see batch.c. */
+struct idx_batch {
+	uint32_t id;		/* of the mailbox */
+	uint32_t pid, count;
+	int64_t begun_us;	/* since 1970 */
+};
+int index_batch_begin(struct index *ix, const struct idx_batch *b, struct err *e);	/* a transaction of its own */
+int index_batch_end(struct index_txn *t, const struct idx_batch *b, struct err *e);
+int index_batch_list(struct index_txn *t, uint32_t id, struct idx_batch *out, size_t room, size_t *count_out, struct err *e);
+
 /* A mailbox's name, and all of its records. */
 int index_mailbox_make(struct index_txn *t, const struct idx_state *st, struct err *e);
 int index_mailbox_rename(struct index_txn *t, uint32_t id, struct span to, struct err *e);

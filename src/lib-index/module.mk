@@ -1,6 +1,7 @@
 # src/lib-index: the per-user index
 noinst_LIBRARIES += src/lib-index/libindex.a
 src_lib_index_libindex_a_SOURCES = \
+	src/lib-index/batch.c \
 	src/lib-index/change.c src/lib-index/change.h \
 	src/lib-index/index.c src/lib-index/index.h src/lib-index/index-priv.h \
 	src/lib-index/message.c \

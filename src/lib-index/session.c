@@ -28,10 +28,18 @@ struct boot {
 	int64_t time;
 };
 
+static struct boot this_boot;	/* looked up once in a process */
+
+void
+session_boot_set(uint64_t id)
+{
+	this_boot = (struct boot){ .id = id, .time = 1 };
+}
+
 static struct boot
 boot_now(void)
 {
-	static struct boot b;
+	struct boot b = this_boot;
 	struct timespec real, boot;
 
 	if (b.time != 0)
@@ -50,6 +58,7 @@ boot_now(void)
 		for (ssize_t i = 0; i < n; i++)
 			b.id = (b.id ^ (uint8_t)text[i]) * 0x100000001b3;
 	}
+	this_boot = b;
 	return b;
 }
 

@@ -9,6 +9,7 @@
  * The file also holds the boot id: nothing in the index is synced, so after another boot it is suspect as well.
  */
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include "lib/err.h"
 
@@ -29,4 +30,6 @@ int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */
 /* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED. */
 void session_suspect(int fd, enum session_verdict verdict);
+/* For tests: from now on this process takes the system to have been started anew, with this boot id (not 0). */
+void session_boot_set(uint64_t id);
 #endif

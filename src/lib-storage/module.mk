@@ -11,6 +11,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \
 	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
+	src/lib-storage/maildir/batch.c \
 	src/lib-storage/maildir/behind.c \
 	src/lib-storage/maildir/box.c \
 	src/lib-storage/maildir/commit.c \

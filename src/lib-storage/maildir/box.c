@@ -238,9 +238,9 @@ box_identify(struct maildir_box *box, struct err *e)
 			index_abort(t);
 		else if (rc == 0)
 			rc = index_commit(t, e);
-		/* Not synced: were it lost, the names of files that came meanwhile tell the same. */
+		/* Synced: clients are told these numbers before there is a file whose name could tell them. */
 		if (rc == 0)
-			rc = maildir_control_write(box, &c, false, e);
+			rc = maildir_control_write(box, &c, true, e);
 	}
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);

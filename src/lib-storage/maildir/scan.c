@@ -36,6 +36,8 @@
 #define COARSE_AGE 3	/* seconds: FAT's clock ticks in two */
 #define FILES_MAX 50000000u
 #define NAMES_MAX ((size_t)4 << 30)
+#define BATCHES 16
+#define BATCH_AGE 3600	/* seconds after which nobody is about to begin any more */
 #define WINDOW_RENAMES 64	/* with more renames than this the directory is read again instead of sealed */
 
 struct file {
@@ -360,6 +362,26 @@ rename_new(struct scan *s, struct by_arrival *a, const struct stat *sb, uint32_t
 	return err_errno(e, "rename %s/%s", s->box->path, from);
 }
 
+/*
+ * 1, 0: there is no message there, -1.  A disk that fails has a second chance; what it still does not tell of one file, the
+ * file's name must, so that the others can be read.
+ */
+static int
+look_at(struct scan *s, const struct by_arrival *a, const char *path, struct stat *sb, struct err *e)
+{
+	for (int try = 0; try < 2; try++) {
+		if (fstatat(s->box->fd, path, sb, 0) == 0)
+			return S_ISREG(sb->st_mode);
+		if (errno == ENOENT)
+			return 0;
+	}
+	if (errno != EIO || a->n.size == IDX_SIZE_UNKNOWN)
+		return err_errno(e, "stat %s/%s", s->box->path, path);
+	log_warning("%s/%s: the disk fails: its name alone is used", s->box->path, path);
+	*sb = (struct stat){ .st_mode = S_IFREG, .st_size = (off_t)a->n.size, .st_mtim.tv_sec = a->n.sec };
+	return 1;
+}
+
 /* Fills in the record of a new file; 0: it has gone. */
 static int
 take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err *e)
@@ -370,8 +392,9 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	int rc = 1;
 
 	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[a->f->sub], file_name(s, a->f).p);
-	if (fstatat(s->box->fd, path, &sb, 0) == -1 || !S_ISREG(sb.st_mode))
-		return 0;
+	rc = look_at(s, a, path, &sb, e);
+	if (rc != 1)
+		return rc;
 	add.uid = a->f->uid != 0 ? a->f->uid : st->uidnext;
 	if (add.uid >= UINT32_MAX - 1)
 		return err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", s->box->name);
@@ -438,6 +461,44 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	return 0;
 }
 
+/* Halves of what was to come all or not at all go back to tmp/; *count less those. */
+static int
+hide_halves(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_arrival *list, size_t *count,
+    struct err *e)
+{
+	struct idx_batch batches[BATCHES];
+	size_t batch_n;
+
+	if (index_batch_list(t, s->box->id, batches, BATCHES, &batch_n, e) == -1)
+		return -1;
+	for (size_t b = 0; b < batch_n; b++) {
+		size_t members = 0, kept = 0;
+
+		for (size_t i = 0; i < *count; i++)
+			members += maildir_batch_has(&batches[b], &list[i].n);
+		if (members == 0 && batches[b].begun_us / 1000000 + BATCH_AGE > time(NULL))
+			continue;
+		for (size_t i = 0; i < *count; i++) {
+			char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8];
+
+			if (!maildir_batch_has(&batches[b], &list[i].n) || members == batches[b].count ||
+			    st->bits & IDX_STATE_UNSCANNED) {
+				list[kept++] = list[i];
+				continue;
+			}
+			snprintf(from, sizeof(from), "%s/%s", maildir_subdirs[list[i].f->sub], file_name(s, list[i].f).p);
+			snprintf(to, sizeof(to), "tmp/%.*s", SPAN_ARG(list[i].n.base));
+			if (s->exact && renameat(s->box->fd, from, s->box->fd, to) == -1 && errno != ENOENT)
+				return err_errno(e, "rename %s/%s", s->box->path, from);
+			s->renamed[list[i].f->sub]++;
+		}
+		*count = kept;
+		if (s->exact && index_batch_end(t, &batches[b], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 take_all_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
@@ -459,7 +520,9 @@ take_all_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct e
 		maildir_name_parse(file_name(s, &s->files[i]), &list[n].n);
 		n++;
 	}
-	rc = judge_uids(s, t, st, list, n, e);
+	rc = hide_halves(s, t, st, list, &n, e);
+	if (rc == 0)
+		rc = judge_uids(s, t, st, list, n, e);
 	for (size_t i = 0; i < n && rc != -1; i++)
 		rc = take_new(s, &list[i], st, e);
 	free(list);
