@@ -110,7 +110,7 @@ static const struct {
 	{ "protocols = none", "protocols", "", NULL },
 	/* what Culver does without */
 	{ "director_servers = x", "mail_home", "", "director_servers has no effect: there is no director" },
-	{ "mbox_write_locks = fcntl", "mail_home", "", "mbox files are not served" },
+	{ "mbox_md5 = all", "mail_home", "", "messages are known by their UIDs" },
 	{ "login_access_sockets = tcpwrap", NULL, NULL, "would not be safe" },
 	{ "login_access_sockets =", "mail_home", "", NULL },
 	{ "service anvil {\n}", "mail_home", "", NULL },
