@@ -137,7 +137,7 @@ hidden_field(struct span line, size_t *value_at)
 	size_t n = 0;
 
 	/* All of them begin with one of three letters: most lines end here. */
-	if (line.n < 7 || (ascii_lower(line.p[0]) != 'x' && ascii_lower(line.p[0]) != 's' && ascii_lower(line.p[0]) != 'c'))
+	if (line.n < 6 || (ascii_lower(line.p[0]) != 'x' && ascii_lower(line.p[0]) != 's' && ascii_lower(line.p[0]) != 'c'))
 		return -1;
 	while (n < line.n && n < 20 && line.p[n] != ':')
 		n++;
