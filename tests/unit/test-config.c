@@ -116,7 +116,7 @@ static const struct {
 	{ "service anvil {\n}", "mail_home", "", NULL },
 	{ "service anvil {\n  client_limit = 5\n}", "mail_home", "", "counted by service hub" },
 	{ "service my-own-daemon {\n  executable = script x\n}", "mail_home", "", "no services but the built-in ones" },
-	{ "mbox_min_index_size = 10", "mail_home", "", "mail_privileged_group has no effect: no lock files" },
+	{ "mbox_min_index_size = 10", "mail_home", "", "mbox_min_index_size has no effect: every mailbox has its place" },
 	{ "service imap {\n  vsz_limit = 1G\n}", "mail_home", "", "vsz_limit has no effect: the index" },
 	{ "service imap {\n  executable = imap\n}", "mail_home", "", "executable has no effect: the services are built in" },
 	{ "service lmtp {\n  fifo_listener x {\n  }\n}", "mail_home", "", "fifo_listener has no effect: no service" },
