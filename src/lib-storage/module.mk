@@ -24,6 +24,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/names.c \
+	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
@@ -53,6 +54,10 @@ STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mai
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
 tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-view-model
+tests_unit_test_view_model_SOURCES = tests/unit/test-view-model.c tests/unit/view-model.c tests/unit/view-model.h \
+	tests/unit/storage-fixture.c
+tests_unit_test_view_model_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-list
 tests_unit_test_storage_list_SOURCES = tests/unit/test-storage-list.c tests/unit/storage-fixture.c
 tests_unit_test_storage_list_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

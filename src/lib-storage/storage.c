@@ -374,7 +374,7 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	enum drv_rc drc = DRV_CONFLICT;
 	bool mended = false;
 
-	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT; try++) {
+	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT && !cs->keyword_missed; try++) {
 		bool happened = false;
 
 		drc = s->drv->commit(s->handle, cs, e);
