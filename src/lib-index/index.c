@@ -443,3 +443,11 @@ index_recover(struct index *ix, struct err *e)
 	log_warning("index %s is damaged: it is made anew: %s", ix->env->path, e->log);
 	return index_env_refresh(ix->env, e);
 }
+
+int
+index_others(struct index *ix, struct err *e)
+{
+	int n = ix->env->session_fd == -1 ? -1 : session_others(ix->env->session_fd, ix->env->session_slot);
+
+	return n == -1 ? err_set(e, ERR_TEMP, "index: %s: it can not be told who has it open", ix->env->path) : n;
+}

@@ -31,6 +31,9 @@ void index_identity(const struct index *ix, char out[16]);
 /* The next open verifies.  Called by whoever meets a damaged value. */
 void index_mark_suspect(struct index *ix);
 
+/* How many other processes have it open at this moment; -1. */
+int index_others(struct index *ix, struct err *e);
+
 /* Damage was met (e says what): replaces the index, with what of it is sound.  All transactions of the process end. */
 int index_recover(struct index *ix, struct err *e);
 

@@ -198,3 +198,27 @@ session_suspect(int fd, enum session_verdict verdict)
 {
 	write_at(fd, verdict == SESSION_CONDEMNED ? "\2" : "\1", 1, 24);
 }
+
+int
+session_others(int fd, int own)
+{
+	char data[HEAD + SLOTS * SLOT_SIZE];
+	ssize_t n;
+	int others = 0;
+
+	if (!slot_lock(fd, 0, 1, true, true))
+		return -1;
+	n = pread(fd, data, sizeof(data), 0);
+	for (int i = 0; HEAD + (i + 1) * SLOT_SIZE <= n; i++) {
+		off_t at = HEAD + i * SLOT_SIZE;
+
+		if (i == own || be32_get(data + at) == 0)
+			continue;
+		if (slot_lock(fd, at, SLOT_SIZE, false, true))
+			slot_lock(fd, at, SLOT_SIZE, false, false);
+		else
+			others++;
+	}
+	slot_lock(fd, 0, 1, false, false);
+	return n < 0 ? -1 : others;
+}

@@ -29,4 +29,6 @@ int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */
 /* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED. */
 void session_suspect(int fd, enum session_verdict verdict);
+/* How many others live and have it open; own is this one's slot.  -1: it can not be told. */
+int session_others(int fd, int own);
 #endif
