@@ -64,7 +64,7 @@ struct store {			/* a location: of one namespace or more */
 	struct index *ix;
 	char *root, *index_path;
 	char *subscriptions;		/* name of the file */
-	bool fs_layout;
+	bool fs_layout, utf8;
 };
 
 struct special {

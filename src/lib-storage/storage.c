@@ -70,6 +70,7 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	*slot = s;
 	s->drv = &maildir_driver;
 	s->fs_layout = loc->fs_layout;
+	s->utf8 = loc->utf8;
 	s->root = strdup(loc->root);
 	s->subscriptions = strdup(p.subscriptions);
 	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
