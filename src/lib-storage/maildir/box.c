@@ -7,7 +7,7 @@
  * The box's lock (flock on its directory, so it dies with its holder) guards the control file.  Order: lock, then write
  * transaction, never the other way about; nothing is synced within a write transaction.
  */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/adopt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,6 +80,7 @@ maildir_box_close(void *b)
 	free(box->name);
 	free(box->path);
 	free(box->control_path);
+	maildir_facts_forget(box);
 	free(box);
 }
 
@@ -204,6 +205,60 @@ attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, 
 	return state_make(t, box, c, e);
 }
 
+/* Numbers for a mailbox without a control file, in a transaction of their own: what is written next names them. */
+static int
+take_numbers(struct maildir_box *box, struct maildir_control *c, struct adoption *a, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_state st;
+	int rc = index_write(box->store->ix, &t, e);
+
+	if (rc == -1)
+		return -1;
+	c->id = a->id;
+	/* The id from before it was released, when nobody has it now. */
+	if (c->id != 0 && (rc = index_state_get(t, c->id, &st, e)) == 1)
+		c->id = 0;
+	if (rc != -1 && (a->highest_validity == 0 || (rc = index_number_seen(t, a->highest_validity, e)) == 0) &&
+	    (c->uidvalidity == 0 || (rc = index_number_seen(t, c->uidvalidity, e)) == 0) &&
+	    (c->id != 0 || (rc = index_new_number(t, &c->id, e)) == 0) &&
+	    (c->uidvalidity != 0 || (rc = index_new_number(t, &c->uidvalidity, e)) == 0) &&
+	    (a->from != ADOPT_DOVECOT || (rc = index_new_number(t, &a->fence, e)) == 0))
+		return index_commit(t, e);
+	index_abort(t);
+	return -1;
+}
+
+/* Without a control file: what is there is another server's, or ours with the file lost, or new. */
+static int
+control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
+{
+	struct adoption a;
+	int rc;
+
+	c->uid_start = 1;
+	c->modseq_start = 1;
+	if (maildir_adopt_refused(box, e) == -1)
+		return -1;
+	rc = maildir_adopt_read(box, c, &a, e);
+	if (rc == 0 && a.from == ADOPT_NOTHING)
+		guess_from_files(box, c);
+	c->uid_reserved = c->uid_start + MAILDIR_RESERVE;
+	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
+	/* Numbers first, then the files, then the state: a state never stands without its control file. */
+	if (rc == 0)
+		rc = take_numbers(box, c, &a, e);
+	if (rc == 0)
+		rc = maildir_adopt_write(box, c, &a, e);
+	/* A new mailbox's is not synced: were it lost, the names of files that came meanwhile tell the same. */
+	if (rc == 0)
+		rc = maildir_control_write(box, c, a.from != ADOPT_NOTHING, e);
+	if (rc == 0)
+		maildir_adopt_done(box, &a);
+	maildir_adopt_clear(&a);
+	return rc;
+}
+
 /* The slow way: with the control file. */
 static int
 box_identify(struct maildir_box *box, struct err *e)
@@ -219,29 +274,14 @@ box_identify(struct maildir_box *box, struct err *e)
 	known = maildir_control_read(box, &c, e);
 	rc = known == -1 ? -1 : 0;
 	if (known == 0) {
-		c.uid_start = 1;
-		c.modseq_start = 1;
-		guess_from_files(box, &c);
-		c.uid_reserved = c.uid_start + MAILDIR_RESERVE;
-		c.modseq_reserved = c.modseq_start + MAILDIR_RESERVE;
-	} else {
+		rc = control_make(box, &c, e);
+	} else if (known == 1) {
 		c.uid_start = c.uid_reserved;
 		c.modseq_start = c.modseq_reserved;
+		rc = maildir_release_undo(box, &c, e);
 	}
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);
-	/* Numbers first, then the file, then the state: a state never stands without its control file. */
-	if (rc == 0 && known == 0) {
-		rc = index_write(box->store->ix, &t, e);
-		if (rc == 0 && ((rc = index_new_number(t, &c.id, e)) == -1 ||
-		    (c.uidvalidity == 0 && (rc = index_new_number(t, &c.uidvalidity, e)) == -1)))
-			index_abort(t);
-		else if (rc == 0)
-			rc = index_commit(t, e);
-		/* Not synced: were it lost, the names of files that came meanwhile tell the same. */
-		if (rc == 0)
-			rc = maildir_control_write(box, &c, false, e);
-	}
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
@@ -532,7 +572,7 @@ maildir_keywords_add(void *b, const struct span *names, size_t count, struct err
 	if (rc == 1)
 		rc = take_letters(box, &c, names, count, &changed, e);
 	if (rc == 0 && changed)
-		rc = maildir_control_write(box, &c, true, e);
+		rc = maildir_control_write(box, &c, true, e) == -1 ? -1 : maildir_keywords_tell(box, &c, e);
 	if (rc == 0) {
 		maildir_control_keywords(&c, &value);
 		rc = value.failed ? err_set(e, ERR_LIMIT, "too many keywords") : index_write(box->store->ix, &t, e);
