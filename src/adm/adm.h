@@ -106,5 +106,7 @@ int cmd_flags_remove(struct adm *a);
 int cmd_flags_replace(struct adm *a);
 int cmd_save(struct adm *a);
 int cmd_index(struct adm *a);
+int cmd_release(struct adm *a);
+int cmd_adopt(struct adm *a);
 int cmd_force_resync(struct adm *a);
 #endif

@@ -42,6 +42,8 @@ const struct adm_command adm_commands[] = {
 	{ "save", "[-m MAILBOX] [FILE]", "put a message into a mailbox", cmd_save },
 	{ "index", "MAILBOX MASK", "bring the index up to date, with all summaries", cmd_index },
 	{ "force-resync", "MAILBOX MASK", "compare the index of mailboxes with the mail, and mend it", cmd_force_resync },
+	{ "adopt", "[-n]", "take mail over from another server, or back from Dovecot", cmd_adopt },
+	{ "release", "[-n] [MAILBOX MASK ...]", "give mail to Dovecot, with its UIDs", cmd_release },
 	{ NULL, NULL, NULL, NULL },
 };
 
