@@ -23,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (n.base.n == 0 || n.base.n > in.n || (n.uid == 0) != (n.uidvalidity == 0) || (n.flags & ~IDX_FLAGS) != 0)
 		abort();
 	if (!maildir_name_tag(tagged, n.base, 0x1234, 77) ||
-	    !maildir_name_info(whole, span_str(tagged), n.flags, n.keywords, true))
+	    !maildir_name_info(whole, span_str(tagged), n.info, n.flags, n.keywords, true))
 		return 0;
 	if (!maildir_name_parse(span_str(whole), &again))
 		abort();

@@ -25,7 +25,7 @@ culveradm_SOURCES = \
 	src/adm/server.c \
 	src/adm/user.c
 culveradm_LDADD = src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
-	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS) \
+	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(PACK_LIBS) $(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS) \
 	$(EV_LIBS)
 
 UNIT_TESTS += tests/unit/test-adm

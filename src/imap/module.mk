@@ -44,12 +44,12 @@ UNIT_TESTS += tests/unit/test-imap-transcripts
 tests_unit_test_imap_transcripts_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture)
 tests_unit_test_imap_transcripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_imap_transcripts_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
-	$(imap_base) $(LMDB_LIBS) $(CMOCKA_LIBS)
+	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-imap-hibernate
 tests_unit_test_imap_hibernate_SOURCES = tests/unit/test-imap-hibernate.c $(imap_fixture)
 tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
-	$(imap_base) $(LMDB_LIBS) $(CMOCKA_LIBS)
+	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-imap-session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c src/lib-storage/acl.c src/lib-storage/list-match.c \
@@ -62,4 +62,4 @@ fuzz_fuzz_imap_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 pkglibexec_PROGRAMS += src/imap/imap
 src_imap_imap_SOURCES = src/imap/main.c
 src_imap_imap_LDADD = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a \
-	src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS)
+	src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS) $(PACK_LIBS)

@@ -90,8 +90,23 @@ check_protocols(struct config *c)
 	buf_clear(&out);
 }
 
+/* New mail can not be stored in all the ways that Dovecot's plugin knows. */
+static void
+check_zlib(struct config *c, const struct scope *s)
+{
+	for (size_t i = 0; i < s->plugin.n; i++) {
+		const struct plugin_value *pv = array_at(&s->plugin, i);
+		struct span save = pv->value.text;
+
+		if (span_eq(pv->key, SPAN("zlib_save")) && save.n > 0 && !span_ieq(save, SPAN("gz")) &&
+		    !span_ieq(save, SPAN("zstd")) && config_warn_once(c, pv->key))
+			config_warning(c, pv->value.place, "zlib_save: %.*s is not there, and new mail is stored as it is; gz and zstd are",
+			    SPAN_ARG(save));
+	}
+}
+
 /* What mail_plugins switches on. */
-static const char *const plugins[] = { "acl", "imap_acl" };
+static const char *const plugins[] = { "acl", "imap_acl", "zlib" };
 
 /* Features that a word would switch on, and that are not there, are not passed over in silence. */
 static void
@@ -103,6 +118,8 @@ check_plugins(struct config *c, const struct scope *s)
 	while (v->is_set && set_list_next(&rest, &word)) {
 		size_t i = 0;
 
+		if (span_eq(word, SPAN("zlib")))
+			check_zlib(c, s);
 		while (i < sizeof(plugins) / sizeof(plugins[0]) && !span_eq(word, span_str(plugins[i])))
 			i++;
 		if (i == sizeof(plugins) / sizeof(plugins[0]) && config_warn_once(c, word))

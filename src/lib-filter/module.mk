@@ -1,1 +1,31 @@
-# src/lib-filter
+# src/lib-filter: what should happen to a message
+noinst_LIBRARIES += src/lib-filter/libfilter.a
+src_lib_filter_libfilter_a_SOURCES = \
+	src/lib-filter/filter.c src/lib-filter/filter.h \
+	src/lib-filter/sieve/action.c \
+	src/lib-filter/sieve/ast.h \
+	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
+	src/lib-filter/sieve/control.c \
+	src/lib-filter/sieve/extension.c \
+	src/lib-filter/sieve/extension.def \
+	src/lib-filter/sieve/flags.c \
+	src/lib-filter/sieve/lexer.c src/lib-filter/sieve/lexer.h \
+	src/lib-filter/sieve/match.c src/lib-filter/sieve/match.h \
+	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
+	src/lib-filter/sieve/run.h \
+	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
+	src/lib-filter/sieve/tag.def \
+	src/lib-filter/sieve/test.c \
+	src/lib-filter/sieve/variables.c \
+	src/lib-filter/sieve/word.h
+
+FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve
+tests_unit_test_sieve_SOURCES = tests/unit/test-sieve.c
+tests_unit_test_sieve_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-sieve-script
+fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)
+fuzz_fuzz_sieve_script_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

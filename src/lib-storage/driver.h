@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/pack.h"
 #include "lib-index/change.h"
 
 enum drv_rc {
@@ -26,6 +27,7 @@ enum drv_rc {
 enum driver_caps {
 	DRV_OUTSIDE_CHANGES = 1 << 0,	/* other programs change the mail: sync looks */
 	DRV_SHARED_BODIES = 1 << 1,	/* a copy can share the body */
+	DRV_PACKED_BODIES = 1 << 2,	/* a body that begins like a compressed file is one (lib/pack.h) */
 };
 
 enum fsync_mode { FSYNC_OPTIMIZED, FSYNC_NEVER, FSYNC_ALWAYS };	/* in the order of mail_fsync's words */
@@ -39,6 +41,8 @@ struct store_params {
 	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
 	unsigned max_keywords;
 	int64_t tmp_age_s;			/* left-over files of this age are removed */
+	enum pack_kind pack;			/* how new mail is stored */
+	int pack_level;
 };
 
 struct box_entry {
@@ -50,13 +54,15 @@ struct box_entry {
 struct extent {
 	int fd;
 	uint64_t offset, length;
+	uint64_t plain_length;		/* what the length is when it is not compressed, as far as that is told; 0: unknown */
 };
 
 struct stage_result {
 	uint64_t size, virtual_size;
+	uint64_t packed_size;		/* of the file, when it is compressed; else 0 */
 	int64_t internal_date;
 	struct span content;		/* all of it, when it is still in memory; else p is NULL */
-	int fd;				/* else: the file, borrowed */
+	int fd;				/* else: a file of it (not compressed), borrowed */
 };
 
 struct mailbox_uidl;		/* mailbox.h */

@@ -27,6 +27,10 @@ mailbox_body_drop(struct mailbox *box)
 	box->body_uid = 0;
 	box->body_whole = false;
 	buf_reset(&box->body);
+	if (box->body.cap > BODY_KEEP) {
+		buf_clear(&box->body);
+		buf_init(&box->body, BODY_KEEP);
+	}
 }
 
 /* Reads until `most' octets are there or the file ends.  1 at the end. */
@@ -94,7 +98,7 @@ mailbox_body(struct mailbox *box, uint32_t uid, struct span *out, struct err *e)
 			return -1;
 		rc = read_whole(box, x.fd, x.length, e);
 		close(x.fd);
-		if (rc == -1)
+		if (rc == -1 || (mailbox_is_packed(box) && mailbox_unpack(box, uid, &x, e) == -1))
 			return -1;
 		box->body_uid = uid;
 		box->body_whole = true;
@@ -121,8 +125,8 @@ header_end(struct span s, size_t from)
 	return 0;
 }
 
-static bool
-has_header(struct span s, size_t from)
+bool
+mailbox_has_header(struct span s, size_t from)
 {
 	return (s.n > 0 && s.p[0] == '\n') || (s.n > 1 && s.p[0] == '\r' && s.p[1] == '\n') || header_end(s, from) != 0;
 }
@@ -145,8 +149,19 @@ mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct err *
 		if (most > max)
 			most = max;
 		rc = fill(box, x.fd, most, e);
+		if (rc != -1 && mailbox_is_packed(box)) {
+			int done = mailbox_unpack_header(box, uid, rc == 1, e);
+
+			if (done == 0 && most == max)
+				done = err_set(e, ERR_LIMIT, "message %u of %s: the header is too large", uid, box->name);
+			if (done == 0)
+				continue;
+			close(x.fd);
+			*out = body_span(box);
+			return done == 1 ? 0 : -1;
+		}
 		/* A line end may have been cut in two: look again from a little before. */
-		if (rc == 0 && (has_header(buf_span(&box->body), looked) || most == max))
+		if (rc == 0 && (mailbox_has_header(buf_span(&box->body), looked) || most == max))
 			break;
 		looked = box->body.n > 4 ? box->body.n - 4 : 0;
 	}

@@ -68,7 +68,7 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 	box->mode = mode;
 	box->made = ARRAY_INIT(struct made, 1000000);
 	buf_init(&box->keyword_text, 65536);
-	buf_init(&box->body, (size_t)16 << 20);
+	buf_init(&box->body, BODY_KEEP);
 	rc = storage_resolve(st, name, &box->ns, &inner, e);
 	if (rc == 0) {
 		box->store = box->ns->store;

@@ -121,6 +121,12 @@ int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct e
 enum { NEED_HEADER = 1, NEED_STRUCTURE = 2, NEED_NUMBERS = 4 };	/* NUMBERS alone: spans of *out may be empty */
 int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
 int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */
+/* Whether what failed is this message's trouble alone: a file without rights, or damaged. */
+static inline bool
+mailbox_others_can_be_read(const struct err *e)
+{
+	return e->code == ERR_DENIED || e->code == ERR_CORRUPT || e->code == ERR_LIMIT || e->code == ERR_GONE;
+}
 /* EMAILID (RFC 8474): a digest of the content, made when first asked for.  out: 32 octets of hex. */
 int mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e);
 /* Other names of a message; each is empty where there is none. */

@@ -8,6 +8,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
 	src/lib-storage/location.c src/lib-storage/location.h \
 	src/lib-storage/mailbox-name.c \
+	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \
 	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
 	src/lib-storage/maildir/adopt.c src/lib-storage/maildir/adopt.h \
@@ -47,7 +48,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 
 # What a program that uses the storage is linked with, in order.
 STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
-	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
+	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(PACK_LIBS)
 
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
@@ -76,6 +77,9 @@ tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-layout
 tests_unit_test_storage_layout_SOURCES = tests/unit/test-storage-layout.c tests/unit/storage-fixture.c
 tests_unit_test_storage_layout_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-packed
+tests_unit_test_storage_packed_SOURCES = tests/unit/test-storage-packed.c tests/unit/storage-fixture.c
+tests_unit_test_storage_packed_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-index
 tests_unit_test_index_SOURCES = tests/unit/test-index.c tests/unit/storage-fixture.c
 tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

@@ -186,7 +186,7 @@ fill_add(const struct saved *m, struct change_add *add)
 			.internal_date = m->result.internal_date,
 			.save_date = m->result.internal_date,
 			.size = m->result.virtual_size,
-			.physical_size = m->result.size,
+			.physical_size = m->result.packed_size != 0 ? m->result.packed_size : m->result.size,
 		},
 		.summary = buf_span(&m->summary),
 		.stage = m->stage,

@@ -50,6 +50,8 @@ struct storage_conf {
 	size_t max_mailboxes;
 	uint64_t map_max, message_max;
 	int64_t tmp_age_s;
+	enum pack_kind pack;		/* how new mail is stored */
+	int pack_level;			/* 0: the usual one */
 	struct mail_limits limits;
 };
 #define STORAGE_CONF_DEFAULT ((struct storage_conf){ .copy_by_link = true, .max_keywords = 512, .max_keyword_length = 50, \
@@ -128,6 +130,8 @@ struct view {
 	struct array expunged;		/* struct view_change */
 };
 
+#define BODY_KEEP ((size_t)16 << 20)	/* memory for a body that stays from one to the next */
+
 struct mailbox {
 	struct mailbox *next;
 	struct storage *st;
@@ -201,7 +205,13 @@ int view_load(struct mailbox *box, struct err *e);
 void view_clear(struct view *v);
 /* mailbox.c */
 int mailbox_load_keywords(struct mailbox *box, bool *changed_out, struct err *e);
+/* mailbox-packed.c: box->body holds the first octets of a compressed body (or box->map all of it); afterwards, the content. */
+bool mailbox_is_packed(const struct mailbox *box);
+int mailbox_unpack(struct mailbox *box, uint32_t uid, const struct extent *x, struct err *e);
+/* As far as the header goes.  1 done, 0 it takes more octets of the body; at_end: there are no more. */
+int mailbox_unpack_header(struct mailbox *box, uint32_t uid, bool at_end, struct err *e);
 /* mailbox-read.c */
+bool mailbox_has_header(struct span s, size_t from);	/* looked at from there on: whether the empty line is in it */
 void mailbox_body_drop(struct mailbox *box);
 int mailbox_made_flush(struct mailbox *box, struct err *e);
 /* notify.c */

@@ -193,6 +193,24 @@ read_limits(struct conf *k)
 	k->c.copy_by_link = set_bool(v, SET_maildir_copy_with_hardlinks);
 }
 
+/* mail_compress, or what the same is called with Dovecot's zlib plugin. */
+static void
+read_compression(struct conf *k)
+{
+	static const enum pack_kind kinds[] = { PACK_NONE, PACK_GZIP, PACK_ZSTD };
+	const struct set_view *v = k->p->view;
+	struct span save = set_plugin(v, "zlib_save");
+	uint64_t level;
+
+	k->c.pack = kinds[set_enum(v, SET_mail_compress)];
+	k->c.pack_level = (int)at_most(set_num(v, SET_mail_compress_level), 100);
+	if (k->c.pack != PACK_NONE || !set_list_has(v, SET_mail_plugins, SPAN("zlib")))
+		return;
+	k->c.pack = span_ieq(save, SPAN("gz")) ? PACK_GZIP : span_ieq(save, SPAN("zstd")) ? PACK_ZSTD : PACK_NONE;
+	if (span_u64(set_plugin(v, "zlib_save_level"), 100, &level))
+		k->c.pack_level = (int)level;
+}
+
 static int
 plugin_path(struct conf *k, const char *name, const char *scheme, struct span *out, struct err *e)
 {
@@ -298,6 +316,7 @@ conf_read(struct conf *k, struct err *e)
 		return err_set(e, ERR_TEMP, "out of memory");
 	make_vars(k);
 	read_limits(k);
+	read_compression(k);
 	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
 		return err_wrap(e, "mail_location");
 	if (read_acl(k, e) == -1)

@@ -47,7 +47,7 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
-		.tmp_age_s = st->conf.tmp_age_s,
+		.tmp_age_s = st->conf.tmp_age_s, .pack = st->conf.pack, .pack_level = st->conf.pack_level,
 	};
 	struct store *s, **slot;
 
@@ -620,8 +620,11 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 		for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
 			uint64_t one;
 
-			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == -1 && e->code != ERR_GONE)
+			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == 0 || e->code == ERR_GONE)
+				continue;
+			if (!mailbox_others_can_be_read(e))
 				return -1;
+			log_error("STATUS: %s", e->log);
 		}
 		if (mailbox_made_flush(box, e) == -1)
 			return -1;

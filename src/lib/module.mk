@@ -9,6 +9,7 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/hash.c src/lib/hash.h \
 	src/lib/ipc.c src/lib/ipc.h src/lib/ipc-types.h \
 	src/lib/log.c src/lib/log.h \
+	src/lib/pack.c src/lib/pack.h \
 	src/lib/peer.c src/lib/peer.h \
 	src/lib/priv.c src/lib/priv-landlock.c src/lib/priv-seccomp.c src/lib/priv.h \
 	src/lib/span.c src/lib/span.h \
@@ -36,6 +37,10 @@ UNIT_TESTS += tests/unit/test-ipc
 tests_unit_test_ipc_SOURCES = tests/unit/test-ipc.c tests/unit/testing.h
 tests_unit_test_ipc_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-pack
+tests_unit_test_pack_SOURCES = tests/unit/test-pack.c
+tests_unit_test_pack_LDADD = src/lib/libbase.a $(PACK_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-peer
 tests_unit_test_peer_SOURCES = tests/unit/test-peer.c tests/unit/testing.h
 tests_unit_test_peer_LDADD = src/lib/libbase.a $(EV_LIBS) $(CMOCKA_LIBS)
@@ -57,6 +62,11 @@ tests_unit_test_nomem_SOURCES = tests/unit/test-nomem.c tests/unit/testing.h
 tests_unit_test_nomem_LDADD = src/lib/libbase.a $(EV_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_nomem_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=reallocarray
+
+FUZZ_TARGETS += fuzz/fuzz-unpack
+fuzz_fuzz_unpack_SOURCES = fuzz/fuzz-unpack.c $(fuzz_main)
+fuzz_fuzz_unpack_LDADD = src/lib/libbase.a $(PACK_LIBS)
+fuzz_fuzz_unpack_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-ipc
 fuzz_fuzz_ipc_SOURCES = fuzz/fuzz-ipc.c $(fuzz_main)

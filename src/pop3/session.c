@@ -123,10 +123,16 @@ find_sizes(struct pop3_session *p, struct err *e)
 		if (m->size != SIZE_UNKNOWN)
 			continue;
 		if (mailbox_size(p->box, m->uid, &m->size, e) == -1) {
+			struct msg_rec rec;
+			struct err none = ERR_INIT;
+
 			m->size = SIZE_UNKNOWN;
-			if (e->code != ERR_GONE)
+			if (!mailbox_others_can_be_read(e))
 				return -1;
-			m->size = 0;
+			/* RETR will say that it can not be had; the others can. */
+			if (e->code != ERR_GONE)
+				log_error("size of UID %u: %s", m->uid, e->log);
+			m->size = e->code != ERR_GONE && mailbox_get(p->box, m->uid, &rec, &none) == 0 ? rec.physical_size : 0;
 		}
 		p->size += m->size;
 		if (m->deleted)

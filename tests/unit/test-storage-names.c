@@ -74,10 +74,40 @@ test_tags(void **state)
 	memset(longest, 'x', sizeof(longest));
 	assert_false(maildir_name_tag(out, span_of(longest, MAILDIR_NAME_MAX), 10, 5));
 	assert_true(maildir_name_new(out, 1, 2, 3, 4));
-	assert_true(maildir_name_info(out, SPAN("a"), IDX_FLAGS, 5, true));
+	assert_true(maildir_name_info(out, SPAN("a"), SPAN_NONE, IDX_FLAGS, 5, true));
 	assert_string_equal(out, "a:2,DFPRSTac");
-	assert_true(maildir_name_info(out, SPAN("a"), 0, 0, false));
+	assert_true(maildir_name_info(out, SPAN("a"), SPAN("SZ"), 0, 0, false));
 	assert_string_equal(out, "a");
+	/* Letters of other programs stay, in their place; what they think of ours does not. */
+	assert_true(maildir_name_info(out, SPAN("a"), SPAN("FSZ1aZ,X=/"), IDX_SEEN | IDX_DELETED, 2, true));
+	assert_string_equal(out, "a:2,1STZb");
+	assert_true(maildir_name_info(out, span_of(longest, 240), SPAN("ABCEGHIJKLMNOQUVWXYZ"), IDX_FLAGS, 63, true));
+	assert_string_equal(out + 240, ":2,DFPRSTabcdef");
+}
+
+static void
+test_sizes_of_copies(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t file, known, size, virtual_size;
+	} cases[] = {
+		{ "a,S=10,W=12", 10, 12, 10, 12 },
+		{ "a,S=10,W=12", 7, 13, 10, 13 },			/* compressed */
+		{ "a,S=10,W=12", 7, UINT64_MAX, 10, 12 },
+		{ "a,S=10,W=12", 14, 16, 14, 16 },			/* it was wrong */
+		{ "a", 10, 12, UINT64_MAX, 12 },			/* nobody has looked */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct maildir_name n;
+		uint64_t size, virtual_size;
+
+		assert_true(maildir_name_parse(span_str(cases[i].name), &n));
+		maildir_name_sizes(&n, cases[i].file, cases[i].known, &size, &virtual_size);
+		assert_true(size == cases[i].size && virtual_size == cases[i].virtual_size);
+	}
 }
 
 static void
@@ -229,6 +259,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file_names),
 		cmocka_unit_test(test_tags),
+		cmocka_unit_test(test_sizes_of_copies),
 		cmocka_unit_test(test_list_match),
 		cmocka_unit_test(test_location),
 		cmocka_unit_test(test_location_options),

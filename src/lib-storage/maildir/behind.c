@@ -43,9 +43,10 @@ rename_one(struct maildir_box *box, struct change_seen *c, char name[MAILDIR_NAM
 {
 	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8];
 	int sub = c->rec.bits & IDX_NEW ? SUB_NEW : SUB_CUR;
-	struct span base = span_sub(c->rec.name, 0, span_chr(c->rec.name, ':'));
+	struct maildir_name old;
 
-	if (!maildir_name_info(name, base, c->rec.flags, c->rec.keywords, true))
+	maildir_name_parse(c->rec.name, &old);
+	if (!maildir_name_info(name, old.base, old.info, c->rec.flags, c->rec.keywords, true))
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", box->path);
 	snprintf(from, sizeof(from), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(c->rec.name));
 	snprintf(to, sizeof(to), "%s/%s", maildir_subdirs[SUB_CUR], name);

@@ -47,8 +47,9 @@ new_path(char out[MAILDIR_NAME_MAX + 8], struct maildir_box *box, const struct i
 	char base[MAILDIR_NAME_MAX + 1], name[MAILDIR_NAME_MAX + 1];
 	bool cur = add->rec.flags != 0 || add->rec.keywords != 0;
 
-	if (!maildir_name_new(base, add->rec.physical_size, add->rec.size, st->uidvalidity, add->uid) ||
-	    !maildir_name_info(name, span_str(base), add->rec.flags, add->rec.keywords, cur))
+	/* S= is the size of the content, whatever the file's is. */
+	if (!maildir_name_new(base, ((const struct maildir_stage *)add->stage)->size, add->rec.size, st->uidvalidity, add->uid) ||
+	    !maildir_name_info(name, span_str(base), SPAN_NONE, add->rec.flags, add->rec.keywords, cur))
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", box->path);
 	add->rec.bits = (uint8_t)((add->rec.bits & ~(IDX_NEW | IDX_DIRTY)) | (cur ? 0 : IDX_NEW));
 	snprintf(out, MAILDIR_NAME_MAX + 8, "%s/%s", maildir_subdirs[cur ? SUB_CUR : SUB_NEW], name);

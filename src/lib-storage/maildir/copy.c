@@ -103,18 +103,22 @@ prepare(struct copying *c, struct change_add *add, uint32_t uid, char **from_out
 	char base[MAILDIR_NAME_MAX + 1], name[MAILDIR_NAME_MAX + 1];
 	struct idx_message *m = &add->rec;
 	struct span summary = SPAN_NONE;
+	struct maildir_name old;
+	uint64_t size, virtual_size;
 	bool cur;
 	int rc = index_message_get(c->t, c->from->id, add->source_uid, m, e);
 
 	if (rc != 1)
 		return rc;
+	maildir_name_parse(m->name, &old);
+	maildir_name_sizes(&old, m->physical_size, m->size, &size, &virtual_size);
 	if (index_summary_get(c->t, c->from->id, add->source_uid, &summary, e) == -1)
 		return -1;
 	*from_out = arena_printf(c->a, "%s/%.*s", maildir_subdirs[m->bits & IDX_NEW ? SUB_NEW : SUB_CUR], SPAN_ARG(m->name));
 	m->keywords = map_keywords(c->cs, m->keywords);
-	cur = m->flags != 0 || m->keywords != 0;
-	if (!maildir_name_new(base, m->physical_size, m->size, c->to_st.uidvalidity, uid) ||
-	    !maildir_name_info(name, span_str(base), m->flags, m->keywords, cur))
+	cur = m->flags != 0 || m->keywords != 0 || old.info.n > 0;
+	if (!maildir_name_new(base, size, virtual_size, c->to_st.uidvalidity, uid) ||
+	    !maildir_name_info(name, span_str(base), old.info, m->flags, m->keywords, cur))
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", c->to->path);
 	*to_out = arena_printf(c->a, "%s/%s", maildir_subdirs[cur ? SUB_CUR : SUB_NEW], name);
 	add->uid = uid;

@@ -23,6 +23,8 @@ maildir_close(void *store)
 	free(s->control);
 	free(s->dirname);
 	free(s->subscriptions);
+	packer_free(s->packer);
+	packer_free(s->guard);
 	free(s);
 }
 
@@ -71,6 +73,7 @@ maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
 	for (int try = 0; try < BODY_TRIES; try++) {
 		struct stat sb;
 		struct idx_message m;
+		struct maildir_name n;
 		struct index_txn *t;
 		enum drv_rc drc;
 		int rc;
@@ -86,6 +89,7 @@ maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
 		out->fd = openat(box->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 		out->offset = 0;
 		out->length = m.physical_size;
+		out->plain_length = maildir_name_parse(m.name, &n) && n.size != IDX_SIZE_UNKNOWN ? n.size : 0;
 		/* Where directories tell no types, a FIFO was counted as a message. */
 		if (out->fd != -1 && (fstat(out->fd, &sb) == -1 || !S_ISREG(sb.st_mode))) {
 			close(out->fd);
@@ -176,7 +180,7 @@ maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct e
 
 const struct driver maildir_driver = {
 	.name = "maildir",
-	.caps = DRV_OUTSIDE_CHANGES | DRV_SHARED_BODIES,
+	.caps = DRV_OUTSIDE_CHANGES | DRV_SHARED_BODIES | DRV_PACKED_BODIES,
 	.open = maildir_open,
 	.close = maildir_close,
 	.list = maildir_list,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * <sec>.M<usec>P<pid>.<host>,S=<size>,W=<crlf size>,U=<uidvalidity hex>.<uid>:2,<flags>
- * Flags are D F P R S T, keywords a to z; what else may stand there is passed over.
+ * Flags are D F P R S T, keywords a to z; what else may stand there is kept.
  */
 #include "lib-storage/maildir/maildir.h"
 
@@ -68,6 +68,7 @@ parse_info(struct span info, struct maildir_name *out)
 {
 	if (info.n < 2 || info.p[0] != '2' || info.p[1] != ',')
 		return;
+	out->info = span_from(info, 2);
 	for (size_t i = 2; i < info.n; i++) {
 		char c = info.p[i];
 
@@ -156,25 +157,54 @@ maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t uidv
 }
 
 bool
-maildir_name_info(char out[MAILDIR_NAME_MAX + 1], struct span base, uint8_t flags, uint64_t keywords, bool cur)
+maildir_name_info(char out[MAILDIR_NAME_MAX + 1], struct span base, struct span old, uint8_t flags, uint64_t keywords,
+    bool cur)
 {
-	size_t n = base.n;
+	bool present[128] = { false };
+	size_t n = base.n, others = 0;
 
-	if (n + 3 + 6 + MAILDIR_LETTERS > MAILDIR_NAME_MAX && cur && n + 3 > MAILDIR_NAME_MAX)
+	if (n > MAILDIR_NAME_MAX || (cur && n + 3 > MAILDIR_NAME_MAX))
 		return false;
 	memcpy(out, base.p, n);
-	if (cur) {
-		memcpy(out + n, ":2,", 3);
-		n += 3;
-		for (size_t k = 0; k < sizeof(letter_flags) && n < MAILDIR_NAME_MAX; k++)
-			if (flags & letter_flags[k])
-				out[n++] = letters[k];
-		for (int k = 0; k < MAILDIR_LETTERS && n < MAILDIR_NAME_MAX; k++)
-			if (keywords >> k & 1)
-				out[n++] = (char)('a' + k);
+	out[n] = '\0';
+	if (!cur)
+		return true;
+	for (size_t k = 0; k < sizeof(letter_flags); k++)
+		present[(int)letters[k]] = flags & letter_flags[k];
+	for (int k = 0; k < MAILDIR_LETTERS; k++)
+		present['a' + k] = keywords >> k & 1;
+	/* Other programs' letters, such as a Z that says "compressed". */
+	for (size_t i = 0; i < old.n && old.p[i] != ','; i++) {
+		unsigned char c = (unsigned char)old.p[i];
+
+		if (c <= ' ' || c >= 0x7f || c == ':' || c == '/' || (c >= 'a' && c <= 'z') || memchr(letters, c, 6) != NULL)
+			continue;
+		others += !present[c];
+		present[c] = true;
 	}
+	memcpy(out + n, ":2,", 3);
+	n += 3;
+	/* Ours first, if there is no room for all. */
+	if (n + 6 + MAILDIR_LETTERS + others > MAILDIR_NAME_MAX)
+		for (int c = '!'; c < 0x7f; c++)
+			present[c] = present[c] && ((c >= 'a' && c <= 'z') || memchr(letters, c, 6) != NULL);
+	for (int c = '!'; c < 0x7f && n < MAILDIR_NAME_MAX; c++)
+		if (present[c])
+			out[n++] = (char)c;
 	out[n] = '\0';
 	return true;
+}
+
+void
+maildir_name_sizes(const struct maildir_name *n, uint64_t file, uint64_t virtual_size, uint64_t *size_out,
+    uint64_t *virtual_out)
+{
+	*virtual_out = virtual_size != IDX_SIZE_UNKNOWN ? virtual_size : n->virtual_size;
+	/* A file that is smaller than S= is compressed; one without S= may be, and nobody has looked. */
+	if (n->size == IDX_SIZE_UNKNOWN || n->size > file)
+		*size_out = n->size;
+	else
+		*size_out = file;
 }
 
 /* The host's part of a name: what Maildir cannot have in one is written in octal. */

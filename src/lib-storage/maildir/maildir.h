@@ -24,6 +24,7 @@ struct maildir_store {
 	char *dirname, *subscriptions;	/* NULL: none */
 	struct index *ix;
 	struct maildir_perm perm;	/* of the root */
+	struct packer *packer, *guard;	/* made when needed; guard: for mail that looks compressed itself */
 };
 
 /* culver-mailbox: see control.c. */
@@ -58,6 +59,7 @@ struct maildir_box {
 /* What a file name tells (filename.c). */
 struct maildir_name {
 	struct span base;		/* up to the ':' */
+	struct span info;		/* behind the ":2," */
 	uint64_t size, virtual_size;	/* IDX_SIZE_UNKNOWN */
 	uint32_t uidvalidity, uid;	/* 0: none */
 	int64_t sec;			/* 0: none */
@@ -72,8 +74,13 @@ bool maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t
 /* base without such a tag, as another program knew the file; its length. */
 size_t maildir_name_plain(char out[MAILDIR_NAME_MAX + 1], struct span base);
 bool maildir_hex32(struct span s, uint32_t *out);	/* one to eight digits, either case */
-/* base ":2," flags; only base when in new/ (no flags).  False: too long. */
-bool maildir_name_info(char out[MAILDIR_NAME_MAX + 1], struct span base, uint8_t flags, uint64_t keywords, bool cur);
+/* base ":2," flags, with what else is in old, the info of the name that it had; only base when in new/ (no flags).  False:
+ * too long. */
+bool maildir_name_info(char out[MAILDIR_NAME_MAX + 1], struct span base, struct span old, uint8_t flags, uint64_t keywords,
+    bool cur);
+/* For the name of a copy of n, whose file has so many octets: S= and W=, IDX_SIZE_UNKNOWN to leave them out. */
+void maildir_name_sizes(const struct maildir_name *n, uint64_t file, uint64_t virtual_size, uint64_t *size_out,
+    uint64_t *virtual_out);
 /* A new base with size and tag. */
 bool maildir_name_new(char out[MAILDIR_NAME_MAX + 1], uint64_t size, uint64_t virtual_size, uint32_t uidvalidity,
     uint32_t uid);
@@ -168,8 +175,9 @@ struct maildir_stage {
 	struct maildir_box *box;
 	struct buf content;
 	int fd;			/* of the file in tmp/, or -1 */
+	int plain_fd;		/* the content of one that is compressed, no longer in a directory; -1 */
 	char tmp[MAILDIR_NAME_MAX + 8];		/* "tmp/..."; empty: no file */
-	uint64_t size;
+	uint64_t size;		/* of the content */
 	bool resting;		/* finished, and counted in box->resting while it is open */
 };
 int maildir_stage_sync(struct maildir_stage *st, struct err *e);	/* and closes; once is enough */

@@ -130,9 +130,9 @@ put_message(struct listing *l, uint32_t uid, const struct idx_message *m)
 		uidlist_put_field(&l->text, UIDLIST_UIDL, l->p->uidls[l->at].uidl);
 	if (entry != NULL && uidlist_field(l->facts, entry, UIDLIST_ORDER, &v))
 		uidlist_put_field(&l->text, UIDLIST_ORDER, v);
-	if (maildir_name_parse(base, &n) && n.virtual_size == IDX_SIZE_UNKNOWN && m->size != IDX_SIZE_UNKNOWN) {
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)m->physical_size);
-		uidlist_put_field(&l->text, UIDLIST_PHYSICAL, span_str(number));
+	/* Of a file that is not compressed, for sure. */
+	if (maildir_name_parse(base, &n) && n.virtual_size == IDX_SIZE_UNKNOWN && m->size != IDX_SIZE_UNKNOWN &&
+	    n.size == m->physical_size) {
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)m->size);
 		uidlist_put_field(&l->text, UIDLIST_VIRTUAL, span_str(number));
 	}

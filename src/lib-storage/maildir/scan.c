@@ -343,11 +343,13 @@ rename_new(struct scan *s, struct by_arrival *a, const struct stat *sb, uint32_t
 	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8], tagged[MAILDIR_NAME_MAX + 1];
 	const char *dir = maildir_subdirs[a->f->sub];
 	bool info = a->f->len > a->f->base_len || a->f->sub == SUB_CUR;
+	uint64_t size, virtual_size;
 
+	maildir_name_sizes(&a->n, (uint64_t)sb->st_size, IDX_SIZE_UNKNOWN, &size, &virtual_size);
 	if (!maildir_name_tag(tagged, a->n.base, validity, uid) &&
-	    !maildir_name_new(tagged, (uint64_t)sb->st_size, a->n.virtual_size, validity, uid))
+	    !maildir_name_new(tagged, size, virtual_size, validity, uid))
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", s->box->path);
-	maildir_name_info(out, span_str(tagged), a->n.flags, a->n.keywords, info);
+	maildir_name_info(out, span_str(tagged), a->n.info, a->n.flags, a->n.keywords, info);
 	snprintf(from, sizeof(from), "%s/%s", dir, file_name(s, a->f).p);
 	snprintf(to, sizeof(to), "%s/%s", dir, out);
 	if (renameat(s->box->fd, from, s->box->fd, to) == 0) {

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_FILTER_H
+#define CULVER_LIB_FILTER_FILTER_H
+/*
+ * What should happen to a message.  A filter (a Sieve script, a list of recipes) looks at a message and gives a list of
+ * actions; it performs none: that is lib-deliver's.  What it must ask on its way (is there such a mailbox? was this message
+ * here before?) goes through the host, a table of functions that a test can stand in for.
+ */
+#include "lib/arena.h"
+#include "lib/err.h"
+
+struct filter_message {
+	struct span text;		/* all of it; line ends are LF or CRLF */
+	struct span header, body;	/* of text: header with its empty line */
+	struct span sender, recipient;	/* of the envelope, without angle brackets; the sender may be empty */
+	struct span orig_recipient;	/* as the MTA was given it; empty: recipient */
+	struct span auth_user;		/* empty: not known */
+	struct span notify, envid, ret, bydeadline;	/* DSN parameters as they came (RFC 3461); empty: none */
+};
+
+enum filter_kind {
+	FILTER_SAVE,		/* in the mailbox `target' */
+	FILTER_FILE,		/* procmail's paths: a file of mbox, a directory, a Maildir, an MH folder */
+	FILTER_REDIRECT,	/* the message goes on to the address `target', with the envelope sender `sender' */
+	FILTER_REJECT,		/* refused with `text' as the reason */
+	FILTER_SEND,		/* the message `text', of our making, goes to `target' with the envelope sender `sender' */
+	FILTER_PIPE,		/* the program `target' gets the message */
+};
+
+struct filter_flags {
+	bool given;		/* else the message has none */
+	unsigned flags;		/* enum msg_flag */
+	struct span *keywords;
+	size_t keyword_count;
+};
+
+struct filter_action {
+	struct filter_action *next;
+	enum filter_kind kind;
+	unsigned line;			/* of the script, for the journal */
+	struct span target, sender, text;
+	struct span *args;		/* of a program */
+	size_t arg_count;
+	struct span message;		/* in the place of the one that came; p is NULL: that one */
+	struct filter_flags flags;
+	bool create;			/* SAVE: the mailbox is made when it is not there */
+	bool keep;			/* SAVE: it is the (implicit) keep: `target' is empty, the host knows where that is */
+	bool or_keep;			/* when it fails the message is kept instead */
+	bool quiet_bounce;		/* REJECT: by the MTA if possible (ereject), never by a message of ours */
+	struct span special_use, mailbox_id;	/* SAVE: rather there, if there is such a mailbox */
+	struct span mark;		/* what the host is to remember when this has been done, for so many seconds */
+	int64_t mark_seconds;
+};
+
+/* What a filter asks.  ctx is the host's; a NULL function is answered as in its comment. */
+struct filter_host {
+	void *ctx;
+	bool (*mailbox_exists)(void *ctx, struct span name);		/* no */
+	bool (*special_use_exists)(void *ctx, struct span mailbox, struct span use);	/* no; mailbox: empty: any */
+	bool (*mailbox_id_exists)(void *ctx, struct span id);		/* no */
+	/* METADATA of a mailbox (name empty: of the server).  False: there is none. */
+	bool (*metadata)(void *ctx, struct span mailbox, struct span name, struct arena *a, struct span *out);
+	/* Whether the mark was set in the last `seconds', by whatever was done with filter_action.mark. */
+	bool (*is_marked)(void *ctx, struct span mark, int64_t seconds);	/* no */
+	/* A script by name, of the user (personal) or of the server; in a.  ERR_NOTFOUND. */
+	int (*script)(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e);
+	/* An item of "environment" (RFC 5183); false: unknown. */
+	bool (*environment)(void *ctx, struct span name, struct arena *a, struct span *out);
+	/* Whether value is in an external list (RFC 6134). */
+	bool (*list_has)(void *ctx, struct span list, struct span value);	/* no */
+	/*
+	 * Runs a program with input; *out is what it wrote, in a; *status its exit status.  -1: it could not be run, ran too
+	 * long, wrote too much.  NULL: programs are not run.
+	 */
+	int (*run)(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, struct arena *a,
+	    struct span *out, int *status, struct err *e);
+	void (*log)(void *ctx, struct span text);			/* debug output of a script */
+	int64_t (*now)(void *ctx);					/* the clock */
+	struct span user, home;
+	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
+	const struct span *aliases;	/* further addresses that are the user's */
+	size_t alias_count;
+};
+
+/* Splits text; the envelope stays. */
+void filter_message_init(struct filter_message *m, struct span text);
+#endif

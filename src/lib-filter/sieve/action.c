@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* keep, discard, redirect (RFC 5228 section 4), fileinto, reject and ereject (RFC 5429), with :copy, :flags, :create. */
+#include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/run.h"
+
+#define MAILBOX_MAX 1000
+
+static int
+check_redirect(struct sieve_checker *c, struct sieve_node *n)
+{
+	struct span to = n->pos[0]->strings[0];
+
+	if (sieve_is_constant(c, to) && !sieve_is_address(to))
+		return sieve_fail(c, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(to, 0, 60)));
+	return 0;
+}
+
+static int
+run_keep(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct filter_flags flags;
+
+	if (sieve_flags_of(r, n, &flags) == -1)
+		return -1;
+	r->keep = false;
+	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (a->kind == FILTER_SAVE && a->keep) {
+			a->flags = flags;	/* once is enough; the last one's flags count */
+			return 0;
+		}
+	struct filter_action *action = sieve_run_action(r, n, FILTER_SAVE);
+
+	if (action == NULL)
+		return -1;
+	action->keep = true;
+	action->flags = flags;
+	return 0;
+}
+
+static int
+run_discard(struct sieve_run *r, const struct sieve_node *n)
+{
+	(void)n;
+	r->keep = false;
+	return 0;
+}
+
+/* The same target twice is one action (RFC 5228 section 2.10.3). */
+static struct filter_action *
+find_action(const struct sieve_run *r, enum filter_kind kind, struct span target)
+{
+	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (a->kind == kind && !a->keep && span_eq(a->target, target))
+			return a;
+	return NULL;
+}
+
+static int
+run_fileinto(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct filter_action *action;
+	struct filter_flags flags;
+	struct span target;
+
+	if (sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 || sieve_flags_of(r, n, &flags) == -1)
+		return -1;
+	if (target.n == 0 || target.n > MAILBOX_MAX)
+		return sieve_run_fail(r, n, "\"%.*s\" is no name of a mailbox", SPAN_ARG(span_sub(target, 0, 60)));
+	if (sieve_tag_get(n, TAG_COPY) == NULL)
+		r->keep = false;
+	action = find_action(r, FILTER_SAVE, target);
+	if (action == NULL && (action = sieve_run_action(r, n, FILTER_SAVE)) == NULL)
+		return -1;
+	action->target = target;
+	action->flags = flags;
+	action->create = action->create || sieve_tag_get(n, TAG_CREATE) != NULL;
+	action->or_keep = true;
+	return 0;
+}
+
+static int
+run_redirect(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct filter_action *action;
+	struct span target;
+
+	if (sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1)
+		return -1;
+	target = span_trim(target);
+	if (!sieve_is_address(target))
+		return sieve_run_fail(r, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(target, 0, 60)));
+	if (sieve_tag_get(n, TAG_COPY) == NULL)
+		r->keep = false;
+	if (find_action(r, FILTER_REDIRECT, target) != NULL)
+		return 0;
+	if (r->redirect_count >= r->limits.redirects)
+		return sieve_run_fail(r, n, "there are more than %zu redirects", r->limits.redirects);
+	action = sieve_run_action(r, n, FILTER_REDIRECT);
+	if (action == NULL)
+		return -1;
+	r->redirect_count++;
+	action->target = target;
+	action->sender = r->message->sender;
+	action->or_keep = true;
+	return 0;
+}
+
+/* RFC 5429 section 2: not together with what delivers the message. */
+static int
+run_reject(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct filter_action *action;
+	struct span reason;
+
+	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (a->kind == FILTER_REJECT || a->kind == FILTER_SAVE || a->kind == FILTER_REDIRECT)
+			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
+	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
+		return -1;
+	action = sieve_run_action(r, n, FILTER_REJECT);
+	if (action == NULL)
+		return -1;
+	action->text = reason;
+	action->quiet_bounce = span_ieq(n->name, SPAN("ereject"));
+	r->keep = false;
+	return 0;
+}
+
+static const struct sieve_tag_use keep_tags[] = { { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use fileinto_tags[] = {
+	{ TAG_COPY, EXT_COPY }, { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_CREATE, EXT_MAILBOX }, { TAG_NONE, EXT_CORE }
+};
+static const struct sieve_tag_use redirect_tags[] = { { TAG_COPY, EXT_COPY }, { TAG_NONE, EXT_CORE } };
+
+const struct sieve_word sieve_words_action[] = {
+	{ .name = "keep", .args = "", .tags = keep_tags, .run = run_keep },
+	{ .name = "discard", .args = "", .run = run_discard },
+	{ .name = "fileinto", .ext = EXT_FILEINTO, .args = "S", .tags = fileinto_tags, .run = run_fileinto },
+	{ .name = "redirect", .args = "S", .tags = redirect_tags, .check = check_redirect, .run = run_redirect },
+	{ .name = "reject", .ext = EXT_REJECT, .args = "S", .run = run_reject },
+	{ .name = "ereject", .ext = EXT_EREJECT, .args = "S", .run = run_reject },
+	{ .name = NULL },
+};

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "lib/encode.h"
+
+enum { GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH };
+
+static const struct {
+	const char *name;
+	char value;
+	int group;
+} tags[TAG_COUNT] = {
+#define TAG_NAME(id, name, value, group) [TAG_##id] = { name, value, group },
+#include "lib-filter/sieve/tag.def"
+#undef TAG_NAME
+};
+
+int
+sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt, ...)
+{
+	char text[SIEVE_ERROR_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return sieve_error_set(c->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+}
+
+bool
+sieve_is_constant(const struct sieve_checker *c, struct span s)
+{
+	return !extset_has(&c->required, EXT_VARIABLES) || span_find(s, SPAN("${")) == SIZE_MAX;
+}
+
+static bool
+has_type(const struct sieve_arg *arg, char type)
+{
+	switch (type) {
+	case 'N':
+		return arg->type == SIEVE_NUMBER;
+	case 'L':
+		return arg->type == SIEVE_STRINGS;
+	default:
+		return arg->type == SIEVE_STRINGS && !arg->is_list;
+	}
+}
+
+static const char *
+type_name(char type)
+{
+	return type == 'N' ? "a number" : type == 'L' ? "a list of strings" : "a string";
+}
+
+static int
+check_strings(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *arg)
+{
+	for (size_t i = 0; i < arg->count; i++) {
+		if (extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
+			return sieve_fail(c, n, "${unicode:} names no character, or the script is too large");
+		if (!utf8_is_valid(arg->strings[i]))
+			return sieve_fail(c, n, "a string is not UTF-8");
+	}
+	return 0;
+}
+
+/* The tag at arg, with its value behind it; *arg is the last that was taken. */
+static int
+take_tag(struct sieve_checker *c, struct sieve_node *n, struct sieve_arg **arg)
+{
+	const struct sieve_tag_use *use = n->word->tags;
+	struct span name = (*arg)->tag;
+	struct sieve_tagged *t;
+
+	while (use != NULL && use->tag != TAG_NONE && !span_ieq(name, span_str(tags[use->tag].name)))
+		use++;
+	if (use == NULL || use->tag == TAG_NONE)
+		return sieve_fail(c, n, ":%.*s is not known here", SPAN_ARG(span_sub(name, 0, 60)));
+	if (!extset_has(&c->required, use->ext))
+		return sieve_fail(c, n, ":%.*s needs require \"%s\"", SPAN_ARG(name), sieve_extensions[use->ext].name);
+	for (t = n->tags; t != NULL; t = t->next)
+		if (t->tag == use->tag || (tags[t->tag].group != GROUP_NONE && tags[t->tag].group == tags[use->tag].group))
+			return sieve_fail(c, n, ":%.*s and :%s can not be together", SPAN_ARG(name), tags[t->tag].name);
+	t = arena_alloc(c->a, 1, sizeof(*t));
+	if (t == NULL)
+		return sieve_fail(c, n, "the script is too large");
+	t->tag = use->tag;
+	t->next = n->tags;
+	n->tags = t;
+	if (tags[use->tag].value == '-')
+		return 0;
+	*arg = (*arg)->next;
+	if (*arg == NULL || !has_type(*arg, tags[use->tag].value))
+		return sieve_fail(c, n, ":%.*s takes %s", SPAN_ARG(name), type_name(tags[use->tag].value));
+	t->value = *arg;
+	return check_strings(c, n, *arg);
+}
+
+static int
+check_arguments(struct sieve_checker *c, struct sieve_node *n)
+{
+	const char *want = n->word->args;
+	size_t count = 0, given = 0, optional = want[0] == '?';
+
+	want += optional;
+	for (struct sieve_arg *arg = n->args; arg != NULL; arg = arg->next)
+		if (arg->type == SIEVE_TAG) {
+			if (take_tag(c, n, &arg) == -1)
+				return -1;
+		} else if (given == 4) {
+			return sieve_fail(c, n, "there are too many arguments");
+		} else {
+			n->pos[given++] = arg;
+		}
+	/* What may be left out is the first. */
+	if (optional && given + 1 == strlen(want)) {
+		for (size_t i = given; i > 0; i--)
+			n->pos[i] = n->pos[i - 1];
+		n->pos[0] = NULL;
+		given++;
+		count = 1;
+	}
+	if (given > strlen(want))
+		return sieve_fail(c, n, "there are too many arguments");
+	if (given < strlen(want))
+		return sieve_fail(c, n, "%s is missing", type_name(want[given]));
+	for (; count < given; count++) {
+		if (!has_type(n->pos[count], want[count]))
+			return sieve_fail(c, n, "argument %zu must be %s", count + 1, type_name(want[count]));
+		if (check_strings(c, n, n->pos[count]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+check_shape(struct sieve_checker *c, const struct sieve_node *n)
+{
+	switch (n->word->tests) {
+	case TESTS_NONE:
+		if (n->tests != NULL)
+			return sieve_fail(c, n, "takes no test");
+		break;
+	case TESTS_ONE:
+		if (n->tests == NULL || n->has_test_list)
+			return sieve_fail(c, n, "takes one test");
+		break;
+	case TESTS_LIST:
+		if (!n->has_test_list)
+			return sieve_fail(c, n, "takes a list of tests in parentheses");
+		break;
+	}
+	if (n->word->block != n->has_block && !n->is_test)
+		return sieve_fail(c, n, n->has_block ? "takes no block" : "takes a block");
+	return 0;
+}
+
+static int check_list(struct sieve_checker *c, struct sieve_node *n);
+
+static int
+check_node(struct sieve_checker *c, struct sieve_node *n)
+{
+	bool is_require = !n->is_test && span_ieq(n->name, SPAN("require"));
+
+	n->word = sieve_word_find(n->name, n->is_test);
+	if (n->word == NULL)
+		return sieve_error_set(c->error, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
+		    n->is_test ? "test" : "command");
+	if (!extset_has(&c->required, n->word->ext))
+		return sieve_fail(c, n, "needs require \"%s\"", sieve_extensions[n->word->ext].name);
+	c->requires_over = c->requires_over || !is_require;
+	if (check_arguments(c, n) == -1 || check_shape(c, n) == -1)
+		return -1;
+	if (check_list(c, n->tests) == -1 || check_list(c, n->block) == -1)
+		return -1;
+	return n->word->check == NULL ? 0 : n->word->check(c, n);
+}
+
+static bool
+is_branch(const struct sieve_node *n)
+{
+	return span_ieq(n->name, SPAN("if")) || span_ieq(n->name, SPAN("elsif"));
+}
+
+/* The depth is that of the parsed tree: SIEVE_DEPTH_MAX. */
+static int
+check_list(struct sieve_checker *c, struct sieve_node *n)
+{
+	const struct sieve_node *before = NULL;
+
+	for (; n != NULL; before = n, n = n->next) {
+		if (!n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else"))) &&
+		    (before == NULL || !is_branch(before)))
+			return sieve_fail(c, n, "there is no if before it");
+		if (check_node(c, n) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+sieve_check(struct sieve_checker *c, struct sieve_node *script)
+{
+	return check_list(c, script);
+}
+
+int
+sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct span s = list->strings[i];
+
+		if (!sieve_is_constant(c, s))
+			continue;
+		for (size_t k = 0; k < s.n; k++)
+			if (s.p[k] <= ' ' || s.p[k] >= 0x7f || s.p[k] == ':')
+				return sieve_fail(c, n, "\"%.*s\" is no name of a header field", SPAN_ARG(span_sub(s, 0, 60)));
+		if (s.n == 0)
+			return sieve_fail(c, n, "a header field has a name");
+	}
+	return 0;
+}
+
+bool
+sieve_is_address(struct span s)
+{
+	size_t at = SIZE_MAX;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f || strchr("<>(),;:\\\"[]", s.p[i]) != NULL)
+			return false;
+		if (s.p[i] == '@')
+			at = i;
+	}
+	return at != SIZE_MAX && at > 0 && at + 1 < s.n && s.p[at + 1] != '.' && s.p[s.n - 1] != '.';
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_SIEVE_CHECK_H
+#define CULVER_LIB_FILTER_SIEVE_CHECK_H
+/* The meaning of a parsed script: every word is known, has the arguments it takes, and its extension was required. */
+#include "lib-filter/sieve/match.h"
+#include "lib-filter/sieve/word.h"
+
+struct sieve_checker {
+	struct arena *a;
+	struct sieve_extset available, required;
+	struct sieve_error *error;
+	bool requires_over;		/* a command that is not require was there */
+	size_t redirects, actions;	/* that the script has */
+};
+
+int sieve_check(struct sieve_checker *c, struct sieve_node *script);
+
+/* For the words' own checks. */
+int sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Whether a string is the same whenever the script runs: it has no variables in it. */
+bool sieve_is_constant(const struct sieve_checker *c, struct span s);
+/* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match. */
+int sieve_check_match(struct sieve_checker *c, struct sieve_node *n);
+/* The tags that sieve_check_match looks at, for the tables of words. */
+#define SIEVE_MATCH_TAGS                                                                                               \
+	{ TAG_IS, EXT_CORE }, { TAG_CONTAINS, EXT_CORE }, { TAG_MATCHES, EXT_CORE }, { TAG_COMPARATOR, EXT_CORE },      \
+	{ TAG_COUNT_REL, EXT_RELATIONAL }, { TAG_VALUE_REL, EXT_RELATIONAL }
+#define SIEVE_PART_TAGS                                                                                                \
+	{ TAG_LOCALPART, EXT_CORE }, { TAG_DOMAIN, EXT_CORE }, { TAG_ALL, EXT_CORE }, { TAG_USER, EXT_SUBADDRESS },      \
+	{ TAG_DETAIL, EXT_SUBADDRESS }
+/* Every constant string of the list is a header field's name (RFC 5322 section 2.2). */
+int sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
+/* One address of the form local@domain. */
+bool sieve_is_address(struct span s);
+#endif

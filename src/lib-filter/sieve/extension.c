@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/word.h"
+
+const struct sieve_extension sieve_extensions[EXT_COUNT] = {
+	[EXT_CORE] = { "", true },
+#define EXTENSION(id, name, on) [EXT_##id] = { name, on },
+#include "lib-filter/sieve/extension.def"
+#undef EXTENSION
+};
+
+enum sieve_ext
+sieve_extension_find(struct span name)
+{
+	for (int i = EXT_CORE + 1; i < EXT_COUNT; i++)
+		if (span_eq(name, span_str(sieve_extensions[i].name)))
+			return (enum sieve_ext)i;
+	return EXT_CORE;
+}
+
+bool
+sieve_extset_parse(struct sieve_extset *out, struct span text, struct span *bad_out)
+{
+	struct span rest = span_trim(text), word;
+	bool ok = true, changes = rest.n == 0 || rest.p[0] == '+' || rest.p[0] == '-';
+
+	*out = (struct sieve_extset){ 0 };
+	for (int i = EXT_CORE + 1; i < EXT_COUNT && changes; i++)
+		if (sieve_extensions[i].on)
+			extset_add(out, (enum sieve_ext)i);
+	while (span_next(&rest, ' ', &word)) {
+		char sign = word.n > 0 ? word.p[0] : ' ';
+		struct span name = sign == '+' || sign == '-' ? span_from(word, 1) : word;
+		enum sieve_ext e = sieve_extension_find(name);
+
+		if (word.n == 0)
+			continue;
+		if (e == EXT_CORE) {
+			*bad_out = name;
+			ok = false;
+		} else if (sign == '-') {
+			extset_remove(out, e);
+		} else {
+			extset_add(out, e);
+		}
+	}
+	return ok;
+}
+
+const struct sieve_word *
+sieve_word_find(struct span name, bool is_test)
+{
+	static const struct sieve_word *const tables[] = { sieve_words_control, sieve_words_action, sieve_words_test,
+	    sieve_words_variables, sieve_words_flags };
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		for (const struct sieve_word *w = tables[i]; w->name != NULL; w++)
+			if (w->is_test == is_test && span_ieq(name, span_str(w->name)))
+				return w;
+	return NULL;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/lexer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define NUMBER_MAX ((uint64_t)1 << 62)
+
+int
+sieve_error_set(struct sieve_error *e, unsigned line, const char *fmt, ...)
+{
+	va_list ap;
+
+	e->line = line;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	/* It quotes the script, and goes into logs and answers of one line. */
+	for (char *p = e->text; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return -1;
+}
+
+void
+sieve_lexer_init(struct sieve_lexer *l, struct span script, struct arena *a, struct sieve_error *error)
+{
+	/* A byte order mark in front, as some editors leave it. */
+	if (span_starts(script, SPAN("\xef\xbb\xbf")))
+		script = span_from(script, 3);
+	*l = (struct sieve_lexer){ script, a, 1, error };
+}
+
+static void
+bad(struct sieve_lexer *l, struct sieve_token *out, const char *why)
+{
+	sieve_error_set(l->error, l->line, "%s", why);
+	out->type = TOKEN_BAD;
+	l->in = SPAN_NONE;
+}
+
+static void
+step(struct sieve_lexer *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		l->line += l->in.p[i] == '\n';
+	l->in = span_from(l->in, n);
+}
+
+/* White space and comments.  False: a comment has no end. */
+static bool
+skip(struct sieve_lexer *l)
+{
+	for (;;) {
+		size_t n = 0;
+
+		while (n < l->in.n && (ascii_is_wsp(l->in.p[n]) || l->in.p[n] == '\r' || l->in.p[n] == '\n'))
+			n++;
+		step(l, n);
+		if (l->in.n > 0 && l->in.p[0] == '#') {
+			step(l, span_chr(l->in, '\n'));
+		} else if (span_starts(l->in, SPAN("/*"))) {
+			n = span_find(span_from(l->in, 2), SPAN("*/"));
+			if (n == SIZE_MAX)
+				return false;
+			step(l, n + 4);
+		} else {
+			return true;
+		}
+	}
+}
+
+static bool
+is_word(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '_';
+}
+
+static struct span
+take_word(struct sieve_lexer *l)
+{
+	size_t n = 0;
+	struct span word;
+
+	while (n < l->in.n && is_word(l->in.p[n]))
+		n++;
+	word = span_sub(l->in, 0, n);
+	step(l, n);
+	return word;
+}
+
+/* number = 1*DIGIT [ "K" / "M" / "G" ] */
+static void
+take_number(struct sieve_lexer *l, struct sieve_token *out)
+{
+	unsigned shift = 0;
+	size_t n = 0;
+
+	out->type = TOKEN_NUMBER;
+	while (n < l->in.n && ascii_is_digit(l->in.p[n])) {
+		uint64_t digit = (uint64_t)(l->in.p[n] - '0');
+
+		if (out->number > (NUMBER_MAX - digit) / 10) {
+			bad(l, out, "the number is too large");
+			return;
+		}
+		out->number = out->number * 10 + digit;
+		n++;
+	}
+	if (n < l->in.n) {
+		char unit = ascii_upper(l->in.p[n]);
+
+		shift = unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0;
+		n += shift > 0;
+	}
+	if (n < l->in.n && is_word(l->in.p[n])) {
+		bad(l, out, "a number ends with K, M, G or its last digit");
+		return;
+	}
+	if (out->number > NUMBER_MAX >> shift) {
+		bad(l, out, "the number is too large");
+		return;
+	}
+	out->number <<= shift;
+	step(l, n);
+}
+
+/* A backslash makes the octet behind it mean itself. */
+static void
+take_quoted(struct sieve_lexer *l, struct sieve_token *out)
+{
+	size_t end = 1, n = 0, escapes = 0;
+	char *room;
+
+	out->type = TOKEN_STRING;
+	while (end < l->in.n && l->in.p[end] != '"') {
+		if (l->in.p[end] == '\0') {
+			bad(l, out, "there is a NUL in a string");
+			return;
+		}
+		if (l->in.p[end] == '\\' && end + 1 < l->in.n) {
+			escapes++;
+			end++;
+		}
+		end++;
+	}
+	if (end >= l->in.n) {
+		bad(l, out, "a string has no end");
+		return;
+	}
+	out->text = span_sub(l->in, 1, end - 1);
+	if (escapes > 0) {
+		room = arena_alloc(l->a, out->text.n, 1);
+		if (room == NULL) {
+			bad(l, out, "the script is too large");
+			return;
+		}
+		for (size_t i = 0; i < out->text.n; i++) {
+			if (out->text.p[i] == '\\')
+				i++;
+			room[n++] = out->text.p[i];
+		}
+		out->text = span_of(room, n);
+	}
+	step(l, end + 1);
+}
+
+/* "text:" *(SP / HTAB) (hash-comment / CRLF) lines "." CRLF, where lines that begin with a dot have another in front. */
+static void
+take_multiline(struct sieve_lexer *l, struct sieve_token *out)
+{
+	size_t n = 0, line_end;
+	char *room;
+
+	out->type = TOKEN_STRING;
+	while (l->in.n > 0 && ascii_is_wsp(l->in.p[0]))
+		step(l, 1);
+	if (l->in.n > 0 && l->in.p[0] == '#')
+		step(l, span_chr(l->in, '\n'));
+	if (span_starts(l->in, SPAN("\r\n")))
+		step(l, 1);
+	if (l->in.n == 0 || l->in.p[0] != '\n') {
+		bad(l, out, "text: is followed by a new line");
+		return;
+	}
+	step(l, 1);
+	room = arena_alloc(l->a, l->in.n + 1, 1);
+	if (room == NULL) {
+		bad(l, out, "the script is too large");
+		return;
+	}
+	for (;; step(l, line_end)) {
+		size_t from = 0;
+		struct span line;
+
+		line_end = span_chr(l->in, '\n') + 1;
+		if (line_end > l->in.n) {
+			if (span_eq(span_trim(l->in), SPAN("."))) {
+				step(l, l->in.n);
+				break;
+			}
+			bad(l, out, "a text: has no end");
+			return;
+		}
+		line = span_sub(l->in, 0, line_end);
+		if (span_eq(line, SPAN(".\n")) || span_eq(line, SPAN(".\r\n"))) {
+			step(l, line_end);
+			break;
+		}
+		if (memchr(line.p, '\0', line.n) != NULL) {
+			bad(l, out, "there is a NUL in a text:");
+			return;
+		}
+		from = line.p[0] == '.' && line.n > 1 && line.p[1] == '.';
+		memcpy(room + n, line.p + from, line.n - from);
+		n += line.n - from;
+	}
+	out->text = span_of(room, n);
+}
+
+void
+sieve_lexer_next(struct sieve_lexer *l, struct sieve_token *out)
+{
+	char c;
+
+	*out = (struct sieve_token){ .line = l->line };
+	if (!skip(l)) {
+		bad(l, out, "a comment has no end");
+		return;
+	}
+	out->line = l->line;
+	if (l->in.n == 0) {
+		out->type = TOKEN_END;
+		return;
+	}
+	c = l->in.p[0];
+	if (ascii_is_digit(c)) {
+		take_number(l, out);
+	} else if (is_word(c)) {
+		out->type = TOKEN_IDENTIFIER;
+		out->text = take_word(l);
+		if (span_ieq(out->text, SPAN("text")) && l->in.n > 0 && l->in.p[0] == ':') {
+			step(l, 1);
+			take_multiline(l, out);
+		}
+	} else if (c == ':' && l->in.n > 1 && is_word(l->in.p[1]) && !ascii_is_digit(l->in.p[1])) {
+		step(l, 1);
+		out->type = TOKEN_TAG;
+		out->text = take_word(l);
+	} else if (c == '"') {
+		take_quoted(l, out);
+	} else if (strchr("()[]{},;", c) != NULL && c != '\0') {
+		out->type = TOKEN_MARK;
+		out->text = span_sub(l->in, 0, 1);
+		step(l, 1);
+	} else {
+		bad(l, out, "an octet that can not be here");
+	}
+}

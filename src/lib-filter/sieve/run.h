@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_SIEVE_RUN_H
+#define CULVER_LIB_FILTER_SIEVE_RUN_H
+/*
+ * Running a checked script.  What a word uses: strings with their variables, the message's fields, the list of actions.
+ * Work is counted in steps, so that no script and no message can make it endless.
+ */
+#include "lib/array.h"
+#include "lib/hash.h"
+#include "lib-filter/filter.h"
+#include "lib-filter/sieve/match.h"
+#include "lib-mail/charset.h"
+#include "lib-filter/sieve/script.h"
+#include "lib-filter/sieve/word.h"
+
+struct sieve_run {
+	const struct sieve_script *script;
+	const struct filter_message *message;
+	const struct filter_host *host;
+	struct sieve_limits limits;
+	struct arena *a;		/* of the actions, and all that the script makes */
+	struct sieve_error error;
+	struct charset_cache *charsets;
+
+	struct filter_action *actions, **tail;
+	size_t action_count, redirect_count;
+	bool keep;			/* the implicit keep stands */
+	bool stopped;
+	uint64_t steps;
+
+	struct hash *variables;		/* struct span *, by lower-case name */
+	struct sieve_captures captures;	/* ${1}...: in a */
+	struct span flags;		/* imap4flags' internal variable: words with a space between */
+};
+
+int sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Counts work in steps: about one a string compared.  -1: too much. */
+int sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps);
+/* s with its variables; the same span where there are none.  -1. */
+int sieve_run_string(struct sieve_run *r, const struct sieve_node *n, struct span s, struct span *out);
+/* A new action at the end of the list, or NULL with the error set. */
+struct filter_action *sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_kind kind);
+/* The value of a header field, decoded and unfolded, in a. */
+int sieve_run_decode(struct sieve_run *r, const struct sieve_node *n, struct span raw, struct span *out);
+
+/* Many values against many keys, one value after the other. */
+struct sieve_matching {
+	struct sieve_run *r;
+	const struct sieve_node *n;
+	const struct sieve_match *m;
+	struct span *keys;		/* with their variables */
+	size_t key_count;
+	uint64_t count;			/* values seen, for :count */
+};
+int sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct sieve_node *n, const struct sieve_arg *keys);
+int sieve_matching_value(struct sieve_matching *x, struct span value);	/* 1: that is it; 0 go on; -1 */
+int sieve_matching_end(struct sieve_matching *x);		/* 1 or 0: what :count says */
+
+/* Whether a test holds: 1, 0, -1. */
+int sieve_run_test(struct sieve_run *r, const struct sieve_node *n);
+/* Commands up to the end of the list or to stop. */
+int sieve_run_block(struct sieve_run *r, const struct sieve_node *n);
+
+/* variables.c */
+int sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span name, struct span value);
+struct span sieve_variable_get(const struct sieve_run *r, struct span name);
+int sieve_captures_keep(struct sieve_run *r, const struct sieve_node *n, const struct sieve_captures *c);
+/* flags.c: of a command that takes :flags, else those of the internal variable. */
+int sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_flags *out);
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/script.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/parse.h"
+#include "lib-filter/sieve/run.h"
+#include "lib-mail/encoded-word.h"
+
+#define STEP_OCTETS 64		/* octets that are looked at in one step */
+#define FIELD_MAX ((size_t)1 << 20)
+
+struct sieve_script *
+sieve_compile(struct span text, const struct sieve_extset *available, struct sieve_error *error)
+{
+	struct sieve_script *s = calloc(1, sizeof(*s));
+	struct sieve_checker c = { .available = *available, .error = error };
+	struct span copy;
+
+	if (s == NULL || (s->a = arena_new(SIEVE_SCRIPT_MEMORY)) == NULL) {
+		sieve_error_set(error, 0, "out of memory");
+		free(s);
+		return NULL;
+	}
+	c.a = s->a;
+	copy = arena_dup(s->a, text);
+	if (copy.p == NULL)
+		sieve_error_set(error, 0, "the script is too large");
+	else if (sieve_parse(copy, s->a, &s->commands, error) == 0 && sieve_check(&c, s->commands) == 0) {
+		s->required = c.required;
+		return s;
+	}
+	sieve_script_free(s);
+	return NULL;
+}
+
+void
+sieve_script_free(struct sieve_script *s)
+{
+	if (s == NULL)
+		return;
+	arena_free(s->a);
+	free(s);
+}
+
+int
+sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...)
+{
+	char text[SIEVE_ERROR_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return sieve_error_set(&r->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+}
+
+int
+sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps)
+{
+	if (steps > r->limits.steps - r->steps)
+		return sieve_run_fail(r, n, "the script takes too much work");
+	r->steps += steps;
+	return 0;
+}
+
+struct filter_action *
+sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_kind kind)
+{
+	struct filter_action *action;
+
+	if (r->action_count >= r->limits.actions) {
+		sieve_run_fail(r, n, "there are more than %zu actions", r->limits.actions);
+		return NULL;
+	}
+	action = arena_alloc(r->a, 1, sizeof(*action));
+	if (action == NULL) {
+		sieve_run_fail(r, n, "the script needs too much memory");
+		return NULL;
+	}
+	r->action_count++;
+	action->kind = kind;
+	action->line = n->line;
+	*r->tail = action;
+	r->tail = &action->next;
+	return action;
+}
+
+int
+sieve_run_decode(struct sieve_run *r, const struct sieve_node *n, struct span raw, struct span *out)
+{
+	struct buf text = BUF_INIT(4 * FIELD_MAX);
+
+	if (sieve_run_work(r, n, raw.n / STEP_OCTETS) == -1)
+		return -1;
+	encoded_word_decode(r->charsets, &text, span_sub(raw, 0, FIELD_MAX));
+	*out = arena_dup(r->a, span_trim(buf_span(&text)));
+	buf_clear(&text);
+	return out->p == NULL ? sieve_run_fail(r, n, "the script needs too much memory") : 0;
+}
+
+int
+sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct sieve_node *n, const struct sieve_arg *keys)
+{
+	*x = (struct sieve_matching){ .r = r, .n = n, .m = n->extra, .key_count = keys->count };
+	x->keys = arena_alloc(r->a, keys->count, sizeof(*x->keys));
+	if (x->keys == NULL)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	for (size_t i = 0; i < keys->count; i++)
+		if (sieve_run_string(r, n, keys->strings[i], &x->keys[i]) == -1)
+			return -1;
+	return 0;
+}
+
+int
+sieve_matching_value(struct sieve_matching *x, struct span value)
+{
+	struct sieve_captures captures = { .count = 0 };
+	bool remember = x->m->type == SIEVE_MATCHES && extset_has(&x->r->script->required, EXT_VARIABLES);
+
+	x->count++;
+	if (x->m->type == SIEVE_COUNT)
+		return 0;
+	for (size_t i = 0; i < x->key_count; i++) {
+		/* At worst every octet of the value is compared with every octet of the key. */
+		uint64_t product = (uint64_t)(value.n + 1) * (x->keys[i].n + 1);
+
+		if (sieve_run_work(x->r, x->n, 1 + product / (STEP_OCTETS * STEP_OCTETS)) == -1)
+			return -1;
+		if (sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL))
+			return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
+	}
+	return 0;
+}
+
+int
+sieve_matching_end(struct sieve_matching *x)
+{
+	char number[24];
+
+	if (x->m->type != SIEVE_COUNT)
+		return 0;
+	snprintf(number, sizeof(number), "%llu", (unsigned long long)x->count);
+	for (size_t i = 0; i < x->key_count; i++)
+		if (sieve_relation_holds(x->m->relation, sieve_compare(SIEVE_NUMERIC, span_str(number), x->keys[i])))
+			return 1;
+	return 0;
+}
+
+/* The depth is that of the parsed tree: SIEVE_DEPTH_MAX. */
+int
+sieve_run_test(struct sieve_run *r, const struct sieve_node *n)
+{
+	return sieve_run_work(r, n, 1) == -1 ? -1 : n->word->run(r, n);
+}
+
+static int
+add_keep(struct sieve_run *r)
+{
+	static const struct sieve_node nowhere = { .name = { "keep", 4 } };
+	struct filter_action *action;
+
+	r->limits.actions++;		/* there is always room for it */
+	action = sieve_run_action(r, &nowhere, FILTER_SAVE);
+	if (action == NULL)
+		return -1;
+	action->keep = true;
+	return sieve_flags_of(r, &nowhere, &action->flags);
+}
+
+int
+sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error)
+{
+	struct sieve_run r = {
+		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true,
+		.charsets = charset_cache_new(), .variables = hash_new(limits->variables),
+	};
+	int rc;
+
+	r.tail = &r.actions;
+	rc = r.charsets == NULL || r.variables == NULL ? sieve_error_set(&r.error, 0, "out of memory") :
+	    sieve_run_block(&r, s->commands);
+	if (rc == -1) {
+		/* What a broken script wanted is not done by half: the message is kept. */
+		r.actions = NULL;
+		r.tail = &r.actions;
+		r.keep = true;
+		r.flags = SPAN_NONE;
+		*error = r.error;
+	}
+	if (r.keep && add_keep(&r) == -1)
+		rc = -1;
+	hash_free(r.variables);
+	charset_cache_free(r.charsets);
+	*out = r.actions;
+	return rc;
+}

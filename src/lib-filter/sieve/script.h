@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_SIEVE_SCRIPT_H
+#define CULVER_LIB_FILTER_SIEVE_SCRIPT_H
+/*
+ * Sieve (RFC 5228): from a script's text to the actions for a message.
+ *
+ *	sieve_compile(text, ...)  ->  script  ->  sieve_script_run(script, message, host, ...)  ->  actions
+ */
+#include "lib-filter/filter.h"
+#include "lib-filter/sieve/ast.h"
+#include "lib-filter/sieve/word.h"
+
+struct sieve_script {
+	struct arena *a;		/* holds all of it */
+	struct sieve_node *commands;
+	struct sieve_extset required;
+};
+
+struct sieve_limits {
+	size_t actions, redirects;	/* a message */
+	uint64_t steps;
+	size_t memory;			/* octets of what the script makes */
+	size_t variables, variable_octets;
+};
+#define SIEVE_LIMITS_DEFAULT ((struct sieve_limits){ .actions = 32, .redirects = 4, .steps = 20000000, \
+	.memory = (size_t)64 << 20, .variables = 500, .variable_octets = 65536 })
+
+#define SIEVE_SCRIPT_MEMORY ((size_t)64 << 20)
+
+/* available: what require may name.  NULL: *error says where it is wrong. */
+struct sieve_script *sieve_compile(struct span text, const struct sieve_extset *available, struct sieve_error *error);
+void sieve_script_free(struct sieve_script *s);	/* NULL is fine */
+
+/*
+ * The actions of the script for the message, in a: the implicit keep among them as a FILTER_SAVE with `keep'.  -1: it
+ * failed; *error says where, and *out has the keep alone.
+ */
+int sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error);
+#endif
