@@ -6,6 +6,7 @@ Suites, in order:
   check   make check-layers, make check-headers, make check-settings
   unit    each program of unit-tests.list (cmocka, its TAP output: each test counts)
   fuzz    each program of fuzz-targets.list over fuzz/corpus/NAME/ (each program counts)
+  crash   each program of crash-tests.list: operations on mail with faults at sampled system calls (TAP as well)
   e2e     tests/e2e/test_*.py, each module in a process of its own (each test method counts)
 
 CULVER_BUILD names the build tree, CULVER_PREFIX where it was installed.
@@ -27,7 +28,7 @@ import traceback
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIMITS = {"check": 300, "unit": 180, "fuzz": 120, "test": 120, "module": 600}    # seconds
+LIMITS = {"check": 300, "unit": 180, "crash": 300, "fuzz": 120, "test": 120, "module": 600}    # seconds
 OUTPUT_LINES = 80
 MARK = "CULVER_TEST_RUN"    # in the environment of everything that a test starts
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
@@ -141,8 +142,16 @@ TAP = re.compile(r"^(ok|not ok) (\d+) (# SKIP|-) (\S+).*\n?((?:#.*\n?)*)", re.M)
 
 
 def run_unit(program, args):
-    name = "unit/" + os.path.basename(program)
-    limit = LIMITS["unit"] * args.slow
+    return run_tap(program, "unit", args)
+
+
+def run_crash(program, args):
+    return run_tap(program, "crash", args)
+
+
+def run_tap(program, suite, args):
+    name = "%s/%s" % (suite, os.path.basename(program))
+    limit = LIMITS[suite] * args.slow
     if not os.access(os.path.join(args.build, program), os.X_OK):
         return [(name, "failed", "it was not built", 0.0)]
     status, text, left, seconds = run_command([os.path.join(args.build, program)], limit,
@@ -347,6 +356,9 @@ def gather(args):
     if "fuzz" in args.suite:
         jobs += [("fuzz", run_fuzz, x) for x in read_list(os.path.join(args.build, "fuzz-targets.list"))
                  if wanted("fuzz/" + os.path.basename(x), args.only)]
+    if "crash" in args.suite:
+        jobs += [("crash", run_crash, x) for x in read_list(os.path.join(args.build, "crash-tests.list"))
+                 if module_wanted("crash/" + os.path.basename(x), args.only)]
     if "e2e" in args.suite:
         folder = os.path.join(TOP, "tests", "e2e")
         for name in sorted(os.listdir(folder)):
@@ -359,7 +371,7 @@ def gather(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", action="append", choices=("check", "unit", "fuzz", "e2e"))
+    parser.add_argument("--suite", action="append", choices=("check", "unit", "fuzz", "crash", "e2e"))
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--without", action="append", default=[], help="e2e modules that are left out")
     parser.add_argument("--fuzz", type=int, default=0)

@@ -109,4 +109,9 @@ int cmd_index(struct adm *a);
 int cmd_release(struct adm *a);
 int cmd_adopt(struct adm *a);
 int cmd_force_resync(struct adm *a);
+int cmd_index_verify(struct adm *a);
+int cmd_index_rebuild(struct adm *a);
+int cmd_index_compact(struct adm *a);
+int cmd_index_stats(struct adm *a);
+int cmd_scrub(struct adm *a);
 #endif

@@ -78,6 +78,7 @@ struct release_report {
 };
 /* Whose a mailbox is: for all but HELD_HERE the first that opens it takes it over; what was released is refused. */
 enum held_by { HELD_BY_NOBODY, HELD_HERE, HELD_RELEASED, HELD_BY_DOVECOT, HELD_BY_COURIER };
+typedef void driver_finding_fn(void *ctx, const char *text);
 
 struct driver {
 	const char *name;
@@ -133,6 +134,11 @@ struct driver {
 	/* Work behind: flags into file names, sweep of left-over files. */
 	enum drv_rc (*maintain)(void *box, struct err *e);
 	bool (*is_due)(void *box);		/* whether flags wait to be written behind */
+	/*
+	 * Compares the mail, what the driver keeps beside it, and the index, and tells what does not agree (NULL: nothing to
+	 * compare).  repair: puts its own files right; a thorough sync follows.
+	 */
+	enum drv_rc (*check)(void *box, bool repair, driver_finding_fn *fn, void *ctx, struct err *e);
 	void (*watch_dirs)(void *box, int dirs_out[2]);	/* borrowed, -1: none */
 };
 

@@ -621,8 +621,8 @@ maildir_adopt_clear(struct adoption *a)
 	buf_clear(&a->entries);
 }
 
-bool
-maildir_adopt_is_foreign(int dir, int64_t since)
+static bool
+is_foreign(int dir, int64_t since)
 {
 	struct stat sb;
 
@@ -640,8 +640,9 @@ has_keyword(const struct maildir_control *c, const char *name)
 	return false;
 }
 
-int
-maildir_adopt_keywords(struct maildir_box *box, struct err *e)
+/* Takes over keywords whose letters are free here. */
+static int
+take_keywords(struct maildir_box *box, struct err *e)
 {
 	struct maildir_control c, theirs = { 0 };
 	struct buf value = BUF_INIT(65536);
@@ -680,4 +681,25 @@ maildir_adopt_keywords(struct maildir_box *box, struct err *e)
 	maildir_control_clear(&theirs);
 	buf_clear(&value);
 	return rc == -1 ? -1 : 0;
+}
+
+int
+maildir_adopt_look(struct maildir_box *box, const struct idx_state *st, struct err *e)
+{
+	bool foreign;
+	int dir;
+
+	if (box->warned || st->bits & IDX_STATE_UNSCANNED)
+		return 0;
+	box->warned = true;
+	dir = maildir_control_dir(box, false, e);
+	if (dir == -1)
+		return 0;
+	foreign = is_foreign(dir, st->scanned_at);
+	close(dir);
+	if (!foreign)
+		return 0;
+	log_warning("%s: Dovecot has used this mailbox, which was not released to it: its UIDs are not taken over, mail that "
+	    "came meanwhile gets new ones", box->path);
+	return take_keywords(box, e);
 }

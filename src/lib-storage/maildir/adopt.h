@@ -37,10 +37,9 @@ int maildir_adopt_write(struct maildir_box *box, const struct maildir_control *c
 void maildir_adopt_done(struct maildir_box *box, const struct adoption *a);	/* the control file stands */
 void maildir_adopt_clear(struct adoption *a);
 
-/* Whether dovecot-uidlist has messages in it and is newer than that, while the mailbox is ours. */
-bool maildir_adopt_is_foreign(int control_dir, int64_t since);
-/* Takes over keywords of dovecot-keywords whose letters are free here.  The box is not locked. */
-int maildir_adopt_keywords(struct maildir_box *box, struct err *e);
+/* Dovecot was started without a release, so its list is not the fence any more: told by the first scan after it, which
+ * takes its new keywords over. */
+int maildir_adopt_look(struct maildir_box *box, const struct idx_state *st, struct err *e);
 
 /* Makes dovecot-uidlist an empty one with the UIDVALIDITY number. */
 int maildir_fence(struct maildir_box *box, int control_dir, uint32_t number, struct err *e);
@@ -50,6 +49,14 @@ int maildir_facts_read(struct maildir_box *box, uint32_t uidvalidity, struct mai
 
 /* facts.c */
 void maildir_facts_forget(struct maildir_box *box);
+/* Whether the UID in a name may be that file's, by a list of the same UIDVALIDITY. */
+bool maildir_facts_tag_fits(const struct uidlist *l, const struct maildir_name *n);
+/* What the list says: what POP3 calls a message (in room, or in the list); its size with CRLF when the file has so many
+ * octets, or IDX_SIZE_UNKNOWN; its keywords, by the name that it had. */
+bool maildir_facts_uidl(const struct uidlist *l, uint32_t uid, struct span base, char room[MAILDIR_NAME_MAX + 1],
+    struct span *out);
+uint64_t maildir_facts_size(const struct uidlist *l, uint32_t uid, uint64_t file_size);
+uint32_t maildir_facts_keywords(const struct uidlist *l, struct span base);
 /* release.c.  The directory of a mailbox's control file, without opening it; malloc'ed. */
 char *maildir_control_path_of(const struct maildir_store *s, struct span name, struct err *e);
 /* With the control file read: a dovecot-uidlist of the same UIDVALIDITY beside it is made the fence again. */

@@ -69,8 +69,12 @@ add_files(struct maildir_box *box, struct box_change *c, struct idx_state *st, p
 		c->adds[i].uid = st->uidnext + (uint32_t)i;
 		if (new_path(paths[i], box, st, &c->adds[i], e) == -1)
 			return -1;
-		if (renameat(box->fd, stage->tmp, box->fd, paths[i]) == -1)
-			return err_errno(e, "rename %s/%s", box->path, stage->tmp);
+		if (renameat(box->fd, stage->tmp, box->fd, paths[i]) == -1) {
+			err_errno(e, "rename %s/%s", box->path, stage->tmp);
+			/* A server of files may have done it nonetheless. */
+			renameat(box->fd, paths[i], box->fd, stage->tmp);
+			return -1;
+		}
 		*done = i + 1;
 	}
 	return 0;
@@ -82,6 +86,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	struct box_change *c = cs->box[0];
 	struct index_txn *t;
 	struct idx_state st;
+	struct idx_batch batch;
 	bool held[2], used[2] = { false, false };
 	path_room *paths;
 	size_t done = 0;
@@ -97,7 +102,8 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		free(paths);
 		return drv_of(e);
 	}
-	drc = maildir_begin(box, (uint32_t)c->add_count, &t, &st, e);
+	drc = maildir_batch_begin(box, c->add_count, &batch, e) == -1 ? drv_of(e) :
+	    maildir_begin(box, (uint32_t)c->add_count, &t, &st, e);
 	if (drc != DRV_OK) {
 		free(paths);
 		return drc;
@@ -113,6 +119,8 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	if (rc == 0)
 		rc = index_apply(t, c, &st, e);
 	if (rc == 0)
+		rc = maildir_batch_end(t, &batch, e);
+	if (rc == 0)
 		rc = index_commit(t, e);
 	else
 		index_abort(t);
@@ -124,9 +132,12 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 
 		if (rc == 0)
 			stage->tmp[0] = '\0';	/* it is a message now */
-		else if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1)	/* where it can be tried again */
-			unlinkat(box->fd, paths[i], 0);
+		else if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1 &&	/* where it can be tried again */
+		    unlinkat(box->fd, paths[i], 0) == -1)
+			batch.count = 0;	/* the note stays: a scan will see to it */
 	}
+	if (rc == -1)
+		maildir_batch_forget(box, &batch);
 	for (size_t i = 0; i < c->add_count; i++)
 		c->adds[i].rec.name = SPAN_NONE;
 	free(paths);
@@ -177,7 +188,8 @@ expunge_batch(struct maildir_box *box, struct change_set *cs, struct box_change 
 		c->expunge_count = i;
 		break;
 	}
-	for (int i = 0; i < 2; i++)
+	/* After a failure nobody knows what the directory holds: the next look reads it. */
+	for (int i = 0; i < 2 && rc != -1; i++)
 		if (used[i] && held[i])
 			maildir_stamp_set(box, &st, i);
 	struct err apply_e = ERR_INIT;
@@ -314,6 +326,10 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 		index_abort(t);
 	else if (index_commit(t, e) == -1)
 		drc = drv_of(e);
+	if (drc == DRV_OK)
+		drc = maildir_sync_moved(s, cs->name, e);
+	if (drc == DRV_OK && cs->op == MAILBOX_RENAME)
+		drc = maildir_sync_moved(s, cs->new_name, e);
 	if (trash[0] != '\0')
 		maildir_trash_empty(s, trash);
 	return drc == DRV_OK && trash[0] != '\0' && id != 0 ? purge(s, id, e) : drc;

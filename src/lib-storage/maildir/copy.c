@@ -23,6 +23,7 @@ struct copying {
 	size_t done;
 	bool used_to[2], used_from[2];
 	bool renamed;			/* a file was not where the index has it */
+	struct idx_batch batch;
 };
 
 /* Copies the octets where a link can not be made. */
@@ -82,6 +83,13 @@ transfer(struct copying *c, const char *from, const char *to, struct err *e)
 		return 1;
 	if (!c->cs->move && (errno == EMLINK || errno == EPERM || errno == EXDEV || errno == EOPNOTSUPP))
 		return copy_file(c, from, to, e);
+	rc = errno;
+	/* A server of files may have done it nonetheless. */
+	if (c->cs->move)
+		renameat(c->to->fd, to, c->from->fd, from);
+	else if (rc != EEXIST)
+		unlinkat(c->to->fd, to, 0);
+	errno = rc;
 	return err_errno(e, "%s %s/%s to %s", c->cs->move ? "move" : "copy", c->from->path, from, c->to->path);
 }
 
@@ -171,9 +179,10 @@ undo(struct copying *c)
 	for (size_t i = c->done; i-- > 0;) {
 		if (c->cs->move)
 			renameat(c->to->fd, c->to_paths[i], c->from->fd, c->from_paths[i]);
-		else
-			unlinkat(c->to->fd, c->to_paths[i], 0);
+		else if (unlinkat(c->to->fd, c->to_paths[i], 0) == -1 && errno != ENOENT)
+			c->batch.count = 0;	/* the note stays: a scan will see to it */
 	}
+	maildir_batch_forget(c->to, &c->batch);
 }
 
 static int
@@ -188,7 +197,7 @@ apply_both(struct copying *c, const bool held_to[2], const bool held_from[2], st
 		if (c->cs->move && !same && c->used_from[i] && held_from[i])
 			maildir_stamp_set(c->from, &c->from_st, i);
 	}
-	if (index_apply(c->t, add, &c->to_st, e) == -1)
+	if (index_apply(c->t, add, &c->to_st, e) == -1 || maildir_batch_end(c->t, &c->batch, e) == -1)
 		return -1;
 	if (!c->cs->move)
 		return 0;
@@ -207,9 +216,14 @@ static enum drv_rc
 copy_once(struct copying *c, struct err *e)
 {
 	bool held_to[2], held_from[2];
-	enum drv_rc drc = maildir_begin(c->to, (uint32_t)c->cs->box[0]->add_count, &c->t, &c->to_st, e);
+	size_t count = c->cs->box[0]->add_count;
+	enum drv_rc drc;
 	int rc;
 
+	/* A move is one message after the other: each is in one of the two mailboxes. */
+	if (maildir_batch_begin(c->to, c->cs->move ? 0 : count, &c->batch, e) == -1)
+		return drv_of(e);
+	drc = maildir_begin(c->to, (uint32_t)count, &c->t, &c->to_st, e);
 	if (drc != DRV_OK)
 		return drc;
 	c->done = 0;

@@ -17,6 +17,62 @@
 #define APPEND_SLACK 65536	/* octets that entries of messages that are gone may take, and these many a message */
 #define APPEND_EACH 300
 
+bool
+maildir_facts_tag_fits(const struct uidlist *l, const struct maildir_name *n)
+{
+	const struct uidlist_entry *entry = n->uid >= l->next ? NULL : uidlist_by_uid(l, n->uid);
+	char mine[MAILDIR_NAME_MAX + 1], listed[MAILDIR_NAME_MAX + 1], tagged[MAILDIR_NAME_MAX + 1];
+
+	/* A UID below those that the list had free belongs to the file that the list has it for, under the name it had then. */
+	if (n->uid >= l->next || entry == NULL)
+		return n->uid >= l->next;
+	maildir_name_plain(mine, n->base);
+	maildir_name_plain(listed, uidlist_name(l, entry));
+	/* A name that had no room for the UID was replaced by another. */
+	return strcmp(mine, listed) == 0 || !maildir_name_tag(tagged, uidlist_name(l, entry), n->uidvalidity, n->uid);
+}
+
+bool
+maildir_facts_uidl(const struct uidlist *l, uint32_t uid, struct span base, char room[MAILDIR_NAME_MAX + 1],
+    struct span *out)
+{
+	const struct uidlist_entry *entry = uidlist_by_uid(l, uid);
+
+	if (entry == NULL || !uidlist_field(l, entry, UIDLIST_UIDL, out))
+		return false;
+	if (out->n == 0)
+		*out = span_of(room, maildir_name_plain(room, base));
+	return out->n > 0 && out->n <= 255;
+}
+
+uint64_t
+maildir_facts_size(const struct uidlist *l, uint32_t uid, uint64_t file_size)
+{
+	const struct uidlist_entry *entry = uidlist_by_uid(l, uid);
+	struct span v;
+	uint64_t size;
+
+	if (entry != NULL && uidlist_field(l, entry, UIDLIST_PHYSICAL, &v) && span_u64(v, INT64_MAX, &size) &&
+	    size == file_size && uidlist_field(l, entry, UIDLIST_VIRTUAL, &v) && span_u64(v, INT64_MAX, &size))
+		return size;
+	return IDX_SIZE_UNKNOWN;
+}
+
+uint32_t
+maildir_facts_keywords(const struct uidlist *l, struct span base)
+{
+	const struct uidlist_entry *entry = uidlist_by_name(l, base);
+	uint32_t mask = 0;
+	struct span v;
+
+	if (entry == NULL || !uidlist_field(l, entry, UIDLIST_KEYWORDS, &v))
+		return 0;
+	for (size_t i = 0; i < v.n; i++)
+		if (v.p[i] >= 'a' && v.p[i] <= 'z')
+			mask |= (uint32_t)1 << (v.p[i] - 'a');
+	return mask;
+}
+
 void
 maildir_facts_forget(struct maildir_box *box)
 {

@@ -603,3 +603,39 @@ maildir_box_rename(struct maildir_store *s, struct span from, struct span to, st
 	free(b);
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
+
+/* The directory that the path is an entry of. */
+static int
+sync_parent(const struct maildir_store *s, char *path, struct err *e)
+{
+	char *slash = strrchr(path, '/');
+	int rc;
+
+	if (slash == NULL || slash == path)
+		return 0;
+	*slash = '\0';
+	/* An empty parent may have gone with its last child. */
+	rc = access(path, F_OK) == 0 ? sync_path(s, path, e) : 0;
+	*slash = '/';
+	return rc;
+}
+
+enum drv_rc
+maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e)
+{
+	char *path = maildir_folder_path(s, name, e), *control = NULL;
+	int rc = path == NULL ? -1 : sync_parent(s, path, e);
+
+	/* Its mail alone may have gone out of it. */
+	if (rc == 0 && s->p.fs_layout && access(path, F_OK) == 0)
+		rc = sync_path(s, path, e);
+	if (rc == 0 && s->control != NULL) {
+		control = maildir_control_path(s, name, true, e);
+		rc = control == NULL ? -1 : sync_parent(s, control, e);
+	}
+	if (rc == 0)
+		rc = sync_path(s, s->root, e);
+	free(control);
+	free(path);
+	return rc == 0 ? DRV_OK : drv_of(e);
+}

@@ -126,6 +126,8 @@ enum drv_rc maildir_box_delete(struct maildir_store *s, struct span name, char t
 /* Removes what was deleted; trash NULL: whatever a crash left. */
 void maildir_trash_empty(struct maildir_store *s, const char *trash);
 enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct span to, struct err *e);
+/* Behind those two, when no transaction is open: what became of the name survives a power cut. */
+enum drv_rc maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e);
 
 /* box.c */
 /* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
@@ -166,10 +168,20 @@ enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);
+/* check.c */
+enum drv_rc maildir_check(void *box, bool repair, driver_finding_fn *fn, void *ctx, struct err *e);
 enum drv_rc maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count, struct err *e);
 bool maildir_is_due(void *box);
 void maildir_dirty(struct maildir_box *box, uint32_t first, uint32_t last);
 int maildir_dirs_sync(struct maildir_box *box, const bool subs[2], struct err *e);
+
+/* batch.c: several messages that come all or not at all. */
+int maildir_batch_begin(struct maildir_box *box, size_t count, struct idx_batch *out, struct err *e);	/* one: nothing */
+int maildir_batch_end(struct index_txn *t, const struct idx_batch *b, struct err *e);
+/* After a failure, when all of it has been undone. */
+void maildir_batch_forget(struct maildir_box *box, const struct idx_batch *b);
+/* Whether a file was made in the course of it. */
+bool maildir_batch_has(const struct idx_batch *b, const struct maildir_name *n);
 
 struct maildir_stage {
 	struct maildir_box *box;

@@ -37,6 +37,8 @@
 #define COARSE_AGE 3	/* seconds: FAT's clock ticks in two */
 #define FILES_MAX 50000000u
 #define NAMES_MAX ((size_t)4 << 30)
+#define BATCHES 16
+#define BATCH_AGE 3600	/* seconds after which nobody is about to begin any more */
 #define WINDOW_RENAMES 64	/* with more renames than this the directory is read again instead of sealed */
 
 struct file {
@@ -366,6 +368,26 @@ rename_new(struct scan *s, struct by_arrival *a, const struct stat *sb, uint32_t
 	return err_errno(e, "rename %s/%s", s->box->path, from);
 }
 
+/*
+ * 1, 0: there is no message there, -1.  A disk that fails has a second chance; what it still does not tell of one file, the
+ * file's name must, so that the others can be read.
+ */
+static int
+look_at(struct scan *s, const struct by_arrival *a, const char *path, struct stat *sb, struct err *e)
+{
+	for (int try = 0; try < 2; try++) {
+		if (fstatat(s->box->fd, path, sb, 0) == 0)
+			return S_ISREG(sb->st_mode);
+		if (errno == ENOENT)
+			return 0;
+	}
+	if (errno != EIO || a->n.size == IDX_SIZE_UNKNOWN)
+		return err_errno(e, "stat %s/%s", s->box->path, path);
+	log_warning("%s/%s: the disk fails: its name alone is used", s->box->path, path);
+	*sb = (struct stat){ .st_mode = S_IFREG, .st_size = (off_t)a->n.size, .st_mtim.tv_sec = a->n.sec };
+	return 1;
+}
+
 static bool
 has_tag(const struct maildir_name *n, uint32_t validity, uint32_t uid)
 {
@@ -377,40 +399,18 @@ static void
 take_facts(struct scan *s, struct by_arrival *a, struct change_add *add, const struct stat *sb)
 {
 	const struct uidlist *l = &s->facts.list;
-	const struct uidlist_entry *entry = s->has_facts && a->f->uid != 0 ? uidlist_by_uid(l, a->f->uid) : NULL;
-	char plain[MAILDIR_NAME_MAX + 1];
-	struct span v;
-	uint64_t size;
+	char room[MAILDIR_NAME_MAX + 1];
+	struct span uidl;
 
-	if (entry == NULL)
+	if (!s->has_facts || a->f->uid == 0)
 		return;
-	if (uidlist_field(l, entry, UIDLIST_UIDL, &v)) {
-		if (v.n == 0)
-			v = span_of(plain, maildir_name_plain(plain, a->n.base));
-		if (v.n > 0 && v.n <= 255) {
-			add->rec.bits |= IDX_UIDL;
-			add->rec.uidl = (struct span){ (const char *)(uintptr_t)s->text.n, v.n };
-			buf_add(&s->text, v);
-		}
+	if (maildir_facts_uidl(l, a->f->uid, a->n.base, room, &uidl)) {
+		add->rec.bits |= IDX_UIDL;
+		add->rec.uidl = (struct span){ (const char *)(uintptr_t)s->text.n, uidl.n };
+		buf_add(&s->text, uidl);
 	}
-	if (a->n.size == IDX_SIZE_UNKNOWN && !s->box->store->p.distrust_sizes && uidlist_field(l, entry, UIDLIST_PHYSICAL, &v) &&
-	    span_u64(v, INT64_MAX, &size) && size == (uint64_t)sb->st_size && uidlist_field(l, entry, UIDLIST_VIRTUAL, &v) &&
-	    span_u64(v, INT64_MAX, &size))
-		add->rec.size = size;
-}
-
-/* Keywords that were kept outside of names; once, before the name has been changed. */
-static void
-take_keywords(struct scan *s, struct by_arrival *a)
-{
-	const struct uidlist_entry *entry = a->listed ? uidlist_by_name(&s->facts.list, a->n.base) : NULL;
-	struct span v;
-
-	if (entry == NULL || a->f->sub != SUB_CUR || !uidlist_field(&s->facts.list, entry, UIDLIST_KEYWORDS, &v))
-		return;
-	for (size_t i = 0; i < v.n; i++)
-		if (v.p[i] >= 'a' && v.p[i] <= 'z')
-			a->n.keywords |= (uint32_t)1 << (v.p[i] - 'a');
+	if (a->n.size == IDX_SIZE_UNKNOWN && !s->box->store->p.distrust_sizes)
+		add->rec.size = maildir_facts_size(l, a->f->uid, (uint64_t)sb->st_size);
 }
 
 /* Fills in the record of a new file; 0: it has gone. */
@@ -423,12 +423,15 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	int rc = 1;
 
 	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[a->f->sub], file_name(s, a->f).p);
-	if (fstatat(s->box->fd, path, &sb, 0) == -1 || !S_ISREG(sb.st_mode))
-		return 0;
+	rc = look_at(s, a, path, &sb, e);
+	if (rc != 1)
+		return rc;
 	add.uid = a->f->uid != 0 ? a->f->uid : st->uidnext;
 	if (add.uid >= UINT32_MAX - 1)
 		return err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", s->box->name);
-	take_keywords(s, a);
+	/* Kept outside of names; once, before the name has been changed. */
+	if (a->listed && a->f->sub == SUB_CUR)
+		a->n.keywords |= maildir_facts_keywords(&s->facts.list, a->n.base);
 	if (a->f->uid == 0 || !has_tag(&a->n, st->uidvalidity, add.uid))
 		rc = rename_new(s, a, &sb, st->uidvalidity, add.uid, name, e);
 	else
@@ -455,21 +458,6 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	return s->adds.failed || s->text.failed ? err_set(e, ERR_LIMIT, "%s: too many new files", s->box->path) : 1;
 }
 
-/* A UID below those that the list had free belongs to the file that the list has it for, under the name it had then. */
-static bool
-tag_fits(const struct uidlist *l, const struct maildir_name *n)
-{
-	const struct uidlist_entry *entry = n->uid >= l->next ? NULL : uidlist_by_uid(l, n->uid);
-	char mine[MAILDIR_NAME_MAX + 1], listed[MAILDIR_NAME_MAX + 1], tagged[MAILDIR_NAME_MAX + 1];
-
-	if (n->uid >= l->next || entry == NULL)
-		return n->uid >= l->next;
-	maildir_name_plain(mine, n->base);
-	maildir_name_plain(listed, uidlist_name(l, entry));
-	/* A name that had no room for the UID was replaced by another. */
-	return strcmp(mine, listed) == 0 || !maildir_name_tag(tagged, uidlist_name(l, entry), n->uidvalidity, n->uid);
-}
-
 /* The UID that a new file comes with; 0: none. */
 static uint32_t
 claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival *a)
@@ -479,7 +467,7 @@ claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival 
 	a->listed = entry != NULL;
 	if (entry != NULL)
 		return entry->uid;
-	if (a->n.uidvalidity != st->uidvalidity || (s->has_facts && !tag_fits(&s->facts.list, &a->n)))
+	if (a->n.uidvalidity != st->uidvalidity || (s->has_facts && !maildir_facts_tag_fits(&s->facts.list, &a->n)))
 		return 0;
 	return a->n.uid;
 }
@@ -521,6 +509,44 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	return 0;
 }
 
+/* Halves of what was to come all or not at all go back to tmp/; *count less those. */
+static int
+hide_halves(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_arrival *list, size_t *count,
+    struct err *e)
+{
+	struct idx_batch batches[BATCHES];
+	size_t batch_n;
+
+	if (index_batch_list(t, s->box->id, batches, BATCHES, &batch_n, e) == -1)
+		return -1;
+	for (size_t b = 0; b < batch_n; b++) {
+		size_t members = 0, kept = 0;
+
+		for (size_t i = 0; i < *count; i++)
+			members += maildir_batch_has(&batches[b], &list[i].n);
+		if (members == 0 && batches[b].begun_us / 1000000 + BATCH_AGE > time(NULL))
+			continue;
+		for (size_t i = 0; i < *count; i++) {
+			char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8];
+
+			if (!maildir_batch_has(&batches[b], &list[i].n) || members == batches[b].count ||
+			    st->bits & IDX_STATE_UNSCANNED) {
+				list[kept++] = list[i];
+				continue;
+			}
+			snprintf(from, sizeof(from), "%s/%s", maildir_subdirs[list[i].f->sub], file_name(s, list[i].f).p);
+			snprintf(to, sizeof(to), "tmp/%.*s", SPAN_ARG(list[i].n.base));
+			if (s->exact && renameat(s->box->fd, from, s->box->fd, to) == -1 && errno != ENOENT)
+				return err_errno(e, "rename %s/%s", s->box->path, from);
+			s->renamed[list[i].f->sub]++;
+		}
+		*count = kept;
+		if (s->exact && index_batch_end(t, &batches[b], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 take_all_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
@@ -542,7 +568,9 @@ take_all_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct e
 		maildir_name_parse(file_name(s, &s->files[i]), &list[n].n);
 		n++;
 	}
-	rc = judge_uids(s, t, st, list, n, e);
+	rc = hide_halves(s, t, st, list, &n, e);
+	if (rc == 0)
+		rc = judge_uids(s, t, st, list, n, e);
 	for (size_t i = 0; i < n && rc != -1; i++)
 		rc = take_new(s, &list[i], st, e);
 	free(list);
@@ -656,28 +684,6 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
 
-/* Dovecot was started without a release: its list is not the fence any more.  Told by the first scan after it. */
-static int
-look_for_others(struct maildir_box *box, const struct idx_state *st, struct err *e)
-{
-	int dir;
-
-	if (box->warned || st->bits & IDX_STATE_UNSCANNED)
-		return 0;
-	box->warned = true;
-	dir = maildir_control_dir(box, false, e);
-	if (dir == -1)
-		return 0;
-	if (maildir_adopt_is_foreign(dir, st->scanned_at)) {
-		log_warning("%s: Dovecot has used this mailbox, which was not released to it: its UIDs are not taken over, mail "
-		    "that came meanwhile gets new ones", box->path);
-		close(dir);
-		return maildir_adopt_keywords(box, e);
-	}
-	close(dir);
-	return 0;
-}
-
 static enum drv_rc
 scan(struct maildir_box *box, struct err *e)
 {
@@ -695,7 +701,7 @@ scan(struct maildir_box *box, struct err *e)
 		s.was_coarse = rc == 1 && before.bits & IDX_STATE_COARSE;
 		if (rc == 0)
 			err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
-		if (rc == 1 && look_for_others(box, &before, e) == -1)
+		if (rc == 1 && maildir_adopt_look(box, &before, e) == -1)
 			rc = -1;
 		if (rc == 1 && before.bits & IDX_STATE_UNSCANNED && !s.has_facts) {
 			int facts = maildir_facts_read(box, before.uidvalidity, &s.facts, e);
