@@ -189,6 +189,7 @@ read_limits(struct conf *k)
 	k->c.map_max = set_num(v, SET_mail_index_map_size);
 	k->c.message_max = set_num(v, SET_mail_max_message_size);
 	k->c.tmp_age_s = set_ms(v, SET_mail_temp_scan_interval) == 0 ? 0 : 36 * 3600;
+	k->c.tmp_interval_s = (int64_t)(set_ms(v, SET_mail_temp_scan_interval) / 1000);
 	k->c.fsync = (enum fsync_mode)set_enum(v, SET_mail_fsync);
 	k->c.flags_immediate = set_enum(v, SET_maildir_flag_sync) == 1;
 	k->c.distrust_sizes = set_bool(v, SET_maildir_broken_filename_sizes);

@@ -48,7 +48,8 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
-		.tmp_age_s = st->conf.tmp_age_s, .pack = st->conf.pack, .pack_level = st->conf.pack_level,
+		.tmp_age_s = st->conf.tmp_age_s, .tmp_interval_s = st->conf.tmp_interval_s,
+		.pack = st->conf.pack, .pack_level = st->conf.pack_level,
 	};
 	struct store *s, **slot;
 
