@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "adm/adm.h"
+#include "lib/sys.h"
 
 struct job {
 	struct format *f;
@@ -40,6 +41,24 @@ tell(void *ctx, struct span name, enum held_by by, const struct release_report *
 	put_number(j->f, known, report->uidnext);
 	put_number(j->f, known, report->messages);
 	return true;
+}
+
+/*
+ * A process that delivers keeps the user's mail open for a while, but no mailbox of it: its next delivery finds that it was
+ * released, and is tried again by the mail server that brought it.
+ */
+static bool
+is_delivery(uint32_t pid)
+{
+	struct buf comm = BUF_INIT(64);
+	struct err e = ERR_INIT;
+	char path[64];
+	bool yes;
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	yes = file_read(path, 63, &comm, &e) == 0 && span_eq(span_trim(buf_span(&comm)), SPAN("deliver"));
+	buf_clear(&comm);
+	return yes;
 }
 
 static int
@@ -99,7 +118,7 @@ run(struct adm *a, struct job *j)
 int
 cmd_release(struct adm *a)
 {
-	struct job j = { .release = true };
+	struct job j = { .release = true, .o.may_stay = is_delivery };
 
 	return run(a, &j);
 }

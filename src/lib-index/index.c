@@ -456,9 +456,10 @@ index_recover(struct index *ix, struct err *e)
 }
 
 int
-index_others(struct index *ix, struct err *e)
+index_others(struct index *ix, uint32_t *pids, int max, struct err *e)
 {
-	int n = ix->env->session_fd == -1 ? -1 : session_others(ix->env->session_fd, ix->env->session_slot);
+	int n = ix->env->session_fd == -1 ? -1 : 
+	    session_others(ix->env->session_fd, ix->env->session_slot, pids, max);
 
 	return n == -1 ? err_set(e, ERR_TEMP, "index: %s: it can not be told who has it open", ix->env->path) : n;
 }

@@ -32,8 +32,8 @@ void index_identity(const struct index *ix, char out[16]);
 void index_mark_suspect(struct index *ix);
 bool index_is_suspect(const struct index *ix);
 
-/* How many other processes have it open at this moment; -1. */
-int index_others(struct index *ix, struct err *e);
+/* How many other processes have it open at this moment, and the ids of the first max of them; -1. */
+int index_others(struct index *ix, uint32_t *pids, int max, struct err *e);
 
 /* Damage was met (e says what): replaces the index, with what of it is sound.  All transactions of the process end. */
 int index_recover(struct index *ix, struct err *e);

@@ -230,7 +230,7 @@ session_is_suspect(int fd)
 }
 
 int
-session_others(int fd, int own)
+session_others(int fd, int own, uint32_t *pids, int max)
 {
 	char data[HEAD + SLOTS * SLOT_SIZE];
 	ssize_t n;
@@ -246,8 +246,8 @@ session_others(int fd, int own)
 			continue;
 		if (slot_lock(fd, at, SLOT_SIZE, false, true))
 			slot_lock(fd, at, SLOT_SIZE, false, false);
-		else
-			others++;
+		else if (others++ < max)
+			pids[others - 1] = be32_get(data + at);
 	}
 	slot_lock(fd, 0, 1, false, false);
 	return n < 0 ? -1 : others;

@@ -5,6 +5,7 @@
 #include "lib-storage/list-match.h"
 #include "lib-storage/storage-priv.h"
 
+#define OTHERS_MAX 1024
 #define ARENA_OCTETS ((size_t)2 << 30)
 
 static bool
@@ -19,13 +20,18 @@ is_wanted(const struct release_options *o, const struct mailbox_info *info)
 }
 
 static int
-nobody_else(struct storage *st, struct err *e)
+nobody_else(struct storage *st, const struct release_options *o, struct err *e)
 {
+	uint32_t pids[OTHERS_MAX];
+
 	for (size_t i = 0; i < st->ns_count; i++) {
-		int others = st->ns[i].info.type == NS_PRIVATE ? index_others(st->ns[i].store->ix, e) : 0;
+		bool own = st->ns[i].info.type == NS_PRIVATE;
+		int others = own ? index_others(st->ns[i].store->ix, pids, OTHERS_MAX, e) : 0;
 
 		if (others == -1)
 			return -1;
+		for (int k = others < OTHERS_MAX ? others : OTHERS_MAX; k > 0; k--)
+			others -= o->may_stay != NULL && o->may_stay(pids[k - 1]);
 		if (others > 0)
 			return err_set(e, ERR_INUSE, "%d other process%s the mail open: end the sessions first (culveradm kick)",
 			    others, others == 1 ? " has" : "es have");
@@ -151,7 +157,7 @@ storage_release(struct storage *st, const struct release_options *o, release_fn 
 {
 	struct releasing r = { .o = o, .fn = fn, .ctx = ctx };
 
-	if (!o->dry_run && nobody_else(st, e) == -1)
+	if (!o->dry_run && nobody_else(st, o, e) == -1)
 		return -1;
 	return each_mailbox(st, release_each, &r, e);
 }

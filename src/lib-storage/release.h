@@ -10,6 +10,8 @@ struct release_options {
 	struct uidl_rules uidl;		/* as POP3 has them */
 	char *const *masks;		/* of names, as LIST has them; NULL: all */
 	int mask_count;
+	/* Whether a process that has the mail open may have it.  NULL: none may. */
+	bool (*may_stay)(uint32_t pid);
 };
 
 /* One mailbox: by is whose it was; report is set when it is HELD_HERE.  False: stop. */

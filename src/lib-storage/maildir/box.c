@@ -375,12 +375,18 @@ maildir_control_path(const struct maildir_store *s, struct span name, bool folde
 {
 	char *path = NULL, *out = NULL;
 
-	if (span_eq(name, SPAN("INBOX")))
-		out = strdup(s->control);
-	else if ((path = s->p.full_dirname && !folder ? maildir_path(s, name, e) : maildir_folder_path(s, name, e)) == NULL)
+	/* As Dovecot has it: where folders are directories INBOX's is one of them. */
+	if (span_eq(name, SPAN("INBOX"))) {
+		bool level = s->p.full_dirname && !folder;
+
+		if (asprintf(&out, "%s%s%s%s", s->control, s->p.fs_layout ? "/INBOX" : "", level ? "/" : "",
+		    level ? s->dirname : "") == -1)
+			out = NULL;
+	} else if ((path = s->p.full_dirname && !folder ? maildir_path(s, name, e) : maildir_folder_path(s, name, e)) == NULL) {
 		return NULL;
-	else if (asprintf(&out, "%s%s", s->control, path + strlen(s->root)) == -1)
+	} else if (asprintf(&out, "%s%s", s->control, path + strlen(s->root)) == -1) {
 		out = NULL;
+	}
 	if (out == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	free(path);
