@@ -375,11 +375,11 @@ maildir_control_path(const struct maildir_store *s, struct span name, bool folde
 {
 	char *path = NULL, *out = NULL;
 
-	/* As Dovecot has it: where folders are directories INBOX's is one of them. */
+	/* As Dovecot has it: INBOX's is a folder's. */
 	if (span_eq(name, SPAN("INBOX"))) {
 		bool level = s->p.full_dirname && !folder;
 
-		if (asprintf(&out, "%s%s%s%s", s->control, s->p.fs_layout ? "/INBOX" : "", level ? "/" : "",
+		if (asprintf(&out, "%s%s%s%s", s->control, s->p.fs_layout ? "/INBOX" : "/.INBOX", level ? "/" : "",
 		    level ? s->dirname : "") == -1)
 			out = NULL;
 	} else if ((path = s->p.full_dirname && !folder ? maildir_path(s, name, e) : maildir_folder_path(s, name, e)) == NULL) {
