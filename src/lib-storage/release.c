@@ -159,7 +159,12 @@ storage_release(struct storage *st, const struct release_options *o, release_fn 
 
 	if (!o->dry_run && nobody_else(st, o, e) == -1)
 		return -1;
-	return each_mailbox(st, release_each, &r, e);
+	if (each_mailbox(st, release_each, &r, e) == -1)
+		return -1;
+	/* Where folders are directories, Dovecot would show the index among them. */
+	for (size_t i = 0; i < st->ns_count && !o->dry_run && o->mask_count == 0; i++)
+		st->ns[i].store->given_away = st->ns[i].info.type == NS_PRIVATE && st->ns[i].store->drv->release != NULL;
+	return 0;
 }
 
 static int

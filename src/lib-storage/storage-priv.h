@@ -69,6 +69,7 @@ struct store {			/* a location: of one namespace or more */
 	char *root, *index_path;
 	char *subscriptions;		/* name of the file */
 	bool fs_layout, utf8;
+	bool given_away;		/* all of it: the index goes when it is closed */
 };
 
 struct special {

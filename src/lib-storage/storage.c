@@ -24,6 +24,8 @@ store_free(struct store *s)
 	if (s->handle != NULL)
 		s->drv->close(s->handle);
 	index_close(s->ix);
+	if (s->given_away)
+		index_remove(s->index_path);
 	free(s->root);
 	free(s->index_path);
 	free(s->subscriptions);

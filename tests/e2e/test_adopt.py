@@ -132,6 +132,8 @@ class GoingOver(unittest.TestCase):
             imap = other.imap(user)
             self.assertEqual(snapshot(imap, folders), here)
             self.assertEqual(subscribed(imap), subs)
+            listed = {re.search(r'"?([^"]*)"?$', line.decode()).group(1) for line in imap.list()[1]}
+            self.assertEqual(listed, set(folders))
             self.assertEqual(uidls(other.pop3(user)), names)
             imap.append("INBOX", "(\\Flagged New Other)", None, message(40))
             imap.select("INBOX")
