@@ -357,6 +357,7 @@ index_env_refresh(struct index_env *env, struct err *e)
 {
 	struct stat sb;
 
+	env->generation++;
 	for (struct index *ix = env->handles; ix != NULL; ix = ix->next)
 		handle_reset(ix);
 	env_stop(env);
@@ -423,6 +424,12 @@ index_close(struct index *ix)
 	*p = ix->next;
 	env_release(ix->env);
 	free(ix);
+}
+
+unsigned
+index_generation(const struct index *ix)
+{
+	return ix->env->generation;
 }
 
 void

@@ -250,6 +250,8 @@ control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
 	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
 	/* Numbers first, then the files, then the state: a state never stands without its control file. */
 	if (rc == 0)
+		rc = maildir_numbers_know(box->store, e);
+	if (rc == 0)
 		rc = take_numbers(box, c, &a, e);
 	if (rc == 0)
 		rc = maildir_adopt_write(box, c, &a, e);
@@ -298,6 +300,7 @@ box_identify(struct maildir_box *box, struct err *e)
 		rc = maildir_control_write(box, &c, true, e);
 	maildir_box_unlock(box);
 	maildir_control_clear(&c);
+	box->generation = index_generation(box->store->ix);
 	return rc;
 }
 
@@ -362,6 +365,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
 		box->id = id;
+		box->generation = index_generation(box->store->ix);
 		if (st.dirty > 0)
 			maildir_dirty(box, 1, UINT32_MAX - 1);	/* left by one that died */
 		return 0;
@@ -532,7 +536,7 @@ maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, stru
 
 		if (index_write(box->store->ix, t, e) == -1)
 			return drv_of(e);
-		rc = index_state_get(*t, box->id, st, e);
+		rc = box->generation == index_generation(box->store->ix) ? index_state_get(*t, box->id, st, e) : 0;
 		if (rc == 1 && (uint64_t)st->uidnext + uids >= UINT32_MAX)
 			rc = err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", box->name);
 		if (rc == 1 && !(st->bits & IDX_STATE_DOUBT) && maildir_has_room(st, uids))
