@@ -40,6 +40,7 @@ struct adm {
 	/* -u, -A, -F of mail commands */
 	const char *user_mask, *user_file;
 	bool all_users;
+	bool released_too;		/* the command is about mail that another server has */
 	struct span user;		/* in a user's process: its name */
 };
 

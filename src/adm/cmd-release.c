@@ -109,6 +109,7 @@ run(struct adm *a, struct job *j)
 	format_column(f, "uidvalidity", "uidvalidity", 0);
 	format_column(f, "uidnext", "uidnext", 0);
 	format_column(f, "messages", "messages", 0);
+	a->released_too = true;
 	rc = adm_for_users(a, f, work, j);
 	format_end(f);
 	format_free(f);

@@ -3,6 +3,7 @@
 POP3 UIDLs stay, and no UID comes twice."""
 import os
 import re
+import smtplib
 import unittest
 
 import culver
@@ -43,7 +44,7 @@ def snapshot(imap, folders):
 
 
 def subscribed(imap):
-    return {re.search(r'"?([^"]*)"?$', line.decode()).group(1) for line in imap.lsub()[1] if line}
+    return {re.search(r'"[./]" "?([^"]*)"?$', line.decode()).group(1) for line in imap.lsub()[1] if line}
 
 
 def uidls(pop3):
@@ -66,6 +67,17 @@ class GoingOver(unittest.TestCase):
 
     def names(self):
         return ["INBOX"] + [f.replace(".", self.separator) for f in FOLDERS]
+
+    def refused(self, server, user):
+        """What was released stays closed to all protocols, and mail for it waits where it came from."""
+        server.allowed = ("released to Dovecot",)
+        with self.assertRaises(Exception):
+            server.imap(user).select("INBOX")
+        with self.assertRaises(Exception):
+            server.pop3(user)
+        with server.lmtp() as lmtp, self.assertRaises(smtplib.SMTPDataError) as caught:
+            lmtp.sendmail("sender@example.org", [user], message(99))
+        self.assertEqual(caught.exception.smtp_code, 451)
 
     def story(self, location, extra="", user="alice"):
         folders = self.names()
@@ -125,14 +137,14 @@ class GoingOver(unittest.TestCase):
             self.assertIn("INBOX", server.adm("release", "-u", user, "--dry-run"))
             server.adm("release", "-u", user)
             # The server runs on, and keeps its hands off.
-            self.assertEqual(server.imap(user).select("INBOX")[0], "NO")
+            self.refused(server, user)
             server.stop()
 
             other.start()
             imap = other.imap(user)
             self.assertEqual(snapshot(imap, folders), here)
             self.assertEqual(subscribed(imap), subs)
-            listed = {re.search(r'"?([^"]*)"?$', line.decode()).group(1) for line in imap.list()[1]}
+            listed = {re.search(r'"[./]" "?([^"]*)"?$', line.decode()).group(1) for line in imap.list()[1]}
             self.assertEqual(listed, set(folders))
             self.assertEqual(uidls(other.pop3(user)), names)
             imap.append("INBOX", "(\\Flagged New Other)", None, message(40))
@@ -149,7 +161,7 @@ class GoingOver(unittest.TestCase):
             other.stop()
 
             server.start()
-            self.assertEqual(server.imap(user).select("INBOX")[0], "NO")
+            self.refused(server, user)
             self.assertIn("INBOX", server.adm("adopt", "-u", user))
             imap = server.imap(user)
             self.assertEqual(snapshot(imap, folders), back)

@@ -381,10 +381,14 @@ test_release(void **state)
 	    "Maildir/dovecot-uidlist"), 1);
 	assert_int_equal(fixture_number(&f, "ls Maildir/cur | grep -c '104.new.host,U=4c0907b0.30:2,S'"), 1);
 	assert_int_equal(fixture_number(&f, "ls Maildir | grep -c -e culver-mailbox$ -e culver-uidlist || true"), 0);
-	/* Nobody takes it back by opening it. */
+	/* Nobody takes it back by opening it, nor makes an index. */
 	assert_int_equal(mailbox_open(f.st, SPAN("INBOX"), MAILBOX_WRITE, &box, &e), -1);
 	assert_int_equal(e.code, ERR_INUSE);
 	fixture_close(&f);
+	assert_int_equal(storage_open_conf(&f.conf, -1, &f.st, &e), -1);
+	assert_int_equal(e.code, ERR_INUSE);
+	assert_int_equal(fixture_number(&f, "ls Maildir | grep -c culver.index || true"), 0);
+	f.conf.released_too = true;
 	fixture_open(&f);
 	assert_int_equal(mailbox_open(f.st, SPAN("INBOX"), MAILBOX_SAVE, &box, &e), -1);
 	/* Released again: there is nothing to do. */
