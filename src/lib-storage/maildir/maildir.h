@@ -119,8 +119,8 @@ enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct
 /* Behind those two, when no transaction is open: what became of the name survives a power cut. */
 enum drv_rc maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e);
 
-/* numbers.c: a new index sees the numbers of all mailboxes before it gives one. */
-int maildir_numbers_know(struct maildir_store *s, struct err *e);
+/* numbers.c: begins a write in which numbers are given; a new index sees those of all mailboxes first. */
+int maildir_numbers_begin(struct maildir_store *s, struct index_txn **t, struct err *e);
 
 /* box.c */
 /* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
