@@ -460,6 +460,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	bool rebuild = st->bits & IDX_STATE_UNSCANNED;
 	uint32_t last = 0;
 	struct idx_message m;
+	bool twice = false;
 
 	for (size_t i = 0; i < count; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
@@ -470,7 +471,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 		if (uid == 0 || list[i].n.uidvalidity != st->uidvalidity || uid >= st->uid_reserved ||
 		    (!rebuild && uid < st->uidnext))
 			continue;
-		rc = index_message_get(t, s->box->id, uid, &m, e);
+		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
 			return -1;
 		if (rc == 0)
@@ -481,12 +482,14 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	for (size_t i = 0; i < count && list[i].f->uid != 0; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
 
-		if (f->uid == last)
+		if (f->uid == last) {
 			f->uid = 0;
-		else
+			twice = true;
+		} else
 			last = f->uid;
 	}
-	qsort(list, count, sizeof(*list), arrival_cmp);
+	if (twice)
+		qsort(list, count, sizeof(*list), arrival_cmp);
 	return 0;
 }
 
@@ -585,14 +588,16 @@ static int
 apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
 	struct box_change c = { .id = s->box->id };
-	bool first = st->bits & IDX_STATE_UNSCANNED;
+	bool first = st->bits & IDX_STATE_UNSCANNED, sorted = true;
 
 	if (take_all_new(s, t, st, e) == -1)
 		return -1;
 	settle(s);
 	c.adds = (struct change_add *)(void *)s->adds.p;
 	c.add_count = s->adds.n / sizeof(*c.adds);
-	if (c.add_count > 1)
+	for (size_t i = 1; i < c.add_count && sorted; i++)
+		sorted = c.adds[i - 1].uid < c.adds[i].uid;
+	if (!sorted)
 		qsort(c.adds, c.add_count, sizeof(*c.adds), add_cmp);
 	c.seen = (struct change_seen *)(void *)s->seen.p;
 	c.seen_count = s->seen.n / sizeof(*c.seen);
