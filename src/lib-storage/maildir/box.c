@@ -234,10 +234,8 @@ box_identify(struct maildir_box *box, struct err *e)
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);
 	/* Numbers first, then the file, then the state: a state never stands without its control file. */
-	if (rc == 0 && known == 0)
-		rc = maildir_numbers_know(box->store, e);
 	if (rc == 0 && known == 0) {
-		rc = index_write(box->store->ix, &t, e);
+		rc = maildir_numbers_begin(box->store, &t, e);
 		if (rc == 0 && ((rc = index_new_number(t, &c.id, e)) == -1 ||
 		    (c.uidvalidity == 0 && (rc = index_new_number(t, &c.uidvalidity, e)) == -1)))
 			index_abort(t);
@@ -248,7 +246,7 @@ box_identify(struct maildir_box *box, struct err *e)
 			rc = maildir_control_write(box, &c, true, e);
 	}
 	if (rc == 0)
-		rc = index_write(box->store->ix, &t, e);
+		rc = maildir_numbers_begin(box->store, &t, e);
 	if (rc == 0) {
 		rc = attach(t, box, &c, &cur, &rewrite, e);
 		if (rc == 0)
