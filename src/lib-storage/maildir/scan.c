@@ -47,6 +47,7 @@ struct file {
 	uint32_t order;		/* in the list */
 	uint16_t len, base_len;
 	uint8_t sub;
+	uint32_t twin;		/* another with the same base: its index + 1; 0: none */
 	bool known, skip;
 	/* of those that are new: */
 	uint32_t uid;		/* it keeps, or 0 */
@@ -208,8 +209,29 @@ file_base(const struct scan *s, const struct file *f)
 	return span_of(s->names.p + f->name, f->base_len);
 }
 
-/* The table of bases.  A base twice (seen in both directories, or a copy by hand with other flags): the one in cur/ counts,
- * and the other is looked at by the next scan, when one of them has gone or the two still stand there. */
+/*
+ * Whether two names of the same base are two files.  One that somebody renames while the directories are read is seen twice,
+ * and one with two names (a link) is one message.
+ */
+static bool
+are_two(const struct scan *s, const struct file *f, int sub, struct span name)
+{
+	char path[MAILDIR_NAME_MAX + 8];
+	struct stat a, b;
+
+	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[f->sub], s->names.p + f->name);
+	if (fstatat(s->box->fd, path, &a, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(name));
+	if (fstatat(s->box->fd, path, &b, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
+}
+
+/*
+ * The table of bases.  A base twice (a copy by hand with other flags, a restore without deletion): each is a message, the
+ * last one in cur/ comes first.
+ */
 static int
 table_build(struct scan *s, struct err *e)
 {
@@ -229,10 +251,14 @@ table_build(struct scan *s, struct err *e)
 		for (; s->table[at] != 0; at = (at + 1) & s->mask) {
 			struct file *g = &s->files[s->table[at] - 1];
 
-			if (g->hash == f->hash && span_eq(file_base(s, g), file_base(s, f))) {
+			if (g->hash != f->hash || !span_eq(file_base(s, g), file_base(s, f)))
+				continue;
+			f->twin = s->table[at];
+			if (!are_two(s, f, g->sub, file_name(s, g))) {
+				f->twin = g->twin;
 				g->skip = true;
-				break;
 			}
+			break;
 		}
 		s->table[at] = (uint32_t)i + 1;
 	}
@@ -251,6 +277,18 @@ table_find(const struct scan *s, struct span base)
 			return f;
 	}
 	return NULL;
+}
+
+/* The file of a record; of several with its base, the one with its name. */
+static struct file *
+table_find_record(const struct scan *s, const struct idx_message *m)
+{
+	struct file *f = table_find(s, span_sub(m->name, 0, span_chr(m->name, ':')));
+
+	for (struct file *g = f; g != NULL && f->twin != 0; g = g->twin == 0 ? NULL : &s->files[g->twin - 1])
+		if (!g->skip && span_eq(file_name(s, g), m->name) && (g->sub == SUB_NEW) == ((m->bits & IDX_NEW) != 0))
+			return g;
+	return f;
 }
 
 static void
@@ -278,6 +316,26 @@ seen_add(struct scan *s, uint32_t uid, const struct idx_message *m, const struct
 	buf_add(&s->seen, span_of(&c, sizeof(c)));
 }
 
+/* Files that have the base of a record whose own file was seen: other messages, or its other name. */
+static void
+compare_twins(struct scan *s, const struct maildir_known_rec *r, const struct idx_message *m)
+{
+	struct file *f = table_find(s, span_sub(m->name, 0, span_chr(m->name, ':')));
+
+	for (; f != NULL; f = f->twin == 0 ? NULL : &s->files[f->twin - 1]) {
+		if (f->skip || are_two(s, f, r->sub, m->name))
+			continue;
+		/* Renamed while the directories were read: the later in the list counts. */
+		if (f->order < r->order) {
+			f->skip = true;
+			continue;
+		}
+		f->known = true;
+		seen_add(s, r->uid, m, f);
+		return;
+	}
+}
+
 /* One record whose file has another name now, or is gone, or that may have two. */
 static int
 compare_one(struct scan *s, struct index_txn *t, const struct maildir_known_rec *r, struct err *e)
@@ -288,15 +346,13 @@ compare_one(struct scan *s, struct index_txn *t, const struct maildir_known_rec 
 
 	if (rc != 1)
 		return rc;
-	f = table_find(s, span_sub(m.name, 0, span_chr(m.name, ':')));
-	if (f == NULL) {
-		if (r->order == 0)
-			buf_add(&s->gone, span_of(&r->uid, sizeof(r->uid)));
+	if (r->order != 0) {
+		compare_twins(s, r, &m);
 		return 0;
 	}
-	/* Twice: the later in the list counts, as in table_build(). */
-	if (f->order < r->order) {
-		f->skip = true;
+	f = table_find_record(s, &m);
+	if (f == NULL) {
+		buf_add(&s->gone, span_of(&r->uid, sizeof(r->uid)));
 		return 0;
 	}
 	f->known = true;
