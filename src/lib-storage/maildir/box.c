@@ -288,7 +288,7 @@ box_identify(struct maildir_box *box, struct err *e)
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);
 	if (rc == 0)
-		rc = index_write(box->store->ix, &t, e);
+		rc = maildir_numbers_begin(box->store, &t, e);
 	if (rc == 0) {
 		rc = attach(t, box, &c, &cur, &rewrite, e);
 		if (rc == 0)
