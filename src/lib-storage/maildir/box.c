@@ -214,7 +214,7 @@ take_numbers(struct maildir_box *box, struct maildir_control *c, struct adoption
 {
 	struct index_txn *t;
 	struct idx_state st;
-	int rc = index_write(box->store->ix, &t, e);
+	int rc = maildir_numbers_begin(box->store, &t, e);
 
 	if (rc == -1)
 		return -1;
@@ -249,8 +249,6 @@ control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
 	c->uid_reserved = c->uid_start + MAILDIR_RESERVE;
 	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
 	/* Numbers first, then the files, then the state: a state never stands without its control file. */
-	if (rc == 0)
-		rc = maildir_numbers_know(box->store, e);
 	if (rc == 0)
 		rc = take_numbers(box, c, &a, e);
 	if (rc == 0)
