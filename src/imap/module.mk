@@ -46,6 +46,12 @@ tests_unit_test_imap_transcripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(a
 tests_unit_test_imap_transcripts_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-imap-faults
+tests_unit_test_imap_faults_SOURCES = tests/unit/test-imap-faults.c $(imap_fixture) tests/unit/faulty-driver.c \
+	tests/unit/faulty-driver.h
+tests_unit_test_imap_faults_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
+	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-imap-hibernate
 tests_unit_test_imap_hibernate_SOURCES = tests/unit/test-imap-hibernate.c $(imap_fixture)
 tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \

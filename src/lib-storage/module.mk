@@ -23,6 +23,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/names.c \
 	src/lib-storage/maildir/perm.c \
+	src/lib-storage/maildir/outcome.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/notify.c \
@@ -46,6 +47,13 @@ STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mai
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
 tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-driver-faults
+tests_unit_test_driver_faults_SOURCES = tests/unit/test-driver-faults.c tests/unit/storage-fixture.c \
+	tests/unit/faulty-driver.c tests/unit/faulty-driver.h
+tests_unit_test_driver_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-faults
+tests_unit_test_storage_faults_SOURCES = tests/unit/test-storage-faults.c tests/unit/storage-fixture.c
+tests_unit_test_storage_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-list
 tests_unit_test_storage_list_SOURCES = tests/unit/test-storage-list.c tests/unit/storage-fixture.c
 tests_unit_test_storage_list_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

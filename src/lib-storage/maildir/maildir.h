@@ -146,7 +146,8 @@ bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, in
 /* Notes the directory as it is now, after changes of our own; only when it held before. */
 void maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub);
 
-/* commit.c, copy.c, behind.c, stage.c */
+/* outcome.c, commit.c, copy.c, behind.c, stage.c */
+enum drv_rc maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e);
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);
