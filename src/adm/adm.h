@@ -107,4 +107,9 @@ int cmd_flags_replace(struct adm *a);
 int cmd_save(struct adm *a);
 int cmd_index(struct adm *a);
 int cmd_force_resync(struct adm *a);
+int cmd_index_verify(struct adm *a);
+int cmd_index_rebuild(struct adm *a);
+int cmd_index_compact(struct adm *a);
+int cmd_index_stats(struct adm *a);
+int cmd_scrub(struct adm *a);
 #endif

@@ -42,6 +42,11 @@ const struct adm_command adm_commands[] = {
 	{ "flags replace", "FLAGS SEARCH QUERY", "set the flags of messages", cmd_flags_replace },
 	{ "save", "[-m MAILBOX] [FILE]", "put a message into a mailbox", cmd_save },
 	{ "index", "MAILBOX MASK", "bring the index up to date, with all summaries", cmd_index },
+	{ "index verify", "[MAILBOX MASK ...]", "look whether the index agrees with itself", cmd_index_verify },
+	{ "index rebuild", "MAILBOX MASK ...", "forget the index of mailboxes, and make it anew from the mail", cmd_index_rebuild },
+	{ "index compact", "", "give unused room of the index back", cmd_index_compact },
+	{ "index stats", "", "sizes and counts of the index", cmd_index_stats },
+	{ "scrub", "[--repair] [MAILBOX MASK ...]", "compare all that is stored: mail, index, digests, summaries", cmd_scrub },
 	{ "force-resync", "MAILBOX MASK", "compare the index of mailboxes with the mail, and mend it", cmd_force_resync },
 	{ NULL, NULL, NULL, NULL },
 };

@@ -9,6 +9,7 @@ culveradm_SOURCES = \
 	src/adm/cmd-auth.c \
 	src/adm/cmd-config.c \
 	src/adm/cmd-fetch.c \
+	src/adm/cmd-index.c \
 	src/adm/cmd-mail.c \
 	src/adm/cmd-mailbox.c \
 	src/adm/cmd-pw.c \

@@ -32,7 +32,7 @@ log_end(const struct imap_session *s)
 		{ 0, "fetch_body_bytes", st->body_octets },
 		{ 0, "deleted", st->deleted },
 		{ 0, "expunged", st->expunged },
-		{ 0, "autoexpunged", 0 },
+		{ 0, "autoexpunged", st->autoexpunged },
 		{ 0, "trashed", 0 },
 		{ 0, "appended", st->appended },
 	};
@@ -147,6 +147,8 @@ imap_serve(const struct session_start *ss)
 	else
 		greet(s);
 	imap_session_run(s);
+	if (s->end != IMAP_END_HIBERNATED && storage_autoexpunge(st, &s->stats.autoexpunged, &e) == -1)
+		log_error("%s", e.log);
 	log_end(s);
 	imap_session_free(s);
 	storage_close(st);

@@ -27,7 +27,7 @@ struct imap_limits {
 };
 
 struct imap_stats {
-	uint64_t deleted, expunged, header_count, header_octets, body_count, body_octets, appended, in, out;
+	uint64_t deleted, expunged, autoexpunged, header_count, header_octets, body_count, body_octets, appended, in, out;
 };
 
 /* Where the last partial fetch stopped, so that the next piece of a large part costs no walk from its start. */

@@ -253,6 +253,7 @@ deliver(struct lda *l)
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
 				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
 	struct deliver_result result;
+	uint64_t gone;
 	struct err e = ERR_INIT;
 	struct span from = lda_from_line(&r.message);
 
@@ -266,6 +267,8 @@ deliver(struct lda *l)
 		return leave(EX_TEMPFAIL, e.log);
 	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
 	deliver_message(&r, &result);
+	if (storage_autoexpunge(r.storage, &gone, &e) == -1)
+		log_error("%s", e.log);
 	storage_close(r.storage);
 	if (result.code == ERR_NONE)
 		return EX_OK;

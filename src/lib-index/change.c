@@ -285,6 +285,7 @@ index_mailbox_purge(struct index_txn *t, uint32_t id, size_t most, struct err *e
 
 		if (c == NULL)
 			return -1;
+		index_cursor_unchecked(c);
 		rc = index_cursor_seek(c, span_of(from, sizeof(from)), &key, &value, e);
 		while (rc == 1 && done < most && key.n >= 4 && be32_get(key.p) == id) {
 			done++;

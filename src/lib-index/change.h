@@ -100,8 +100,17 @@ int index_mailbox_purge(struct index_txn *t, uint32_t id, size_t most, struct er
 typedef bool change_fn(void *ctx, uint64_t modseq, uint32_t uid, enum idx_change what);
 int index_changes_since(struct index_txn *t, uint32_t id, uint64_t modseq, bool *complete_out, change_fn *on_change,
     void *ctx, struct err *e);
+#define INDEX_LOG_MOST 20000	/* expunges that are remembered */
 /* Drops the older half of the log when it holds more than `most' expunges.  Writes st. */
 int index_prune(struct index_txn *t, struct idx_state *st, uint32_t most, struct err *e);
+
+/*
+ * For a driver that meets IDX_STATE_DOUBT: numbers go on from uidnext and modseq, its durable marks; each message counts as
+ * changed, the log begins anew, and the next sync takes from the mail what is missing.  Writes st.
+ */
+int index_settle(struct index_txn *t, struct idx_state *st, uint32_t uidnext, uint64_t modseq, struct err *e);
+/* Sets the counts of st to what the records say. */
+int index_recount(struct index_txn *t, struct idx_state *st, struct err *e);
 
 /* Keyword names as a value: each with a NUL behind it. */
 int index_keywords_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e);	/* 1, 0, -1 */

@@ -17,11 +17,15 @@ struct index_env {
 	char *path;
 	mode_t mode;
 	int dir_fd;
-	uint64_t map_max;
+	uint64_t map_max, map_start;	/* map_start: at least that large from the beginning; 0: the usual */
+	unsigned flags;			/* for LMDB, besides ours */
+	uint32_t version;		/* that the file says */
 	int session_fd, session_slot;	/* session.h; -1 */
 	unsigned users;
 	struct index *handles;
 	bool writing;
+	bool suspect;			/* a damaged value was met in this process */
+	bool map_full;			/* met: the map grows before the next write */
 	unsigned writes;		/* of this process */
 };
 
@@ -67,10 +71,30 @@ void index_env_reset_readers(struct index_env *env);
 
 /* index_env_open(create) of a file that may hold anything. */
 int index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e);
-/* Where LMDB's assertions end: see salvage.c. */
+/* guard.c: where LMDB's assertions end. */
 void index_assert_failed(const char *msg);
-/* salvage.c: whether every entry can be read and is well-formed, whatever the file holds; never crashes. */
-bool index_env_is_sound(struct index_env *env);
-/* Copies what is well-formed from the directory `from' into the empty environment; best effort. */
-void index_salvage(const char *from, mode_t mode, struct index_env *into);
+/* Runs fn(ctx), which reads a file that may hold anything: its answer, or false when it had to be rescued. */
+bool index_run_guarded(bool (*fn)(void *), void *ctx);
+/* Whether LMDB's list of free pages has only pages that may be written to. */
+bool index_free_list_is_sound(struct index_env *env);
+
+enum index_salvage {
+	INDEX_SALVAGE_NOTHING,
+	INDEX_SALVAGE,
+	INDEX_SALVAGE_DOUBT,	/* and numbers may be behind: see IDX_STATE_DOUBT */
+};
+/*
+ * replace.c: a new index in the place of the damaged one, with what of it is sound; env->env is the damaged one, open or
+ * not.  With `sessions' locked.  why: for the log.
+ */
+int index_env_replace(struct index_env *env, enum index_salvage how, const char *why, struct err *e);
+
+struct salvaged {
+	size_t mailboxes, hurt, messages, summaries;
+};
+/*
+ * Copies what is well-formed from `old' into the empty `into', mailbox by mailbox; the states of those that lost something
+ * say so.  doubt: all do (the system went down: numbers may be behind).  False: nothing could be read.
+ */
+bool index_salvage(struct index_env *old, struct index_env *into, bool doubt, bool summaries, struct salvaged *out);
 #endif

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and replacing.  The directory holds LMDB's two files, and `sessions'.  Replacing takes three steps, under the
- * lock of `sessions', and under the old index's write lock when it can still be had:
- *	the damaged data.mdb becomes data.damaged; a new one is made and gets what can be salvaged; the old is removed.
- * Who still has the old one open sees that its file is not there any more when it next begins a write, and starts again.
+ * Opening.  The directory holds LMDB's two files, and `sessions'.  How the index is put in the place of a damaged one:
+ * replace.c.
  *
- * meta: "version" (u32), "number" (u32: the last mailbox id or UIDVALIDITY given).
+ * meta: "version" (u32, without a checksum), "number" (u32: the last mailbox id or UIDVALIDITY given).
  */
 #include "lib-index/index-priv.h"
 
@@ -17,11 +15,14 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-index/check-priv.h"
 #include "lib-index/session.h"
 
 #define MAP_START ((size_t)64 << 20)
 #define MAP_SPARE ((size_t)32 << 20)
 #define READERS 1022
+#define LOCK_SIZE (72 << 10)	/* of the file that LMDB makes for as many */
 
 const char *const index_db_names[DB_COUNT] = {
 	[DB_META] = "meta",
@@ -64,6 +65,7 @@ databases_open(struct index_env *env, bool create, struct err *e)
 	MDB_txn *txn;
 	MDB_val key = { 7, (char[]){ "version" } }, val;
 	char version[4];
+	uint32_t is = INDEX_VERSION;
 	int rc = mdb_txn_begin(env->env, NULL, create ? 0 : MDB_RDONLY, &txn);
 
 	if (rc != 0)
@@ -79,13 +81,18 @@ databases_open(struct index_env *env, bool create, struct err *e)
 	}
 	if (rc == 0) {
 		rc = mdb_get(txn, env->dbi[DB_META], &key, &val);
-		if (rc == 0 && (val.mv_size != 4 || be32_get(val.mv_data) != INDEX_VERSION))
-			rc = MDB_VERSION_MISMATCH;
+		if (rc == 0 && val.mv_size == 4)
+			is = be32_get(val.mv_data);
+		else if (rc == 0)
+			rc = MDB_INVALID;
 	}
-	if (rc == 0)
+	if (rc == 0 && is == INDEX_VERSION)
 		rc = mdb_txn_commit(txn);	/* also for a reading one: it keeps the handles */
 	else
 		mdb_txn_abort(txn);
+	env->version = is;
+	if (rc == 0 && is != INDEX_VERSION)
+		return err_set(e, ERR_CORRUPT, "it is of version %u, and this Culver's is %u", is, INDEX_VERSION);
 	return rc == 0 ? 0 : index_err(e, rc, "databases");
 }
 
@@ -96,16 +103,45 @@ on_assert(MDB_env *env, const char *msg)
 	index_assert_failed(msg);
 }
 
+/*
+ * LMDB's lock file is a map that is written to, made with a hole inside: where the disk is full, that would end the process.
+ * So its blocks are taken before.
+ */
+static int
+lock_room(const char *path, mode_t mode, struct err *e)
+{
+	char file[4096];
+	struct stat sb;
+	int fd, rc = 0;
+
+	if ((size_t)snprintf(file, sizeof(file), "%s/lock.mdb", path) >= sizeof(file))
+		return err_set(e, ERR_LIMIT, "index: %s: the path is too long", path);
+	if (stat(file, &sb) == 0 && sb.st_size >= LOCK_SIZE && sb.st_blocks * 512 >= LOCK_SIZE)
+		return 0;
+	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, mode);
+	if (fd == -1)
+		return err_errno(e, "make %s", file);
+	if (fallocate(fd, 0, 0, LOCK_SIZE) == -1 && errno != EOPNOTSUPP && errno != ENOSYS)
+		rc = err_errno(e, "make room for %s", file);
+	close(fd);
+	return rc;
+}
+
 int
 index_env_open(struct index_env *env, const char *path, mode_t mode, bool create, struct err *e)
 {
 	struct stat sb;
 	char file[4096];
 	size_t size = MAP_START;
-	int rc = mdb_env_create(&env->env);
+	int rc;
 
+	if (!(env->flags & MDB_NOLOCK) && create && lock_room(path, mode, e) == -1)
+		return -1;
+	rc = mdb_env_create(&env->env);
 	if (rc != 0)
 		return index_err(e, rc, "create");
+	if (size < env->map_start)
+		size = env->map_start;
 	if ((size_t)snprintf(file, sizeof(file), "%s/data.mdb", path) < sizeof(file) && stat(file, &sb) == 0)
 		while (size / 4 < (size_t)sb.st_size)
 			size *= 2;
@@ -118,7 +154,7 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 	mdb_env_set_maxreaders(env->env, READERS);
 	mdb_env_set_assert(env->env, on_assert);
 	if (rc == 0)
-		rc = mdb_env_open(env->env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD, mode);
+		rc = mdb_env_open(env->env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD | env->flags, mode);
 	if (rc != 0)
 		index_err(e, rc, path);
 	if (rc == 0 && databases_open(env, false, e) == 0)
@@ -159,76 +195,20 @@ index_env_room(struct index_env *env, struct err *e)
 	used = (info.me_last_pgno + 1) * st.ms_psize;
 	size = info.me_mapsize;
 	/* A copy of every message doubles it, and the pages in use meanwhile can not be used again. */
-	if (size - used > MAP_SPARE && (size - used) / 2 > used)
+	if (!env->map_full && size - used > MAP_SPARE && (size - used) / 2 > used)
 		return 0;
 	if (env->map_max != 0 && size >= env->map_max)
 		return 0;		/* MDB_MAP_FULL will tell */
+	if (env->map_full)
+		size *= 2;
 	while (size - used <= MAP_SPARE || (size - used) / 2 <= used)
 		size *= 2;
 	if (env->map_max != 0 && size > env->map_max)
 		size = env->map_max;
 	index_env_reset_readers(env);
 	rc = mdb_env_set_mapsize(env->env, size);
+	env->map_full = false;
 	return rc == 0 ? 0 : index_err(e, rc, "grow");
-}
-
-static void
-remove_at(const char *path, const char *name)
-{
-	char file[4096];
-
-	if ((size_t)snprintf(file, sizeof(file), "%s/%s", path, name) < sizeof(file))
-		unlink(file);
-}
-
-static int
-rename_at(const char *path, const char *from, const char *to)
-{
-	char a[4096], b[4096];
-
-	if ((size_t)snprintf(a, sizeof(a), "%s/%s", path, from) >= sizeof(a) ||
-	    (size_t)snprintf(b, sizeof(b), "%s/%s", path, to) >= sizeof(b))
-		return -1;
-	return rename(a, b);
-}
-
-/* Puts a new index in the place of the damaged one; env is the damaged one, open or not. */
-static int
-env_replace(struct index_env *env, const char *path, mode_t mode, bool salvage, struct err *e)
-{
-	MDB_txn *txn = NULL;
-	struct index_env fresh = { .map_max = env->map_max };
-	struct stat sb;
-	char copy[4096];
-
-	if (env->env != NULL && mdb_txn_begin(env->env, NULL, 0, &txn) != 0)
-		txn = NULL;
-	/* The salvaged copy gets a directory of its own: one process can not have a file's locks twice. */
-	if ((size_t)snprintf(copy, sizeof(copy), "%s/damaged", path) >= sizeof(copy))
-		return err_set(e, ERR_LIMIT, "index: %s: the path is too long", path);
-	if (mkdir(copy, mode | 0100) == -1 && errno != EEXIST)
-		return err_errno(e, "make %s", copy);
-	if (rename_at(path, "data.mdb", "damaged/data.mdb") == -1 && errno != ENOENT)
-		return err_errno(e, "move the damaged index in %s away", path);
-	/* The new index gets locks of its own: the old ones count the old one's transactions. */
-	remove_at(path, "lock.mdb");
-	if (txn != NULL)
-		mdb_txn_abort(txn);
-	index_env_shut(env);
-	if (index_env_open(&fresh, path, mode, true, e) == -1)
-		return -1;
-	env->env = fresh.env;
-	memcpy(env->dbi, fresh.dbi, sizeof(env->dbi));
-	if (salvage && (size_t)snprintf(copy, sizeof(copy), "%s/damaged/data.mdb", path) < sizeof(copy) &&
-	    stat(copy, &sb) == 0) {
-		copy[strlen(copy) - strlen("/data.mdb")] = '\0';
-		index_salvage(copy, mode, env);
-	}
-	remove_at(path, "damaged/data.mdb");
-	remove_at(path, "damaged/lock.mdb");
-	if ((size_t)snprintf(copy, sizeof(copy), "%s/damaged", path) < sizeof(copy))
-		rmdir(copy);
-	return 0;
 }
 
 static void
@@ -256,34 +236,49 @@ env_stop(struct index_env *env)
 	env->session_fd = env->dir_fd = -1;
 }
 
-/* With the file of sessions locked. */
+/* Opens it, and finds out what is to be done with it.  1 and why: it must be made anew. */
 static int
-env_bring_up(struct index_env *env, const char *path, mode_t mode, enum session_verdict verdict, struct err *e)
+env_try(struct index_env *env, enum session_verdict verdict, bool others, enum index_salvage *how, char why[240], struct err *e)
 {
-	struct err why = ERR_INIT;
+	struct index_verdict v;
+	int64_t since = clock_us();
 
-	if (verdict == SESSION_DEADLY) {
-		log_warning("index %s is rebuilt from the mail alone: processes died of opening it", path);
-		return env_replace(env, path, mode, false, e);
-	}
-	if (verdict == SESSION_REBOOTED || verdict == SESSION_CONDEMNED) {
+	*how = INDEX_SALVAGE;
+	switch (verdict) {
+	case SESSION_DEADLY:
+		snprintf(why, 240, "processes died of opening it");
+		*how = INDEX_SALVAGE_NOTHING;
+		return 1;
+	case SESSION_REBOOTED:
 		/* Pages may be lost where nothing shows it (the list of free ones): always copied. */
-		log_debug("index %s: the system was started anew, or it is damaged: copying what is sound", path);
-		return env_replace(env, path, mode, true, e);
+		snprintf(why, 240, "the system was started anew, and nobody knows what reached the disk");
+		*how = INDEX_SALVAGE_DOUBT;
+		return 1;
+	case SESSION_CONDEMNED:
+		snprintf(why, 240, "it is damaged");
+		return 1;
+	case SESSION_CLEAN:
+	case SESSION_CRASHED:
+		break;
 	}
-	if ((verdict == SESSION_CLEAN ? index_env_open(env, path, mode, true, &why) :
-	    index_env_open_guarded(env, path, mode, &why)) == -1) {
-		if (why.code != ERR_CORRUPT) {
-			*e = why;
+	if ((verdict == SESSION_CLEAN ? index_env_open(env, env->path, env->mode, true, e) :
+	    index_env_open_guarded(env, env->path, env->mode, e)) == -1) {
+		if (e->code != ERR_CORRUPT)
 			return -1;
-		}
-		log_warning("index %s is rebuilt from the mail: %s", path, why.log);
-		return env_replace(env, path, mode, true, e);
+		if (env->version > INDEX_VERSION && others)
+			return err_set(e, ERR_TEMP, "index %s: %s; processes of that version have it open", env->path, e->log);
+		snprintf(why, 240, "%s", e->log);
+		*e = (struct err)ERR_INIT;
+		return 1;
 	}
-	if (verdict == SESSION_CRASHED && !index_env_is_sound(env)) {
-		log_warning("index %s is rebuilt from the mail: a process died and left it damaged", path);
-		return env_replace(env, path, mode, true, e);
+	if (verdict == SESSION_CLEAN)
+		return 0;
+	if (!mend_env(env, "a process died while it had it open", &v)) {
+		snprintf(why, 240, "a process died while it had it open, and left it damaged");
+		return 1;
 	}
+	log_debug("index %s: a process died while it had it open: %zu mailboxes, %zu messages verified in %lld ms, %zu findings",
+	    env->path, v.mailboxes, v.messages, (long long)(clock_us() - since) / 1000, v.findings);
 	return 0;
 }
 
@@ -291,14 +286,23 @@ static int
 env_start(struct index_env *env, struct err *e)
 {
 	enum session_verdict verdict;
+	enum index_salvage how;
 	struct stat sb;
+	char why[240];
+	bool others;
+	int rc = -1;
 
 	env->dir_fd = open(env->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (env->dir_fd == -1)
 		return err_errno(e, "open %s", env->path);
 	env->session_slot = -1;		/* nobody else's is emptied when this fails */
-	env->session_fd = session_begin(env->dir_fd, env->mode, &verdict, e);
-	if (env->session_fd != -1 && env_bring_up(env, env->path, env->mode, verdict, e) == 0) {
+	env->version = INDEX_VERSION;
+	env->session_fd = session_begin(env->dir_fd, env->mode, &verdict, &others, e);
+	if (env->session_fd != -1)
+		rc = env_try(env, verdict, others, &how, why, e);
+	if (rc == 1)
+		rc = index_env_replace(env, how, why, e);
+	if (rc == 0) {
 		env->session_slot = session_enter(env->session_fd, verdict != SESSION_CLEAN);
 		if (fstatat(env->dir_fd, "data.mdb", &sb, 0) == 0) {
 			env->data_ino = (uint64_t)sb.st_ino;
@@ -431,8 +435,15 @@ index_identity(const struct index *ix, char out[16])
 void
 index_mark_suspect(struct index *ix)
 {
+	ix->env->suspect = true;
 	if (ix->env->session_fd != -1)
 		session_suspect(ix->env->session_fd, SESSION_CRASHED);
+}
+
+bool
+index_is_suspect(const struct index *ix)
+{
+	return ix->env->suspect;
 }
 
 int
@@ -440,6 +451,6 @@ index_recover(struct index *ix, struct err *e)
 {
 	if (ix->env->session_fd != -1)
 		session_suspect(ix->env->session_fd, SESSION_CONDEMNED);
-	log_warning("index %s is damaged: it is made anew: %s", ix->env->path, e->log);
+	ix->env->suspect = false;
 	return index_env_refresh(ix->env, e);
 }

@@ -28,8 +28,9 @@ int index_open(const char *path, mode_t mode, uint64_t map_max, struct index **o
 void index_close(struct index *ix);	/* NULL is fine */
 /* "dev:ino" of the directory: what notifications call this index.  16 octets. */
 void index_identity(const struct index *ix, char out[16]);
-/* The next open verifies.  Called by whoever meets a damaged value. */
+/* The next open verifies, and the next sync mends (check.h).  Called by whoever meets a damaged value. */
 void index_mark_suspect(struct index *ix);
+bool index_is_suspect(const struct index *ix);
 
 /* Damage was met (e says what): replaces the index, with what of it is sound.  All transactions of the process end. */
 int index_recover(struct index *ix, struct err *e);
@@ -37,6 +38,8 @@ int index_recover(struct index *ix, struct err *e);
 /* The handle's read transaction, begun if it is not. */
 int index_read(struct index *ix, struct index_txn **out, struct err *e);
 void index_read_end(struct index *ix);
+/* Whether what failed with ERR_QUOTA did so because the map was too small, and may be tried again in a larger one. */
+bool index_may_retry(const struct index *ix);
 /* Notices that somebody removed or replaced the index, and opens what is there now.  Ends the reading transaction then. */
 int index_check(struct index *ix, struct err *e);
 /* Ends the reading one first.  An index that was removed or replaced meanwhile is opened anew. */
@@ -56,6 +59,8 @@ void index_cursor_close(struct index_cursor *c);	/* NULL is fine */
 /* The first entry with a key >= from / the next.  1, 0 at the end, -1. */
 int index_cursor_seek(struct index_cursor *c, struct span from, struct span *key_out, struct span *value_out, struct err *e);
 int index_cursor_next(struct index_cursor *c, struct span *key_out, struct span *value_out, struct err *e);
+/* From here on values are given as they are stored, unchecked: for who only removes. */
+void index_cursor_unchecked(struct index_cursor *c);
 /* The entry of exactly that key: quick when it is near the last one. */
 int index_cursor_find(struct index_cursor *c, struct span key, struct span *value_out, struct err *e);
 /* Replaces the value of the entry the cursor stands on / removes it (then next gives the one behind it). */

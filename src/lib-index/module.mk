@@ -3,8 +3,12 @@ noinst_LIBRARIES += src/lib-index/libindex.a
 src_lib_index_libindex_a_SOURCES = \
 	src/lib-index/batch.c \
 	src/lib-index/change.c src/lib-index/change.h \
+	src/lib-index/check.c src/lib-index/check.h src/lib-index/check-priv.h \
+	src/lib-index/guard.c \
 	src/lib-index/index.c src/lib-index/index.h src/lib-index/index-priv.h \
+	src/lib-index/mend.c \
 	src/lib-index/message.c \
+	src/lib-index/replace.c \
 	src/lib-index/salvage.c \
 	src/lib-index/schema.c src/lib-index/schema.h \
 	src/lib-index/session.c src/lib-index/session.h \

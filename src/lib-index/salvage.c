@@ -1,238 +1,199 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading an index that may hold anything.  LMDB trusts its file: a damaged page can make it fail an assertion, follow a
- * pointer out of the map, or go in circles.  So while such a file is read, SIGSEGV, SIGBUS and SIGFPE and LMDB's
- * assertions jump back here, steps are counted, and what comes out is checked entry by entry.  The read takes no lock that
- * could be left behind, and the environment is given up afterwards.
+ * Copying what is sound of an index that may hold anything, mailbox by mailbox, so that a damaged page costs only those whose
+ * entries were on it.  An entry is copied when its checksum and its form are right; whether the entries of a mailbox
+ * agree with each other is looked at afterwards, in the copy (mend.c).
  */
 #include "lib-index/index-priv.h"
 
-#include <setjmp.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include "lib/log.h"
 
-static sigjmp_buf rescue;
-static volatile sig_atomic_t guarded;
-static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGABRT };
+#define IDS_MAX 1000000
 
-static void
-on_fault(int sig)
-{
-	if (guarded)
-		siglongjmp(rescue, 1);
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
-
-void
-index_assert_failed(const char *msg)
-{
-	if (guarded)
-		siglongjmp(rescue, 1);
-	log_fatal("index: %s", msg);
-}
-
-/* Runs fn(ctx): its answer, or false when it had to be rescued. */
-static bool
-run_guarded(bool (*fn)(void *), void *ctx)
-{
-	struct sigaction sa = { .sa_handler = on_fault, .sa_flags = SA_NODEFER }, old[4];
-	volatile bool ok = false;
-
-	for (int i = 0; i < 4; i++)
-		sigaction(faults[i], &sa, &old[i]);
-	if (sigsetjmp(rescue, 1) == 0) {
-		guarded = 1;
-		ok = fn(ctx);
-	}
-	guarded = 0;
-	for (int i = 0; i < 4; i++)
-		sigaction(faults[i], &old[i], NULL);
-	return ok;
-}
-
-struct reading {
+struct copy {
 	struct index_env *from, *into;
 	enum idx_db db;
-	size_t good, bad;
-	/* Here, so that they can be ended when reading was rescued. */
+	uint32_t id;			/* 0: the whole database */
 	MDB_txn *txn, *out;
 	MDB_cursor *cursor;
+	uint32_t *ids;			/* of mailboxes that were met */
+	size_t ids_n, ids_cap;
+	size_t good, bad;
+	bool full;			/* the copy can not be written */
 };
 
-/* Keys must ascend, and be as many as the tree says. */
-static bool
-read_database(void *ctx)
+static void
+id_add(struct copy *c, uint32_t id)
 {
-	struct reading *r = ctx;
-	MDB_stat st;
-	MDB_val k, v;
-	char last[512];
+	if (c->ids_n == c->ids_cap) {
+		size_t cap = c->ids_cap == 0 ? 256 : c->ids_cap * 2;
+		uint32_t *more = cap > IDS_MAX ? NULL : realloc(c->ids, cap * sizeof(*more));
+
+		if (more == NULL)
+			return;
+		c->ids = more;
+		c->ids_cap = cap;
+	}
+	c->ids[c->ids_n++] = id;
+}
+
+static bool
+put(struct copy *c, MDB_val *k, MDB_val *v)
+{
+	int rc = mdb_put(c->out, c->into->dbi[c->db], k, v, MDB_APPEND);
+
+	if (rc == MDB_KEYEXIST)
+		rc = mdb_put(c->out, c->into->dbi[c->db], k, v, 0);
+	c->full = rc != 0;
+	return rc == 0;
+}
+
+static bool
+pass(void *ctx)
+{
+	struct copy *c = ctx;
+	char last[512], from[IDX_KEY_ID];
 	size_t last_n = 0, steps = 0;
+	MDB_stat st;
+	MDB_val k = { sizeof(from), from }, v;
 	int rc;
 
-	if (mdb_txn_begin(r->from->env, NULL, MDB_RDONLY, &r->txn) != 0 ||
-	    mdb_stat(r->txn, r->from->dbi[r->db], &st) != 0 ||
-	    mdb_cursor_open(r->txn, r->from->dbi[r->db], &r->cursor) != 0)
+	if ((c->txn == NULL && mdb_txn_begin(c->from->env, NULL, MDB_RDONLY, &c->txn) != 0) ||
+	    mdb_stat(c->txn, c->from->dbi[c->db], &st) != 0 ||
+	    mdb_cursor_open(c->txn, c->from->dbi[c->db], &c->cursor) != 0)
 		return false;
-	if (r->into != NULL && mdb_txn_begin(r->into->env, NULL, 0, &r->out) != 0)
-		return false;
-	for (rc = mdb_cursor_get(r->cursor, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(r->cursor, &k, &v, MDB_NEXT)) {
+	be32_put(from, c->id);
+	for (rc = mdb_cursor_get(c->cursor, &k, &v, c->id == 0 ? MDB_FIRST : MDB_SET_RANGE); rc == 0;
+	    rc = mdb_cursor_get(c->cursor, &k, &v, MDB_NEXT)) {
 		struct span key = span_of(k.mv_data, k.mv_size), value = span_of(v.mv_data, v.mv_size);
 
-		if (++steps > st.ms_entries || k.mv_size == 0 || k.mv_size > 511 ||
+		if (++steps > st.ms_entries || key.n == 0 || key.n > 511 ||
 		    (last_n > 0 && span_cmp(span_of(last, last_n), key) >= 0))
 			return false;
-		memcpy(last, k.mv_data, k.mv_size);
-		last_n = k.mv_size;
-		if (r->db == DB_META && span_eq(key, SPAN("version"))) {
-			r->good++;
+		memcpy(last, key.p, key.n);
+		last_n = key.n;
+		if (c->id != 0 && (key.n < IDX_KEY_ID || be32_get(key.p) != c->id))
+			return true;
+		if (c->db == DB_META && span_eq(key, SPAN("version")))
+			continue;
+		/* Reads every octet: what follows meets no more surprises. */
+		if (!idx_value_open(c->db, key, &value) || !idx_entry_is_valid(c->db, key, value)) {
+			c->bad++;
 			continue;
 		}
-		if (!idx_value_open(r->db, key, &value) || !idx_entry_is_valid(r->db, key, value)) {
-			r->bad++;
-			continue;
-		}
-		if (r->out != NULL && mdb_put(r->out, r->into->dbi[r->db], &k, &v, r->db == DB_META ? 0 : MDB_APPEND) != 0)
+		if (c->db == DB_STATE)
+			id_add(c, be32_get(key.p));
+		else if (c->db == DB_MAILBOX)
+			id_add(c, be32_get(value.p));
+		if (!put(c, &k, &v))
 			return false;
-		r->good++;
+		c->good++;
 	}
-	return rc == MDB_NOTFOUND && steps == st.ms_entries;
+	return rc == MDB_NOTFOUND && (c->id != 0 || steps == st.ms_entries);
 }
 
-/*
- * The list of free pages (LMDB's database 0: transaction number -> count, page numbers descending).  A page in it that is
- * out of range would be written to.
- */
+/* One database, or one mailbox's part of it.  False: not all of it could be copied. */
 static bool
-read_free_list(void *ctx)
+copy(struct copy *c, enum idx_db db, uint32_t id)
 {
-	struct reading *r = ctx;
-	MDB_envinfo info;
-	MDB_stat st;
-	MDB_val k, v;
-	size_t steps = 0;
-	int rc;
+	bool ok;
 
-	if (mdb_env_info(r->from->env, &info) != 0 || mdb_txn_begin(r->from->env, NULL, MDB_RDONLY, &r->txn) != 0 ||
-	    mdb_stat(r->txn, 0, &st) != 0 || mdb_cursor_open(r->txn, 0, &r->cursor) != 0)
+	c->db = db;
+	c->id = id;
+	c->good = c->bad = 0;
+	ok = index_run_guarded(pass, c);
+	if (c->cursor != NULL)
+		mdb_cursor_close(c->cursor);
+	c->cursor = NULL;
+	if (!ok && c->txn != NULL) {
+		mdb_txn_abort(c->txn);
+		c->txn = NULL;
+	}
+	return ok && c->bad == 0;
+}
+
+static int
+id_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* bits into the state of id, which says by its stamps that it agrees with no directory. */
+static bool
+state_mark(struct copy *c, uint32_t id, uint32_t bits)
+{
+	struct index ix = { .env = c->into };
+	struct index_txn t = { .ix = &ix, .txn = c->out, .write = true };
+	struct err e = ERR_INIT;
+	struct idx_state st;
+
+	if (index_state_get(&t, id, &st, &e) != 1)
 		return false;
-	for (rc = mdb_cursor_get(r->cursor, &k, &v, MDB_FIRST); rc == 0; rc = mdb_cursor_get(r->cursor, &k, &v, MDB_NEXT)) {
-		size_t page, last = SIZE_MAX, listed, count = v.mv_size / sizeof(size_t);
-
-		if (++steps > st.ms_entries || k.mv_size != sizeof(size_t) || count == 0 || v.mv_size % sizeof(size_t) != 0)
-			return false;
-		memcpy(&listed, v.mv_data, sizeof(listed));
-		if (listed >= count)
-			return false;
-		for (size_t i = 1; i <= listed; i++, last = page) {
-			memcpy(&page, (const char *)v.mv_data + i * sizeof(page), sizeof(page));
-			if (page < 2 || page > info.me_last_pgno || page >= last)
-				return false;
-		}
-	}
-	return rc == MDB_NOTFOUND && steps == st.ms_entries;
+	st.bits |= bits;
+	memset(st.stamp, 0, sizeof(st.stamp));
+	return index_state_put(&t, &st, &e) == 0;
 }
 
-/* fn(r), rescued, and what it began ended; what it wrote is kept only when all went well. */
 static bool
-read_guarded(bool (*fn)(void *), struct reading *r)
+copy_box(struct copy *c, uint32_t id, bool doubt, bool summaries, struct salvaged *out)
 {
-	bool ok = run_guarded(fn, r);
+	bool hurt = false;
 
-	if (r->cursor != NULL)
-		mdb_cursor_close(r->cursor);
-	if (r->txn != NULL)
-		mdb_txn_abort(r->txn);
-	if (r->out != NULL && ok)
-		ok = mdb_txn_commit(r->out) == 0;
-	else if (r->out != NULL)
-		mdb_txn_abort(r->out);
-	return ok;
+	if (mdb_txn_begin(c->into->env, NULL, 0, &c->out) != 0)
+		return false;
+	for (int db = 0; db < DB_COUNT && !c->full; db++) {
+		if (!idx_db_by_mailbox((enum idx_db)db) || db == DB_STATE || (db == DB_SUMMARY && !summaries))
+			continue;
+		if (!copy(c, (enum idx_db)db, id) && db != DB_SUMMARY)
+			hurt = true;
+		if (db == DB_MESSAGE)
+			out->messages += c->good;
+		else if (db == DB_SUMMARY)
+			out->summaries += c->good;
+	}
+	if (hurt || doubt)
+		state_mark(c, id, IDX_STATE_UNSCANNED | IDX_STATE_DOUBT);
+	out->mailboxes++;
+	out->hurt += hurt;
+	if (!c->full && mdb_txn_commit(c->out) == 0)
+		return true;
+	if (c->full)
+		mdb_txn_abort(c->out);
+	return false;
 }
 
 bool
-index_env_is_sound(struct index_env *env)
+index_salvage(struct index_env *old, struct index_env *into, bool doubt, bool summaries, struct salvaged *out)
 {
-	struct reading list = { .from = env };
+	struct copy c = { .from = old, .into = into };
+	bool ok;
 
-	if (!read_guarded(read_free_list, &list))
+	*out = (struct salvaged){ 0 };
+	if (mdb_txn_begin(into->env, NULL, 0, &c.out) != 0)
 		return false;
-	for (int i = 0; i < DB_COUNT; i++) {
-		struct reading r = { .from = env, .db = (enum idx_db)i };
+	for (int db = 0; db < DB_COUNT; db++)
+		if (!idx_db_by_mailbox((enum idx_db)db) || db == DB_STATE)
+			copy(&c, (enum idx_db)db, 0);
+	/* Those behind a damaged page of states are found by the ids that names lead to. */
+	if (c.ids_n > 1)
+		qsort(c.ids, c.ids_n, sizeof(*c.ids), id_cmp);
+	for (size_t i = 0; i < c.ids_n && !c.full; i++)
+		if (i == 0 || c.ids[i] != c.ids[i - 1]) {
+			size_t n = c.ids_n;
 
-		if (!read_guarded(read_database, &r))
-			return false;
-		if (r.bad > 0 && i != DB_SUMMARY)	/* a bad summary is made again when it is read */
-			return false;
-	}
-	return true;
-}
-
-struct opening {
-	struct index_env *env;
-	const char *path;
-	mode_t mode;
-	bool create;
-	struct err *e;
-};
-
-static bool
-open_it(void *ctx)
-{
-	struct opening *o = ctx;
-
-	return index_env_open(o->env, o->path, o->mode, o->create, o->e) == 0;
-}
-
-int
-index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e)
-{
-	struct opening o = { env, path, mode, true, e };
-
-	if (run_guarded(open_it, &o))
-		return 0;
-	if (e->code == ERR_NONE) {
-		env->env = NULL;	/* given up where it stood */
-		err_set(e, ERR_CORRUPT, "%s: it can not be opened", path);
-	}
-	return -1;
-}
-
-/*
- * What is read is proved sound first, and copied in a second pass.  Message records whose state or changes are lost with
- * another database are of no use: all come over together, or none.
- */
-void
-index_salvage(const char *from, mode_t mode, struct index_env *into)
-{
-	struct index_env *old = calloc(1, sizeof(*old));
-	struct err e = ERR_INIT;
-	struct opening o = { old, from, mode, false, &e };
-	bool sound = true;
-	size_t good = 0;
-
-	if (old == NULL)
-		return;
-	if (!run_guarded(open_it, &o)) {
-		free(old);
-		return;		/* the environment is lost with it: bounded, and rare */
-	}
-	for (int i = 0; i < DB_COUNT && sound; i++) {
-		struct reading r = { .from = old, .db = (enum idx_db)i };
-
-		sound = read_guarded(read_database, &r) && (r.bad == 0 || i == DB_SUMMARY);
-	}
-	for (int i = 0; i < DB_COUNT && sound; i++) {
-		struct reading r = { .from = old, .into = into, .db = (enum idx_db)i };
-
-		sound = read_guarded(read_database, &r);
-		good += r.good;
-	}
-	if (sound)
-		log_debug("index %s: %zu entries taken over", from, good);
-	index_env_shut(old);
-	free(old);
+			copy(&c, DB_STATE, c.ids[i]);
+			c.ids_n = n;
+		}
+	if (c.full)
+		mdb_txn_abort(c.out);
+	ok = !c.full && mdb_txn_commit(c.out) == 0;
+	for (size_t i = 0; i < c.ids_n && ok; i++)
+		if (i == 0 || c.ids[i] != c.ids[i - 1])
+			ok = copy_box(&c, c.ids[i], doubt, summaries, out);
+	if (c.txn != NULL)
+		mdb_txn_abort(c.txn);
+	free(c.ids);
+	return ok;
 }

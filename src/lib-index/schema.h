@@ -29,6 +29,13 @@
 
 enum idx_db { DB_META, DB_MAILBOX, DB_STATE, DB_MESSAGE, DB_CHANGE, DB_SUMMARY, DB_KEYWORD, DB_COUNT };
 
+/* Whether its keys begin with a mailbox id. */
+static inline bool
+idx_db_by_mailbox(enum idx_db db)
+{
+	return db != DB_META && db != DB_MAILBOX;
+}
+
 /* Message flags; the same bits as enum msg_flag of lib-storage/mailbox.h. */
 enum { IDX_SEEN = 1, IDX_ANSWERED = 2, IDX_FLAGGED = 4, IDX_DELETED = 8, IDX_DRAFT = 16, IDX_PASSED = 32, IDX_FLAGS = 63 };
 
@@ -64,7 +71,8 @@ enum idx_state_bits {
 	IDX_STATE_UNSCANNED = 1 << 0,	/* new or rebuilt: the first scan takes every UID that the names carry */
 	IDX_STATE_COARSE = 1 << 1,	/* the file system's times are too coarse to trust */
 	IDX_STATE_WINDOW = 1 << 2,	/* stamped behind changes of our own since the last scan: see maildir/scan.c */
-	IDX_STATE_BITS = 7,
+	IDX_STATE_DOUBT = 1 << 3,	/* numbers may be behind what was told: the driver goes on from its marks, index_settle() */
+	IDX_STATE_BITS = 15,
 };
 
 struct idx_state {

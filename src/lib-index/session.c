@@ -95,8 +95,9 @@ write_at(int fd, const void *p, size_t n, off_t at)
 	(void)done;
 }
 
+/* *others_out: somebody who lives has it open. */
 static enum session_verdict
-verdict_of(int fd, const char *data, ssize_t n)
+verdict_of(int fd, const char *data, ssize_t n, bool *others_out)
 {
 	enum session_verdict verdict = SESSION_CLEAN;
 
@@ -109,8 +110,12 @@ verdict_of(int fd, const char *data, ssize_t n)
 	if (data[24] != 0)
 		verdict = SESSION_CRASHED;
 	for (off_t at = HEAD; at + SLOT_SIZE <= n; at += SLOT_SIZE) {
-		if (be32_get(data + at) == 0 || !slot_lock(fd, at, SLOT_SIZE, false, true))
+		if (be32_get(data + at) == 0)
 			continue;
+		if (!slot_lock(fd, at, SLOT_SIZE, false, true)) {
+			*others_out = true;
+			continue;
+		}
 		verdict = SESSION_CRASHED;
 		slot_lock(fd, at, SLOT_SIZE, false, false);
 	}
@@ -118,7 +123,7 @@ verdict_of(int fd, const char *data, ssize_t n)
 }
 
 int
-session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e)
+session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, bool *others_out, struct err *e)
 {
 	int fd = openat(dir_fd, "sessions", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	char data[HEAD + SLOTS * SLOT_SIZE], opening;
@@ -132,14 +137,16 @@ session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct
 		return -1;
 	}
 	n = pread(fd, data, sizeof(data), 0);
-	*verdict_out = verdict_of(fd, data, n);
+	*others_out = false;
+	*verdict_out = verdict_of(fd, data, n, others_out);
 	opening = n > OPENING ? data[OPENING] : 0;
-	/* The first who died of it may have been killed by chance; two have shown that even a guarded look is deadly. */
-	if (opening > 1)
+	/* The first ones who died of it may have been killed by chance; three have shown that even a guarded look is deadly. */
+	if (opening > 2)
 		*verdict_out = SESSION_DEADLY;
-	else if (opening == 1 && *verdict_out == SESSION_CLEAN)
+	else if (opening > 0 && *verdict_out == SESSION_CLEAN)
 		*verdict_out = SESSION_CRASHED;
-	write_at(fd, opening == 0 ? "\1" : "\2", 1, OPENING);
+	opening = (char)(opening > 2 ? 3 : opening + 1);
+	write_at(fd, &opening, 1, OPENING);
 	return fd;
 }
 
@@ -205,5 +212,19 @@ session_leave(int fd, int slot)
 void
 session_suspect(int fd, enum session_verdict verdict)
 {
-	write_at(fd, verdict == SESSION_CONDEMNED ? "\2" : "\1", 1, 24);
+	write_at(fd, verdict == SESSION_CONDEMNED ? "\2" : verdict == SESSION_CLEAN ? "" : "\1", 1, 24);
+}
+
+bool
+session_lock(int fd, bool on)
+{
+	return slot_lock(fd, 0, 1, true, on);
+}
+
+bool
+session_is_suspect(int fd)
+{
+	char c = 0;
+
+	return pread(fd, &c, 1, 24) == 1 && c != 0;
 }

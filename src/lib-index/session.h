@@ -21,15 +21,18 @@ enum session_verdict {
 	SESSION_DEADLY,		/* look at nothing in it: processes died of opening it */
 };
 
-/* Opens the file in dir_fd and locks it against others who open or close.  The descriptor. */
-int session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, struct err *e);
+/* Opens the file in dir_fd and locks it against others who open.  The descriptor.  *others_out: somebody has it open. */
+int session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, bool *others_out, struct err *e);
 /* Opening came to an end, if only to an error.  session_enter says so too. */
 void session_opened(int fd);
 /* Takes a slot and lets others go on.  The slot, or -1 when all are in use (then a crash of this one is not noticed). */
 int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */
-/* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED. */
+/* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED; SESSION_CLEAN takes that back. */
 void session_suspect(int fd, enum session_verdict verdict);
+bool session_is_suspect(int fd);
+/* The lock that session_begin takes and session_enter gives back, for somebody who is in already. */
+bool session_lock(int fd, bool on);
 /* For tests: from now on this process takes the system to have been started anew, with this boot id (not 0). */
 void session_boot_set(uint64_t id);
 #endif

@@ -43,10 +43,15 @@ index_read(struct index *ix, struct index_txn **out, struct err *e)
 	if (ix->read.txn != NULL) {
 		rc = mdb_txn_renew(ix->read.txn);
 		if (rc == MDB_MAP_RESIZED) {
+			index_env_reset_readers(ix->env);
 			mdb_env_set_mapsize(ix->env->env, 0);
 			rc = mdb_txn_renew(ix->read.txn);
 		}
 	} else {
+		rc = begin(ix->env, MDB_RDONLY, &ix->read.txn);
+	}
+	if (rc == MDB_PANIC && index_env_refresh(ix->env, e) == 0) {
+		/* A write to the disk failed: what is in the file counts. */
 		rc = begin(ix->env, MDB_RDONLY, &ix->read.txn);
 	}
 	if (rc != 0)
@@ -65,6 +70,17 @@ index_read_end(struct index *ix)
 		return;
 	mdb_txn_reset(ix->read.txn);
 	ix->reading = false;
+}
+
+bool
+index_may_retry(const struct index *ix)
+{
+	MDB_envinfo info;
+
+	if (!ix->env->map_full || ix->env->env == NULL)
+		return false;
+	mdb_env_info(ix->env->env, &info);
+	return ix->env->map_max == 0 || info.me_mapsize < ix->env->map_max;
 }
 
 static bool
@@ -98,6 +114,8 @@ index_write(struct index *ix, struct index_txn **out, struct err *e)
 		if (index_env_room(ix->env, e) == -1)
 			return -1;
 		rc = begin(ix->env, 0, &ix->write.txn);
+		if (rc == MDB_PANIC && try < BEGIN_TRIES && index_env_refresh(ix->env, e) == 0)
+			continue;
 		if (rc != 0)
 			return index_err(e, rc, "write");
 		/* Looked at with the lock in hand: whoever replaces the index holds it meanwhile. */
@@ -127,6 +145,8 @@ index_commit(struct index_txn *t, struct err *e)
 
 	t->txn = NULL;
 	t->ix->env->writing = false;
+	if (rc == MDB_MAP_FULL)
+		t->ix->env->map_full = true;
 	return rc == 0 ? 0 : index_err(e, rc, "commit");
 }
 
@@ -193,7 +213,9 @@ int
 index_db_err(struct index *ix, struct err *e, int rc, enum idx_db db)
 {
 	index_err(e, rc, index_db_names[db]);
-	if (e->code == ERR_CORRUPT)
+	if (rc == MDB_MAP_FULL)
+		ix->env->map_full = true;
+	else if (e->code == ERR_CORRUPT)
 		index_mark_suspect(ix);
 	return -1;
 }
@@ -300,6 +322,12 @@ index_cursor_close(struct index_cursor *c)
 		return;
 	mdb_cursor_close(c->c);
 	free(c);
+}
+
+void
+index_cursor_unchecked(struct index_cursor *c)
+{
+	c->brief = true;
 }
 
 static int

@@ -65,6 +65,8 @@ struct stage_result {
 	int fd;				/* else: a file of it (not compressed), borrowed */
 };
 
+typedef void driver_finding_fn(void *ctx, const char *text);
+
 struct driver {
 	const char *name;
 	unsigned caps;
@@ -108,6 +110,11 @@ struct driver {
 	/* Work behind: flags into file names, sweep of left-over files. */
 	enum drv_rc (*maintain)(void *box, struct err *e);
 	bool (*is_due)(void *box);		/* whether flags wait to be written behind */
+	/*
+	 * Compares the mail, what the driver keeps beside it, and the index, and tells what does not agree (NULL: nothing to
+	 * compare).  repair: puts its own files right; a thorough sync follows.
+	 */
+	enum drv_rc (*check)(void *box, bool repair, driver_finding_fn *fn, void *ctx, struct err *e);
 	void (*watch_dirs)(void *box, int dirs_out[2]);	/* borrowed, -1: none */
 };
 

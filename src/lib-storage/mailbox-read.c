@@ -221,16 +221,13 @@ write_one(struct mailbox *box, struct index_txn *t, struct idx_state *st, const 
 	return index_message_put(t, box->id, m->uid, &rec, e);
 }
 
-int
-mailbox_made_flush(struct mailbox *box, struct err *e)
+static int
+write_made(struct mailbox *box, struct err *e)
 {
 	struct index_txn *t;
 	struct idx_state st;
-	int rc;
+	int rc = index_write(box->store->ix, &t, e);
 
-	if (box->made.n == 0)
-		return 0;
-	rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
 		rc = index_state_get(t, box->id, &st, e);
 		for (size_t i = 0; i < box->made.n && rc == 1; i++)
@@ -242,10 +239,26 @@ mailbox_made_flush(struct mailbox *box, struct err *e)
 		else
 			index_abort(t);
 	}
+	return rc == -1 ? -1 : 0;
+}
+
+/* What can not be kept is made again when it is asked for: no reason to fail, but damage is told. */
+int
+mailbox_made_flush(struct mailbox *box, struct err *e)
+{
+	int rc = 0;
+
+	if (box->made.n == 0)
+		return 0;
+	if (write_made(box, e) == -1 && !(index_may_retry(box->store->ix) && write_made(box, e) == 0)) {
+		rc = e->code == ERR_CORRUPT ? -1 : 0;
+		if (rc == 0)
+			*e = (struct err)ERR_INIT;
+	}
 	box->made.n = 0;
 	if (box->made_arena != NULL)
 		arena_reset(box->made_arena);
-	return rc == -1 ? -1 : 0;
+	return rc;
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 #include "lib/sys.h"
+#include "lib-index/check.h"
 #include "lib-storage/storage-priv.h"
 
 #define MADE_ARENA_MAX ((size_t)64 << 20)
@@ -28,7 +29,7 @@ open_and_load(struct mailbox *box, struct err *e)
 		return -1;
 	if (box->mode >= MAILBOX_SAVE)
 		return 0;
-	if (box->drv->sync(box->handle, false, e) != DRV_OK || view_load(box, e) == -1)
+	if (mailbox_driver_sync(box, false, e) != DRV_OK || view_load(box, e) == -1)
 		return -1;
 	return mailbox_load_keywords(box, NULL, e);
 }
@@ -86,10 +87,11 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 		if (rc == 0)
 			rc = acl_check(box->rights, need, name, e);
 	}
-	if (rc == 0 && (rc = open_and_load(box, e)) == -1 && e->code == ERR_CORRUPT && index_recover(box->store->ix, e) == 0) {
+	if (rc == 0 && (rc = open_and_load(box, e)) == -1 && e->code == ERR_CORRUPT && index_mend(box->store->ix, box->id, e) == 0) {
 		if (box->handle != NULL)
 			box->drv->box_close(box->handle);
 		box->handle = NULL;
+		view_clear(&box->view);
 		rc = open_and_load(box, e);
 	}
 	box->next = st->boxes;
@@ -102,6 +104,18 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 		st->dirty_since = clock_ms();
 	*out = box;
 	return 0;
+}
+
+/* Sessions that never rest (POP3) prune the log here. */
+static bool
+log_is_long(struct mailbox *box)
+{
+	struct err e = ERR_INIT;
+	struct index_txn *t;
+	struct idx_state st;
+
+	return index_read(box->store->ix, &t, &e) == 0 && index_state_get(t, box->id, &st, &e) == 1 &&
+	    st.tombstones > INDEX_LOG_MOST;
 }
 
 void
@@ -117,7 +131,7 @@ mailbox_close(struct mailbox *box)
 	if (box->handle != NULL) {
 		/* What fails here is left for who opens it next. */
 		mailbox_made_flush(box, &e);
-		if (box->drv->is_due(box->handle))
+		if (box->drv->is_due(box->handle) || log_is_long(box))
 			box->drv->maintain(box->handle, &e);
 		index_read_end(box->store->ix);
 		box->drv->box_close(box->handle);

@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/lib-storage/libstorage.a
 src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/acl-box.c \
 	src/lib-storage/acl.c src/lib-storage/acl.h \
+	src/lib-storage/autoexpunge.c \
 	src/lib-storage/copy.c \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
@@ -14,6 +15,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/batch.c \
 	src/lib-storage/maildir/behind.c \
 	src/lib-storage/maildir/box.c \
+	src/lib-storage/maildir/check.c \
 	src/lib-storage/maildir/commit.c \
 	src/lib-storage/maildir/control.c \
 	src/lib-storage/maildir/copy.c \
@@ -28,8 +30,9 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/notify.c \
 	src/lib-storage/save.c \
+	src/lib-storage/scrub.c src/lib-storage/scrub.h \
 	src/lib-storage/imap-set.h \
-	src/lib-storage/resync.c \
+	src/lib-storage/resync.c src/lib-storage/resync.h \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/sort.c src/lib-storage/sort.h \
 	src/lib-storage/storage-list.c \
@@ -66,6 +69,9 @@ tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl-storage
 tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
 tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-special
+tests_unit_test_special_SOURCES = tests/unit/test-special.c tests/unit/sharing.c
+tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -78,6 +84,9 @@ tests_unit_test_storage_packed_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-index
 tests_unit_test_index_SOURCES = tests/unit/test-index.c tests/unit/storage-fixture.c
 tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-index-check
+tests_unit_test_index_check_SOURCES = tests/unit/test-index-check.c tests/unit/storage-fixture.c
+tests_unit_test_index_check_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view
 tests_unit_test_view_SOURCES = tests/unit/test-view.c tests/unit/storage-fixture.c
 tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `culveradm force-resync': what the index says of one mailbox is compared with the mail itself, whatever the time stamps
- * promise; the counts are made anew from the records; summaries are forgotten, to be made anew when somebody asks.
+ * The index made right by hand.  `culveradm force-resync': what it says of one mailbox is compared with the mail itself,
+ * whatever the time stamps promise, and summaries are forgotten, to be made anew when somebody asks.  `culveradm index
+ * rebuild': all that is known of the messages is forgotten.  And what is said of the index as a whole.
  */
+#include "lib-storage/resync.h"
 #include "lib-storage/storage-priv.h"
-
-static int
-recount(struct index_txn *t, uint32_t id, struct err *e)
-{
-	struct index_walk w;
-	struct idx_state st;
-	int more = index_state_get(t, id, &st, e);
-
-	if (more != 1)
-		return more == 0 ? err_set(e, ERR_NOTFOUND, "mailbox was deleted") : -1;
-	st.messages = st.unseen = st.deleted = st.unsized = st.dirty = 0;
-	st.bytes = 0;
-	more = index_walk_begin(&w, t, id, 0, e);
-	while (more != -1 && (more = index_walk_next(&w, e)) == 1) {
-		st.messages++;
-		st.unseen += (w.m.flags & IDX_SEEN) == 0;
-		st.deleted += (w.m.flags & IDX_DELETED) != 0;
-		st.dirty += (w.m.bits & IDX_DIRTY) != 0;
-		if (w.m.size == IDX_SIZE_UNKNOWN)
-			st.unsized++;
-		else
-			st.bytes += w.m.size;
-	}
-	index_walk_end(&w);
-	return more == -1 ? -1 : index_state_put(t, &st, e);
-}
 
 static int
 forget_summaries(struct index_txn *t, uint32_t id, struct err *e)
@@ -41,6 +17,7 @@ forget_summaries(struct index_txn *t, uint32_t id, struct err *e)
 
 	if (c == NULL)
 		return -1;
+	index_cursor_unchecked(c);
 	idx_key_message(from, id, 0);
 	more = index_cursor_seek(c, span_of(from, sizeof(from)), &key, &value, e);
 	while (more == 1 && key.n >= IDX_KEY_ID && be32_get(key.p) == id) {
@@ -48,7 +25,7 @@ forget_summaries(struct index_txn *t, uint32_t id, struct err *e)
 			more = -1;
 			break;
 		}
-		more = index_cursor_seek(c, span_of(from, sizeof(from)), &key, &value, e);
+		more = index_cursor_next(c, &key, &value, e);
 	}
 	index_cursor_close(c);
 	return more == -1 ? -1 : 0;
@@ -63,11 +40,14 @@ storage_resync(struct storage *st, struct span name, struct err *e)
 
 	if (mailbox_open_needing(st, name, MAILBOX_SAVE, 0, &box, e) == -1)
 		return -1;
-	rc = box->drv->sync(box->handle, true, e) == DRV_OK ? 0 : -1;
+	err_set(e, ERR_NONE, "asked for by force-resync");
+	rc = index_mend(box->store->ix, box->id, e);
+	if (rc == 0)
+		rc = mailbox_driver_sync(box, true, e) == DRV_OK ? 0 : -1;
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
-		if (recount(t, box->id, e) == 0 && forget_summaries(t, box->id, e) == 0) {
+		if (forget_summaries(t, box->id, e) == 0) {
 			rc = index_commit(t, e);
 		} else {
 			index_abort(t);
@@ -76,4 +56,76 @@ storage_resync(struct storage *st, struct span name, struct err *e)
 	}
 	mailbox_close(box);
 	return rc;
+}
+
+int
+storage_rebuild(struct storage *st, struct span name, struct err *e)
+{
+	struct mailbox *box;
+	int rc;
+
+	if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
+		return -1;
+	/* Flags that are in the index alone go into the mail first. */
+	rc = box->drv->maintain(box->handle, e) == DRV_OK ? 0 : -1;
+	if (rc == 0)
+		rc = index_forget(box->store->ix, box->id, e);
+	if (rc == 0)
+		rc = mailbox_driver_sync(box, true, e) == DRV_OK ? 0 : -1;
+	mailbox_close(box);
+	return rc;
+}
+
+int
+storage_verify(struct storage *st, struct span name, index_finding_fn *on_finding, void *ctx, struct index_verdict *out,
+    struct err *e)
+{
+	struct mailbox *box;
+	int rc = 0;
+
+	*out = (struct index_verdict){ 0 };
+	if (name.n > 0) {
+		if (mailbox_open(st, name, MAILBOX_SAVE, &box, e) == -1)
+			return -1;
+		rc = index_verify(box->store->ix, box->id, on_finding, ctx, out, e);
+		mailbox_close(box);
+		return rc;
+	}
+	for (size_t i = 0; i < st->stores.n && rc == 0; i++) {
+		struct index_verdict one;
+
+		rc = index_verify((*(struct store **)array_at(&st->stores, i))->ix, 0, on_finding, ctx, &one, e);
+		if (rc == -1)
+			break;
+		out->mailboxes += one.mailboxes;
+		out->messages += one.messages;
+		out->summaries += one.summaries;
+		out->findings += one.findings;
+		out->pages |= one.pages;
+	}
+	return rc;
+}
+
+size_t
+storage_index_count(const struct storage *st)
+{
+	return st->stores.n;
+}
+
+const char *
+storage_index_path(const struct storage *st, size_t i)
+{
+	return (*(struct store **)array_at(&st->stores, i))->index_path;
+}
+
+int
+storage_index_compact(struct storage *st, size_t i, uint64_t *before_out, uint64_t *after_out, struct err *e)
+{
+	return index_compact((*(struct store **)array_at(&st->stores, i))->ix, before_out, after_out, e);
+}
+
+int
+storage_index_stats(struct storage *st, size_t i, struct index_stats *out, struct err *e)
+{
+	return index_stats((*(struct store **)array_at(&st->stores, i))->ix, out, e);
 }

@@ -15,6 +15,8 @@ struct special_conf {
 	struct span name;		/* without the namespace's prefix, with its separator */
 	unsigned use;			/* MBOX_USE_* */
 	enum { AUTO_NO, AUTO_CREATE, AUTO_SUBSCRIBE } automatic;
+	int64_t autoexpunge_s;		/* seconds; 0: never */
+	uint64_t autoexpunge_max;	/* messages; 0: any number */
 };
 
 struct namespace_conf {
@@ -73,6 +75,8 @@ struct special {
 	char *inner;		/* as drivers know it */
 	unsigned use;
 	int automatic;
+	int64_t autoexpunge_s;
+	uint64_t autoexpunge_max;
 };
 
 struct namespace {
@@ -156,6 +160,7 @@ struct mailbox {
 	struct array made;		/* struct made */
 	struct arena *made_arena;
 	uint32_t watch_id;		/* 0: not watched */
+	bool told_full;			/* the log has it that nothing can be written */
 };
 
 /* mailbox-name.c: from a client's name to a namespace and the drivers' name, in inner. */
@@ -172,6 +177,11 @@ bool storage_subscribed_visible(struct storage *st, struct namespace *keeper, st
 
 /* One loop for all: makes cs true, again while it conflicts. */
 int store_commit(struct store *s, struct change_set *cs, struct err *e);
+/*
+ * The driver's sync; an index that is damaged is mended first.  Where there is no room to write down what is new, the answer is
+ * what the index knows: DRV_OK, with a line in the log.
+ */
+enum drv_rc mailbox_driver_sync(struct mailbox *box, bool thorough, struct err *e);
 int storage_index_rename(struct store *s, struct span from, struct span to, struct err *e);
 int storage_ensure_auto(struct storage *st, struct namespace *ns, struct span inner, struct err *e);
 /* subscriptions.c: names as drivers know them. */

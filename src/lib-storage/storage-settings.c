@@ -104,6 +104,8 @@ read_specials(struct conf *k, const struct set_block *ns, struct namespace_conf 
 
 		sp->name = box.name;
 		sp->use = special_use(set_block_str(&box, "special_use"));
+		sp->autoexpunge_s = (int64_t)(set_block_ms(&box, "autoexpunge") / 1000);
+		sp->autoexpunge_max = set_block_num(&box, "autoexpunge_max_mails");
 		switch (word_index(set_block_str(&box, "auto"), automatic)) {
 		case 1:
 			sp->automatic = AUTO_CREATE;

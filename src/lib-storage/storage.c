@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-index/check.h"
 
 #define INDEX_DIR "culver.index"
 #define SUBSCRIPTIONS "subscriptions"
@@ -122,7 +123,9 @@ specials_copy(struct namespace *ns, const struct namespace_conf *c, struct err *
 		if (span_ieq(span_str(sp->inner), SPAN("INBOX")))
 			memcpy(sp->inner, "INBOX", 5);
 		sp->use = c->specials[i].use;
-		sp->automatic = c->specials[i].automatic;
+		sp->automatic = strpbrk(sp->inner, "*%") != NULL ? AUTO_NO : (int)c->specials[i].automatic;
+		sp->autoexpunge_s = c->specials[i].autoexpunge_s;
+		sp->autoexpunge_max = c->specials[i].autoexpunge_max;
 		ns->special_count++;
 	}
 	return 0;
@@ -336,12 +339,18 @@ int
 store_commit(struct store *s, struct change_set *cs, struct err *e)
 {
 	enum drv_rc drc = DRV_CONFLICT;
+	bool mended = false;
 
 	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT; try++) {
 		bool happened = false;
 
 		drc = s->drv->commit(s->handle, cs, e);
-		if (drc == DRV_CORRUPT && try == 0 && index_recover(s->ix, e) == 0)
+		if (drc == DRV_CORRUPT && !mended) {
+			mended = true;
+			if (index_mend(s->ix, cs->box[0] == NULL || cs->box[1] != NULL ? 0 : cs->box[0]->id, e) == 0)
+				drc = DRV_CONFLICT;
+		}
+		if (drc == DRV_FULL && index_may_retry(s->ix))
 			drc = DRV_CONFLICT;
 		if (drc != DRV_UNKNOWN)
 			continue;
@@ -354,6 +363,32 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	if (drc != DRV_OK && e->code == ERR_NONE)
 		err_set(e, ERR_TEMP, "%s: it can not be done now", s->root);
 	return drc == DRV_OK ? 0 : -1;
+}
+
+enum drv_rc
+mailbox_driver_sync(struct mailbox *box, bool thorough, struct err *e)
+{
+	enum drv_rc drc;
+
+	if (index_is_suspect(box->store->ix)) {
+		err_set(e, ERR_CORRUPT, "a session met damage");
+		if (index_mend(box->store->ix, box->id, e) == -1)
+			return DRV_ERROR;
+	}
+	drc = box->drv->sync(box->handle, thorough, e);
+	if (drc == DRV_CORRUPT && index_mend(box->store->ix, box->id, e) == 0)
+		drc = box->drv->sync(box->handle, thorough, e);
+	for (int try = 0; try < COMMIT_TRIES && drc == DRV_FULL && index_may_retry(box->store->ix); try++)
+		drc = box->drv->sync(box->handle, thorough, e);
+	if (drc == DRV_FULL && !thorough) {
+		if (!box->told_full)
+			log_warning("%s: what is new can not be noted in the index: %s", box->name, e->log);
+		box->told_full = true;
+		*e = (struct err)ERR_INIT;
+		return DRV_OK;
+	}
+	box->told_full = false;
+	return drc;
 }
 
 static int
@@ -408,17 +443,34 @@ storage_create(struct storage *st, struct span name, bool only_parent, struct er
 	return rc == 0 ? 0 : err_wrap(e, "create %.*s", SPAN_ARG(name));
 }
 
+static int
+subscribe(struct storage *st, struct namespace *ns, struct span inner, bool on, struct err *e)
+{
+	struct namespace *keeper = storage_subscriber(st, ns);
+	struct buf kept = BUF_INIT(4096);
+	int rc;
+
+	if (!storage_subscribed_name(keeper, ns, inner, &kept) || kept.n > INDEX_NAME_MAX)
+		rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
+	else
+		rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
+	buf_clear(&kept);
+	return rc;
+}
+
 int
 storage_ensure_auto(struct storage *st, struct namespace *ns, struct span inner, struct err *e)
 {
 	const struct special *sp = storage_special(ns, inner);
 	struct change_set cs = { .op = MAILBOX_MAKE, .name = inner };
+	struct err sub_e = ERR_INIT;
 
-	(void)st;
 	if (sp == NULL || sp->automatic == AUTO_NO)
 		return err_set(e, ERR_NOTFOUND, "there is no mailbox %.*s", SPAN_ARG(inner));
 	if (store_commit(ns->store, &cs, e) == -1 && e->code != ERR_EXISTS)
 		return -1;
+	if (sp->automatic == AUTO_SUBSCRIBE && subscribe(st, ns, inner, true, &sub_e) == -1)
+		log_error("%s", sub_e.log);
 	return 0;
 }
 
@@ -587,16 +639,8 @@ storage_subscribe(struct storage *st, struct span name, bool on, struct err *e)
 	struct namespace *ns;
 	int rc = with_name(st, name, &ns, &inner, e);
 
-	if (rc == 0) {
-		struct namespace *keeper = storage_subscriber(st, ns);
-		struct buf kept = BUF_INIT(4096);
-
-		if (!storage_subscribed_name(keeper, ns, buf_span(&inner), &kept) || kept.n > INDEX_NAME_MAX)
-			rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
-		else
-			rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
-		buf_clear(&kept);
-	}
+	if (rc == 0)
+		rc = subscribe(st, ns, buf_span(&inner), on, e);
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "subscribe %.*s", SPAN_ARG(name));
 }
@@ -607,30 +651,27 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 {
 	struct index_txn *t;
 	struct idx_state state;
-	int rc;
+	int rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &state, e);
 
-	for (int pass = 0; pass < 2; pass++) {
-		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &state, e);
-		if (rc != 1)
-			return rc == 0 ? err_set(e, ERR_NOTFOUND, "mailbox was deleted") : -1;
-		*size_out = state.bytes;
-		if (state.unsized == 0 || pass == 1)
-			return 0;
-		if (view_load(box, e) == -1)
-			return -1;
-		for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
-			uint64_t one;
+	if (rc != 1)
+		return rc == 0 ? err_set(e, ERR_NOTFOUND, "mailbox was deleted") : -1;
+	*size_out = state.bytes;
+	if (state.unsized == 0)
+		return 0;
+	if (view_load(box, e) == -1)
+		return -1;
+	*size_out = 0;
+	for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
+		uint64_t one = 0;
 
-			if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == 0 || e->code == ERR_GONE)
-				continue;
+		if (mailbox_size(box, mailbox_uid(box, seq), &one, e) == -1 && e->code != ERR_GONE) {
 			if (!mailbox_others_can_be_read(e))
 				return -1;
 			log_error("STATUS: %s", e->log);
 		}
-		if (mailbox_made_flush(box, e) == -1)
-			return -1;
+		*size_out += one;
 	}
-	return 0;
+	return mailbox_made_flush(box, e);
 }
 
 int
@@ -643,7 +684,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 
 	if (mailbox_open_needing(st, name, MAILBOX_SAVE, ACL_READ, &box, e) == -1)
 		return -1;
-	rc = box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
+	rc = mailbox_driver_sync(box, false, e) == DRV_OK ? 0 : -1;
 	*out = (struct mailbox_status){ 0 };
 	if (rc == 0 && items & STATUS_SIZE)
 		rc = status_sizes(box, &out->size, e);

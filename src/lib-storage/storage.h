@@ -37,6 +37,10 @@ int storage_maintain(struct storage *st, struct err *e);
 /* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */
 int storage_maintain_due_ms(const struct storage *st);
 
+/* What the settings autoexpunge and autoexpunge_max_mails of mailboxes want removed; so much of it as is quickly done.  For
+ * the end of a session.  count_out: messages. */
+int storage_autoexpunge(struct storage *st, uint64_t *count_out, struct err *e);
+
 struct namespace_info {
 	struct span prefix;	/* "" or "INBOX." ... */
 	char separator;

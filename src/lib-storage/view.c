@@ -504,14 +504,15 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	enum drv_rc drc;
 
 	*out = (struct view_changes){ .old_count = v->count };
+	/* What can not be kept is made again when it is asked for. */
 	if (mailbox_made_flush(box, e) == -1)
-		return -1;
+		*e = (struct err)ERR_INIT;
 	index_read_end(box->store->ix);
 	if (box->st->acl != NULL && !may_read_still(box)) {
 		out->gone = true;
 		return 0;
 	}
-	drc = box->drv->sync(box->handle, false, e);
+	drc = mailbox_driver_sync(box, false, e);
 	if (drc != DRV_OK && drc != DRV_GONE)
 		return -1;
 	v->flags.n = v->expunged.n = 0;

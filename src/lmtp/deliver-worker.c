@@ -57,8 +57,10 @@ static void
 cached_close(struct cached *c)
 {
 	struct err e = ERR_INIT;
+	uint64_t gone;
 
-	if (c->storage != NULL && storage_maintain(c->storage, &e) == -1)
+	/* The end of a session here: nobody waits for it. */
+	if (c->storage != NULL && (storage_autoexpunge(c->storage, &gone, &e) == -1 || storage_maintain(c->storage, &e) == -1))
 		log_error("%s", e.log);
 	storage_close(c->storage);
 	set_view_free(c->view);

@@ -212,6 +212,7 @@ pop3_serve(const struct session_start *ss)
 {
 	struct worker w = { .ss = ss, .lock_fd = -1 };
 	struct err e = ERR_INIT, end = ERR_INIT;
+	uint64_t gone;
 	int status = 0;
 
 	stream_init_fd(&w.stream, ss->client_fd, IN_MAX, (int)set_ms(ss->view, SET_pop3_idle_timeout));
@@ -235,6 +236,8 @@ pop3_serve(const struct session_start *ss)
 	/* Who reads the last answer may log in again at once. */
 	unlock_session(&w);
 	stream_flush(&w.stream, &end);
+	if (storage_autoexpunge(w.storage, &gone, &end) == -1)
+		log_error("%s", end.log);
 out:
 	pop3_session_clear(&w.session);
 	mailbox_close(w.box);

@@ -367,6 +367,15 @@ mailbox_permanent_flags(const struct mailbox *box, bool *keywords_out)
 	return box->read_only ? 0 : MSG_SEEN | MSG_ANSWERED | MSG_FLAGGED | MSG_DELETED | MSG_DRAFT | MSG_PASSED;
 }
 
+int
+storage_autoexpunge(struct storage *st, uint64_t *count_out, struct err *e)
+{
+	(void)st;
+	(void)e;
+	*count_out = 0;
+	return 0;
+}
+
 bool
 storage_can_rename(struct storage *st, struct span from, struct span to)
 {

@@ -18,7 +18,6 @@
 #include "lib/log.h"
 
 #define BATCH 256
-#define TOMBSTONES_MAX 20000
 #define RESCAN_CHEAP 2000	/* messages of which a scan costs next to nothing */
 #define RESCAN_AGE 300		/* seconds after which a larger one is looked at again */
 
@@ -221,12 +220,12 @@ maildir_maintain(void *b, struct err *e)
 		if (drc != DRV_OK)
 			return drc;
 	}
-	if (st.tombstones <= TOMBSTONES_MAX)
+	if (st.tombstones <= INDEX_LOG_MOST)
 		return DRV_OK;
 	drc = maildir_begin(box, 0, &t, &st, e);
 	if (drc != DRV_OK)
 		return drc;
-	if (index_prune(t, &st, TOMBSTONES_MAX, e) == -1) {
+	if (index_prune(t, &st, INDEX_LOG_MOST, e) == -1) {
 		index_abort(t);
 		return drv_of(e);
 	}

@@ -162,7 +162,10 @@ state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control 
 	st.recent_uid = st.uidnext;
 	st.pruned_to = st.highestmodseq > 1 ? st.highestmodseq : 0;
 	maildir_control_keywords(c, &keywords);
-	rc = index_mailbox_make(t, &st, e);
+	/* What is left under the number is of a mailbox that was deleted, or whose state was lost. */
+	rc = index_mailbox_purge(t, c->id, SIZE_MAX, e);
+	if (rc != -1)
+		rc = index_mailbox_make(t, &st, e);
 	if (rc == 0)
 		rc = index_keywords_put(t, c->id, buf_span(&keywords), e);
 	buf_clear(&keywords);
@@ -258,6 +261,46 @@ box_identify(struct maildir_box *box, struct err *e)
 	return rc;
 }
 
+/* IDX_STATE_DOUBT: the control file's marks are above all that was ever given. */
+static int
+box_settle(struct maildir_box *box, uint32_t id, struct err *e)
+{
+	struct buf keywords = BUF_INIT(65536);
+	struct maildir_control c;
+	struct index_txn *t;
+	struct idx_state st;
+	int rc, known;
+
+	if (maildir_box_lock(box, e) == -1)
+		return -1;
+	known = maildir_control_read(box, &c, e);
+	rc = known == -1 ? -1 : index_write(box->store->ix, &t, e);
+	if (rc == 0) {
+		rc = index_state_get(t, id, &st, e);
+		if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
+			bool ours = known == 1 && c.uidvalidity == st.uidvalidity;
+
+			if (!ours) {
+				c.uid_reserved = st.uid_reserved < UINT32_MAX - 4 * GUESS_GAP ? st.uid_reserved + GUESS_GAP : UINT32_MAX - 2;
+				c.modseq_reserved = (uint64_t)time(NULL) << 10;
+			}
+			rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e);
+			maildir_control_keywords(&c, &keywords);
+			if (rc == 0 && ours)
+				rc = index_keywords_put(t, id, buf_span(&keywords), e);
+			rc = rc == 0 ? 1 : -1;
+		}
+		if (rc == 1)
+			rc = index_commit(t, e);
+		else
+			index_abort(t);
+	}
+	maildir_box_unlock(box);
+	maildir_control_clear(&c);
+	buf_clear(&keywords);
+	return rc;
+}
+
 static int
 box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 {
@@ -271,6 +314,12 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 	rc = index_mailbox_find(t, span_str(box->name), &id, e);
 	if (rc == 1)
 		rc = index_state_get(t, id, &st, e);
+	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
+		index_read_end(box->store->ix);
+		if (box_settle(box, id, e) == -1 || index_read(box->store->ix, &t, e) == -1)
+			return -1;
+		rc = index_state_get(t, id, &st, e);
+	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
 		box->id = id;
 		if (st.dirty > 0)
@@ -440,9 +489,14 @@ maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, stru
 		rc = index_state_get(*t, box->id, st, e);
 		if (rc == 1 && (uint64_t)st->uidnext + uids >= UINT32_MAX)
 			rc = err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", box->name);
-		if (rc == 1 && maildir_has_room(st, uids))
+		if (rc == 1 && !(st->bits & IDX_STATE_DOUBT) && maildir_has_room(st, uids))
 			return DRV_OK;
 		index_abort(*t);
+		if (rc == 1 && st->bits & IDX_STATE_DOUBT) {
+			if (box_settle(box, box->id, e) == -1)
+				return drv_of(e);
+			continue;
+		}
 		if (rc == -1)
 			return drv_of(e);
 		drc = rc == 0 ? maildir_find_again(box, e) : maildir_reserve(box, uids, e);

@@ -191,6 +191,7 @@ const struct driver maildir_driver = {
 	.keywords_add = maildir_keywords_add,
 	.keywords_max = maildir_keywords_max,
 	.maintain = maildir_maintain,
+	.check = maildir_check,
 	.is_due = maildir_is_due,
 	.watch_dirs = maildir_watch_dirs,
 };

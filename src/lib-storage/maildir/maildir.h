@@ -151,6 +151,8 @@ enum drv_rc maildir_outcome(void *store, struct change_set *cs, bool *happened_o
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);
+/* check.c */
+enum drv_rc maildir_check(void *box, bool repair, driver_finding_fn *fn, void *ctx, struct err *e);
 enum drv_rc maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count, struct err *e);
 bool maildir_is_due(void *box);
 void maildir_dirty(struct maildir_box *box, uint32_t first, uint32_t last);

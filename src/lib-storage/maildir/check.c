@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* The directory, the control file and the index side by side: what scrub asks the driver. */
+#include "lib-storage/maildir/maildir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct look {
+	struct maildir_box *box;
+	driver_finding_fn *fn;		/* NULL: only counted */
+	void *ctx;
+	size_t found;
+};
+
+static void tell(struct look *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+tell(struct look *l, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	l->found++;
+	if (l->fn == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	l->fn(l->ctx, text);
+}
+
+/* A record against its file. */
+static void
+look_at_record(struct look *l, const struct idx_state *st, uint32_t uid, const struct idx_message *m)
+{
+	const char *sub = maildir_subdirs[m->bits & IDX_NEW ? SUB_NEW : SUB_CUR];
+	char path[MAILDIR_NAME_MAX + 8];
+	struct maildir_name n;
+	struct stat sb;
+
+	snprintf(path, sizeof(path), "%s/%.*s", sub, SPAN_ARG(m->name));
+	if (!maildir_name_parse(m->name, &n)) {
+		tell(l, "message %u: \"%s\" is no name of a file", uid, path);
+		return;
+	}
+	if (fstatat(l->box->fd, path, &sb, AT_SYMLINK_NOFOLLOW) == -1) {
+		tell(l, "message %u: its file %s is not there", uid, path);
+		return;
+	}
+	if (n.uid != 0 && n.uidvalidity == st->uidvalidity && n.uid != uid)
+		tell(l, "message %u: its file says that it is %u: %s", uid, n.uid, path);
+	if (!(m->bits & IDX_DIRTY) && (n.flags != m->flags || n.keywords != m->keywords))
+		tell(l, "message %u: its flags are not those of its file %s", uid, path);
+}
+
+static int
+look_at_files(struct look *l, struct index_txn *t, const struct idx_state *st, int sub, struct err *e)
+{
+	int fd = openat(l->box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *d;
+	int rc = 0;
+
+	if (dir == NULL) {
+		err_errno(e, "open %s/%s", l->box->path, maildir_subdirs[sub]);
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	while (rc != -1 && (d = readdir(dir)) != NULL) {
+		struct maildir_name n;
+		struct idx_message m;
+
+		if ((d->d_type != DT_REG && d->d_type != DT_UNKNOWN) || !maildir_name_parse(span_str(d->d_name), &n))
+			continue;
+		rc = n.uid == 0 || n.uidvalidity != st->uidvalidity ? 0 : index_message_get(t, l->box->id, n.uid, &m, e);
+		if (rc == 1 && span_eq(m.name, span_str(d->d_name)) && (m.bits & IDX_NEW) == (sub == SUB_NEW ? IDX_NEW : 0))
+			continue;
+		/* A Maildir that may only be read: names without UIDs, found by walking; rare. */
+		if (rc == 0 && n.uid == 0 && faccessat(l->box->fd, maildir_subdirs[sub], W_OK, 0) == -1)
+			continue;
+		if (rc != -1)
+			tell(l, "the file %s/%s is not in the index", maildir_subdirs[sub], d->d_name);
+	}
+	closedir(dir);
+	return rc == -1 ? -1 : 0;
+}
+
+static int
+look_at_control(struct look *l, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	struct buf keywords = BUF_INIT(65536);
+	struct span value = SPAN_NONE;
+	struct maildir_control c;
+	int rc = maildir_control_read(l->box, &c, e);
+
+	if (rc == -1)
+		return -1;
+	if (rc == 0) {
+		tell(l, "the control file is missing or damaged");
+		return 0;
+	}
+	if (c.uidvalidity != st->uidvalidity)
+		tell(l, "UIDVALIDITY is %u in the control file, and %u in the index", c.uidvalidity, st->uidvalidity);
+	if (c.id != st->id)
+		tell(l, "the mailbox's id is %u in the control file, and %u in the index", c.id, st->id);
+	if (c.uid_reserved < st->uidnext || c.uid_reserved < st->uid_reserved)
+		tell(l, "UIDs are reserved up to %u in the control file; uidnext is %u, and the index goes up to %u", c.uid_reserved,
+		    st->uidnext, st->uid_reserved);
+	if (c.modseq_reserved < st->highestmodseq || c.modseq_reserved < st->modseq_reserved)
+		tell(l, "modseqs are reserved up to %llu in the control file; the highest is %llu, and the index goes up to %llu",
+		    (unsigned long long)c.modseq_reserved, (unsigned long long)st->highestmodseq,
+		    (unsigned long long)st->modseq_reserved);
+	maildir_control_keywords(&c, &keywords);
+	rc = index_keywords_get(t, l->box->id, &value, e);
+	if (rc != -1 && !span_eq(value, buf_span(&keywords)))
+		tell(l, "the names of keywords in the control file and in the index are not the same");
+	maildir_control_clear(&c);
+	buf_clear(&keywords);
+	return rc == -1 ? -1 : 0;
+}
+
+static int
+look(struct look *l, struct err *e)
+{
+	struct index_txn *t;
+	struct index_walk w;
+	struct idx_state st;
+	int rc;
+
+	index_read_end(l->box->store->ix);
+	rc = index_read(l->box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, l->box->id, &st, e);
+	if (rc != 1)
+		return rc;
+	if (look_at_control(l, t, &st, e) == -1 || index_walk_begin(&w, t, l->box->id, 1, e) == -1)
+		return -1;
+	while ((rc = index_walk_next(&w, e)) == 1)
+		look_at_record(l, &st, w.uid, &w.m);
+	index_walk_end(&w);
+	for (int sub = 0; sub < 2 && rc != -1; sub++)
+		rc = look_at_files(l, t, &st, sub, e);
+	index_read_end(l->box->store->ix);
+	return rc;
+}
+
+enum drv_rc
+maildir_check(void *b, bool repair, driver_finding_fn *fn, void *ctx, struct err *e)
+{
+	struct maildir_box *box = b;
+	struct look l = { .box = box };
+
+	if (look(&l, e) == -1)
+		return drv_of(e);
+	if (l.found == 0)
+		return DRV_OK;
+	/* Somebody may just be changing things: it counts when it is still so after a look at the directory. */
+	if (maildir_sync(box, false, e) != DRV_OK)
+		return drv_of(e);
+	l = (struct look){ .box = box, .fn = fn, .ctx = ctx };
+	if (look(&l, e) == -1)
+		return drv_of(e);
+	/* Files are a matter of the sync that follows; the control file is written here, with marks above all. */
+	return l.found > 0 && repair ? maildir_reserve(box, 0, e) : DRV_OK;
+}
