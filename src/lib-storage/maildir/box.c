@@ -261,7 +261,10 @@ box_identify(struct maildir_box *box, struct err *e)
 	return rc;
 }
 
-/* IDX_STATE_DOUBT: the control file's marks are above all that was ever given. */
+/*
+ * IDX_STATE_DOUBT: the control file's marks are above all that was ever given.  1 when that is done (or there was no doubt),
+ * 0: the control file is of another mailbox than the index has under this name, -1.
+ */
 static int
 box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 {
@@ -277,21 +280,21 @@ box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 	rc = known == -1 ? -1 : index_write(box->store->ix, &t, e);
 	if (rc == 0) {
 		rc = index_state_get(t, id, &st, e);
+		if (rc == 1 && known == 1 && (c.uidvalidity != st.uidvalidity || c.id != id))
+			rc = 0;
 		if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
-			bool ours = known == 1 && c.uidvalidity == st.uidvalidity;
-
-			if (!ours) {
+			if (known == 0) {
 				c.uid_reserved = st.uid_reserved < UINT32_MAX - 4 * GUESS_GAP ? st.uid_reserved + GUESS_GAP : UINT32_MAX - 2;
 				c.modseq_reserved = (uint64_t)time(NULL) << 10;
 			}
 			rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e);
 			maildir_control_keywords(&c, &keywords);
-			if (rc == 0 && ours)
+			if (rc == 0 && known == 1)
 				rc = index_keywords_put(t, id, buf_span(&keywords), e);
 			rc = rc == 0 ? 1 : -1;
 		}
 		if (rc == 1)
-			rc = index_commit(t, e);
+			rc = index_commit(t, e) == -1 ? -1 : 1;
 		else
 			index_abort(t);
 	}
@@ -316,9 +319,11 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		rc = index_state_get(t, id, &st, e);
 	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
 		index_read_end(box->store->ix);
-		if (box_settle(box, id, e) == -1 || index_read(box->store->ix, &t, e) == -1)
+		rc = box_settle(box, id, e);
+		if (rc == -1 || index_read(box->store->ix, &t, e) == -1)
 			return -1;
-		rc = index_state_get(t, id, &st, e);
+		if (rc == 1)
+			rc = index_state_get(t, id, &st, e);
 	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
 		box->id = id;
@@ -327,7 +332,10 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		return 0;
 	}
 	index_read_end(box->store->ix);
-	return rc == -1 ? -1 : box_identify(box, e);
+	if (rc == -1 || box_identify(box, e) == -1)
+		return -1;
+	/* It may have had another name when the index was last right. */
+	return box_settle(box, box->id, e) == -1 ? -1 : 0;
 }
 
 char *
@@ -493,8 +501,10 @@ maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, stru
 			return DRV_OK;
 		index_abort(*t);
 		if (rc == 1 && st->bits & IDX_STATE_DOUBT) {
-			if (box_settle(box, box->id, e) == -1)
-				return drv_of(e);
+			rc = box_settle(box, box->id, e);
+			drc = rc == 0 ? maildir_find_again(box, e) : rc == 1 ? DRV_OK : drv_of(e);
+			if (drc != DRV_OK)
+				return drc;
 			continue;
 		}
 		if (rc == -1)
