@@ -40,7 +40,7 @@ struct store_params {
 	enum fsync_mode fsync;
 	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
 	unsigned max_keywords;
-	int64_t tmp_age_s;			/* left-over files of this age are removed */
+	int64_t tmp_age_s, tmp_interval_s;	/* left-over files of this age are removed, looked for that often; age 0: never */
 	enum pack_kind pack;			/* how new mail is stored */
 	int pack_level;
 };

@@ -35,6 +35,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/resync.c src/lib-storage/resync.h \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/sort.c src/lib-storage/sort.h \
+	src/lib-storage/shared-dict.c src/lib-storage/shared-dict.h \
+	src/lib-storage/shared.c \
 	src/lib-storage/storage-list.c \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
@@ -72,6 +74,9 @@ tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-special
 tests_unit_test_special_SOURCES = tests/unit/test-special.c tests/unit/sharing.c
 tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-shared
+tests_unit_test_shared_SOURCES = tests/unit/test-shared.c tests/unit/sharing.c
+tests_unit_test_shared_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -81,6 +86,9 @@ tests_unit_test_storage_layout_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-packed
 tests_unit_test_storage_packed_SOURCES = tests/unit/test-storage-packed.c tests/unit/storage-fixture.c
 tests_unit_test_storage_packed_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-outside
+tests_unit_test_storage_outside_SOURCES = tests/unit/test-storage-outside.c tests/unit/storage-fixture.c
+tests_unit_test_storage_outside_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-index
 tests_unit_test_index_SOURCES = tests/unit/test-index.c tests/unit/storage-fixture.c
 tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -116,3 +124,7 @@ FUZZ_TARGETS += fuzz/fuzz-acl
 fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
 fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-shared-dict
+fuzz_fuzz_shared_dict_SOURCES = fuzz/fuzz-shared-dict.c $(fuzz_main)
+fuzz_fuzz_shared_dict_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_shared_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -16,9 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 
 #define BATCH 256
 #define RESCAN_CHEAP 2000	/* messages of which a scan costs next to nothing */
+#define SWEEP_MAX 20000		/* files in tmp/ that are looked at in one go */
 #define RESCAN_AGE 300		/* seconds after which a larger one is looked at again */
 
 void
@@ -170,18 +172,42 @@ maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count
 	return drc;
 }
 
-/* Removes what programs that died left in tmp/. */
+/*
+ * Whether tmp/ is to be looked at now: when nobody has for mail_temp_scan_interval, which its access time tells; and now and
+ * then all the same, since others, such as a backup, read it too.
+ */
+static bool
+sweep_is_due(const struct maildir_box *box, int fd)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_OMIT } };
+	struct stat sb;
+	uint8_t dice = 1;
+
+	if (fstat(fd, &sb) == -1)
+		return false;
+	random_bytes(&dice, sizeof(dice));
+	if (sb.st_atim.tv_sec + box->store->p.tmp_interval_s > time(NULL) && dice != 0)
+		return false;
+	futimens(fd, ts);
+	return true;
+}
+
+/* Removes what programs that died left in tmp/, a bounded number at a time. */
 static void
 sweep_tmp(struct maildir_box *box)
 {
 	int64_t age = box->store->p.tmp_age_s;
-	int fd = openat(box->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(box->fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC), looked = 0;
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *d;
 	time_t now = time(NULL);
 
 	box->swept = true;
-	while (dir != NULL && (d = readdir(dir)) != NULL) {
+	if (dir != NULL && !sweep_is_due(box, fd)) {
+		closedir(dir);
+		return;
+	}
+	while (dir != NULL && looked++ < SWEEP_MAX && (d = readdir(dir)) != NULL) {
 		struct stat sb;
 
 		/* The later of the two times: a message may be given the date of long ago while it is written. */

@@ -45,6 +45,7 @@ struct file {
 	uint64_t hash;		/* of the base */
 	uint16_t len, base_len;
 	uint8_t sub;
+	uint32_t twin;		/* another with the same base: its index + 1; 0: none */
 	bool known, skip;
 	/* of those that are new: */
 	uint32_t uid;		/* it keeps, or 0 */
@@ -197,8 +198,29 @@ file_base(const struct scan *s, const struct file *f)
 	return span_of(s->names.p + f->name, f->base_len);
 }
 
-/* The table of bases.  A base twice (seen in both directories, or a copy by hand with other flags): the one in cur/ counts,
- * and the other is looked at by the next scan, when one of them has gone or the two still stand there. */
+/*
+ * Whether two names of the same base are two files.  One that somebody renames while the directories are read is seen twice,
+ * and one with two names (a link) is one message.
+ */
+static bool
+are_two(const struct scan *s, const struct file *a, const struct file *b)
+{
+	const struct file *files[2] = { a, b };
+	char path[MAILDIR_NAME_MAX + 8];
+	struct stat sb[2];
+
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[files[i]->sub], s->names.p + files[i]->name);
+		if (fstatat(s->box->fd, path, &sb[i], AT_SYMLINK_NOFOLLOW) == -1)
+			return false;
+	}
+	return sb[0].st_ino != sb[1].st_ino || sb[0].st_dev != sb[1].st_dev;
+}
+
+/*
+ * The table of bases.  A base twice (a copy by hand with other flags, a restore without deletion): each is a message, the
+ * last one in cur/ comes first.
+ */
 static int
 table_build(struct scan *s, struct err *e)
 {
@@ -218,10 +240,14 @@ table_build(struct scan *s, struct err *e)
 		for (; s->table[at] != 0; at = (at + 1) & s->mask) {
 			struct file *g = &s->files[s->table[at] - 1];
 
-			if (g->hash == f->hash && span_eq(file_base(s, g), file_base(s, f))) {
+			if (g->hash != f->hash || !span_eq(file_base(s, g), file_base(s, f)))
+				continue;
+			f->twin = s->table[at];
+			if (!are_two(s, f, g)) {
+				f->twin = g->twin;
 				g->skip = true;
-				break;
 			}
+			break;
 		}
 		s->table[at] = (uint32_t)i + 1;
 	}
@@ -240,6 +266,18 @@ table_find(const struct scan *s, struct span base)
 			return f;
 	}
 	return NULL;
+}
+
+/* The file of a record; of several with its base, the one with its name. */
+static struct file *
+table_find_record(const struct scan *s, const struct idx_message *m)
+{
+	struct file *f = table_find(s, span_sub(m->name, 0, span_chr(m->name, ':')));
+
+	for (struct file *g = f; g != NULL && f->twin != 0; g = g->twin == 0 ? NULL : &s->files[g->twin - 1])
+		if (!g->skip && span_eq(file_name(s, g), m->name) && (g->sub == SUB_NEW) == ((m->bits & IDX_NEW) != 0))
+			return g;
+	return f;
 }
 
 static void
@@ -280,7 +318,7 @@ compare(struct scan *s, struct index_txn *t, struct err *e)
 	if (index_walk_begin(&w, t, s->box->id, 1, e) == -1)
 		return -1;
 	while ((rc = index_walk_next(&w, e)) == 1) {
-		struct file *f = table_find(s, span_sub(w.m.name, 0, span_chr(w.m.name, ':')));
+		struct file *f = table_find_record(s, &w.m);
 
 		if (f == NULL) {
 			buf_add(&s->gone, span_of(&w.uid, sizeof(w.uid)));
