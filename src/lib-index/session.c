@@ -97,13 +97,13 @@ write_at(int fd, const void *p, size_t n, off_t at)
 
 /* *others_out: somebody who lives has it open. */
 static enum session_verdict
-verdict_of(int dir_fd, int fd, const char *data, ssize_t n, bool *others_out)
+verdict_of(int fd, const char *data, ssize_t n, bool *others_out)
 {
 	enum session_verdict verdict = SESSION_CLEAN;
 
-	/* A new index; or one whose file of sessions was lost: of any boot then. */
+	/* Whoever wrote it last may have done so before the system went down. */
 	if (n < HEAD || memcmp(data, MAGIC, 8) != 0)
-		return faccessat(dir_fd, "data.mdb", F_OK, 0) == 0 ? SESSION_REBOOTED : SESSION_CLEAN;
+		return SESSION_REBOOTED;
 	if (!is_same_boot(data))
 		return SESSION_REBOOTED;
 	if (data[24] == 2)
@@ -139,7 +139,7 @@ session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, bool *
 	}
 	n = pread(fd, data, sizeof(data), 0);
 	*others_out = false;
-	*verdict_out = verdict_of(dir_fd, fd, data, n, others_out);
+	*verdict_out = verdict_of(fd, data, n, others_out);
 	opening = n > OPENING ? data[OPENING] : 0;
 	/* The first ones who died of it may have been killed by chance; three have shown that even a guarded look is deadly. */
 	if (opening > 2)

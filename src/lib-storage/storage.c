@@ -374,7 +374,7 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	enum drv_rc drc = DRV_CONFLICT;
 	bool mended = false;
 
-	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT; try++) {
+	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT && !cs->keyword_missed; try++) {
 		bool happened = false;
 
 		drc = s->drv->commit(s->handle, cs, e);
@@ -738,6 +738,8 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 	if (rc == 0) {
 		out->messages = s.messages;
 		out->unseen = s.unseen;
+		if (box->private != NULL && items & STATUS_UNSEEN)
+			rc = private_unseen(box, &out->unseen, e);
 		out->deleted = s.deleted;
 		out->uidnext = s.uidnext;
 		out->uidvalidity = s.uidvalidity;
