@@ -345,6 +345,13 @@ box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 	return rc;
 }
 
+/* An index that is in doubt may know the mailbox by another name. */
+static int
+identify_and_settle(struct maildir_box *box, struct err *e)
+{
+	return box_identify(box, e) == -1 || box_settle(box, box->id, e) == -1 ? -1 : 0;
+}
+
 static int
 box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 {
@@ -362,7 +369,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		index_read_end(box->store->ix);
 		rc = box_settle(box, id, e);
 		if (rc != 0)
-			return rc == -1 ? -1 : box_identify(box, e);
+			return rc == -1 ? -1 : identify_and_settle(box, e);
 		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
 	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
@@ -373,7 +380,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		return 0;
 	}
 	index_read_end(box->store->ix);
-	return rc == -1 ? -1 : box_identify(box, e);
+	return rc == -1 ? -1 : identify_and_settle(box, e);
 }
 
 char *

@@ -191,7 +191,8 @@ enum drv_rc maildir_release(void *box, const struct release_params *p, struct re
 enum held_by maildir_held_by(void *store, struct span name);
 enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
 
-/* commit.c, copy.c, behind.c, stage.c */
+/* outcome.c, commit.c, copy.c, behind.c, stage.c */
+enum drv_rc maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e);
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);
