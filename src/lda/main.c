@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <time.h>
@@ -292,6 +293,22 @@ run(struct lda *l)
 	return deliver(l);
 }
 
+/*
+ * Postfix limits the size of files that its commands write to that of a mailbox, 50 MB, which an index of some 40,000 messages
+ * has: the limit is lifted as far as it may be, and what it still refuses is an error like a full disk.
+ */
+static void
+lift_file_limit(void)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &limit) == -1 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -299,7 +316,6 @@ main(int argc, char **argv)
 	char why[200];
 	int rc;
 
-	signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error like another (EFBIG) */
 	if (lda_args_parse(argc, argv, &l.args, why, sizeof(why)) == -1) {
 		leave(EX_USAGE, why);
 		return usage(stderr);
@@ -309,6 +325,7 @@ main(int argc, char **argv)
 		return EX_OK;
 	}
 	tzset();
+	lift_file_limit();
 	l.arena = arena_new(ARENA_MAX);
 	rc = l.arena == NULL ? leave(EX_TEMPFAIL, "out of memory") : run(&l);
 	buf_clear(&l.message);

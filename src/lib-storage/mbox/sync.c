@@ -254,11 +254,15 @@ static int
 take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 {
 	char room[MBOX_PLACE_MAX];
-	struct change_add *add = array_push(&k->adds);
+	struct change_add *add;
 	struct span place = mbox_place_write(room, m);
 	bool passed = false, keeps = m->uid != 0 && k->trust && m->uid > k->prev && m->uid < k->st.uid_reserved &&
 	    (m->uid >= k->st.uidnext || k->st.bits & IDX_STATE_UNSCANNED);
 
+	/* A UID that we can not keep would be somebody else's later: without one, the message waits for who may give it. */
+	if (!keeps && index_is_private(k->box->store->ix) && !(k->st.bits & IDX_STATE_PRIVATE))
+		return 0;
+	add = array_push(&k->adds);
 	if (add == NULL)
 		return err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path);
 	add->uid = keeps ? m->uid : k->st.uidnext;
