@@ -70,6 +70,9 @@ look_at_file(struct look *l, struct err *e)
 				tell(l, "message %u: the file has no such message", w.uid);
 			else if (!mbox_place_parse(w.m.name, &at) || at.off != m->off)
 				tell(l, "message %u: it stands elsewhere in the file than the index says", w.uid);
+			else if (w.m.physical_size != m->size)
+				tell(l, "message %u: it has %llu octets, and the index says %llu", w.uid, (unsigned long long)m->size,
+				    (unsigned long long)w.m.physical_size);
 			else if (m->uid != 0 && m->uid != w.uid && !(w.m.bits & IDX_NEW))
 				tell(l, "message %u: the file says that it is %u", w.uid, m->uid);
 		}
