@@ -361,6 +361,20 @@ mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const str
 	return 0;
 }
 
+/* An index that was lost a moment ago, and is not yet made anew, knows no flags. */
+static int
+make_known(struct mailbox *box, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_state st;
+	int rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &st, e);
+
+	if (rc == -1 || (rc == 1 && !(st.bits & IDX_STATE_UNSCANNED)))
+		return rc == -1 ? -1 : 0;
+	index_read_end(box->store->ix);
+	return box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
+}
+
 /* Which of uids (NULL: all) carry \Deleted, as an array to free. */
 static int
 find_deleted(struct mailbox *box, const uint32_t *uids, size_t count, struct array *out, struct err *e)
@@ -411,6 +425,8 @@ mailbox_expunge(struct mailbox *box, const uint32_t *uids, size_t count, bool an
 
 	if (rc == 0)
 		rc = acl_check(box->rights, ACL_EXPUNGE, span_str(box->name), e);
+	if (rc == 0 && !any)
+		rc = make_known(box, e);
 	if (rc == 0 && !any) {
 		rc = find_deleted(box, uids, count, &deleted, e);
 		c.expunges = deleted.p;
