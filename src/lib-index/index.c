@@ -160,9 +160,12 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 		index_err(e, rc, path);
 	if (rc == 0 && databases_open(env, false, e) == 0)
 		return 0;
-	/* A new file has no databases yet: MDB_NOTFOUND. */
-	if (rc == 0 && create && e->code != ERR_CORRUPT && databases_open(env, true, e) == 0)
-		return 0;
+	/* A new file has no databases yet: MDB_NOTFOUND.  That is no failure, and is not to be told as one. */
+	if (rc == 0 && create && e->code != ERR_CORRUPT) {
+		*e = (struct err)ERR_INIT;
+		if (databases_open(env, true, e) == 0)
+			return 0;
+	}
 	index_env_shut(env);
 	return -1;
 }
