@@ -134,6 +134,7 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 	struct stat sb;
 	char file[4096];
 	size_t size = MAP_START;
+	struct err first = ERR_INIT;
 	int rc;
 
 	if (!(env->flags & MDB_NOLOCK) && create && lock_room(path, mode, e) == -1)
@@ -158,13 +159,14 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 		rc = mdb_env_open(env->env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD | env->flags, mode);
 	if (rc != 0)
 		index_err(e, rc, path);
-	if (rc == 0 && databases_open(env, false, e) == 0)
+	if (rc == 0 && databases_open(env, false, &first) == 0)
 		return 0;
-	/* A new file has no databases yet: MDB_NOTFOUND.  That is no failure, and is not to be told as one. */
-	if (rc == 0 && create && e->code != ERR_CORRUPT) {
-		*e = (struct err)ERR_INIT;
+	/* A new file has no databases yet: MDB_NOTFOUND. */
+	if (rc == 0 && create && first.code != ERR_CORRUPT) {
 		if (databases_open(env, true, e) == 0)
 			return 0;
+	} else if (rc == 0) {
+		*e = first;
 	}
 	index_env_shut(env);
 	return -1;

@@ -57,6 +57,10 @@ class Compress(unittest.TestCase):
         return sorted(glob.glob(base + "/cur/*") + glob.glob(base + "/new/*"),
                       key=lambda x: int(re.search(r"U=[0-9a-f]+\.(\d+)", x).group(1)) if "U=" in x else 0)
 
+    def head(self, path):
+        with open(path, "rb") as f:
+            return f.read(4)
+
     def check_server(self, magic):
         imap = self.server.imap("alice")
         for message in MESSAGES:
@@ -72,7 +76,7 @@ class Compress(unittest.TestCase):
         for path, message in zip(self.files(), wanted):
             name, size = os.path.basename(path), os.path.getsize(path)
             if len(message) > 1000:
-                self.assertEqual(open(path, "rb").read(4)[:len(magic)], magic)
+                self.assertEqual(self.head(path)[:len(magic)], magic)
                 self.assertLess(size, len(message) * 0.75)
             if path != self.files()[5]:
                 self.assertIn(",S=%d,W=%d," % (len(message.replace(b"\r\n", b"\n")), len(message)), name)
@@ -86,8 +90,7 @@ class Compress(unittest.TestCase):
         imap.select("INBOX")
         self.assertEqual(imap.fetch("4", "BODY.PEEK[]<50000.500>")[1][0][1], MESSAGES[3][50000:50500])
         self.assertEqual(imap.fetch("5", "BODY.PEEK[HEADER.FIELDS (SUBJECT)]")[1][0][1], b"Subject: Number 5\r\n\r\n")
-        self.assertEqual(imap.search(None, "TEXT", '"Line 7999 of message 4"')[1][0],
-                         b"4 6" if b"Line 19999 of" in MESSAGES[3] else b"")
+        self.assertEqual(imap.search(None, "TEXT", '"Line 7999 of message 4"')[1][0], b"4 6")
         imap.logout()
         pop3 = self.server.pop3("alice")
         self.assertEqual([int(x.split()[1]) for x in pop3.list()[1]], [x[0] for x in got])
@@ -160,7 +163,7 @@ class Compress(unittest.TestCase):
         with culver.Server("mail_compress = zstd\n") as self.server:
             for save, message in (("gz", MESSAGES[2]), ("zstd", MESSAGES[3]), ("gz", MESSAGES[1])):
                 self.doveadm(save, "save", "-m", "INBOX", stdin=message)
-            on_disk = {open(x, "rb").read(3) for x in self.files()}
+            on_disk = {self.head(x)[:3] for x in self.files()}
             self.assertEqual(on_disk, {GZIP, ZSTD[:3]})
             imap = self.server.imap("alice")
             wanted = [MESSAGES[2], MESSAGES[3], MESSAGES[1]]

@@ -175,8 +175,9 @@ class Programs(Base):
 
     def file(self, subject):
         for path in glob.glob(self.dir + "/new/*") + glob.glob(self.dir + "/cur/*"):
-            if ("Subject: %s\n" % subject) in open(path).read():
-                return path
+            with open(path) as f:
+                if ("Subject: %s\n" % subject) in f.read():
+                    return path
         raise AssertionError(subject)
 
     def test_crowd(self):
