@@ -32,11 +32,24 @@ enum driver_caps {
 
 enum fsync_mode { FSYNC_OPTIMIZED, FSYNC_NEVER, FSYNC_ALWAYS };	/* in the order of mail_fsync's words */
 
+/* Locks on mbox files: in the order in which they are taken, MBOX_LOCK_NONE behind the last. */
+enum mbox_lock_method { MBOX_LOCK_NONE, MBOX_LOCK_DOTLOCK, MBOX_LOCK_DOTLOCK_TRY, MBOX_LOCK_FCNTL, MBOX_LOCK_FLOCK,
+	MBOX_LOCK_LOCKF };
+#define MBOX_LOCKS_MAX 5
+
+struct mbox_params {
+	enum mbox_lock_method read_locks[MBOX_LOCKS_MAX], write_locks[MBOX_LOCKS_MAX];
+	unsigned lock_timeout_ms, dotlock_change_ms;
+	bool lazy_writes, dirty_syncs, very_dirty_syncs;
+};
+
 struct store_params {
 	const char *root, *inbox, *control;	/* absolute paths; inbox, control: NULL as root */
+	const char *index;			/* NULL: the index is in the root */
 	const char *dirname, *subscriptions;	/* NULL: none; of the file "subscriptions" */
 	bool fs_layout;				/* folders are directories in directories */
 	bool full_dirname, utf8, no_noselect;	/* see location.h */
+	struct mbox_params mbox;
 	enum fsync_mode fsync;
 	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
 	unsigned max_keywords;
@@ -48,6 +61,7 @@ struct store_params {
 struct box_entry {
 	struct span name;
 	bool selectable;
+	bool leaf;			/* can have no mailboxes below it */
 };
 
 /* Where the octets of one message are.  fd is the caller's to close. */
@@ -58,13 +72,26 @@ struct extent {
 };
 
 struct stage_result {
-	uint64_t size, virtual_size;
+	uint64_t size, virtual_size;	/* virtual_size: IDX_SIZE_UNKNOWN when the octets are stored as they came */
 	uint64_t packed_size;		/* of the file, when it is compressed; else 0 */
 	int64_t internal_date;
 	struct span content;		/* all of it, when it is still in memory; else p is NULL */
 	int fd;				/* else: a file of it (not compressed), borrowed */
 };
 
+struct mailbox_uidl;		/* mailbox.h */
+
+/* Giving mailboxes to another server. */
+struct release_params {
+	bool dry_run;
+	const struct mailbox_uidl *uidls;	/* what POP3 calls messages, where the other server would not know it; by UID */
+	size_t count;
+};
+struct release_report {
+	uint32_t messages, uidvalidity, uidnext;
+};
+/* Whose a mailbox is: for all but HELD_HERE the first that opens it takes it over; what was released is refused. */
+enum held_by { HELD_BY_NOBODY, HELD_HERE, HELD_RELEASED, HELD_BY_DOVECOT, HELD_BY_COURIER };
 typedef void driver_finding_fn(void *ctx, const char *text);
 
 struct driver {
@@ -96,6 +123,17 @@ struct driver {
 	enum drv_rc (*stage_rest)(void *stage, struct err *e);
 	void (*stage_abort)(void *stage);	/* frees; also after a commit, when it has become a message */
 
+	/* Writes what the other server needs to go on, and gives the mailbox up: the handle may only be closed then.  NULL, all
+	 * three: there is nothing to give, or to take. */
+	enum drv_rc (*release)(void *box, const struct release_params *p, struct release_report *out, struct err *e);
+	enum held_by (*held_by)(void *store, struct span name);
+	/* What was released may be opened again, and is taken over then. */
+	enum drv_rc (*take_back)(void *store, struct span name, struct err *e);
+	/* What the file name in the message's record, and other servers, call it: both "" where there is nothing such; guid NULL: not
+	 * wanted.  NULL: no message has such names. */
+	enum drv_rc (*names)(void *box, uint32_t uid, struct span record_name, char file[256], char guid[256], struct err *e);
+	/* Keeps POP3's names durably; the index is the caller's.  NULL: there is no place for them. */
+	enum drv_rc (*uidls_save)(void *box, const struct mailbox_uidl *list, size_t count, struct err *e);
 	enum drv_rc (*body_open)(void *box, uint32_t uid, struct extent *out, struct err *e);
 	/* Small files of the user by name: "subscriptions".  Replaced whole. */
 	enum drv_rc (*blob_get)(void *store, const char *name, size_t max, struct buf *out, struct err *e);
@@ -118,5 +156,5 @@ struct driver {
 	void (*watch_dirs)(void *box, int dirs_out[2]);	/* borrowed, -1: none */
 };
 
-extern const struct driver maildir_driver;
+extern const struct driver maildir_driver, mbox_driver;
 #endif

@@ -11,6 +11,7 @@
 #include "lib-index/check.h"
 
 #define INDEX_DIR "culver.index"
+#define INDEX_DIR_HIDDEN ".culver.index"	/* where every name without a dot is a mailbox's */
 #define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
@@ -24,6 +25,8 @@ store_free(struct store *s)
 	if (s->handle != NULL)
 		s->drv->close(s->handle);
 	index_close(s->ix);
+	if (s->given_away)
+		index_remove(s->index_path);
 	free(s->root);
 	free(s->index_path);
 	free(s->subscriptions);
@@ -38,29 +41,44 @@ mode_of(const char *path)
 	return stat(path, &sb) == 0 ? (sb.st_mode & 0666) | 0600 : 0600;
 }
 
+/* Where another server has all of the mail, not even an index is made. */
+static int
+not_released(const struct store *s, const struct store_params *p, struct err *e)
+{
+	void *handle;
+	int rc = 0;
+
+	if (s->drv->held_by == NULL || access(s->index_path, F_OK) == 0)
+		return 0;
+	if (s->drv->open(p, NULL, &handle, e) != DRV_OK)
+		return -1;
+	if (s->drv->held_by(handle, SPAN("INBOX")) == HELD_RELEASED)
+		rc = err_set(e, ERR_INUSE, "%s has been released to Dovecot; `culveradm adopt' takes it back", s->root);
+	s->drv->close(handle);
+	return rc;
+}
+
 /* The store of a location: one that is open already, or a new one. */
 static struct store *
 store_get(struct storage *st, const struct location *loc, struct err *e)
 {
+	const struct driver *drv = span_eq(loc->driver, SPAN("mbox")) ? &mbox_driver : &maildir_driver;
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
 		.dirname = loc->dirname, .full_dirname = loc->full_dirname, .utf8 = loc->utf8, .no_noselect = loc->no_noselect,
-		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
+		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : drv == &mbox_driver ? "." SUBSCRIPTIONS : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
 		.tmp_age_s = st->conf.tmp_age_s, .tmp_interval_s = st->conf.tmp_interval_s,
 		.pack = st->conf.pack, .pack_level = st->conf.pack_level,
+		.index = loc->index, .mbox = st->conf.mbox,
 	};
 	struct store *s, **slot;
 
 	for (size_t i = 0; i < st->stores.n; i++) {
 		s = *(struct store **)array_at(&st->stores, i);
-		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout)
+		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout && s->drv == drv)
 			return s;
-	}
-	if (!span_eq(loc->driver, SPAN("maildir"))) {
-		err_set(e, ERR_SYNTAX, "mail_location: %.*s: this kind of storage is not served", SPAN_ARG(loc->driver));
-		return NULL;
 	}
 	s = calloc(1, sizeof(*s));
 	slot = s == NULL ? NULL : array_push(&st->stores);
@@ -70,17 +88,21 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		return NULL;
 	}
 	*slot = s;
-	s->drv = &maildir_driver;
+	s->drv = drv;
 	s->fs_layout = loc->fs_layout;
+	s->utf8 = loc->utf8;
 	s->root = strdup(loc->root);
 	s->subscriptions = strdup(p.subscriptions);
-	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
+	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root,
+	    drv == &mbox_driver && loc->index == NULL ? INDEX_DIR_HIDDEN : INDEX_DIR) == -1)
 		s->index_path = NULL;
 	if (s->root == NULL || s->index_path == NULL || s->subscriptions == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
 		return NULL;
 	}
 	if (dir_make(loc->root, 0700, e) == -1 || (loc->index != NULL && dir_make(loc->index, 0700, e) == -1))
+		return NULL;
+	if (!st->conf.released_too && not_released(s, &p, e) == -1)
 		return NULL;
 	if (index_open(s->index_path, mode_of(loc->root), st->conf.map_max, &s->ix, e) == -1)
 		return NULL;
@@ -158,7 +180,7 @@ namespace_open(struct storage *st, struct namespace *ns, const struct namespace_
 		if (ns->template_prefix == NULL || ns->template_location == NULL)
 			return err_set(e, ERR_TEMP, "out of memory");
 	} else if (!c->is_alias) {	/* else join_aliases() finds the store */
-		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
+		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(span_str(st->user), home, a, &loc, e);
 		if (rc == -1)
 			return -1;
 		ns->store = storage_store_get(st, &loc, e);
@@ -393,6 +415,8 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	}
 	if (drc == DRV_CONFLICT)
 		return err_set(e, ERR_TEMP, "the mailbox changes faster than this can be done");
+	if (drc != DRV_OK && e->code == ERR_NONE)
+		err_set(e, ERR_TEMP, "%s: it can not be done now", s->root);
 	return drc == DRV_OK ? 0 : -1;
 }
 
