@@ -3,7 +3,7 @@
  * Opening.  The directory holds LMDB's two files, and `sessions'.  How the index is put in the place of a damaged one:
  * replace.c.
  *
- * meta: "version" (u32, without a checksum), "number" (u32: the last mailbox id or UIDVALIDITY given).
+ * meta: "version" (u32, without a checksum), "number" (u32: the last mailbox id or UIDVALIDITY given), "total" (total.h).
  */
 #include "lib-index/index-priv.h"
 
