@@ -34,6 +34,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/imap-set.h \
 	src/lib-storage/quota.c src/lib-storage/quota.h src/lib-storage/quota-priv.h \
 	src/lib-storage/quota-file.c \
+	src/lib-storage/quota-owner.c \
 	src/lib-storage/quota-settings.c \
 	src/lib-storage/quota-warning.c \
 	src/lib-storage/resync.c src/lib-storage/resync.h \

@@ -12,6 +12,7 @@
 #define QUOTA_GRACE_DEFAULT { .n = 10, .is_set = true, .is_percent = true }
 
 struct mailbox;
+struct namespace;
 struct store;
 struct var;
 
@@ -56,6 +57,7 @@ struct quota_guard {
 	struct storage *st;
 	struct mailbox *box;		/* what changes */
 	bool enforce;
+	bool is_others;			/* another user's: his limits hold */
 	unsigned roots;			/* a bit for each that looks */
 	struct {
 		bool seen;
@@ -87,7 +89,13 @@ void quota_delete_end(struct quota_guard *g);
 /* Of one root.  t: a transaction on s's index that is going on, or NULL. */
 int quota_usage(struct storage *st, const struct quota_root *r, struct store *s, struct index_txn *t,
     struct quota_used *out, struct err *e);
+bool quota_root_covers(const struct storage *st, const struct quota_root *r, const struct namespace *ns);
 bool quota_root_ignores(const struct quota_root *r, struct span visible);
+
+/* quota-owner.c: this user's limits, for others who save to his mailboxes; and theirs.  Within a transaction on box's index,
+ * bytes and messages on top of what is there. */
+void quota_owner_publish(struct storage *st);
+int quota_owner_check(struct mailbox *box, struct index_txn *t, uint64_t bytes, uint64_t messages, struct err *e);
 
 /* quota-warning.c */
 void quota_warn(const struct quota *q, const struct quota_root *r, const struct quota_used *before,

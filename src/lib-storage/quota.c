@@ -106,13 +106,16 @@ quota_root_ignores(const struct quota_root *r, struct span visible)
 	return rule != NULL && rule->ignore;
 }
 
-/* Whose mail is in it: a shared or public namespace is not the user's. */
-static bool
-root_covers(const struct quota_root *r, const struct namespace *ns)
+/* Whose mail is in it: a shared or public namespace is not the user's, unless it is another way to the same store. */
+bool
+quota_root_covers(const struct storage *st, const struct quota_root *r, const struct namespace *ns)
 {
-	if (ns->info.type != NS_PRIVATE)
-		return false;
-	return r->def.ns.p == NULL || span_eq(r->def.ns, ns->info.prefix);
+	if (ns->info.type == NS_PRIVATE)
+		return r->def.ns.p == NULL || span_eq(r->def.ns, ns->info.prefix);
+	for (size_t i = 0; i < st->ns_count; i++)
+		if (st->ns[i].info.type == NS_PRIVATE && st->ns[i].store == ns->store && quota_root_covers(st, r, &st->ns[i]))
+			return true;
+	return false;
 }
 
 /* The limit for what is saved to one mailbox (rule NULL: the default); false: there is none. */
@@ -193,7 +196,7 @@ static bool
 was_counted(const struct storage *st, const struct quota_root *r, size_t ns)
 {
 	for (size_t i = 0; i < ns; i++)
-		if (st->ns[i].store == st->ns[ns].store && root_covers(r, &st->ns[i]))
+		if (st->ns[i].store == st->ns[ns].store && quota_root_covers(st, r, &st->ns[i]))
 			return true;
 	return false;
 }
@@ -209,7 +212,7 @@ quota_usage(struct storage *st, const struct quota_root *r, struct store *s, str
 		struct quota_used one;
 		int rc;
 
-		if (!root_covers(r, &st->ns[i]) || was_counted(st, r, i))
+		if (!quota_root_covers(st, r, &st->ns[i]) || was_counted(st, r, i))
 			continue;
 		if (txn == NULL && index_read(store->ix, &txn, e) == -1)
 			return -1;
@@ -271,7 +274,7 @@ storage_quota_fits(struct storage *st, struct span mailbox, uint64_t size, struc
 		struct quota_root *r = &q->conf.roots[i];
 		struct quota_used before, after;
 
-		if (!root_covers(r, ns) || quota_root_ignores(r, mailbox))
+		if (!quota_root_covers(st, r, ns) || quota_root_ignores(r, mailbox))
 			continue;
 		quota_file_limits(st, r);
 		rc = quota_usage(st, r, NULL, NULL, &before, e);
@@ -305,7 +308,7 @@ storage_quota(struct storage *st, struct span mailbox, struct arena *a, struct q
 		struct quota_status *s = &(*out)[*count_out];
 		struct quota_used used;
 
-		if (ns != NULL && !root_covers(r, ns))
+		if (ns != NULL && !quota_root_covers(st, r, ns))
 			continue;
 		quota_file_limits(st, r);
 		s->bytes_limited = limit_of(&r->limits.bytes, NULL, &s->bytes_limit);
@@ -347,6 +350,9 @@ allows(struct change_guard *base, struct index_txn *t, const struct box_change *
 		g->root[i].after = after;
 		g->root[i].seen = true;
 	}
+	/* Its limits are in the same index. */
+	if (g->is_others && g->enforce && c->delta.messages > 0 && quota_owner_check(g->box, t, 0, 0, e) == -1)
+		return -1;
 	for (size_t i = 0; q->has_file && i < q->conf.root_count; i++) {
 		const struct quota_root *r = &q->conf.roots[i];
 
@@ -361,6 +367,15 @@ allows(struct change_guard *base, struct index_txn *t, const struct box_change *
 	return 0;
 }
 
+static bool
+is_own_store(const struct storage *st, const struct store *s)
+{
+	for (size_t i = 0; i < st->ns_count; i++)
+		if (st->ns[i].info.type == NS_PRIVATE && st->ns[i].store == s)
+			return true;
+	return false;
+}
+
 void
 quota_guard_init(struct quota_guard *g, struct mailbox *box, struct mailbox *other, bool enforce)
 {
@@ -373,13 +388,15 @@ quota_guard_init(struct quota_guard *g, struct mailbox *box, struct mailbox *oth
 	g->enforce = enforce;
 	if (q == NULL || (!enforce && !q->needs_falls))
 		return;
+	g->is_others = enforce && box->ns->info.type == NS_SHARED && !is_own_store(box->st, box->store) &&
+	    (other == NULL || other->store != box->store);
 	for (size_t i = 0; i < q->conf.root_count; i++) {
 		struct quota_root *r = &q->conf.roots[i];
 
-		if (!root_covers(r, box->ns) || quota_root_ignores(r, span_str(box->name)))
+		if (!quota_root_covers(box->st, r, box->ns) || quota_root_ignores(r, span_str(box->name)))
 			continue;
 		/* It only changes its place. */
-		if (other != NULL && root_covers(r, other->ns) && !quota_root_ignores(r, span_str(other->name)))
+		if (other != NULL && quota_root_covers(box->st, r, other->ns) && !quota_root_ignores(r, span_str(other->name)))
 			continue;
 		if (enforce)
 			quota_file_limits(box->st, r);
@@ -390,7 +407,7 @@ quota_guard_init(struct quota_guard *g, struct mailbox *box, struct mailbox *oth
 struct change_guard *
 quota_guard_of(struct quota_guard *g)
 {
-	return g->roots != 0 ? &g->base : NULL;
+	return g->roots != 0 || g->is_others ? &g->base : NULL;
 }
 
 void

@@ -284,6 +284,7 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 		storage_close(st);
 		return -1;
 	}
+	quota_owner_publish(st);
 	*out = st;
 	return 0;
 }

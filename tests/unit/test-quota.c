@@ -467,6 +467,59 @@ test_file(void **state)
 	fixture_clear(&f);
 }
 
+/* Somebody else's mailbox: its owner's limits hold, in the transaction of who saves. */
+static void
+test_owner(void **state)
+{
+	struct namespace_conf spaces[2] = {
+		{ .inbox = true, .subscriptions = true },
+		{ .prefix = SPAN("bob/"), .separator = '/', .type = NS_SHARED, .subscriptions = true },
+	};
+	struct fixture owner, other;
+	struct quota_root *r;
+	struct mailbox *box, *spam, *mine;
+	char location[128];
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&owner);
+	r = with_root(&owner, QUOTA_COUNT, 1000, 0);
+	add_rule(r, "Trash:storage=+10%");
+	add_rule(r, "Spam:ignore");
+	fixture_open(&owner);
+	MUST(storage_create(owner.st, SPAN("Trash"), false, &e), &e);
+	MUST(storage_create(owner.st, SPAN("Spam"), false, &e), &e);
+	box = box_of(owner.st, "INBOX", MAILBOX_SAVE);
+	assert_int_equal(try_save(box, 498, 1), ERR_NONE);
+	mailbox_close(box);
+	fixture_close(&owner);
+	/* The other user has much room of his own. */
+	fixture_init(&other);
+	with_root(&other, QUOTA_COUNT, 1000000, 0);
+	snprintf(location, sizeof(location), "maildir:%s/Maildir", owner.home);
+	spaces[1].location = span_str(location);
+	other.conf.namespaces = spaces;
+	other.conf.namespace_count = 2;
+	fixture_open(&other);
+	mine = box_of(other.st, "INBOX", MAILBOX_WRITE);
+	box = box_of(other.st, "bob/Trash", MAILBOX_WRITE);
+	spam = box_of(other.st, "bob/Spam", MAILBOX_WRITE);
+	assert_int_equal(try_save(spam, 5000, 1), ERR_NONE);
+	assert_int_equal(try_save(box, 599, 1), ERR_OVERQUOTA);
+	assert_int_equal(try_save(box, 598, 1), ERR_NONE);
+	assert_int_equal(try_save(mine, 5000, 1), ERR_NONE);
+	assert_int_equal(try_copy(&other, mine, 1, box, false), ERR_OVERQUOTA);
+	assert_int_equal(try_copy(&other, mine, 1, box, true), ERR_OVERQUOTA);
+	assert_true(usage(&other).bytes == 5002);
+	mailbox_close(mine);
+	mailbox_close(spam);
+	mailbox_close(box);
+	fixture_clear(&other);
+	fixture_open(&owner);
+	assert_true(usage(&owner).bytes == 1100 && usage(&owner).messages == 2);
+	fixture_clear(&owner);
+}
+
 static int
 listen_at(const struct fixture *f, const char *name)
 {
@@ -601,7 +654,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_mailbox_rules), cmocka_unit_test(test_grace_and_size),
 		cmocka_unit_test(test_outside_sizes), cmocka_unit_test(test_race), cmocka_unit_test(test_file),
-		cmocka_unit_test(test_model), cmocka_unit_test(test_warnings), cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_model), cmocka_unit_test(test_owner), cmocka_unit_test(test_warnings), cmocka_unit_test(test_crossing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
