@@ -28,6 +28,21 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
+	src/lib-storage/mbox/append.c \
+	src/lib-storage/mbox/body.c \
+	src/lib-storage/mbox/box.c \
+	src/lib-storage/mbox/commit.c \
+	src/lib-storage/mbox/control.c \
+	src/lib-storage/mbox/driver.c \
+	src/lib-storage/mbox/journal.c \
+	src/lib-storage/mbox/layout.c \
+	src/lib-storage/mbox/lock.c \
+	src/lib-storage/mbox/mbox.h \
+	src/lib-storage/mbox/parse.c src/lib-storage/mbox/parse.h \
+	src/lib-storage/mbox/read.c \
+	src/lib-storage/mbox/rewrite.c \
+	src/lib-storage/mbox/stage.c \
+	src/lib-storage/mbox/sync.c \
 	src/lib-storage/notify.c \
 	src/lib-storage/save.c \
 	src/lib-storage/scrub.c src/lib-storage/scrub.h \
@@ -40,6 +55,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/resync.c src/lib-storage/resync.h \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/sort.c src/lib-storage/sort.h \
+	src/lib-storage/private.c \
+	src/lib-storage/seen-set.c src/lib-storage/seen-set.h \
 	src/lib-storage/shared-dict.c src/lib-storage/shared-dict.h \
 	src/lib-storage/shared.c \
 	src/lib-storage/storage-list.c \
@@ -57,6 +74,9 @@ STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mai
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
 tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-mbox
+tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
+tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view-model
 tests_unit_test_view_model_SOURCES = tests/unit/test-view-model.c tests/unit/view-model.c tests/unit/view-model.h \
 	tests/unit/storage-fixture.c
@@ -79,6 +99,9 @@ tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-shared
 tests_unit_test_shared_SOURCES = tests/unit/test-shared.c tests/unit/sharing.c
 tests_unit_test_shared_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-private
+tests_unit_test_private_SOURCES = tests/unit/test-private.c tests/unit/sharing.c
+tests_unit_test_private_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -115,7 +138,10 @@ EXTRA_PROGRAMS += bench/storage-bench
 bench_storage_bench_SOURCES = bench/storage-bench.c
 bench_storage_bench_LDADD = $(STORAGE_LIBS)
 
-FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-index-value fuzz/fuzz-mail-location
+FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-mbox fuzz/fuzz-index-value fuzz/fuzz-mail-location
+fuzz_fuzz_mbox_SOURCES = fuzz/fuzz-mbox.c $(fuzz_main)
+fuzz_fuzz_mbox_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_mbox_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_maildir_name_SOURCES = fuzz/fuzz-maildir-name.c $(fuzz_main)
 fuzz_fuzz_maildir_name_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_maildir_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
@@ -133,3 +159,7 @@ FUZZ_TARGETS += fuzz/fuzz-shared-dict
 fuzz_fuzz_shared_dict_SOURCES = fuzz/fuzz-shared-dict.c $(fuzz_main)
 fuzz_fuzz_shared_dict_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_shared_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-seen-set
+fuzz_fuzz_seen_set_SOURCES = fuzz/fuzz-seen-set.c $(fuzz_main)
+fuzz_fuzz_seen_set_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_seen_set_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -59,10 +59,14 @@ struct storage_conf {
 	int pack_level;			/* 0: the usual one */
 	struct mail_limits limits;
 	struct quota_conf quota;
+	struct mbox_params mbox;
 };
+#define MBOX_PARAMS_DEFAULT { .read_locks = { MBOX_LOCK_FCNTL }, .write_locks = { MBOX_LOCK_DOTLOCK, MBOX_LOCK_FCNTL }, \
+	.lock_timeout_ms = 300000, .dotlock_change_ms = 120000, .lazy_writes = true, .dirty_syncs = true }
 #define STORAGE_CONF_DEFAULT ((struct storage_conf){ .copy_by_link = true, .max_keywords = 512, .max_keyword_length = 50, \
 	.name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .map_max = (uint64_t)16 << 30, \
-	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .tmp_interval_s = 7 * 86400, .limits = MAIL_LIMITS_DEFAULT })
+	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .tmp_interval_s = 7 * 86400, .limits = MAIL_LIMITS_DEFAULT, \
+	.mbox = MBOX_PARAMS_DEFAULT })
 
 int storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **out, struct err *e);
 
@@ -101,6 +105,7 @@ struct namespace {
 };
 
 struct acl_state;
+struct private;
 
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
@@ -161,6 +166,7 @@ struct mailbox {
 	uint32_t id;
 	enum mailbox_mode mode;
 	unsigned rights;		/* enum acl_right */
+	struct private *private;	/* \Seen is each user's own; NULL: it is in the index */
 	int64_t rights_at;		/* clock_ms of when they were looked up */
 	struct view view;
 	struct buf keyword_text;	/* as in the index */
@@ -210,6 +216,18 @@ namespace_is_template(const struct namespace *ns)
 {
 	return ns->template_prefix != NULL;
 }
+
+/* private.c: \Seen of this user alone, of an open mailbox with box->private. */
+int private_open(struct mailbox *box, struct err *e);
+void private_close(struct mailbox *box);
+int private_refresh(struct mailbox *box, struct err *e);
+bool private_seen(const struct mailbox *box, uint32_t uid);
+int private_change(struct mailbox *box, const uint32_t *uids, size_t count, bool on, struct err *e);
+/* Commits cs, whose flags are f, with \Seen taken out of it and done here. */
+int private_store(struct mailbox *box, struct change_flags *f, struct change_set *cs, struct err *e);
+/* A new MODSEQ for these. */
+int private_touch(struct mailbox *box, const uint32_t *uids, size_t count, struct err *e);
+int private_unseen(struct mailbox *box, uint32_t *out, struct err *e);
 
 /* shared.c: the namespace of one user.  ERR_NOTFOUND. */
 struct namespace *shared_open(struct storage *st, const struct namespace *template, struct span user, struct err *e);
