@@ -309,8 +309,16 @@ commit_make(struct maildir_store *s, struct change_set *cs, struct err *e)
 	if (drc != DRV_OK || cs->only_parent)
 		return drc;
 	drc = maildir_box_open(s, cs->name, &box, &id, e);
-	if (drc == DRV_OK)
+	if (drc == DRV_OK) {
 		maildir_box_close(box);
+	} else {
+		char trash[MAILDIR_TRASH_MAX] = "";
+		struct err none = ERR_INIT;
+
+		/* A full disk: what is refused must not be there. */
+		if (maildir_box_delete(s, cs->name, trash, &none) == DRV_OK && trash[0] != '\0')
+			maildir_trash_empty(s, trash);
+	}
 	return drc;
 }
 
