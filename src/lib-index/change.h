@@ -31,6 +31,9 @@ struct change_flags {
 	/* CHANGE_SET leaves these as they are. */
 	uint8_t keep;
 	bool keep_keywords;
+	/* Of uids, ascending: these get a new modseq also when nothing in the record changes. */
+	const uint32_t *touch;
+	size_t touch_count;
 	/* Answers; room for count each, or NULL. */
 	uint32_t *failed, *changed;
 	size_t failed_count, changed_count;
@@ -56,6 +59,7 @@ struct box_change {			/* what happens in one mailbox */
 	size_t expunged;		/* answer: how many really went */
 };
 
+enum { KEYWORD_NONE = 254, KEYWORD_UNKNOWN = 255 };
 enum mailbox_op { MAILBOX_NONE, MAILBOX_MAKE, MAILBOX_RENAME, MAILBOX_DELETE };
 
 /* Two mailboxes at most: [0] is changed; of a move [1] is the source. */
@@ -63,7 +67,10 @@ struct change_set {
 	struct box_change *box[2];
 	void *driver_box[2];		/* the driver's handle of each */
 	bool copy, move;		/* the bodies of box[0]'s adds come from box[1]'s source_uid */
-	uint8_t keyword_map[INDEX_KEYWORDS];	/* of a copy: the target's bit for each of the source's; 255: none */
+	/* Of a copy: the target's bit for each of the source's.  NONE: it has no room; UNKNOWN: nobody had it when this was made,
+	 * and a message that has it by now is DRV_CONFLICT with keyword_missed. */
+	uint8_t keyword_map[INDEX_KEYWORDS];
+	bool keyword_missed;
 	bool durable;			/* what is added must survive a power cut: mail_fsync */
 	enum mailbox_op op;
 	struct span name, new_name;

@@ -27,6 +27,7 @@ struct index_env {
 	bool suspect;			/* a damaged value was met in this process */
 	bool map_full;			/* met: the map grows before the next write */
 	unsigned writes;		/* of this process */
+	unsigned generation;
 };
 
 struct index_txn {

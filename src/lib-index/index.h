@@ -38,6 +38,8 @@ int index_recover(struct index *ix, struct err *e);
 /* The handle's read transaction, begun if it is not. */
 int index_read(struct index *ix, struct index_txn **out, struct err *e);
 void index_read_end(struct index *ix);
+/* Another number after each time that the environment was opened anew: what was known of its mailboxes may be wrong. */
+unsigned index_generation(const struct index *ix);
 /* Whether what failed with ERR_QUOTA did so because the map was too small, and may be tried again in a larger one. */
 bool index_may_retry(const struct index *ix);
 /* Notices that somebody removed or replaced the index, and opens what is there now.  Ends the reading transaction then. */

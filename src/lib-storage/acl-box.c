@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-storage/storage-priv.h"
 
@@ -159,8 +160,8 @@ dir_of(const struct namespace *ns, struct span inner)
 	return fd;
 }
 
-static int
-list_of(const struct namespace *ns, struct span inner, struct arena *a, struct acl_list *out, struct err *e)
+int
+acl_list_of(const struct namespace *ns, struct span inner, struct arena *a, struct acl_list *out, struct err *e)
 {
 	int dir = dir_of(ns, inner), rc;
 
@@ -255,11 +256,11 @@ acl_rights(struct storage *st, const struct namespace *ns, struct span inner, un
 	storage_visible(ns, inner, &name);
 	if (!acl->globals_only) {
 		if (ns->info.type == NS_PUBLIC)
-			rc = list_of(ns, SPAN_NONE, acl->a, &defaults, e);
+			rc = acl_list_of(ns, SPAN_NONE, acl->a, &defaults, e);
 		else if (acl->defaults_from_inbox && !span_eq(inner, SPAN("INBOX")))
-			rc = list_of(ns, SPAN("INBOX"), acl->a, &defaults, e);
+			rc = acl_list_of(ns, SPAN("INBOX"), acl->a, &defaults, e);
 		if (rc == 0 && inner.n > 0)
-			rc = list_of(ns, inner, acl->a, &local, e);
+			rc = acl_list_of(ns, inner, acl->a, &local, e);
 	}
 	if (rc == 0)
 		rc = global_of(acl, buf_span(&name), &global, e);
@@ -352,7 +353,7 @@ acl_inherit(struct storage *st, const struct namespace *ns, struct span inner, s
 	if (st->acl == NULL || parent.n == 0)
 		return 0;
 	arena_reset(st->acl->a);
-	if (list_of(ns, parent, st->acl->a, &list, e) == -1)
+	if (acl_list_of(ns, parent, st->acl->a, &list, e) == -1)
 		return -1;
 	if (list.n == 0 || (dir = dir_of(ns, inner)) == -1)
 		return 0;
@@ -413,7 +414,7 @@ storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a
 	int rc = resolve(st, name, need, &ns, &inner, &rights, e);
 
 	if (rc == 0)
-		rc = list_of(ns, buf_span(&inner), a, &local, e);
+		rc = acl_list_of(ns, buf_span(&inner), a, &local, e);
 	if (rc == 0) {
 		storage_visible(ns, buf_span(&inner), &visible);
 		rc = global_of(st->acl, buf_span(&visible), &global, e);
@@ -501,6 +502,7 @@ storage_acl_change(struct storage *st, struct span name, unsigned need, const st
 	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
 	struct acl_list list, longer = { NULL, 0 };
 	struct namespace *ns;
+	struct err dict_e = ERR_INIT;
 	unsigned rights;
 	int dir = -1, rc = resolve(st, name, need, &ns, &inner, &rights, e);
 
@@ -526,6 +528,9 @@ storage_acl_change(struct storage *st, struct span name, unsigned need, const st
 	}
 	if (dir != -1)
 		close(dir);
+	/* A hint for LIST: the rights themselves hold already. */
+	if (rc == 0 && shared_dict_update(st, ns, &dict_e) == -1)
+		log_error("acl_shared_dict: %s", dict_e.log);
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "access control list of %.*s", SPAN_ARG(name));
 }

@@ -102,7 +102,7 @@ storage_autoexpunge(struct storage *st, uint64_t *count_out, struct err *e)
 	for (size_t i = 0; i < st->ns_count && rc == 0; i++) {
 		struct namespace *ns = &st->ns[i];
 
-		for (size_t k = 0; ns->alias == NULL && k < ns->special_count && rc == 0; k++) {
+		for (size_t k = 0; ns->alias == NULL && ns->store != NULL && k < ns->special_count && rc == 0; k++) {
 			const struct special *sp = &ns->specials[k];
 
 			if (sp->autoexpunge_s == 0 && sp->autoexpunge_max == 0)

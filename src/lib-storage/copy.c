@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include "lib-storage/storage-priv.h"
 
+#define MAP_TRIES 8
+
 /* The target's bits for the source's keywords, of those that the messages have. */
 static int
 map_keywords(struct mailbox *from, struct mailbox *to, const uint32_t *uids, size_t count, uint8_t map[INDEX_KEYWORDS],
@@ -12,7 +14,7 @@ map_keywords(struct mailbox *from, struct mailbox *to, const uint32_t *uids, siz
 	struct idx_message m;
 	uint64_t used = 0, bit;
 
-	memset(map, 255, INDEX_KEYWORDS);
+	memset(map, KEYWORD_UNKNOWN, INDEX_KEYWORDS);
 	if (mailbox_load_keywords(from, NULL, e) == -1 || index_read(from->store->ix, &t, e) == -1)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
@@ -24,13 +26,19 @@ map_keywords(struct mailbox *from, struct mailbox *to, const uint32_t *uids, siz
 			used |= m.keywords;
 	}
 	index_read_end(from->store->ix);
-	for (size_t i = 0; i < from->keyword_count; i++) {
-		if (!(used >> i & 1) || from->keywords[i].n == 0)
+	for (size_t i = 0; i < INDEX_KEYWORDS; i++) {
+		if (!(used >> i & 1))
 			continue;
+		/* A letter in the name of a file that nobody knows the word of. */
+		if (i >= from->keyword_count || from->keywords[i].n == 0) {
+			map[i] = KEYWORD_NONE;
+			continue;
+		}
 		if (mailbox_keyword_mask(to, &from->keywords[i], 1, true, &bit, e) == -1) {
 			/* A mailbox full of keywords: the message is more than its label. */
 			if (e->code != ERR_LIMIT)
 				return -1;
+			map[i] = KEYWORD_NONE;
 			continue;
 		}
 		map[i] = (uint8_t)__builtin_ctzll(bit);
@@ -68,15 +76,25 @@ copy_within(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
 	struct change_set cs = { .box = { &add, &gone }, .driver_box = { target->handle, box->handle },
 		.copy = !move, .move = move, .durable = box->st->conf.fsync != FSYNC_NEVER };
 
-	if (map_keywords(box, target, uids, count, cs.keyword_map, e) == -1)
-		return -1;
+	int rc = -1;
+
 	add.adds = arena_alloc(a, count + 1, sizeof(*add.adds));
 	if (add.adds == NULL)
 		return err_set(e, ERR_LIMIT, "too many messages at once");
-	for (size_t i = 0; i < count; i++)
-		add.adds[i].source_uid = uids[i];
-	index_read_end(box->store->ix);
-	if (store_commit(box->store, &cs, e) == -1)
+	/* A keyword may come to a message between the making of the map and the copy. */
+	for (int try = 0; try < MAP_TRIES && rc == -1; try++) {
+		cs.keyword_missed = false;
+		add.add_count = count;
+		for (size_t i = 0; i < count; i++)
+			add.adds[i].source_uid = uids[i];
+		if (map_keywords(box, target, uids, count, cs.keyword_map, e) == -1)
+			return -1;
+		index_read_end(box->store->ix);
+		rc = store_commit(box->store, &cs, e);
+		if (rc == -1 && !cs.keyword_missed)
+			return -1;
+	}
+	if (rc == -1)
 		return -1;
 	if (add.modseq > 0)
 		mailbox_announce(target, add.modseq);
@@ -141,7 +159,7 @@ mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mai
 	if (box->made.n > 0 && mailbox_made_flush(box, e) == -1)
 		return -1;
 	/* Where not all flags may be given a message is saved anew: a driver copies it as it is. */
-	if (box->store == target->store && mailbox_flags_allowed(target) == IDX_FLAGS)
+	if (box->store == target->store && box->private == NULL && target->private == NULL && mailbox_flags_allowed(target) == IDX_FLAGS)
 		return copy_within(box, uids, count, target, move, a, out, e);
 	return copy_across(box, uids, count, target, move, a, out, e);
 }

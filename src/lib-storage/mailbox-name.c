@@ -72,6 +72,8 @@ storage_resolve(struct storage *st, struct span name, struct namespace **ns_out,
 	if (ns == NULL)
 		return err_set(e, ERR_NOTFOUND, "no namespace for %.*s", SPAN_ARG(name));
 	rest = span_from(name, skip);
+	if (namespace_is_template(ns) && (ns = shared_resolve(st, ns, name, &rest, e)) == NULL)
+		return -1;
 	if (rest.n == 0 || rest.p[rest.n - 1] == ns->info.separator)
 		return err_set(e, ERR_SYNTAX, "%.*s: a level of the name is empty", SPAN_ARG(name));
 	while (span_next(&rest, ns->info.separator, &level)) {
@@ -90,7 +92,7 @@ storage_resolve(struct storage *st, struct span name, struct namespace **ns_out,
 	}
 	if (inner->failed)
 		return err_set(e, ERR_LIMIT, "a mailbox name is too long");
-	if (ns->alias == NULL && span_eq(span_from(buf_span(inner), start), SPAN("INBOX")))
+	if (ns->alias == NULL && ns->owner == NULL && span_eq(span_from(buf_span(inner), start), SPAN("INBOX")))
 		return err_set(e, ERR_SYNTAX, "%.*s: the name of INBOX is taken", SPAN_ARG(name));
 	*ns_out = ns;
 	return 0;
@@ -104,6 +106,16 @@ storage_visible(const struct namespace *ns, struct span inner, struct buf *out)
 	struct span level;
 
 	if (span_eq(inner, SPAN("INBOX"))) {
+		if (ns->owner != NULL) {
+			struct span prefix = ns->info.prefix;
+
+			if (!ns->explicit_inbox && prefix.n > 0 && prefix.p[prefix.n - 1] == sep)
+				prefix.n--;
+			buf_add(out, prefix);
+			if (ns->explicit_inbox)
+				buf_adds(out, "INBOX");
+			return !out->failed;
+		}
 		if (ns->alias != NULL)
 			buf_add(out, ns->info.prefix);
 		buf_adds(out, "INBOX");

@@ -24,6 +24,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/names.c \
+	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
@@ -49,6 +50,10 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/resync.c src/lib-storage/resync.h \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/sort.c src/lib-storage/sort.h \
+	src/lib-storage/private.c \
+	src/lib-storage/seen-set.c src/lib-storage/seen-set.h \
+	src/lib-storage/shared-dict.c src/lib-storage/shared-dict.h \
+	src/lib-storage/shared.c \
 	src/lib-storage/storage-list.c \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
@@ -67,6 +72,10 @@ tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-mbox
 tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
 tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-view-model
+tests_unit_test_view_model_SOURCES = tests/unit/test-view-model.c tests/unit/view-model.c tests/unit/view-model.h \
+	tests/unit/storage-fixture.c
+tests_unit_test_view_model_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-list
 tests_unit_test_storage_list_SOURCES = tests/unit/test-storage-list.c tests/unit/storage-fixture.c
 tests_unit_test_storage_list_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -82,6 +91,12 @@ tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-special
 tests_unit_test_special_SOURCES = tests/unit/test-special.c tests/unit/sharing.c
 tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-shared
+tests_unit_test_shared_SOURCES = tests/unit/test-shared.c tests/unit/sharing.c
+tests_unit_test_shared_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-private
+tests_unit_test_private_SOURCES = tests/unit/test-private.c tests/unit/sharing.c
+tests_unit_test_private_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -132,3 +147,11 @@ FUZZ_TARGETS += fuzz/fuzz-acl
 fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
 fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-shared-dict
+fuzz_fuzz_shared_dict_SOURCES = fuzz/fuzz-shared-dict.c $(fuzz_main)
+fuzz_fuzz_shared_dict_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_shared_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-seen-set
+fuzz_fuzz_seen_set_SOURCES = fuzz/fuzz-seen-set.c $(fuzz_main)
+fuzz_fuzz_seen_set_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_seen_set_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

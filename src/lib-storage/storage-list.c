@@ -54,7 +54,7 @@ add(struct lister *l, const struct namespace *ns, struct span name, unsigned att
 
 		while (n > 0 && name.p[n - 1] != sep)
 			n--;
-		if (n <= 1 || (n - 1 < ns->info.prefix.n && name.n > ns->info.prefix.n))
+		if (n <= 1 || (n - 1 < ns->info.prefix.n && name.n > ns->info.prefix.n && ns->owner == NULL))
 			break;
 		name = span_sub(name, 0, n - 1);
 		if (span_ieq(name, SPAN("INBOX")) && ns->info.inbox)
@@ -88,12 +88,16 @@ static int
 add_prefix(struct lister *l, const struct namespace *ns, bool found)
 {
 	struct span name = ns->info.prefix;
+	uintptr_t at;
 	bool is_inbox = ns->info.inbox && name.n == 6 && span_ieq(span_sub(name, 0, 5), SPAN("INBOX"));
 
 	if (name.n > 0 && name.p[name.n - 1] == ns->info.separator)
 		name.n--;
 	if (is_inbox && found)
 		return add(l, ns, SPAN("INBOX"), MBOX_CHILDREN, false);
+	at = (uintptr_t)hash_get(l->by_name, name);
+	if (at != 0 && ((struct mailbox_info *)array_at(&l->entries, at - 1))->attrs & MBOX_EXISTS)
+		return 0;	/* another user's INBOX */
 	if (name.n == 0 || is_inbox || (!found && ns->list != LIST_YES_ALL))
 		return 0;
 	return add(l, ns, name, MBOX_NOSELECT | (found ? MBOX_CHILDREN : 0), true);
@@ -153,6 +157,32 @@ list_namespace(struct lister *l, struct namespace *ns)
 	return rc;
 }
 
+/* What other users give; who can not be looked at is left out. */
+static int
+list_shared(struct lister *l, struct namespace *template)
+{
+	struct arena *a = arena_new((size_t)16 << 20);
+	struct span *users;
+	size_t count = 0;
+	bool found = false;
+	int rc = a == NULL ? err_set(l->e, ERR_TEMP, "out of memory") : shared_dict_users(l->st, a, &users, &count, l->e);
+
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		struct err e = ERR_INIT;
+		struct namespace *ns = shared_open(l->st, template, users[i], &e);
+		size_t before = l->entries.n;
+
+		if (ns == NULL)
+			continue;
+		rc = list_namespace(l, ns);
+		found = found || l->entries.n > before;
+	}
+	if (rc == 0)
+		rc = add_prefix(l, template, found);
+	arena_free(a);
+	return rc;
+}
+
 /* INBOX first; else by name, with the separator before every other octet so that children follow their parent. */
 static int
 info_cmp(const void *a, const void *b)
@@ -204,7 +234,7 @@ storage_list_starting(struct storage *st, const struct span *starts, size_t star
 
 	for (size_t i = 0; i < st->ns_count && rc == 0; i++)
 		if (is_listed(&st->ns[i], starts, start_count))
-			rc = list_namespace(&l, &st->ns[i]);
+			rc = namespace_is_template(&st->ns[i]) ? list_shared(&l, &st->ns[i]) : list_namespace(&l, &st->ns[i]);
 	if (rc == 0 && (list = arena_alloc(a, l.entries.n + 1, sizeof(*list))) == NULL)
 		rc = err_set(e, ERR_LIMIT, "the list of mailboxes is too large");
 	if (rc == 0) {

@@ -24,7 +24,7 @@ struct namespace_conf {
 	struct span alias_for;		/* with is_alias: the prefix of a namespace that has this one's mailboxes */
 	char separator;			/* 0: the layout's */
 	int type;			/* NS_PRIVATE ... */
-	bool inbox, hidden, subscriptions, is_alias, ignore_on_failure;
+	bool inbox, hidden, subscriptions, is_alias, is_template, ignore_on_failure;
 	uint64_t order;
 	enum { LIST_YES_ALL, LIST_NEVER, LIST_CHILDREN } list;	/* in the order of the setting's words */
 	const struct special_conf *specials;
@@ -42,6 +42,8 @@ struct acl_conf {
 
 struct storage_conf {
 	struct span user, home;
+	struct span home_template;	/* with variables: homes of other users */
+	bool shared_explicit_inbox;	/* shared/bob/INBOX, not shared/bob */
 	struct acl_conf acl;
 	const struct namespace_conf *namespaces;	/* none: one private with INBOX, of location */
 	size_t namespace_count;
@@ -89,16 +91,26 @@ struct namespace {
 	struct store *store;
 	struct namespace *alias;	/* whose mailboxes these are, too; NULL */
 	char *owner;			/* of a shared one; NULL */
+	bool explicit_inbox;		/* whose INBOX has that name, not the prefix's */
+	char *pvt;			/* INDEXPVT: where \Seen is each user's own; NULL */
+	/* One whose prefix has variables stands for those of other users (shared.c): it has no store itself. */
+	char *template_prefix, *template_location;	/* NULL: none */
+	const struct namespace *template_of;
+	struct namespace *next;		/* of the open ones */
 	int list;
 	struct special *specials;
 	size_t special_count;
 };
 
 struct acl_state;
+struct private;
 
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
 	struct acl_state *acl;		/* NULL: no access control */
+	struct namespace *shared;	/* opened for other users' mailboxes */
+	size_t shared_count;
+	char *home_template;		/* where homes are; NULL: not known */
 	char *user, *home;
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
@@ -151,6 +163,7 @@ struct mailbox {
 	uint32_t id;
 	enum mailbox_mode mode;
 	unsigned rights;		/* enum acl_right */
+	struct private *private;	/* \Seen is each user's own; NULL: it is in the index */
 	int64_t rights_at;		/* clock_ms of when they were looked up */
 	struct view view;
 	struct buf keyword_text;	/* as in the index */
@@ -192,7 +205,39 @@ int storage_ensure_auto(struct storage *st, struct namespace *ns, struct span in
 int subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *count_out, struct err *e);
 int subscriptions_change(struct store *s, struct span inner, bool on, struct err *e);
 
+/* storage.c */
+struct store *storage_store_get(struct storage *st, const struct location *loc, struct err *e);
+void namespace_clear(struct namespace *ns);
+static inline bool
+namespace_is_template(const struct namespace *ns)
+{
+	return ns->template_prefix != NULL;
+}
+
+/* private.c: \Seen of this user alone, of an open mailbox with box->private. */
+int private_open(struct mailbox *box, struct err *e);
+void private_close(struct mailbox *box);
+int private_refresh(struct mailbox *box, struct err *e);
+bool private_seen(const struct mailbox *box, uint32_t uid);
+int private_change(struct mailbox *box, const uint32_t *uids, size_t count, bool on, struct err *e);
+/* Commits cs, whose flags are f, with \Seen taken out of it and done here. */
+int private_store(struct mailbox *box, struct change_flags *f, struct change_set *cs, struct err *e);
+/* A new MODSEQ for these. */
+int private_touch(struct mailbox *box, const uint32_t *uids, size_t count, struct err *e);
+int private_unseen(struct mailbox *box, uint32_t *out, struct err *e);
+
+/* shared.c: the namespace of one user.  ERR_NOTFOUND. */
+struct namespace *shared_open(struct storage *st, const struct namespace *template, struct span user, struct err *e);
+/* The same from a name; *rest_out: behind the prefix. */
+struct namespace *shared_resolve(struct storage *st, const struct namespace *template, struct span name, struct span *rest_out,
+    struct err *e);
+size_t shared_static_part(struct span path);	/* octets of the directory above the first name with a variable; all without */
+/* shared-dict.c: who gives this user mailboxes; what ns's owner gives is written. */
+int shared_dict_users(struct storage *st, struct arena *a, struct span **out, size_t *count_out, struct err *e);
+int shared_dict_update(struct storage *st, const struct namespace *ns, struct err *e);
+
 /* acl-box.c */
+int acl_list_of(const struct namespace *ns, struct span inner, struct arena *a, struct acl_list *out, struct err *e);
 int acl_open(struct storage *st, const struct acl_conf *c, struct err *e);
 void acl_close(struct storage *st);
 struct span acl_user(const struct storage *st);

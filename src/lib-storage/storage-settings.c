@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From the settings in effect for a user to struct storage_conf: variables expanded, namespaces read. */
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "lib-config/vars.h"
 #include "lib/sys.h"
 #include "lib-storage/storage-priv.h"
@@ -147,7 +148,29 @@ read_namespace(struct conf *k, const struct set_block *b, struct err *e)
 	if (expand(k, set_block_str(b, "prefix"), &ns->prefix, e) == -1 ||
 	    expand(k, set_block_str(b, "location"), &ns->location, e) == -1)
 		return -1;
+	ns->is_template = ns->type == NS_SHARED && span_chr(ns->prefix, '%') != ns->prefix.n;
+	if (ns->is_template && ns->location.n == 0)
+		return err_set(e, ERR_SYNTAX, "a namespace of other users needs a location");
 	return read_specials(k, b, ns, e);
+}
+
+/* Where homes of other users are: mail_home, or the home of a static userdb, with their variables. */
+static struct span
+find_home(const struct set_view *v)
+{
+	struct span home = set_str(v, SET_mail_home), args, word;
+	struct set_block b;
+	size_t pos = 0;
+
+	while (home.n == 0 && set_block_next(v, NULL, "userdb", &pos, &b)) {
+		if (!span_eq(set_block_str(&b, "driver"), SPAN("static")))
+			continue;
+		args = set_block_str(&b, "args");
+		while (home.n == 0 && span_next(&args, ' ', &word))
+			if (span_starts(word, SPAN("home=")))
+				home = span_from(word, 5);
+	}
+	return home;
 }
 
 /* By `order', and as they are written where that is the same. */
@@ -370,6 +393,8 @@ conf_read(struct conf *k, struct err *e)
 	read_compression(k);
 	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
 		return err_wrap(e, "mail_location");
+	k->c.home_template = find_home(k->p->view);
+	k->c.shared_explicit_inbox = set_bool(k->p->view, SET_mail_shared_explicit_inbox);
 	if (read_acl(k, e) == -1)
 		return -1;
 	while (set_block_next(k->p->view, NULL, "namespace", &pos, &b))
@@ -407,65 +432,138 @@ storage_open(const struct storage_params *p, struct storage **out, struct err *e
 	return rc;
 }
 
+struct paths {
+	struct arena *a;
+	const char **v;
+	size_t n, max;
+};
+
 static int
-add_paths(const struct location *loc, struct arena *a, const char **rw, size_t *n, struct err *e)
+add_path(struct paths *ps, const char *path, bool make, struct err *e)
 {
-	const char *paths[] = { loc->root, loc->inbox, loc->index, loc->control };
+	struct stat sb;
 
-	/* An mbox and its lock file come and go in their directory. */
-	if (span_eq(loc->driver, SPAN("mbox")) && loc->inbox != NULL) {
-		const char *slash = strrchr(loc->inbox, '/');
-
-		paths[1] = slash == loc->inbox ? "/" : arena_cstr(a, span_of(loc->inbox, (size_t)(slash - loc->inbox)));
-		if (paths[1] == NULL)
-			return err_set(e, ERR_LIMIT, "too many mail locations");
-	}
-
-	for (size_t i = 0; i < 4; i++) {
-		if (paths[i] == NULL)
-			continue;
-		/* What is not there when the sandbox closes could not be made any more. */
-		if (dir_make(paths[i], 0700, e) == -1)
-			return -1;
-		rw[(*n)++] = paths[i];
-	}
+	if (path == NULL)
+		return 0;
+	/* What is not there when the sandbox closes could not be made any more. */
+	if (make && dir_make(path, 0700, e) == -1)
+		return -1;
+	if (!make && stat(path, &sb) == -1)
+		return 0;
+	if (ps->n == ps->max)
+		return err_set(e, ERR_LIMIT, "too many mail locations");
+	ps->v[ps->n++] = path;
 	return 0;
+}
+
+/* An mbox and its lock file come and go in their directory. */
+static const char *
+inbox_path(struct paths *ps, const struct location *loc)
+{
+	const char *slash = loc->inbox == NULL ? NULL : strrchr(loc->inbox, '/');
+
+	if (slash == NULL || slash == loc->inbox || !span_eq(loc->driver, SPAN("mbox")))
+		return loc->inbox;
+	return arena_cstr(ps->a, span_of(loc->inbox, (size_t)(slash - loc->inbox)));
+}
+
+/* Other users' mail: what is above the first name with a variable. */
+static const char *
+static_part(struct paths *ps, const char *path)
+{
+	return path == NULL ? NULL : arena_cstr(ps->a, span_sub(span_str(path), 0, shared_static_part(span_str(path))));
+}
+
+static int
+add_template(struct conf *k, struct paths *ps, struct span text, struct err *e)
+{
+	struct buf location = BUF_INIT(8192);
+	struct location loc;
+	int rc;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '%' && i + 1 < text.n && text.p[i + 1] == 'h') {
+			buf_add(&location, k->c.home_template);
+			i++;
+		} else {
+			buf_addc(&location, text.p[i]);
+		}
+	}
+	rc = location_parse(buf_span(&location), k->p->home, ps->a, &loc, e);
+	buf_clear(&location);
+	if (rc == -1 || add_path(ps, static_part(ps, loc.root), false, e) == -1 ||
+	    add_path(ps, static_part(ps, inbox_path(ps, &loc)), false, e) == -1 || add_path(ps, static_part(ps, loc.index), false, e) == -1 ||
+	    add_path(ps, static_part(ps, loc.control), false, e) == -1)
+		return -1;
+	return add_path(ps, static_part(ps, loc.index_pvt), true, e);
+}
+
+static int
+add_namespace(struct conf *k, struct paths *ps, const struct namespace_conf *ns, struct err *e)
+{
+	struct span text = ns != NULL && ns->location.n > 0 ? ns->location : k->c.location;
+	const struct storage_params *p = k->p;
+	struct location loc;
+	int rc;
+
+	if (ns != NULL && ns->is_alias)
+		return 0;
+	if (ns != NULL && ns->is_template)
+		return add_template(k, ps, ns->location, e);
+	rc = text.n > 0 ? location_parse(text, p->home, ps->a, &loc, e) : location_find(p->user, p->home, ps->a, &loc, e);
+	if (rc == -1 || add_path(ps, loc.root, true, e) == -1 || add_path(ps, inbox_path(ps, &loc), true, e) == -1 ||
+	    add_path(ps, loc.index, true, e) == -1 || add_path(ps, loc.control, true, e) == -1)
+		return -1;
+	return add_path(ps, loc.index_pvt, true, e);
+}
+
+/* Of access control: the file or directory that holds for all, which its permissions protect; the dictionary's directory. */
+static int
+add_acl(struct conf *k, struct paths *ps, struct err *e)
+{
+	struct span dict = k->c.acl.dict;
+	size_t n = dict.n;
+
+	while (n > 0 && dict.p[n - 1] != '/')
+		n--;
+	if (k->c.acl.global.n > 0 && add_path(ps, arena_cstr(ps->a, k->c.acl.global), false, e) == -1)
+		return -1;
+	return n > 1 ? add_path(ps, arena_cstr(ps->a, span_sub(dict, 0, n - 1)), false, e) : 0;
 }
 
 int
 storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e)
 {
 	struct conf k = { .p = p };
-	const char **rw = NULL;
-	size_t n = 0;
+	struct paths ps = { .a = a };
 	int rc = conf_read(&k, e);
 
 	if (rc == 0) {
-		size_t count = k.c.namespace_count == 0 ? 1 : k.c.namespace_count;
-
-		rw = arena_alloc(a, count * 4 + 1, sizeof(*rw));
-		if (rw == NULL)
+		ps.max = k.c.namespace_count * 5 + 8;
+		ps.v = arena_alloc(a, ps.max + 1, sizeof(*ps.v));
+		if (ps.v == NULL)
 			rc = err_set(e, ERR_LIMIT, "too many mail locations");
-		for (size_t i = 0; i < count && rc == 0; i++) {
-			const struct namespace_conf *ns = k.c.namespace_count > 0 ? &k.c.namespaces[i] : NULL;
-			struct span text = ns != NULL ? ns->location : SPAN_NONE;
-			struct location loc;
+	}
+	if (rc == 0 && k.c.namespace_count == 0)
+		rc = add_namespace(&k, &ps, NULL, e);
+	/* The one with INBOX is the first: where it is tells whose mail this is. */
+	for (int others = 0; others < 2; others++) {
+		for (size_t i = 0; i < k.c.namespace_count && rc == 0; i++) {
+			const struct namespace_conf *ns = &k.c.namespaces[i];
 
-			if (ns != NULL && ns->is_alias)
+			if (ns->inbox == (others == 1))
 				continue;
-			if (text.n == 0)
-				text = k.c.location;
-			rc = text.n > 0 ? location_parse(text, p->home, a, &loc, e) : location_find(p->user, p->home, a, &loc, e);
-			if (rc == 0)
-				rc = add_paths(&loc, a, rw, &n, e);
-			if (rc == -1 && ns != NULL && ns->ignore_on_failure) {
+			rc = add_namespace(&k, &ps, ns, e);
+			if (rc == -1 && ns->ignore_on_failure) {
 				*e = (struct err)ERR_INIT;
 				rc = 0;
 			}
 		}
 	}
 	if (rc == 0)
-		*rw_out = rw;
+		rc = add_acl(&k, &ps, e);
+	if (rc == 0)
+		*rw_out = ps.v;
 	conf_clear(&k);
 	return rc;
 }

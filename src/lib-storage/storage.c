@@ -103,6 +103,16 @@ stores_drop_broken(struct storage *st)
 	st->stores.n--;
 }
 
+struct store *
+storage_store_get(struct storage *st, const struct location *loc, struct err *e)
+{
+	struct store *s = store_get(st, loc, e);
+
+	if (s == NULL)
+		stores_drop_broken(st);
+	return s;
+}
+
 static int
 specials_copy(struct namespace *ns, const struct namespace_conf *c, struct err *e)
 {
@@ -142,30 +152,37 @@ namespace_open(struct storage *st, struct namespace *ns, const struct namespace_
 
 	if (c->location.n > 0)
 		location = c->location;
-	if (!c->is_alias) {	/* else join_aliases() finds the store */
+	if (c->is_template) {
+		ns->template_prefix = strndup(c->prefix.p, c->prefix.n);
+		ns->template_location = strndup(c->location.n == 0 ? "" : c->location.p, c->location.n);
+		if (ns->template_prefix == NULL || ns->template_location == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+	} else if (!c->is_alias) {	/* else join_aliases() finds the store */
 		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(span_str(st->user), home, a, &loc, e);
 		if (rc == -1)
 			return -1;
-		ns->store = store_get(st, &loc, e);
-		if (ns->store == NULL) {
-			stores_drop_broken(st);
+		ns->store = storage_store_get(st, &loc, e);
+		if (ns->store == NULL)
 			return -1;
-		}
+		ns->pvt = loc.index_pvt == NULL ? NULL : strdup(loc.index_pvt);
+		if (loc.index_pvt != NULL && ns->pvt == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
 	}
-	ns->prefix = strndup(c->prefix.n == 0 ? "" : c->prefix.p, c->prefix.n);
+	ns->prefix = strndup(c->prefix.n == 0 ? "" : c->prefix.p, c->is_template ? span_chr(c->prefix, '%') : c->prefix.n);
 	if (ns->prefix == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	ns->list = (int)c->list;
 	ns->info = (struct namespace_info){
 		.prefix = span_str(ns->prefix),
-		.separator = c->separator != 0 || c->is_alias ? c->separator : ns->store->fs_layout ? '/' : '.',
+		.separator = c->separator != 0 || c->is_alias ? c->separator :
+		    ns->store == NULL || ns->store->fs_layout ? '/' : '.',
 		.hidden = c->hidden, .list = c->list != LIST_NEVER, .inbox = c->inbox, .subscriptions = c->subscriptions,
 	};
 	ns->info.type = c->type;
 	return specials_copy(ns, c, e);
 }
 
-static void
+void
 namespace_clear(struct namespace *ns)
 {
 	for (size_t i = 0; i < ns->special_count; i++)
@@ -173,6 +190,9 @@ namespace_clear(struct namespace *ns)
 	free(ns->specials);
 	free(ns->prefix);
 	free(ns->owner);
+	free(ns->pvt);
+	free(ns->template_prefix);
+	free(ns->template_location);
 	*ns = (struct namespace){ 0 };
 }
 
@@ -198,6 +218,8 @@ join_aliases(struct storage *st, const struct namespace_conf *list, size_t count
 		if (of == NULL || of == ns || of->alias != NULL)
 			return err_set(e, ERR_SYNTAX, "namespace %s: alias_for: there is no namespace with the prefix \"%.*s\"",
 			    ns->prefix, SPAN_ARG(list[i].alias_for));
+		if (namespace_is_template(of))
+			return err_set(e, ERR_SYNTAX, "namespace %s: alias_for: a namespace of other users", ns->prefix);
 		ns->alias = of;
 		ns->store = of->store;
 		if (ns->info.separator == 0)
@@ -249,11 +271,13 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 	if (st == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	st->conf = *c;
-	st->conf.user = st->conf.home = st->conf.location = SPAN_NONE;
+	st->conf.user = st->conf.home = st->conf.location = st->conf.home_template = SPAN_NONE;
 	st->conf.namespaces = NULL;
 	st->notify_fd = notify_fd;
 	st->stores = ARRAY_INIT(struct store *, 1000);
 	st->user = strndup(c->user.n == 0 ? "" : c->user.p, c->user.n);
+	if (c->home_template.n > 0)
+		st->home_template = strndup(c->home_template.p, c->home_template.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
 	if (open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
 		storage_close(st);
@@ -272,6 +296,13 @@ storage_close(struct storage *st)
 		mailbox_close(st->boxes);
 	for (size_t i = 0; i < st->ns_count; i++)
 		namespace_clear(&st->ns[i]);
+	while (st->shared != NULL) {
+		struct namespace *ns = st->shared;
+
+		st->shared = ns->next;
+		namespace_clear(ns);
+		free(ns);
+	}
 	for (size_t i = 0; i < st->stores.n; i++)
 		store_free(*(struct store **)array_at(&st->stores, i));
 	array_clear(&st->stores);
@@ -281,6 +312,7 @@ storage_close(struct storage *st)
 	arena_free(st->work);
 	free(st->user);
 	free(st->home);
+	free(st->home_template);
 	free(st);
 }
 
@@ -342,7 +374,7 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	enum drv_rc drc = DRV_CONFLICT;
 	bool mended = false;
 
-	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT; try++) {
+	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT && !cs->keyword_missed; try++) {
 		bool happened = false;
 
 		drc = s->drv->commit(s->handle, cs, e);
@@ -568,6 +600,12 @@ rename_tree(struct storage *st, struct namespace *ns, struct span from, struct s
 	return rc;
 }
 
+static bool
+is_own_inbox(const struct namespace *ns)
+{
+	return ns->info.inbox || (ns->alias != NULL && ns->alias->info.inbox);
+}
+
 int
 storage_rename(struct storage *st, struct span from, struct span to, struct err *e)
 {
@@ -579,6 +617,8 @@ storage_rename(struct storage *st, struct span from, struct span to, struct err 
 		rc = with_name(st, to, &to_ns, &b, e);
 	if (rc == 0 && span_eq(buf_span(&b), SPAN("INBOX")))
 		rc = err_set(e, ERR_EXISTS, "INBOX is always there");
+	else if (rc == 0 && span_eq(buf_span(&a), SPAN("INBOX")) && !is_own_inbox(ns))
+		rc = err_set(e, ERR_DENIED, "another user's INBOX stays");
 	else if (rc == 0 && span_eq(buf_span(&a), SPAN("INBOX")))
 		rc = rename_inbox(st, to, e);
 	else if (rc == 0 && ns->store != to_ns->store)
@@ -696,6 +736,8 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 	if (rc == 0) {
 		out->messages = s.messages;
 		out->unseen = s.unseen;
+		if (box->private != NULL && items & STATUS_UNSEEN)
+			rc = private_unseen(box, &out->unseen, e);
 		out->deleted = s.deleted;
 		out->uidnext = s.uidnext;
 		out->uidvalidity = s.uidvalidity;

@@ -111,6 +111,8 @@ int storage_acl(struct storage *st, struct span name, unsigned need, struct aren
 enum acl_change { ACL_REPLACE, ACL_GIVE, ACL_TAKE, ACL_REMOVE };
 int storage_acl_change(struct storage *st, struct span name, unsigned need, const struct acl_entry *change, enum acl_change how,
     struct err *e);
+/* Writes anew what the user gives to others, for LIST (acl_shared_dict): storage_acl_change does it by itself. */
+int storage_shared_update(struct storage *st, struct err *e);
 bool storage_acl_anyone(const struct storage *st);	/* whether users may give rights to anyone */
 
 enum status_item {

@@ -145,12 +145,12 @@ storage_subscriber(struct storage *st, struct namespace *ns)
 {
 	struct namespace *best = NULL, *inbox = NULL;
 
-	if (ns->info.subscriptions)
+	if (ns->info.subscriptions && !namespace_is_template(ns) && ns->owner == NULL)
 		return ns;
 	for (size_t i = 0; i < st->ns_count; i++) {
 		struct namespace *other = &st->ns[i];
 
-		if (!other->info.subscriptions)
+		if (!other->info.subscriptions || namespace_is_template(other))
 			continue;
 		if (other->info.inbox || inbox == NULL)
 			inbox = other;
@@ -190,7 +190,7 @@ storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct 
 	for (size_t i = 0; i < st->ns_count; i++) {
 		struct namespace *other = &st->ns[i];
 
-		if (other->info.subscriptions || other->info.prefix.n == 0 || storage_subscriber(st, other) != keeper)
+		if ((other->info.subscriptions && !namespace_is_template(other)) || other->info.prefix.n == 0 || storage_subscriber(st, other) != keeper)
 			continue;
 		buf_reset(&prefix);
 		storage_subscribed_name(keeper, other, SPAN_NONE, &prefix);

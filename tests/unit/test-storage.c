@@ -396,6 +396,130 @@ test_copy_and_move(void **state)
 	fixture_clear(&f);
 }
 
+/* One of the messages was expunged, and the file of one behind it was renamed by another program: the copy begins again. */
+static void
+test_copy_again(void **state)
+{
+	uint32_t uids[] = { 1, 2, 3, 4 };
+	struct fixture f;
+	struct mailbox *box, *target;
+	struct copy_result r;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (int move = 0; move < 2; move++) {
+		fixture_init(&f);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		for (unsigned i = 1; i <= 4; i++)
+			save_numbered(box, i);
+		sync_box(box, NULL);
+		MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+		target = box_of(f.st, "Work", MAILBOX_WRITE);
+		expunge_uid(box, 2);
+		fixture_run(&f, "mv Maildir/new/*.4 Maildir/cur/$(basename Maildir/new/*.4):2,S");
+		MUST(mailbox_copy(box, uids, 4, target, move, f.a, &r, &e), &e);
+		assert_int_equal(r.from.count, 3);
+		assert_int_equal(r.from.uids[1], 3);
+		sync_box(target, NULL);
+		assert_int_equal(mailbox_count(target), 3);
+		for (uint32_t i = 0; i < 3; i++)
+			assert_int_equal(number_of(target, r.to.uids[i]), r.from.uids[i]);
+		assert_int_equal(flags_of(target, r.to.uids[2]), MSG_SEEN);
+		sync_box(box, NULL);
+		assert_int_equal(mailbox_count(box), move ? 0 : 3);
+		mailbox_close(target);
+		mailbox_close(box);
+		fixture_clear(&f);
+	}
+}
+
+/* The index is lost while a session is at work: COPY and EXPUNGE find the messages, and their keywords, all the same. */
+static void
+test_lost_in_between(void **state)
+{
+	static const struct span word = { "word", 4 };
+	uint32_t uids[] = { 1, 2 };
+	struct flag_change fc = { .op = FLAGS_ADD, .flags = MSG_DELETED };
+	struct fixture f;
+	struct mailbox *box, *target;
+	struct copy_result r;
+	struct msg_rec rec;
+	struct err e = ERR_INIT;
+	uint64_t mask;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	target = box_of(f.st, "Work", MAILBOX_WRITE);
+	save_numbered(box, 1);
+	save_numbered(box, 2);
+	MUST(mailbox_keyword_mask(box, &word, 1, true, &fc.keywords, &e), &e);
+	MUST(mailbox_store(box, uids, 2, &fc, f.a, NULL, NULL, &e), &e);
+	MUST(storage_maintain(f.st, &e), &e);
+	fixture_run(&f, "rm -rf Maildir/culver.index");
+	/* The index is opened anew by something that has nothing to do with INBOX. */
+	save_numbered(target, 3);
+	MUST(mailbox_copy(box, uids, 1, target, false, f.a, &r, &e), &e);
+	assert_int_equal(r.to.count, 1);
+	MUST(mailbox_keyword_mask(target, &word, 1, false, &mask, &e), &e);
+	assert_true(mask != 0);
+	MUST(mailbox_get(target, r.to.uids[0], &rec, &e), &e);
+	assert_true(rec.keywords == mask);
+	mailbox_read_end(target);
+	fixture_run(&f, "rm -rf Maildir/culver.index");
+	save_numbered(target, 4);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 2);
+	fixture_run(&f, "rm -rf Maildir/culver.index");
+	save_numbered(target, 5);
+	MUST(mailbox_expunge(box, uids, 2, false, &e), &e);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 0);
+	mailbox_close(target);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+/* What lies in a mailbox before anybody has opened it does not make it another: not even that of its name, deleted. */
+static void
+test_made_anew(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct mailbox_view_state first, second;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+	box = box_of(f.st, "Work", MAILBOX_WRITE);
+	save_numbered(box, 1);
+	mailbox_view_state(box, &first);
+	mailbox_close(box);
+	fixture_run(&f, "cp Maildir/.Work/new/* .");
+	MUST(storage_delete(f.st, SPAN("Work"), &e), &e);
+	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+	fixture_run(&f, "cp *U=* Maildir/.Work/new/ 2>/dev/null; test -n \"$(ls Maildir/.Work/new)\"");
+	box = box_of(f.st, "Work", MAILBOX_WRITE);
+	mailbox_view_state(box, &second);
+	assert_int_equal(mailbox_count(box), 1);
+	assert_true(second.uidvalidity > first.uidvalidity);
+	/* And when the index is lost in between. */
+	mailbox_close(box);
+	fixture_run(&f, "rm -rf Maildir/culver.index");
+	MUST(storage_delete(f.st, SPAN("Work"), &e), &e);
+	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+	box = box_of(f.st, "Work", MAILBOX_WRITE);
+	mailbox_view_state(box, &first);
+	assert_true(first.uidvalidity > second.uidvalidity);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -409,6 +533,9 @@ main(void)
 		cmocka_unit_test(test_uid_of_the_dead),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_copy_and_move),
+		cmocka_unit_test(test_copy_again),
+		cmocka_unit_test(test_lost_in_between),
+		cmocka_unit_test(test_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

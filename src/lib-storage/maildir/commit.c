@@ -288,6 +288,40 @@ purge(struct maildir_store *s, uint32_t id, struct err *e)
 	return more == -1 ? drv_of(e) : DRV_OK;
 }
 
+/*
+ * A new mailbox is opened at once: that gives it a UIDVALIDITY of its own.  Files that are moved into it before anybody
+ * else opens it may carry that of another, or of one of this name that was deleted.
+ */
+static enum drv_rc
+commit_make(struct maildir_store *s, struct change_set *cs, struct err *e)
+{
+	enum drv_rc drc = maildir_box_make(s, cs->name, cs->only_parent, e);
+	void *box;
+	uint32_t id;
+
+	if (drc != DRV_OK || cs->only_parent)
+		return drc;
+	drc = maildir_box_open(s, cs->name, &box, &id, e);
+	if (drc == DRV_OK)
+		maildir_box_close(box);
+	return drc;
+}
+
+/* An index that was lost meanwhile must have seen the numbers of a mailbox that goes: the next of its name gets later ones. */
+static void
+note_numbers(struct maildir_store *s, struct span name)
+{
+	struct err e = ERR_INIT;
+	struct index_txn *t;
+	uint32_t id;
+	void *box;
+	bool known = index_read(s->ix, &t, &e) == 0 && index_mailbox_find(t, name, &id, &e) == 1;
+
+	index_read_end(s->ix);
+	if (!known && maildir_box_open(s, name, &box, &id, &e) == DRV_OK)
+		maildir_box_close(box);
+}
+
 /* Mailboxes made, renamed, deleted. */
 static enum drv_rc
 commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
@@ -300,7 +334,7 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 
 	switch (cs->op) {
 	case MAILBOX_MAKE:
-		return maildir_box_make(s, cs->name, cs->only_parent, e);
+		return commit_make(s, cs, e);
 	case MAILBOX_RENAME:
 		if (index_write(s->ix, &t, e) == -1)
 			return drv_of(e);
@@ -310,6 +344,9 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 			drc = drv_of(e);
 		break;
 	case MAILBOX_DELETE:
+		if (index_check(s->ix, e) == -1)
+			return drv_of(e);
+		note_numbers(s, cs->name);
 		if (index_write(s->ix, &t, e) == -1)
 			return drv_of(e);
 		rc = index_mailbox_find(t, cs->name, &id, e);

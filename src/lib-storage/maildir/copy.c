@@ -94,13 +94,18 @@ transfer(struct copying *c, const char *from, const char *to, struct err *e)
 }
 
 static uint64_t
-map_keywords(const struct change_set *cs, uint64_t keywords)
+map_keywords(struct change_set *cs, uint64_t keywords)
 {
 	uint64_t out = 0;
 
-	for (int i = 0; i < INDEX_KEYWORDS && keywords >> i != 0; i++)
-		if (keywords >> i & 1 && cs->keyword_map[i] < INDEX_KEYWORDS)
+	for (int i = 0; i < INDEX_KEYWORDS && keywords >> i != 0; i++) {
+		if (!(keywords >> i & 1))
+			continue;
+		if (cs->keyword_map[i] < INDEX_KEYWORDS)
 			out |= (uint64_t)1 << cs->keyword_map[i];
+		else if (cs->keyword_map[i] == KEYWORD_UNKNOWN)
+			cs->keyword_missed = true;
+	}
 	return out;
 }
 
@@ -124,6 +129,8 @@ prepare(struct copying *c, struct change_add *add, uint32_t uid, char **from_out
 		return -1;
 	*from_out = arena_printf(c->a, "%s/%.*s", maildir_subdirs[m->bits & IDX_NEW ? SUB_NEW : SUB_CUR], SPAN_ARG(m->name));
 	m->keywords = map_keywords(c->cs, m->keywords);
+	if (c->cs->keyword_missed)
+		return -1;
 	cur = m->flags != 0 || m->keywords != 0 || old.info.n > 0;
 	if (!maildir_name_new(base, size, virtual_size, c->to_st.uidvalidity, uid) ||
 	    !maildir_name_info(name, span_str(base), old.info, m->flags, m->keywords, cur))
@@ -228,9 +235,13 @@ copy_once(struct copying *c, struct err *e)
 		return drc;
 	c->done = 0;
 	c->renamed = false;
-	rc = index_state_get(c->t, c->from->id, &c->from_st, e);
-	if (rc == 0)
-		err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", c->from->name);
+	rc = c->from->generation == index_generation(index_txn_index(c->t)) ?
+	    index_state_get(c->t, c->from->id, &c->from_st, e) : 0;
+	if (rc == 0) {
+		index_abort(c->t);
+		drc = maildir_find_again(c->from, e);
+		return drc == DRV_OK ? DRV_CONFLICT : drc;
+	}
 	if (rc == 1 && c->from_st.bits & IDX_STATE_UNSCANNED) {
 		index_abort(c->t);
 		c->renamed = true;
@@ -260,7 +271,16 @@ copy_once(struct copying *c, struct err *e)
 	if (rc == 0)
 		return DRV_OK;
 	undo(c);
-	return c->renamed ? DRV_CONFLICT : drv_of(e);
+	return c->renamed || c->cs->keyword_missed ? DRV_CONFLICT : drv_of(e);
+}
+
+/* A try that failed may have closed the gaps of messages that are gone. */
+static void
+restore_adds(struct box_change *add, const uint32_t *sources, size_t count)
+{
+	add->add_count = sources == NULL ? 0 : count;
+	for (size_t i = 0; i < add->add_count; i++)
+		add->adds[i].source_uid = sources[i];
 }
 
 enum drv_rc
@@ -268,17 +288,20 @@ maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *
 {
 	struct copying c = { .to = cs->driver_box[0], .from = cs->driver_box[1], .cs = cs };
 	size_t count = cs->box[0]->add_count;
+	uint32_t *sources = calloc(count + 1, sizeof(*sources));
 	enum drv_rc drc = DRV_CONFLICT;
 
 	(void)s;
 	c.a = arena_new(SIZE_MAX / 2);
 	c.from_paths = calloc(count + 1, sizeof(char *));
 	c.to_paths = calloc(count + 1, sizeof(char *));
-	if (c.a == NULL || c.from_paths == NULL || c.to_paths == NULL)
+	if (sources == NULL || c.a == NULL || c.from_paths == NULL || c.to_paths == NULL)
 		drc = (err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR);
-	for (int try = 0; try < 4 && drc == DRV_CONFLICT; try++) {
+	for (size_t i = 0; i < count && drc == DRV_CONFLICT; i++)
+		sources[i] = cs->box[0]->adds[i].source_uid;
+	for (int try = 0; try < 4 && drc == DRV_CONFLICT && !cs->keyword_missed; try++) {
 		arena_reset(c.a);
-		cs->box[0]->add_count = count;
+		restore_adds(cs->box[0], sources, count);
 		drc = copy_once(&c, e);
 		/* A file that another program has renamed: the scan finds it, or its message gone. */
 		if (drc == DRV_CONFLICT && c.renamed) {
@@ -288,8 +311,10 @@ maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *
 				drc = scan;
 		}
 	}
-	if (drc == DRV_CONFLICT)
+	if (drc == DRV_CONFLICT && !cs->keyword_missed)
 		err_set(e, ERR_TEMP, "%s: other programs rename its files all the time", c.from->path);
+	if (drc != DRV_OK)
+		restore_adds(cs->box[0], sources, count);
 	for (size_t i = 0; i < cs->box[0]->add_count; i++) {
 		cs->box[0]->adds[i].rec.name = SPAN_NONE;
 		cs->box[0]->adds[i].summary = SPAN_NONE;
@@ -298,5 +323,6 @@ maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *
 	arena_free(c.a);
 	free(c.from_paths);
 	free(c.to_paths);
+	free(sources);
 	return drc;
 }

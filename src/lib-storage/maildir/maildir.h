@@ -47,6 +47,7 @@ struct maildir_box {
 	struct maildir_perm perm;
 	int fd, sub_fd[2];			/* sub_fd: opened when needed, -1 */
 	uint32_t id;
+	unsigned generation;			/* of the index that id is of */
 	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
 	bool swept;
 	unsigned resting;		/* finished stages that are open */
@@ -118,6 +119,9 @@ enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct
 /* Behind those two, when no transaction is open: what became of the name survives a power cut. */
 enum drv_rc maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e);
 
+/* numbers.c: a new index sees the numbers of all mailboxes before it gives one. */
+int maildir_numbers_know(struct maildir_store *s, struct err *e);
+
 /* box.c */
 /* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
 char *maildir_control_path(const struct maildir_store *s, struct span name, bool folder, struct err *e);
@@ -126,6 +130,7 @@ void maildir_box_close(void *box);
 /* Locks out others who change the control file; -1 and e.  Never within a write transaction. */
 int maildir_box_lock(struct maildir_box *box, struct err *e);
 void maildir_box_unlock(struct maildir_box *box);
+/* Looks the box up again: when the index does not know it, or was opened anew. */
 enum drv_rc maildir_find_again(struct maildir_box *box, struct err *e);
 /* Begins a write in which uids UIDs and some modseqs may be taken. */
 enum drv_rc maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, struct idx_state *st, struct err *e);

@@ -710,7 +710,7 @@ maildir_sync(void *b, bool thorough, struct err *e)
 
 	if (index_check(box->store->ix, e) == -1 || index_read(box->store->ix, &t, e) == -1)
 		return drv_of(e);
-	rc = index_state_get(t, box->id, &st, e);
+	rc = box->generation == index_generation(box->store->ix) ? index_state_get(t, box->id, &st, e) : 0;
 	if (rc == 0) {
 		enum drv_rc drc;
 
