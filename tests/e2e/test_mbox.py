@@ -87,6 +87,8 @@ def uids_flags(imap):
         if line is None:
             continue
         m = re.search(rb"UID (\d+) FLAGS \(([^)]*)\)|FLAGS \(([^)]*)\) UID (\d+)", line)
+        if m is None:       # told unasked
+            continue
         uid, flags = (m.group(1), m.group(2)) if m.group(1) else (m.group(4), m.group(3))
         out[int(uid)] = set(flags.split()) - {b"\\Recent"}
     return out
@@ -131,10 +133,11 @@ class Tutorial(unittest.TestCase):
             self.assertIn(b"\nX-Keywords: work", text)
             self.assertIn(b"\nX-Status: F\n", text)
             self.assertNotIn(b"lmtp-2", text)
-            with server.pop3() as pop:
-                self.assertEqual(pop.stat()[0], 1)
-                self.assertIn(b"Body lmtp-1", b"\n".join(pop.retr(1)[1]))
-            self.assertTrue(server.no_locks())
+            pop = server.pop3()
+            self.assertEqual(pop.stat()[0], 1)
+            self.assertIn(b"Body lmtp-1", b"\n".join(pop.retr(1)[1]))
+            pop.quit()
+            culver.wait_for(server.no_locks, "no lock file is left")
 
     def test_index_lost(self):
         with MboxServer() as server:
@@ -209,19 +212,31 @@ class Tutorial(unittest.TestCase):
 class Together(unittest.TestCase):
     """Others write to the same file at the same time."""
 
+    lock = threading.Lock()
+
     def procmail(self, server, n, who):
         rc = server.path("procmailrc-" + who)
         if not os.path.exists(rc):
             with open(rc, "w") as f:
                 f.write("DEFAULT=%s\nORGMAIL=%s\nLOCKSLEEP=1\nLOGFILE=/dev/null\n" % (server.inbox(), server.inbox()))
             os.chmod(rc, 0o644)
-        subprocess.run(["procmail", "-m", rc], input=numbered(n, who).replace("\r\n", "\n").encode(), check=True,
-                       preexec_fn=as_user(server), env={"HOME": server.path("home", "alice"), "PATH": os.environ["PATH"]},
+        # Without its set-group-id bit, in the group that the bit would give it: it stays in that.
+        own = server.path("procmail")
+        with self.lock:
+            if not os.path.exists(own):
+                shutil.copy(shutil.which("procmail"), own)
+                os.chmod(own, 0o755)
+        subprocess.run([own, rc], input=self.with_from(n, who), check=True, preexec_fn=as_user(server),
+                       stderr=subprocess.DEVNULL, env={"HOME": server.path("home", "alice"), "PATH": os.environ["PATH"]},
                        timeout=60)
+
+    def with_from(self, n, who):
+        return (b"From procmail@example.org Thu Nov 26 10:00:00 2026\n" +
+                numbered(n, who).replace("\r\n", "\n").encode())
 
     @needs("procmail")
     def test_nothing_is_lost(self):
-        count = 25
+        count = 12
         with MboxServer("mail_max_userip_connections = 50\n") as server:
             failures = []
 
@@ -271,7 +286,7 @@ class Together(unittest.TestCase):
             reader.start()
             for t in writers + [reader]:
                 t.join(90)
-            self.assertEqual(failures, [])
+            self.assertEqual([repr(f) + str(getattr(f, "filename", "")) for f in failures], [], server.log_text()[-1500:])
             text = server.text()
             there = re.findall(rb"^Subject: Number (\S+)$", text, re.M)
             wanted = {b"%s-%d" % (who, n) for who in (b"lmtp", b"procmail1", b"procmail2") for n in range(count)}
@@ -289,7 +304,7 @@ class Together(unittest.TestCase):
                 if uid in marked and uid % 3:
                     self.assertIn(b"\\Flagged", have)
             imap.logout()
-            self.assertTrue(server.no_locks())
+            culver.wait_for(server.no_locks, "no lock file is left")
 
     @needs("mutt")
     def test_mutt(self):
