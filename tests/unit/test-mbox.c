@@ -407,6 +407,46 @@ test_locks(void **state)
 	fixture_clear(&f);
 }
 
+#define BIG ((int64_t)1 << 31)
+
+/* Past what 31 bits count: the file is sparse, and nothing of it may be moved. */
+static void
+test_large_file(void **state)
+{
+	static const char fields[] = "X-IMAPbase: 1763728000 0000000002\nX-UID: 1\nStatus: O\nX-Status: \nX-Keywords:                      \n";
+	struct fixture f;
+	struct mailbox *box;
+	char path[128];
+	FILE *out;
+
+	(void)state;
+	begin(&f);
+	snprintf(path, sizeof(path), "%s/mail/inbox", f.home);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	fprintf(out, "From a@example.org Thu Nov 26 10:00:00 2026\n%sSubject: large\n\n", fields);
+	assert_int_equal(fseeko(out, BIG + 100, SEEK_SET), 0);
+	fprintf(out, "\n\nFrom b@example.org Thu Nov 26 10:00:00 2026\nX-UID: 2\nStatus: O\nX-Status: \nX-Keywords:           \n"
+	    "Subject: behind\n\nsecond\n\n");
+	assert_int_equal(fclose(out), 0);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(box), 2);
+	body_is(box, 2, "Subject: behind\n\nsecond\n");
+	assert_int_equal(save_numbered(box, 3), 3);
+	add_flags(box, 2, MSG_FLAGGED);
+	mailbox_close(box);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	expunge_uid(box, 2);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 2);
+	assert_int_equal(mailbox_uid(box, 2), 3);
+	assert_int_equal(number_of(box, 3), 3);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -418,6 +458,7 @@ main(void)
 		cmocka_unit_test(test_outside_changes),
 		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_large_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
