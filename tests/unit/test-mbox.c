@@ -407,6 +407,73 @@ test_locks(void **state)
 	fixture_clear(&f);
 }
 
+static void
+test_layouts(void **state)
+{
+	static const struct {
+		const char *location, *file;
+		bool nested;	/* a name may hold mail and others */
+	} cases[] = {
+		{ "mbox:~/mail", "mail/Entw&APw-rfe/2026", false },
+		{ "mbox:~/mail:UTF-8", "mail/Entwürfe/2026", false },
+		{ "mbox:~/mail:DIRNAME=mBoX", "mail/Entw&APw-rfe/2026/mBoX", true },
+		{ "mbox:~/mail:LAYOUT=maildir++", "mail/.Entw&APw-rfe.2026", true },
+		{ "mbox:~/mail:INDEX=~/index:CONTROL=~/control:INBOX=~/spool/bob", "mail/Entw&APw-rfe/2026", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err e = ERR_INIT;
+		struct mailbox_info *list;
+		struct fixture f;
+		struct mailbox *box;
+		size_t count;
+
+		begin(&f);
+		f.conf.location = span_str(cases[i].location);
+		fixture_open(&f);
+		char sep = storage_separator(f.st, SPAN("x"));
+		char name[32], parent[32];
+
+		snprintf(name, sizeof(name), "Entwürfe%c2026", sep);
+		snprintf(parent, sizeof(parent), "Entwürfe");
+		MUST(storage_create(f.st, span_str(name), false, &e), &e);
+		assert_int_equal(fixture_number(&f, "test -f '%s' && echo 1 || echo 0", cases[i].file), 1);
+		box = box_of(f.st, name, MAILBOX_WRITE);
+		assert_int_equal(save_numbered(box, 1), 1);
+		mailbox_close(box);
+		if (cases[i].nested) {
+			MUST(storage_create(f.st, span_str(parent), false, &e), &e);
+			box = box_of(f.st, parent, MAILBOX_WRITE);
+			assert_int_equal(save_numbered(box, 1), 1);
+			mailbox_close(box);
+		}
+		/* INBOX is made where it belongs, and is listed once; nothing of ours is listed. */
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		assert_int_equal(save_numbered(box, 1), 1);
+		mailbox_close(box);
+		MUST(storage_list(f.st, f.a, &list, &count, &e), &e);
+		assert_int_equal(count, 3);
+		for (size_t k = 0; k < count; k++) {
+			bool is_parent = span_eq(list[k].name, span_str(parent));
+
+			assert_true(is_parent || span_eq(list[k].name, SPAN("INBOX")) || span_eq(list[k].name, span_str(name)));
+			if (is_parent)
+				assert_int_equal((list[k].attrs & MBOX_EXISTS) != 0, cases[i].nested);
+		}
+		MUST(storage_rename(f.st, span_str(name), SPAN("Neu"), &e), &e);
+		box = box_of(f.st, "Neu", MAILBOX_WRITE);
+		assert_int_equal(mailbox_count(box), 1);
+		assert_int_equal(number_of(box, 1), 1);
+		mailbox_close(box);
+		MUST(storage_delete(f.st, SPAN("Neu"), &e), &e);
+		MUST(storage_delete(f.st, span_str(parent), &e), &e);
+		MUST(storage_list(f.st, f.a, &list, &count, &e), &e);
+		assert_int_equal(count, 1);
+		fixture_clear(&f);
+	}
+}
+
 #define BIG ((int64_t)1 << 31)
 
 /* Past what 31 bits count: the file is sparse, and nothing of it may be moved. */
@@ -457,6 +524,7 @@ main(void)
 		cmocka_unit_test(test_saved_as_it_was),
 		cmocka_unit_test(test_outside_changes),
 		cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_large_file),
 	};
