@@ -11,6 +11,7 @@ culveradm_SOURCES = \
 	src/adm/cmd-fetch.c \
 	src/adm/cmd-index.c \
 	src/adm/cmd-mail.c \
+	src/adm/cmd-acl.c \
 	src/adm/cmd-mailbox.c \
 	src/adm/cmd-pw.c \
 	src/adm/cmd-save.c \

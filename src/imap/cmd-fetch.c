@@ -462,7 +462,7 @@ imap_cmd_fetch(struct imap_session *s, struct imap_in *in, struct err *e)
 		if (!keep_changed(s, &since, &seqs))
 			return err_set(e, ERR_LIMIT, "FETCH: too many messages");
 	}
-	if (f.items.marks_seen && !s->read_only)
+	if (f.items.marks_seen && !s->read_only && (mailbox_rights(s->box) & ACL_SEEN) != 0)
 		rc = fetch_marking(&f, &seqs, e);
 	else
 		fetch_plain(&f, &seqs);

@@ -84,6 +84,22 @@ replace(struct apply *a, uint32_t uid, const struct idx_message *m)
 	return index_cursor_replace(a->messages, span_of(key, sizeof(key)), span_of(room, idx_message_pack(room, m)), a->e);
 }
 
+static bool
+is_touched(const struct change_flags *f, uint32_t uid)
+{
+	size_t lo = 0, hi = f->touch_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (f->touch[mid] < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < f->touch_count && f->touch[lo] == uid;
+}
+
 static int
 apply_flags_one(struct apply *a, struct change_flags *f, uint32_t uid)
 {
@@ -114,11 +130,11 @@ apply_flags_one(struct apply *a, struct change_flags *f, uint32_t uid)
 			m.keywords = f->keywords;
 		break;
 	}
-	if (m.flags == old.flags && m.keywords == old.keywords)
+	if (m.flags == old.flags && m.keywords == old.keywords && !is_touched(f, uid))
 		return 0;
 	m.modseq = take_modseq(a);
 	m.bits |= IDX_CHANGED;
-	if (f->dirty)
+	if (f->dirty && (m.flags != old.flags || m.keywords != old.keywords))
 		m.bits |= IDX_DIRTY;
 	count(a->st, uid, &old, -1);
 	count(a->st, uid, &m, 1);

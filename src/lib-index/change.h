@@ -31,6 +31,9 @@ struct change_flags {
 	/* CHANGE_SET leaves these as they are. */
 	uint8_t keep;
 	bool keep_keywords;
+	/* Of uids, ascending: these get a new modseq also when nothing in the record changes. */
+	const uint32_t *touch;
+	size_t touch_count;
 	/* Answers; room for count each, or NULL. */
 	uint32_t *failed, *changed;
 	size_t failed_count, changed_count;

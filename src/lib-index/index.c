@@ -3,7 +3,8 @@
  * Opening.  The directory holds LMDB's two files, and `sessions'.  How the index is put in the place of a damaged one:
  * replace.c.
  *
- * meta: "version" (u32, without a checksum), "number" (u32: the last mailbox id or UIDVALIDITY given).
+ * meta: "version" (u32, without a checksum), "number" (u32: the last mailbox id or UIDVALIDITY given),
+ * "skipped" (see message.c), "batch..." (batch.c).
  */
 #include "lib-index/index-priv.h"
 
@@ -133,6 +134,7 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 	struct stat sb;
 	char file[4096];
 	size_t size = MAP_START;
+	struct err first = ERR_INIT;
 	int rc;
 
 	if (!(env->flags & MDB_NOLOCK) && create && lock_room(path, mode, e) == -1)
@@ -157,11 +159,15 @@ index_env_open(struct index_env *env, const char *path, mode_t mode, bool create
 		rc = mdb_env_open(env->env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS | MDB_NORDAHEAD | env->flags, mode);
 	if (rc != 0)
 		index_err(e, rc, path);
-	if (rc == 0 && databases_open(env, false, e) == 0)
+	if (rc == 0 && databases_open(env, false, &first) == 0)
 		return 0;
 	/* A new file has no databases yet: MDB_NOTFOUND. */
-	if (rc == 0 && create && e->code != ERR_CORRUPT && databases_open(env, true, e) == 0)
-		return 0;
+	if (rc == 0 && create && first.code != ERR_CORRUPT) {
+		if (databases_open(env, true, e) == 0)
+			return 0;
+	} else if (rc == 0) {
+		*e = first;
+	}
 	index_env_shut(env);
 	return -1;
 }
@@ -241,9 +247,13 @@ static int
 env_try(struct index_env *env, enum session_verdict verdict, bool others, enum index_salvage *how, char why[240], struct err *e)
 {
 	struct index_verdict v;
+	struct stat sb;
 	int64_t since = clock_us();
 
 	*how = INDEX_SALVAGE;
+	/* There is nothing to look at, and nothing to be lost. */
+	if (fstatat(env->dir_fd, "data.mdb", &sb, 0) == -1 && errno == ENOENT)
+		verdict = SESSION_CLEAN;
 	switch (verdict) {
 	case SESSION_DEADLY:
 		snprintf(why, 240, "processes died of opening it");

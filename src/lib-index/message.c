@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Typed values: mailboxes' states and messages' records. */
+#include <sys/random.h>
 #include <time.h>
 #include "lib-index/index-priv.h"
 
 #define NUMBER_AHEAD (365 * 86400)
+#define NUMBER_SPREAD 3600
 
 int
 index_state_get(struct index_txn *t, uint32_t id, struct idx_state *out, struct err *e)
@@ -175,6 +177,21 @@ index_walk_end(struct index_walk *w)
 	w->c = NULL;
 }
 
+/* An index that is new, or may have gone back in time, does not know how far numbers have been given: it leaves some out. */
+static int
+skip_some(struct index_txn *t, uint32_t *number, struct err *e)
+{
+	uint32_t some = 0;
+	struct span v;
+	int rc = index_get(t, DB_META, SPAN("skipped"), &v, e);
+
+	if (rc != 0)
+		return rc == -1 ? -1 : 0;
+	if (getrandom(&some, sizeof(some), GRND_NONBLOCK) == sizeof(some))
+		*number += some % NUMBER_SPREAD;
+	return index_put(t, DB_META, SPAN("skipped"), SPAN("1"), e);
+}
+
 /* Seconds since 1970, or the number behind the last one: also after the index was lost, time has gone on. */
 int
 index_new_number(struct index_txn *t, uint32_t *out, struct err *e)
@@ -187,6 +204,8 @@ index_new_number(struct index_txn *t, uint32_t *out, struct err *e)
 		return -1;
 	if (rc == 1 && v.n == 4 && be32_get(v.p) >= number)
 		number = be32_get(v.p) + 1;
+	if (skip_some(t, &number, e) == -1)
+		return -1;
 	*out = number;
 	return index_number_seen(t, number, e);
 }

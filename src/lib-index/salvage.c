@@ -20,6 +20,7 @@ struct copy {
 	size_t ids_n, ids_cap;
 	size_t good, bad;
 	bool full;			/* the copy can not be written */
+	bool doubt;			/* more numbers may have been given than this knows of */
 };
 
 static void
@@ -74,7 +75,7 @@ pass(void *ctx)
 		last_n = key.n;
 		if (c->id != 0 && (key.n < IDX_KEY_ID || be32_get(key.p) != c->id))
 			return true;
-		if (c->db == DB_META && span_eq(key, SPAN("version")))
+		if (c->db == DB_META && (span_eq(key, SPAN("version")) || (c->doubt && span_eq(key, SPAN("skipped")))))
 			continue;
 		/* Reads every octet: what follows meets no more surprises. */
 		if (!idx_value_open(c->db, key, &value) || !idx_entry_is_valid(c->db, key, value)) {
@@ -167,7 +168,7 @@ copy_box(struct copy *c, uint32_t id, bool doubt, bool summaries, struct salvage
 bool
 index_salvage(struct index_env *old, struct index_env *into, bool doubt, bool summaries, struct salvaged *out)
 {
-	struct copy c = { .from = old, .into = into };
+	struct copy c = { .from = old, .into = into, .doubt = doubt };
 	bool ok;
 
 	*out = (struct salvaged){ 0 };

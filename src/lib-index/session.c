@@ -101,8 +101,9 @@ verdict_of(int fd, const char *data, ssize_t n, bool *others_out)
 {
 	enum session_verdict verdict = SESSION_CLEAN;
 
+	/* Whoever wrote it last may have done so before the system went down. */
 	if (n < HEAD || memcmp(data, MAGIC, 8) != 0)
-		return n == 0 ? SESSION_CLEAN : SESSION_CRASHED;
+		return SESSION_REBOOTED;
 	if (!is_same_boot(data))
 		return SESSION_REBOOTED;
 	if (data[24] == 2)

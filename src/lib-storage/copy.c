@@ -159,7 +159,7 @@ mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mai
 	if (box->made.n > 0 && mailbox_made_flush(box, e) == -1)
 		return -1;
 	/* Where not all flags may be given a message is saved anew: a driver copies it as it is. */
-	if (box->store == target->store && mailbox_flags_allowed(target) == IDX_FLAGS)
+	if (box->store == target->store && box->private == NULL && target->private == NULL && mailbox_flags_allowed(target) == IDX_FLAGS)
 		return copy_within(box, uids, count, target, move, a, out, e);
 	return copy_across(box, uids, count, target, move, a, out, e);
 }

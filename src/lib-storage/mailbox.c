@@ -25,7 +25,7 @@ open_handle(struct mailbox *box, struct err *e)
 static int
 open_and_load(struct mailbox *box, struct err *e)
 {
-	if (open_handle(box, e) == -1)
+	if (open_handle(box, e) == -1 || (box->ns->pvt != NULL && private_open(box, e) == -1))
 		return -1;
 	if (box->mode >= MAILBOX_SAVE)
 		return 0;
@@ -88,6 +88,7 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 			rc = acl_check(box->rights, need, name, e);
 	}
 	if (rc == 0 && (rc = open_and_load(box, e)) == -1 && e->code == ERR_CORRUPT && index_mend(box->store->ix, box->id, e) == 0) {
+		private_close(box);
 		if (box->handle != NULL)
 			box->drv->box_close(box->handle);
 		box->handle = NULL;
@@ -142,6 +143,7 @@ mailbox_close(struct mailbox *box)
 			break;
 		}
 	}
+	private_close(box);
 	mailbox_body_drop(box);
 	view_clear(&box->view);
 	buf_clear(&box->keyword_text);
@@ -290,6 +292,8 @@ mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *
 		.uid = uid, .flags = m.flags, .keywords = m.keywords, .modseq = m.modseq, .internal_date = m.internal_date,
 		.save_date = m.save_date, .size = m.size, .physical_size = m.physical_size,
 	};
+	if (box->private != NULL)
+		out->flags = (m.flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);
 	return 0;
 }
 
@@ -349,7 +353,7 @@ mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const str
 	if (changed != NULL && (f.changed = arena_alloc(a, count, sizeof(uint32_t))) == NULL)
 		return err_set(e, ERR_LIMIT, "too many messages at once");
 	index_read_end(box->store->ix);
-	if (store_commit(box->store, &cs, e) == -1)
+	if ((box->private != NULL ? private_store(box, &f, &cs, e) : store_commit(box->store, &cs, e)) == -1)
 		return -1;
 	if (modified != NULL)
 		*modified = (struct uid_list){ f.failed, f.failed_count };

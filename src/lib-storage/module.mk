@@ -36,6 +36,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/resync.c src/lib-storage/resync.h \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/sort.c src/lib-storage/sort.h \
+	src/lib-storage/private.c \
+	src/lib-storage/seen-set.c src/lib-storage/seen-set.h \
 	src/lib-storage/shared-dict.c src/lib-storage/shared-dict.h \
 	src/lib-storage/shared.c \
 	src/lib-storage/storage-list.c \
@@ -75,6 +77,9 @@ tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-shared
 tests_unit_test_shared_SOURCES = tests/unit/test-shared.c tests/unit/sharing.c
 tests_unit_test_shared_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-private
+tests_unit_test_private_SOURCES = tests/unit/test-private.c tests/unit/sharing.c
+tests_unit_test_private_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-names
 tests_unit_test_storage_names_SOURCES = tests/unit/test-storage-names.c
 tests_unit_test_storage_names_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -126,3 +131,7 @@ FUZZ_TARGETS += fuzz/fuzz-shared-dict
 fuzz_fuzz_shared_dict_SOURCES = fuzz/fuzz-shared-dict.c $(fuzz_main)
 fuzz_fuzz_shared_dict_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_shared_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-seen-set
+fuzz_fuzz_seen_set_SOURCES = fuzz/fuzz-seen-set.c $(fuzz_main)
+fuzz_fuzz_seen_set_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_seen_set_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

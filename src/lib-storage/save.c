@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
+#include "lib/log.h"
 #include "lib-mail/crlf.h"
 #include "lib-storage/storage-priv.h"
 
@@ -175,11 +176,11 @@ saver_finish(struct saver *s, struct err *e)
 }
 
 static void
-fill_add(const struct saved *m, struct change_add *add)
+fill_add(const struct saved *m, bool private, struct change_add *add)
 {
 	*add = (struct change_add){
 		.rec = {
-			.flags = (uint8_t)(m->p.flags & IDX_FLAGS),
+			.flags = (uint8_t)(m->p.flags & IDX_FLAGS & (private ? ~(unsigned)IDX_SEEN : ~0u)),
 			.keywords = m->p.keywords,
 			.bits = m->uidl != NULL ? IDX_UIDL : 0,
 			.uidl = span_str(m->uidl),
@@ -193,6 +194,21 @@ fill_add(const struct saved *m, struct change_add *add)
 	};
 }
 
+/* \Seen of new messages where it is this user's own: they are saved already, and stay so. */
+static int
+keep_seen(struct saver *s, const uint32_t *uids, struct arena *a, struct err *e)
+{
+	uint32_t *seen = arena_alloc(a, s->saved.n + 1, sizeof(*seen));
+	size_t n = 0;
+
+	if (seen == NULL)
+		return err_set(e, ERR_LIMIT, "too many messages at once");
+	for (size_t i = 0; i < s->saved.n; i++)
+		if (((struct saved *)array_at(&s->saved, i))->p.flags & MSG_SEEN)
+			seen[n++] = uids[i];
+	return private_change(s->box, seen, n, true, e) == -1 ? -1 : private_touch(s->box, seen, n, e);
+}
+
 int
 saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct uid_list *uids_out, struct err *e)
 {
@@ -203,6 +219,7 @@ saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct
 	struct index_txn *t;
 	struct idx_state st;
 	int64_t now = (int64_t)time(NULL);
+	struct err seen_e = ERR_INIT;
 	int rc;
 
 	uids_out->uids = arena_alloc(a, s->saved.n == 0 ? 1 : s->saved.n, sizeof(uint32_t));
@@ -215,7 +232,7 @@ saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct
 
 		if (!m->finished)
 			return err_set(e, ERR_TEMP, "a message that was not finished");
-		fill_add(m, &c.adds[i]);
+		fill_add(m, box->private != NULL, &c.adds[i]);
 		c.adds[i].rec.save_date = now;
 	}
 	index_read_end(box->store->ix);
@@ -223,6 +240,9 @@ saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct
 		return -1;
 	for (size_t i = 0; i < s->saved.n; i++)
 		uids_out->uids[i] = c.adds[i].uid;
+	/* The mail is saved: a mark that can not be is no reason to say otherwise. */
+	if (box->private != NULL && keep_seen(s, uids_out->uids, a, &seen_e) == -1)
+		log_error("%s", seen_e.log);
 	rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &st, e);
 	*uidvalidity_out = rc == 1 ? st.uidvalidity : 0;
 	index_read_end(box->store->ix);

@@ -99,6 +99,7 @@ struct namespace {
 };
 
 struct acl_state;
+struct private;
 
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
@@ -158,6 +159,7 @@ struct mailbox {
 	uint32_t id;
 	enum mailbox_mode mode;
 	unsigned rights;		/* enum acl_right */
+	struct private *private;	/* \Seen is each user's own; NULL: it is in the index */
 	int64_t rights_at;		/* clock_ms of when they were looked up */
 	struct view view;
 	struct buf keyword_text;	/* as in the index */
@@ -207,6 +209,18 @@ namespace_is_template(const struct namespace *ns)
 {
 	return ns->template_prefix != NULL;
 }
+
+/* private.c: \Seen of this user alone, of an open mailbox with box->private. */
+int private_open(struct mailbox *box, struct err *e);
+void private_close(struct mailbox *box);
+int private_refresh(struct mailbox *box, struct err *e);
+bool private_seen(const struct mailbox *box, uint32_t uid);
+int private_change(struct mailbox *box, const uint32_t *uids, size_t count, bool on, struct err *e);
+/* Commits cs, whose flags are f, with \Seen taken out of it and done here. */
+int private_store(struct mailbox *box, struct change_flags *f, struct change_set *cs, struct err *e);
+/* A new MODSEQ for these. */
+int private_touch(struct mailbox *box, const uint32_t *uids, size_t count, struct err *e);
+int private_unseen(struct mailbox *box, uint32_t *out, struct err *e);
 
 /* shared.c: the namespace of one user.  ERR_NOTFOUND. */
 struct namespace *shared_open(struct storage *st, const struct namespace *template, struct span user, struct err *e);

@@ -736,6 +736,8 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 	if (rc == 0) {
 		out->messages = s.messages;
 		out->unseen = s.unseen;
+		if (box->private != NULL && items & STATUS_UNSEEN)
+			rc = private_unseen(box, &out->unseen, e);
 		out->deleted = s.deleted;
 		out->uidnext = s.uidnext;
 		out->uidvalidity = s.uidvalidity;

@@ -148,6 +148,7 @@ take_recent(struct mailbox *box, const struct idx_state *st)
 
 struct loading {
 	struct view *v;
+	const struct mailbox *box;	/* of on_unseen */
 	bool failed;
 	uint32_t steps, unseen_uid;
 };
@@ -168,7 +169,7 @@ on_unseen(void *ctx, uint32_t uid, uint8_t flags)
 	struct loading *l = ctx;
 
 	l->steps++;
-	if (!(flags & IDX_SEEN))
+	if (l->box->private != NULL ? !private_seen(l->box, uid) : !(flags & IDX_SEEN))
 		l->unseen_uid = uid;
 	return l->unseen_uid == 0;
 }
@@ -217,7 +218,9 @@ note_unseen_from(struct mailbox *box, const struct idx_state *seen, uint32_t uid
 static int
 find_unseen(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct loading *l, struct err *e)
 {
-	*l = (struct loading){ .v = &box->view };
+	*l = (struct loading){ .v = &box->view, .box = box };
+	if (box->private != NULL)
+		return index_each_uid(t, box->id, 1, on_unseen, l, e);
 	if (st->unseen == 0)
 		return 0;
 	if (index_each_uid(t, box->id, st->unseen_from, on_unseen, l, e) == -1)
@@ -253,7 +256,7 @@ view_load(struct mailbox *box, struct err *e)
 	v->expunged = ARRAY_INIT(struct view_change, VIEW_MAX);
 	if (v->recent.size == 0)
 		v->recent = ARRAY_INIT(struct uid_range, 1000000);
-	if (unseen.steps > UNSEEN_STEPS && unseen.unseen_uid != 0)
+	if (unseen.steps > UNSEEN_STEPS && box->private == NULL && unseen.unseen_uid != 0)
 		note_unseen_from(box, &st, unseen.unseen_uid);
 	take_recent(box, &st);
 	return 0;
@@ -508,6 +511,8 @@ mailbox_sync(struct mailbox *box, bool expunges, struct view_changes *out, struc
 	if (mailbox_made_flush(box, e) == -1)
 		*e = (struct err)ERR_INIT;
 	index_read_end(box->store->ix);
+	if (box->private != NULL && private_refresh(box, e) == -1)
+		return -1;
 	if (box->st->acl != NULL && !may_read_still(box)) {
 		out->gone = true;
 		return 0;

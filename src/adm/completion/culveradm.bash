@@ -1,7 +1,7 @@
 # bash completion for culveradm
 _culveradm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} words i
-	local first="reload stop log service who kick config user auth pw mailbox fetch search expunge flags save index scrub force-resync help"
+	local first="reload stop log service who kick config user auth pw mailbox acl fetch search expunge flags save index scrub force-resync help"
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | -o | -f) ((i++)) ;;
@@ -26,6 +26,7 @@ _culveradm() {
 		log) words="errors" ;;
 		service) words="status" ;;
 		auth) words="test cache" ;;
+		acl) words="get set add remove delete rights debug recalc" ;;
 		mailbox) words="list status create delete rename subscribe unsubscribe" ;;
 		index) words="verify rebuild compact stats -u -A -F" ;;
 		scrub) words="--repair -u -A -F" ;;

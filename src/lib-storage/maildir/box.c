@@ -262,7 +262,7 @@ box_identify(struct maildir_box *box, struct err *e)
 	return rc;
 }
 
-/* IDX_STATE_DOUBT: the control file's marks are above all that was ever given. */
+/* IDX_STATE_DOUBT: the control file's marks are above all that was ever given.  1: it tells of another mailbox. */
 static int
 box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 {
@@ -279,22 +279,25 @@ box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 	if (rc == 0) {
 		rc = index_state_get(t, id, &st, e);
 		if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
-			bool ours = known == 1 && c.uidvalidity == st.uidvalidity;
-
-			if (!ours) {
+			/* Without the file: above what the index and the names of the files know. */
+			if (known == 0) {
 				c.uid_reserved = st.uid_reserved < UINT32_MAX - 4 * GUESS_GAP ? st.uid_reserved + GUESS_GAP : UINT32_MAX - 2;
 				c.modseq_reserved = (uint64_t)time(NULL) << 10;
 			}
-			rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e);
+			if (known == 1 && (c.uidvalidity != st.uidvalidity || c.id != st.id))
+				rc = 2;
+			else
+				rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e) == -1 ? -1 : 1;
 			maildir_control_keywords(&c, &keywords);
-			if (rc == 0 && ours)
-				rc = index_keywords_put(t, id, buf_span(&keywords), e);
-			rc = rc == 0 ? 1 : -1;
+			if (rc == 1 && known == 1 && index_keywords_put(t, id, buf_span(&keywords), e) == -1)
+				rc = -1;
 		}
 		if (rc == 1)
 			rc = index_commit(t, e);
 		else
 			index_abort(t);
+		if (rc == 2)
+			rc = 1;
 	}
 	maildir_box_unlock(box);
 	maildir_control_clear(&c);
@@ -317,9 +320,10 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		rc = index_state_get(t, id, &st, e);
 	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
 		index_read_end(box->store->ix);
-		if (box_settle(box, id, e) == -1 || index_read(box->store->ix, &t, e) == -1)
-			return -1;
-		rc = index_state_get(t, id, &st, e);
+		rc = box_settle(box, id, e);
+		if (rc != 0)
+			return rc == -1 ? -1 : box_identify(box, e);
+		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
 	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
 		box->id = id;
@@ -504,7 +508,10 @@ maildir_begin(struct maildir_box *box, uint32_t uids, struct index_txn **t, stru
 			return DRV_OK;
 		index_abort(*t);
 		if (rc == 1 && st->bits & IDX_STATE_DOUBT) {
-			if (box_settle(box, box->id, e) == -1)
+			rc = box_settle(box, box->id, e);
+			if (rc == 1 && (drc = maildir_find_again(box, e)) != DRV_OK)
+				return drc;
+			if (rc == -1)
 				return drv_of(e);
 			continue;
 		}
