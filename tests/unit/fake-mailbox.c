@@ -86,7 +86,8 @@ mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e)
 void
 mailbox_read_end(struct mailbox *box)
 {
-	(void)box;
+	if (box->gone > 0 && box->gone_after_reads > 0 && --box->gone_after_reads == 0)
+		box->msgs[box->gone - 1].expunged = true;
 }
 
 int
