@@ -46,6 +46,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/storage.c src/lib-storage/storage.h \
 	src/lib-storage/subscriptions.c \
 	src/lib-storage/thread.c src/lib-storage/thread.h \
+	src/lib-storage/view-cache.c \
 	src/lib-storage/view.c
 
 # What a program that uses the storage is linked with, in order.

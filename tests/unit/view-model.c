@@ -141,6 +141,8 @@ model_begin(struct model *m, uint64_t seed)
 	*m = (struct model){ .seed = seed, .random = seed * 0x9e3779b97f4a7c15 + 1, .next_content = 1 };
 	current = m;
 	fixture_init(&m->f);
+	if (seed & 1)
+		m->f.conf.cache_least = 6;
 	m->observer = fixture_storage(&m->f);
 	m->names[0] = model_box_new(m);
 	m->a = m->f.a;
