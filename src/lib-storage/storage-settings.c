@@ -426,6 +426,7 @@ storage_open(const struct storage_params *p, struct storage **out, struct err *e
 	struct conf k = { .p = p };
 	int rc = conf_read(&k, e);
 
+	k.c.released_too = p->released_too;
 	if (rc == 0)
 		rc = storage_open_conf(&k.c, p->notify_fd, out, e);
 	conf_clear(&k);
@@ -471,7 +472,10 @@ inbox_path(struct paths *ps, const struct location *loc)
 static const char *
 static_part(struct paths *ps, const char *path)
 {
-	return path == NULL ? NULL : arena_cstr(ps->a, span_sub(span_str(path), 0, shared_static_part(span_str(path))));
+	size_t n = path == NULL ? 0 : shared_static_part(span_str(path));
+
+	/* Not the root of everything. */
+	return n <= 1 ? NULL : arena_cstr(ps->a, span_sub(span_str(path), 0, n));
 }
 
 static int

@@ -14,6 +14,7 @@ struct fake_msg {
 	unsigned flags;
 	uint64_t keywords;
 	bool expunged, size_unknown;
+	const char *uidl;	/* NULL: none of its own */
 };
 
 struct mailbox {
@@ -22,6 +23,7 @@ struct mailbox {
 	bool expunge_fails;
 	uint32_t gone;				/* a UID that another session deletes, */
 	unsigned gone_after_reads;		/* when so many reads have ended: the login, the first listing */
+	size_t saved_uidls;
 	struct span keyword;			/* the only one, bit 0; none when empty */
 };
 

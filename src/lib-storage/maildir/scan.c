@@ -19,9 +19,10 @@
  *
  * A file is new when its base is not in the index.  It keeps the UID of its name if that has the mailbox's UIDVALIDITY
  * and the UID can not have been anybody else's: it was not given yet (we died between rename and commit), or the index is
- * being rebuilt.  All others get the next UIDs, in the order in which they arrived, and are renamed.
+ * being rebuilt.  While the index is made anew, culver-uidlist (adopt.c) has UIDs of files whose names carry none yet.  All
+ * others get the next UIDs, in the order in which they arrived, and are renamed.
  */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/adopt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -69,6 +70,8 @@ struct scan {
 	/* What came out of it. */
 	struct buf seen, gone, adds, text;
 	size_t fresh;		/* files that are new */
+	struct maildir_list_file facts;		/* of other servers; only while the index is made anew */
+	bool has_facts;
 	size_t renamed[2];
 };
 
@@ -388,6 +391,7 @@ struct by_arrival {
 	const struct scan *s;
 	const struct file *f;
 	struct maildir_name n;
+	bool listed;		/* the UID is the list's, by the file's name */
 };
 
 /*
@@ -403,6 +407,8 @@ arrival_cmp(const void *a, const void *b)
 		return x->f->uid != 0 ? -1 : 1;
 	if (x->f->uid != y->f->uid)
 		return x->f->uid < y->f->uid ? -1 : 1;
+	if (x->listed != y->listed)
+		return x->listed ? -1 : 1;
 	if (x->f->uid != 0) {
 		x = b;
 		y = a;
@@ -467,6 +473,31 @@ look_at(struct scan *s, const struct by_arrival *a, const char *path, struct sta
 	return 1;
 }
 
+static bool
+has_tag(const struct maildir_name *n, uint32_t validity, uint32_t uid)
+{
+	return n->uid == uid && n->uidvalidity == validity;
+}
+
+/* What another server's list says of a message that has kept its UID. */
+static void
+take_facts(struct scan *s, struct by_arrival *a, struct change_add *add, const struct stat *sb)
+{
+	const struct uidlist *l = &s->facts.list;
+	char room[MAILDIR_NAME_MAX + 1];
+	struct span uidl;
+
+	if (!s->has_facts || a->f->uid == 0)
+		return;
+	if (maildir_facts_uidl(l, a->f->uid, a->n.base, room, &uidl)) {
+		add->rec.bits |= IDX_UIDL;
+		add->rec.uidl = (struct span){ (const char *)(uintptr_t)s->text.n, uidl.n };
+		buf_add(&s->text, uidl);
+	}
+	if (a->n.size == IDX_SIZE_UNKNOWN && !s->box->store->p.distrust_sizes)
+		add->rec.size = maildir_facts_size(l, a->f->uid, (uint64_t)sb->st_size);
+}
+
 /* Fills in the record of a new file; 0: it has gone. */
 static int
 take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err *e)
@@ -483,7 +514,10 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	add.uid = a->f->uid != 0 ? a->f->uid : st->uidnext;
 	if (add.uid >= UINT32_MAX - 1)
 		return err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", s->box->name);
-	if (a->f->uid == 0)
+	/* Kept outside of names; once, before the name has been changed. */
+	if (a->listed && a->f->sub == SUB_CUR)
+		a->n.keywords |= maildir_facts_keywords(&s->facts.list, a->n.base);
+	if (a->f->uid == 0 || !has_tag(&a->n, st->uidvalidity, add.uid))
 		rc = rename_new(s, a, &sb, st->uidvalidity, add.uid, name, e);
 	else
 		memcpy(name, file_name(s, a->f).p, (size_t)a->f->len + 1);
@@ -504,11 +538,26 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 		.name = { (const char *)(uintptr_t)s->text.n, strlen(name) },
 	};
 	buf_adds(&s->text, name);
+	take_facts(s, a, &add, &sb);
 	buf_add(&s->adds, span_of(&add, sizeof(add)));
 	return s->adds.failed || s->text.failed ? err_set(e, ERR_LIMIT, "%s: too many new files", s->box->path) : 1;
 }
 
-/* Which of the new files may keep the UID of their names. */
+/* The UID that a new file comes with; 0: none. */
+static uint32_t
+claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival *a)
+{
+	const struct uidlist_entry *entry = s->has_facts ? uidlist_by_name(&s->facts.list, a->n.base) : NULL;
+
+	a->listed = entry != NULL;
+	if (entry != NULL)
+		return entry->uid;
+	if (a->n.uidvalidity != st->uidvalidity || (s->has_facts && !maildir_facts_tag_fits(&s->facts.list, &a->n)))
+		return 0;
+	return a->n.uid;
+}
+
+/* Which of the new files may keep the UID of their names, or of the list. */
 static int
 judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_arrival *list, size_t count,
     struct err *e)
@@ -520,12 +569,11 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 
 	for (size_t i = 0; i < count; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
-		uint32_t uid = list[i].n.uid;
+		uint32_t uid = claimed_uid(s, st, &list[i]);
 		int rc;
 
 		f->uid = 0;
-		if (uid == 0 || list[i].n.uidvalidity != st->uidvalidity || uid >= st->uid_reserved ||
-		    (!rebuild && uid < st->uidnext))
+		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
 			continue;
 		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
@@ -624,8 +672,11 @@ settle(struct scan *s)
 	struct change_add *adds = (struct change_add *)(void *)s->adds.p;
 	struct change_seen *seen = (struct change_seen *)(void *)s->seen.p;
 
-	for (size_t i = 0; i < s->adds.n / sizeof(*adds); i++)
+	for (size_t i = 0; i < s->adds.n / sizeof(*adds); i++) {
 		adds[i].rec.name.p = s->text.p + (uintptr_t)adds[i].rec.name.p;
+		if (adds[i].rec.bits & IDX_UIDL)
+			adds[i].rec.uidl.p = s->text.p + (uintptr_t)adds[i].rec.uidl.p;
+	}
 	for (size_t i = 0; i < s->seen.n / sizeof(*seen); i++)
 		if (seen[i].rec.bits & IDX_UIDL)
 			seen[i].rec.uidl.p = s->text.p + (uintptr_t)seen[i].rec.uidl.p;
@@ -739,11 +790,24 @@ scan(struct maildir_box *box, struct err *e)
 		s.was_coarse = rc == 1 && before.bits & IDX_STATE_COARSE;
 		if (rc == 0)
 			err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
+		if (rc == 1 && maildir_adopt_look(box, &before, e) == -1)
+			rc = -1;
+		if (rc == 1 && before.bits & IDX_STATE_UNSCANNED && !s.has_facts) {
+			int facts = maildir_facts_read(box, before.uidvalidity, &s.facts, e);
+
+			s.has_facts = facts == 1;
+			rc = facts == -1 ? -1 : 1;
+		}
+		/* Either may have ended the transaction. */
+		if (rc == 1 && index_read(box->store->ix, &t, e) == -1)
+			rc = -1;
 		drc = rc != 1 || list_files(&s, t, &before, e) == -1 ? drv_of(e) : DRV_OK;
 		index_read_end(box->store->ix);
 		if (drc == DRV_OK)
 			drc = scan_once(&s, &before, &again, e);
 	}
+	if (s.has_facts)
+		maildir_list_file_clear(&s.facts);
 	buf_clear(&s.names);
 	buf_clear(&s.seen);
 	buf_clear(&s.gone);
