@@ -285,14 +285,15 @@ index_mailbox_rename(struct index_txn *t, uint32_t id, struct span to, struct er
 int
 index_mailbox_remove(struct index_txn *t, struct span name, struct err *e)
 {
-	char key[IDX_KEY_ID];
+	char key[IDX_KEY_ID], view[IDX_KEY_VIEW];
 	uint32_t id;
 	int rc = index_mailbox_find(t, name, &id, e);
 
 	if (rc != 1)
 		return rc;
 	be32_put(key, id);
-	if (index_total_forget(t, id, e) == -1)
+	idx_key_view(view, id);
+	if (index_total_forget(t, id, e) == -1 || index_del(t, DB_META, span_of(view, sizeof(view)), e) == -1)
 		return -1;
 	if (index_del(t, DB_MAILBOX, name, e) == -1 || index_del(t, DB_KEYWORD, span_of(key, 4), e) == -1)
 		return -1;
@@ -434,6 +435,24 @@ index_keywords_put(struct index_txn *t, uint32_t id, struct span value, struct e
 	be32_put(key, id);
 	return value.n == 0 ? index_del(t, DB_KEYWORD, span_of(key, 4), e) :
 	    index_put(t, DB_KEYWORD, span_of(key, 4), value, e);
+}
+
+int
+index_view_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e)
+{
+	char key[IDX_KEY_VIEW];
+
+	idx_key_view(key, id);
+	return index_get(t, DB_META, span_of(key, sizeof(key)), value_out, e);
+}
+
+int
+index_view_put(struct index_txn *t, uint32_t id, struct span value, struct err *e)
+{
+	char key[IDX_KEY_VIEW];
+
+	idx_key_view(key, id);
+	return index_put(t, DB_META, span_of(key, sizeof(key)), value, e);
 }
 
 int

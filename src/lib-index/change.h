@@ -137,6 +137,9 @@ int index_recount(struct index_txn *t, struct idx_state *st, struct err *e);
 /* Keyword names as a value: each with a NUL behind it. */
 int index_keywords_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e);	/* 1, 0, -1 */
 int index_keywords_put(struct index_txn *t, uint32_t id, struct span value, struct err *e);
+/* The UIDs that a mailbox had at some time: see lib-storage/view-cache.c. */
+int index_view_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e);	/* 1, 0, -1 */
+int index_view_put(struct index_txn *t, uint32_t id, struct span value, struct err *e);
 /* A summary made later. */
 int index_summary_get(struct index_txn *t, uint32_t id, uint32_t uid, struct span *value_out, struct err *e);
 int index_summary_put(struct index_txn *t, uint32_t id, uint32_t uid, struct span value, struct err *e);

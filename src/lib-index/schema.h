@@ -116,6 +116,7 @@ idx_state_set_name(struct idx_state *st, struct span name)
 enum idx_change { IDX_CHANGE_FLAGS = 1, IDX_CHANGE_EXPUNGED = 2 };
 
 #define IDX_KEY_ID 4
+#define IDX_KEY_VIEW 8		/* in meta: "view", mailbox id */
 #define IDX_KEY_MESSAGE 8
 #define IDX_KEY_CHANGE 16
 #define IDX_STATE_MAX (176 + INDEX_NAME_MAX)
@@ -126,6 +127,13 @@ idx_key_message(char key[IDX_KEY_MESSAGE], uint32_t id, uint32_t uid)
 {
 	be32_put(key, id);
 	be32_put(key + 4, uid);
+}
+
+static inline void
+idx_key_view(char key[IDX_KEY_VIEW], uint32_t id)
+{
+	memcpy(key, "view", 4);
+	be32_put(key + 4, id);
 }
 
 static inline void
