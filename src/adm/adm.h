@@ -40,6 +40,7 @@ struct adm {
 	/* -u, -A, -F of mail commands */
 	const char *user_mask, *user_file;
 	bool all_users;
+	bool released_too;		/* the command is about mail that another server has */
 	struct span user;		/* in a user's process: its name */
 };
 
@@ -114,6 +115,8 @@ int cmd_flags_remove(struct adm *a);
 int cmd_flags_replace(struct adm *a);
 int cmd_save(struct adm *a);
 int cmd_index(struct adm *a);
+int cmd_release(struct adm *a);
+int cmd_adopt(struct adm *a);
 int cmd_force_resync(struct adm *a);
 int cmd_index_verify(struct adm *a);
 int cmd_index_rebuild(struct adm *a);

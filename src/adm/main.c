@@ -3,6 +3,7 @@
 #include "adm/adm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ const struct adm_command adm_commands[] = {
 	{ "index stats", "", "sizes and counts of the index", cmd_index_stats },
 	{ "scrub", "[--repair] [MAILBOX MASK ...]", "compare all that is stored: mail, index, digests, summaries", cmd_scrub },
 	{ "force-resync", "MAILBOX MASK", "compare the index of mailboxes with the mail, and mend it", cmd_force_resync },
+	{ "adopt", "[-n]", "take mail over from another server, or back from Dovecot", cmd_adopt },
+	{ "release", "[-n] [MAILBOX MASK ...]", "give mail to Dovecot, with its UIDs", cmd_release },
 	{ NULL, NULL, NULL, NULL },
 };
 
@@ -256,6 +259,7 @@ main(int argc, char **argv)
 	int opt, rc;
 
 	log_prefix("culveradm");
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on the size of files is an error like a full disk */
 	while ((opt = getopt(argc, argv, "+c:o:f:vDh")) != -1) {
 		switch (opt) {
 		case 'c':

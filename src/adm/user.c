@@ -76,7 +76,7 @@ static int
 work_as(struct adm *a, const struct identity *id, struct format *f, adm_user_work *work, void *data)
 {
 	struct storage_params p = { .view = a->view, .user = id->user, .home = id->home, .protocol = SPAN("doveadm"),
-		.session = SPAN(""), .notify_fd = -1 };
+		.session = SPAN(""), .notify_fd = -1, .released_too = a->released_too };
 	struct storage *st = NULL;
 	struct err e = ERR_INIT;
 	int rc;

@@ -115,9 +115,13 @@ imap_refuse_client(int fd, struct span tag)
 static int
 refuse(const struct session_start *ss, struct stream *io, const struct err *e)
 {
-	log_error("%s", e->log);
+	/* Mail that another server has is no failure of this one. */
+	if (e->code == ERR_INUSE)
+		log_info("%s", e->log);
+	else
+		log_error("%s", e->log);
 	put_refusal(io, ss->tag);
-	return 1;
+	return e->code == ERR_INUSE ? 0 : 1;
 }
 
 int

@@ -471,3 +471,27 @@ index_recover(struct index *ix, struct err *e)
 	ix->env->suspect = false;
 	return index_env_refresh(ix->env, e);
 }
+
+int
+index_others(struct index *ix, uint32_t *pids, int max, struct err *e)
+{
+	int n = ix->env->session_fd == -1 ? -1 : 
+	    session_others(ix->env->session_fd, ix->env->session_slot, pids, max);
+
+	return n == -1 ? err_set(e, ERR_TEMP, "index: %s: it can not be told who has it open", ix->env->path) : n;
+}
+
+void
+index_remove(const char *path)
+{
+	static const char *const files[] = { "data.mdb", "lock.mdb", "sessions" };
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlinkat(fd, files[i], 0);
+	close(fd);
+	/* With something else in it, it stays. */
+	rmdir(path);
+}

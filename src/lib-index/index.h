@@ -32,6 +32,12 @@ void index_identity(const struct index *ix, char out[16]);
 void index_mark_suspect(struct index *ix);
 bool index_is_suspect(const struct index *ix);
 
+/* Removes a closed index from the disk: of mail that another server has now. */
+void index_remove(const char *path);
+
+/* How many other processes have it open at this moment, and the ids of the first max of them; -1. */
+int index_others(struct index *ix, uint32_t *pids, int max, struct err *e);
+
 /* Damage was met (e says what): replaces the index, with what of it is sound.  All transactions of the process end. */
 int index_recover(struct index *ix, struct err *e);
 

@@ -33,7 +33,7 @@ static struct boot this_boot;	/* looked up once in a process */
 void
 session_boot_set(uint64_t id)
 {
-	this_boot = (struct boot){ .id = id, .time = 1 };
+	this_boot = (struct boot){ .id = id, .time = INT64_MAX / 2 };
 }
 
 static struct boot
@@ -228,4 +228,28 @@ session_is_suspect(int fd)
 	char c = 0;
 
 	return pread(fd, &c, 1, 24) == 1 && c != 0;
+}
+
+int
+session_others(int fd, int own, uint32_t *pids, int max)
+{
+	char data[HEAD + SLOTS * SLOT_SIZE];
+	ssize_t n;
+	int others = 0;
+
+	if (!slot_lock(fd, 0, 1, true, true))
+		return -1;
+	n = pread(fd, data, sizeof(data), 0);
+	for (int i = 0; HEAD + (i + 1) * SLOT_SIZE <= n; i++) {
+		off_t at = HEAD + i * SLOT_SIZE;
+
+		if (i == own || be32_get(data + at) == 0)
+			continue;
+		if (slot_lock(fd, at, SLOT_SIZE, false, true))
+			slot_lock(fd, at, SLOT_SIZE, false, false);
+		else if (others++ < max)
+			pids[others - 1] = be32_get(data + at);
+	}
+	slot_lock(fd, 0, 1, false, false);
+	return n < 0 ? -1 : others;
 }

@@ -30,6 +30,9 @@ int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */
 /* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED; SESSION_CLEAN takes that back. */
 void session_suspect(int fd, enum session_verdict verdict);
+/* The others that live and have it open: how many, and the first max process ids; own is this one's slot.  -1: it can not
+ * be told. */
+int session_others(int fd, int own, uint32_t *pids, int max);
 bool session_is_suspect(int fd);
 /* The lock that session_begin takes and session_enter gives back, for somebody who is in already. */
 bool session_lock(int fd, bool on);

@@ -79,6 +79,19 @@ struct stage_result {
 	int fd;				/* else: a file of it (not compressed), borrowed */
 };
 
+struct mailbox_uidl;		/* mailbox.h */
+
+/* Giving mailboxes to another server. */
+struct release_params {
+	bool dry_run;
+	const struct mailbox_uidl *uidls;	/* what POP3 calls messages, where the other server would not know it; by UID */
+	size_t count;
+};
+struct release_report {
+	uint32_t messages, uidvalidity, uidnext;
+};
+/* Whose a mailbox is: for all but HELD_HERE the first that opens it takes it over; what was released is refused. */
+enum held_by { HELD_BY_NOBODY, HELD_HERE, HELD_RELEASED, HELD_BY_DOVECOT, HELD_BY_COURIER };
 typedef void driver_finding_fn(void *ctx, const char *text);
 
 struct driver {
@@ -110,6 +123,17 @@ struct driver {
 	enum drv_rc (*stage_rest)(void *stage, struct err *e);
 	void (*stage_abort)(void *stage);	/* frees; also after a commit, when it has become a message */
 
+	/* Writes what the other server needs to go on, and gives the mailbox up: the handle may only be closed then.  NULL, all
+	 * three: there is nothing to give, or to take. */
+	enum drv_rc (*release)(void *box, const struct release_params *p, struct release_report *out, struct err *e);
+	enum held_by (*held_by)(void *store, struct span name);
+	/* What was released may be opened again, and is taken over then. */
+	enum drv_rc (*take_back)(void *store, struct span name, struct err *e);
+	/* What the file name in the message's record, and other servers, call it: both "" where there is nothing such; guid NULL: not
+	 * wanted.  NULL: no message has such names. */
+	enum drv_rc (*names)(void *box, uint32_t uid, struct span record_name, char file[256], char guid[256], struct err *e);
+	/* Keeps POP3's names durably; the index is the caller's.  NULL: there is no place for them. */
+	enum drv_rc (*uidls_save)(void *box, const struct mailbox_uidl *list, size_t count, struct err *e);
 	enum drv_rc (*body_open)(void *box, uint32_t uid, struct extent *out, struct err *e);
 	/* Small files of the user by name: "subscriptions".  Replaced whole. */
 	enum drv_rc (*blob_get)(void *store, const char *name, size_t max, struct buf *out, struct err *e);

@@ -408,6 +408,68 @@ mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e)
 	return 0;
 }
 
+int
+mailbox_names(struct mailbox *box, uint32_t uid, bool guid, struct mailbox_names *out, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_message m;
+	int rc;
+
+	*out = (struct mailbox_names){ "", "", "" };
+	if (index_read(box->store->ix, &t, e) == -1)
+		return -1;
+	rc = index_message_get(t, box->id, uid, &m, e);
+	if (rc == 0)
+		return err_set(e, ERR_GONE, "message %u of %s was expunged", uid, box->name);
+	if (rc == -1)
+		return -1;
+	if (m.bits & IDX_UIDL && m.uidl.n > 0 && m.uidl.n < sizeof(out->uidl))
+		memcpy(out->uidl, m.uidl.p, m.uidl.n);
+	if (box->drv->names == NULL)
+		return 0;
+	return box->drv->names(box->handle, uid, m.name, out->file, guid ? out->guid : NULL, e) == DRV_OK ? 0 : -1;
+}
+
+/* In the index; in the mail's own files by the driver. */
+static int
+put_uidls(struct mailbox *box, struct index_txn *t, const struct mailbox_uidl *list, size_t count, struct err *e)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct idx_message rec;
+		char name[INDEX_FILE_NAME_MAX];
+		int rc = index_message_get(t, box->id, list[i].uid, &rec, e);
+
+		if (rc == -1)
+			return -1;
+		if (rc == 0 || rec.bits & IDX_UIDL || list[i].uidl.n > 255)
+			continue;
+		memcpy(name, rec.name.p, rec.name.n);
+		rec.name.p = name;
+		rec.bits |= IDX_UIDL;
+		rec.uidl = list[i].uidl;
+		if (index_message_put(t, box->id, list[i].uid, &rec, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+mailbox_save_uidls(struct mailbox *box, const struct mailbox_uidl *list, size_t count, struct err *e)
+{
+	struct index_txn *t;
+
+	if (count == 0 || box->drv->uidls_save == NULL)
+		return 0;
+	index_read_end(box->store->ix);
+	if (box->drv->uidls_save(box->handle, list, count, e) != DRV_OK || index_write(box->store->ix, &t, e) == -1)
+		return -1;
+	if (put_uidls(box, t, list, count, e) == -1) {
+		index_abort(t);
+		return -1;
+	}
+	return index_commit(t, e);
+}
+
 const struct mail_limits *
 mailbox_limits(const struct mailbox *box)
 {

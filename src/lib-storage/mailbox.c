@@ -291,6 +291,7 @@ mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *
 	*out = (struct msg_rec){
 		.uid = uid, .flags = m.flags, .keywords = m.keywords, .modseq = m.modseq, .internal_date = m.internal_date,
 		.save_date = m.save_date, .size = m.size, .physical_size = m.physical_size,
+		.has_uidl = (m.bits & IDX_UIDL) != 0,
 	};
 	if (box->private != NULL)
 		out->flags = (m.flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);

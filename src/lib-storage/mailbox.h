@@ -34,6 +34,7 @@ struct msg_rec {
 	int64_t save_date;
 	uint64_t size;		/* with CRLF line ends: RFC822.SIZE; SIZE_UNKNOWN: mailbox_size() finds it */
 	uint64_t physical_size;	/* of the stored file */
+	bool has_uidl;		/* mailbox_names() knows what POP3 called it before */
 };
 
 enum mailbox_mode {
@@ -128,6 +129,20 @@ mailbox_others_can_be_read(const struct err *e)
 }
 /* EMAILID (RFC 8474): a digest of the content, made when first asked for.  out: 32 octets of hex. */
 int mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e);
+/* Other names of a message; each is empty where there is none. */
+struct mailbox_names {
+	char uidl[256];		/* POP3's, from another server or saved */
+	char file[256];		/* the file it is in, as it was called before it got a UID; without flags */
+	char guid[256];		/* as another server knows it; without one the file's name */
+};
+/* guid: whether that is wanted. */
+int mailbox_names(struct mailbox *box, uint32_t uid, bool guid, struct mailbox_names *out, struct err *e);
+/* Keeps what POP3 calls messages (pop3_save_uidl), whatever settings say later.  Those that have such a name keep it. */
+struct mailbox_uidl {
+	uint32_t uid;
+	struct span uidl;	/* 255 octets at most */
+};
+int mailbox_save_uidls(struct mailbox *box, const struct mailbox_uidl *list, size_t count, struct err *e);
 void mailbox_read_end(struct mailbox *box);
 /* All octets of the stored message (LF or CRLF line ends as stored).  Valid until the next mailbox_body or close. */
 int mailbox_body(struct mailbox *box, uint32_t uid, struct span *out, struct err *e);

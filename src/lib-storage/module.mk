@@ -12,6 +12,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \
 	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
+	src/lib-storage/maildir/adopt.c src/lib-storage/maildir/adopt.h \
 	src/lib-storage/maildir/batch.c \
 	src/lib-storage/maildir/behind.c \
 	src/lib-storage/maildir/box.c \
@@ -19,15 +20,21 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/commit.c \
 	src/lib-storage/maildir/control.c \
 	src/lib-storage/maildir/copy.c \
+	src/lib-storage/maildir/courier.c \
 	src/lib-storage/maildir/driver.c \
+	src/lib-storage/maildir/facts.c \
 	src/lib-storage/maildir/filename.c \
+	src/lib-storage/maildir/known.c \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
+	src/lib-storage/maildir/release.c \
 	src/lib-storage/maildir/names.c \
 	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
+	src/lib-storage/maildir/outcome.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
+	src/lib-storage/maildir/uidlist.c src/lib-storage/maildir/uidlist.h \
 	src/lib-storage/mbox/append.c \
 	src/lib-storage/mbox/body.c \
 	src/lib-storage/mbox/box.c \
@@ -44,6 +51,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/mbox/stage.c \
 	src/lib-storage/mbox/sync.c \
 	src/lib-storage/notify.c \
+	src/lib-storage/release.c src/lib-storage/release.h \
 	src/lib-storage/save.c \
 	src/lib-storage/scrub.c src/lib-storage/scrub.h \
 	src/lib-storage/imap-set.h \
@@ -58,7 +66,9 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
 	src/lib-storage/storage.c src/lib-storage/storage.h \
+	src/lib-storage/subscription-file.c src/lib-storage/subscription-file.h \
 	src/lib-storage/subscriptions.c \
+	src/lib-storage/uidl.c src/lib-storage/uidl.h \
 	src/lib-storage/thread.c src/lib-storage/thread.h \
 	src/lib-storage/view.c
 
@@ -69,9 +79,22 @@ STORAGE_LIBS = src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mai
 UNIT_TESTS += tests/unit/test-storage
 tests_unit_test_storage_SOURCES = tests/unit/test-storage.c tests/unit/storage-fixture.c tests/unit/storage-fixture.h
 tests_unit_test_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-uidlist
+tests_unit_test_uidlist_SOURCES = tests/unit/test-uidlist.c
+tests_unit_test_uidlist_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-adopt
+tests_unit_test_adopt_SOURCES = tests/unit/test-adopt.c tests/unit/storage-fixture.c
+tests_unit_test_adopt_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-mbox
 tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
 tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-driver-faults
+tests_unit_test_driver_faults_SOURCES = tests/unit/test-driver-faults.c tests/unit/storage-fixture.c \
+	tests/unit/faulty-driver.c tests/unit/faulty-driver.h
+tests_unit_test_driver_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-faults
+tests_unit_test_storage_faults_SOURCES = tests/unit/test-storage-faults.c tests/unit/storage-fixture.c
+tests_unit_test_storage_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view-model
 tests_unit_test_view_model_SOURCES = tests/unit/test-view-model.c tests/unit/view-model.c tests/unit/view-model.h \
 	tests/unit/storage-fixture.c
@@ -147,6 +170,14 @@ FUZZ_TARGETS += fuzz/fuzz-acl
 fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
 fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_acl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-uidlist fuzz/fuzz-subscriptions
+fuzz_fuzz_uidlist_SOURCES = fuzz/fuzz-uidlist.c $(fuzz_main)
+fuzz_fuzz_uidlist_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_uidlist_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_subscriptions_SOURCES = fuzz/fuzz-subscriptions.c $(fuzz_main)
+fuzz_fuzz_subscriptions_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_subscriptions_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS += fuzz/fuzz-shared-dict
 fuzz_fuzz_shared_dict_SOURCES = fuzz/fuzz-shared-dict.c $(fuzz_main)
 fuzz_fuzz_shared_dict_LDADD = $(STORAGE_LIBS)

@@ -50,6 +50,7 @@ struct storage_conf {
 	struct span location;
 	enum fsync_mode fsync;
 	bool flags_immediate, copy_by_link, distrust_sizes;
+	bool released_too;
 	unsigned max_keywords, max_keyword_length, name_max, depth_max;
 	size_t max_mailboxes;
 	uint64_t map_max, message_max;
@@ -74,7 +75,8 @@ struct store {			/* a location: of one namespace or more */
 	struct index *ix;
 	char *root, *index_path;
 	char *subscriptions;		/* name of the file */
-	bool fs_layout;
+	bool fs_layout, utf8;
+	bool given_away;		/* all of it: the index goes when it is closed */
 };
 
 struct special {

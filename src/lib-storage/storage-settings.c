@@ -426,6 +426,7 @@ storage_open(const struct storage_params *p, struct storage **out, struct err *e
 	struct conf k = { .p = p };
 	int rc = conf_read(&k, e);
 
+	k.c.released_too = p->released_too;
 	if (rc == 0)
 		rc = storage_open_conf(&k.c, p->notify_fd, out, e);
 	conf_clear(&k);

@@ -25,6 +25,8 @@ store_free(struct store *s)
 	if (s->handle != NULL)
 		s->drv->close(s->handle);
 	index_close(s->ix);
+	if (s->given_away)
+		index_remove(s->index_path);
 	free(s->root);
 	free(s->index_path);
 	free(s->subscriptions);
@@ -37,6 +39,23 @@ mode_of(const char *path)
 	struct stat sb;
 
 	return stat(path, &sb) == 0 ? (sb.st_mode & 0666) | 0600 : 0600;
+}
+
+/* Where another server has all of the mail, not even an index is made. */
+static int
+not_released(const struct store *s, const struct store_params *p, struct err *e)
+{
+	void *handle;
+	int rc = 0;
+
+	if (s->drv->held_by == NULL || access(s->index_path, F_OK) == 0)
+		return 0;
+	if (s->drv->open(p, NULL, &handle, e) != DRV_OK)
+		return -1;
+	if (s->drv->held_by(handle, SPAN("INBOX")) == HELD_RELEASED)
+		rc = err_set(e, ERR_INUSE, "%s has been released to Dovecot; `culveradm adopt' takes it back", s->root);
+	s->drv->close(handle);
+	return rc;
 }
 
 /* The store of a location: one that is open already, or a new one. */
@@ -71,6 +90,7 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 	*slot = s;
 	s->drv = drv;
 	s->fs_layout = loc->fs_layout;
+	s->utf8 = loc->utf8;
 	s->root = strdup(loc->root);
 	s->subscriptions = strdup(p.subscriptions);
 	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root,
@@ -81,6 +101,8 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		return NULL;
 	}
 	if (dir_make(loc->root, 0700, e) == -1 || (loc->index != NULL && dir_make(loc->index, 0700, e) == -1))
+		return NULL;
+	if (!st->conf.released_too && not_released(s, &p, e) == -1)
 		return NULL;
 	if (index_open(s->index_path, mode_of(loc->root), st->conf.map_max, &s->ix, e) == -1)
 		return NULL;
@@ -393,6 +415,8 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	}
 	if (drc == DRV_CONFLICT)
 		return err_set(e, ERR_TEMP, "the mailbox changes faster than this can be done");
+	if (drc != DRV_OK && e->code == ERR_NONE)
+		err_set(e, ERR_TEMP, "%s: it can not be done now", s->root);
 	return drc == DRV_OK ? 0 : -1;
 }
 

@@ -21,12 +21,13 @@ struct storage_params {
 	const struct set_view *view;	/* borrowed; mail_location etc. with %variables still in them */
 	struct span user, home;		/* copied */
 	struct span protocol, rip, lip, session;	/* for %variables; may be empty */
+	bool released_too;		/* also mail that another server has now: to take it back */
 	int notify_fd;			/* channel to hub (lib/ipc-types.h MSG_CHANGED, MSG_WATCH), or -1; borrowed */
 };
 
 /*
  * Opens the user's location(s): finds or makes the root directory and the index.  ERR_TEMP with the path in the text
- * when the place can not be used; a damaged index is rebuilt, not an error.
+ * when the place can not be used; a damaged index is rebuilt, not an error.  ERR_INUSE: all of it was released.
  */
 int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
 void storage_close(struct storage *st);		/* finishes what is written behind; NULL is fine */

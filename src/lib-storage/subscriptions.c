@@ -1,69 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file `subscriptions': version 2 starts with a line "V<tab>2", then an empty line, then a name a line, in UTF-8, with
- * tabs between its levels.  Version 1 has no head: names in modified UTF-7 with the layout's separator.  Read both, write 2.
+ * Who is subscribed to what: the file `subscriptions' (subscription-file.h).  As long as there is none, Courier's file is
+ * read in its place.
  *
  * A namespace with subscriptions = no has none of its own: its names are in the file of the namespace around it, with the
  * prefix that clients see.
  */
 #include <sys/file.h>
-#include "lib/encode.h"
 #include "lib-storage/storage-priv.h"
+#include "lib-storage/subscription-file.h"
 
 #define FILE_OCTETS ((size_t)8 << 20)
 #define NAMES_MAX 200000
-
-static int
-parse_line(const struct store *s, int version, struct span line, struct buf *name)
-{
-	char sep = version == 2 ? '\t' : s->fs_layout ? '/' : '.';
-	struct span level;
-	bool first = true;
-
-	buf_reset(name);
-	while (span_next(&line, sep, &level)) {
-		if (level.n == 0)
-			return -1;
-		if (!first)
-			buf_addc(name, '/');
-		first = false;
-		if (version == 2)
-			buf_add(name, level);
-		else if (!mutf7_decode(name, level))
-			return -1;
-	}
-	if (name->failed || name->n == 0 || name->n > INDEX_NAME_MAX || !utf8_is_valid(buf_span(name)))
-		return -1;
-	if (span_ieq(buf_span(name), SPAN("INBOX")))
-		memcpy(name->p, "INBOX", 5);
-	return 0;
-}
+#define COURIER_NAME "courierimapsubscribed"
 
 int
 subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *count_out, struct err *e)
 {
 	struct buf text = BUF_INIT(FILE_OCTETS), name = BUF_INIT(4096);
 	struct array names = ARRAY_INIT(struct span, NAMES_MAX);
-	struct span line;
-	size_t used = 0;
-	int version = 1, rc = -1;
+	struct subscription_reader r;
+	bool courier;
+	int rc = -1;
 
 	*count_out = 0;
 	*out = NULL;
 	if (s->drv->blob_get(s->handle, s->subscriptions, FILE_OCTETS - 1, &text, e) != DRV_OK)
 		goto out;
-	if (text.n > 0 && text.p[text.n - 1] != '\n')
-		buf_addc(&text, '\n');
-	if (span_starts(buf_span(&text), SPAN("V\t2\n"))) {
-		version = 2;
-		used = 4;
-	}
-	while (span_line(buf_span(&text), &used, &line)) {
-		struct span *slot;
+	courier = text.n == 0;
+	if (courier && s->drv->blob_get(s->handle, COURIER_NAME, FILE_OCTETS - 1, &text, e) != DRV_OK)
+		goto out;
+	subscriptions_begin(&r, buf_span(&text), s->fs_layout ? '/' : '.', s->utf8, courier);
+	while (subscriptions_next(&r, &name)) {
+		struct span *slot = array_push(&names);
 
-		if (parse_line(s, version, line, &name) == -1)
-			continue;
-		slot = array_push(&names);
 		if (slot == NULL) {
 			err_set(e, ERR_LIMIT, "more than %d subscriptions", NAMES_MAX);
 			goto out;
@@ -86,21 +56,6 @@ out:
 	return rc;
 }
 
-static void
-add_name(struct buf *text, struct span name)
-{
-	struct span level;
-	bool first = true;
-
-	while (span_next(&name, '/', &level)) {
-		if (!first)
-			buf_addc(text, '\t');
-		first = false;
-		buf_add(text, level);
-	}
-	buf_addc(text, '\n');
-}
-
 int
 subscriptions_change(struct store *s, struct span inner, bool on, struct err *e)
 {
@@ -118,17 +73,17 @@ subscriptions_change(struct store *s, struct span inner, bool on, struct err *e)
 	if (rc == 0)
 		rc = subscriptions_read(s, a, &names, &count, e);
 	if (rc == 0) {
-		buf_adds(&text, "V\t2\n\n");
+		buf_adds(&text, SUBSCRIPTIONS_HEAD);
 		for (size_t i = 0; i < count; i++) {
 			if (span_eq(names[i], inner)) {
 				was = true;
 				if (!on)
 					continue;
 			}
-			add_name(&text, names[i]);
+			subscription_put(&text, names[i], s->utf8);
 		}
 		if (on && !was)
-			add_name(&text, inner);
+			subscription_put(&text, inner, s->utf8);
 		if (text.failed)
 			rc = err_set(e, ERR_LIMIT, "too many subscriptions");
 		else if (was != on && s->drv->blob_put(s->handle, s->subscriptions, buf_span(&text), e) != DRV_OK)

@@ -11,13 +11,13 @@ transcript_sources = tests/unit/transcript.c tests/unit/transcript.h
 
 UNIT_TESTS += tests/unit/test-pop3-session
 tests_unit_test_pop3_session_SOURCES = tests/unit/test-pop3-session.c $(transcript_sources) \
-	tests/unit/fake-mailbox.c tests/unit/fake-mailbox.h
+	tests/unit/fake-mailbox.c tests/unit/fake-mailbox.h src/lib-storage/uidl.c
 tests_unit_test_pop3_session_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_pop3_session_LDADD = src/pop3/libpop3.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-pop3-session
-fuzz_fuzz_pop3_session_SOURCES = fuzz/fuzz-pop3-session.c tests/unit/fake-mailbox.c $(fuzz_main)
+fuzz_fuzz_pop3_session_SOURCES = fuzz/fuzz-pop3-session.c tests/unit/fake-mailbox.c src/lib-storage/uidl.c $(fuzz_main)
 fuzz_fuzz_pop3_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 fuzz_fuzz_pop3_session_LDADD = src/pop3/libpop3.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(OPENSSL_LIBS)

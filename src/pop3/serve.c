@@ -43,6 +43,7 @@ read_options(const struct set_view *v, struct pop3_options *o)
 		.no_flag_updates = set_bool(v, SET_pop3_no_flag_updates),
 		.enable_last = set_bool(v, SET_pop3_enable_last),
 		.reuse_xuidl = set_bool(v, SET_pop3_reuse_xuidl),
+		.save_uidl = set_bool(v, SET_pop3_save_uidl),
 		.rename_duplicates = set_enum(v, SET_pop3_uidl_duplicates) == 1,
 		.fast_sizes = set_bool(v, SET_pop3_fast_size_lookups),
 		.no_nuls = set_list_has(v, SET_pop3_client_workarounds, SPAN("outlook-no-nuls")),

@@ -47,6 +47,7 @@ pop3_session_init(struct pop3_session *p, struct stream *s, struct mailbox *box,
 			continue;
 		p->count++;
 		m->seen = m->was_seen = (r.flags & MSG_SEEN) != 0;
+		m->has_uidl = r.has_uidl;
 		if (m->seen)
 			p->last = p->count;
 		m->size = o->fast_sizes ? r.physical_size : r.size;
@@ -289,6 +290,7 @@ cmd_uidl(struct pop3_session *p, struct span args)
 			say_error(p, "UIDL", &e);
 			return;
 		}
+		pop3_uidls_keep(p);
 		stream_puts(p->s, "+OK ");
 		put_uidl_line(p, msg_number(p, m), uidl);
 		mailbox_read_end(p->box);
@@ -301,6 +303,7 @@ cmd_uidl(struct pop3_session *p, struct span args)
 			return;
 		}
 	mailbox_read_end(p->box);
+	pop3_uidls_keep(p);
 	stream_puts(p->s, "+OK\r\n");
 	for (uint32_t i = 0; i < p->count && !p->s->failed; i++)
 		if (!p->msgs[i].deleted && p->msgs[i].uidl.p != NULL)

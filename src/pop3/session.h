@@ -9,7 +9,7 @@
 #include "lib-storage/mailbox.h"
 
 struct pop3_options {
-	bool no_flag_updates, enable_last, reuse_xuidl, rename_duplicates, fast_sizes;
+	bool no_flag_updates, enable_last, reuse_xuidl, save_uidl, rename_duplicates, fast_sizes;
 	bool no_nuls, ns_eoh;		/* pop3_client_workarounds */
 	bool delete_by_flag;		/* DELE sets deleted_flag at QUIT; the message stays */
 	struct span deleted_flag;	/* "\Deleted" or a keyword; messages that have it are not shown; may be empty */
@@ -22,6 +22,7 @@ struct pop3_msg {
 	uint32_t uid;
 	bool deleted;			/* in this session; done at QUIT */
 	bool seen, was_seen;		/* now, and at login */
+	bool has_uidl;			/* of its own: not made from the format */
 	uint64_t size;
 	struct span uidl;		/* made already; else p is NULL */
 };
@@ -59,4 +60,5 @@ int pop3_session_run(struct pop3_session *p, struct err *e);
 
 /* In uidl.c: the UIDL of a message; valid as long as the session.  ERR_GONE, ERR_SYNTAX (pop3_uidl_format). */
 int pop3_uidl(struct pop3_session *p, struct pop3_msg *m, struct span *out, struct err *e);
+void pop3_uidls_keep(struct pop3_session *p);	/* those that were made, with pop3_save_uidl */
 #endif

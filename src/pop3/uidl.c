@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <openssl/evp.h>
-#include <stdio.h>
-#include "lib/encode.h"
 #include "lib/hash.h"
-#include "lib-config/vars.h"
-#include "lib-mail/header.h"
+#include "lib/log.h"
+#include "lib-storage/uidl.h"
 #include "pop3/session.h"
 
 #define UIDL_MAX 70	/* RFC 1939 section 7 */
@@ -23,79 +20,15 @@ usual_uidl(struct pop3_session *p, uint32_t uid)
 	return arena_dup(p->arena, span_of(text, sizeof(text)));
 }
 
-/* The lower-case hex of the MD5 of the message's header as it is stored. */
-static int
-header_md5(struct pop3_session *p, uint32_t uid, struct buf *out, struct err *e)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	struct span header;
-	unsigned n = 0;
-
-	if (mailbox_header(p->box, uid, &header, e) == -1)
-		return -1;
-	header = span_sub(header, 0, header_size(header));
-	if (EVP_Digest(header.n == 0 ? "" : header.p, header.n, digest, &n, EVP_md5(), NULL) != 1)
-		return err_set(e, ERR_TEMP, "MD5 is not available");
-	hex_encode(out, span_of(digest, n));
-	return 0;
-}
-
-static int
-formatted_uidl(struct pop3_session *p, uint32_t uid, struct buf *out, struct err *e)
-{
-	char uid_text[16], validity_text[16], guid[33] = "";
-	struct buf md5 = BUF_INIT(64);
-	int rc = -1;
-
-	snprintf(uid_text, sizeof(uid_text), "%u", uid);
-	snprintf(validity_text, sizeof(validity_text), "%u", p->uidvalidity);
-	if (span_find(p->o->uidl_format, SPAN("g")) != SIZE_MAX && mailbox_email_id(p->box, uid, guid, e) == -1)
-		return -1;
-	if (span_find(p->o->uidl_format, SPAN("m")) != SIZE_MAX && header_md5(p, uid, &md5, e) == -1)
-		goto out;
-	rc = vars_expand(out, p->o->uidl_format, (struct var[]){
-		{ 'u', "uid", span_str(uid_text) },
-		{ 'v', "uidvalidity", span_str(validity_text) },
-		{ 'm', "md5", buf_span(&md5) },
-		{ 'g', "guid", span_str(guid) },
-		{ 0, NULL, SPAN_NONE },
-	}, e);
-out:
-	buf_clear(&md5);
-	return rc;
-}
-
-/* Only 0x21 to 0x7E may be in a UIDL, and 70 of them. */
-static void
-make_legal(struct buf *b)
-{
-	if (b->n > UIDL_MAX)
-		b->n = UIDL_MAX;
-	for (size_t i = 0; i < b->n; i++)
-		if (b->p[i] <= ' ' || b->p[i] > '~')
-			b->p[i] = '_';
-	if (b->n == 0)
-		buf_addc(b, '-');
-}
-
 static int
 other_uidl(struct pop3_session *p, struct pop3_msg *m, struct err *e)
 {
+	const struct uidl_rules rules = { .format = p->o->uidl_format, .reuse_xuidl = p->o->reuse_xuidl };
 	struct buf b = BUF_INIT(4096);
-	struct span header, value;
-	int rc = 0;
+	int rc = mailbox_uidl(p->box, m->uid, &rules, &b, e);
 
-	if (p->o->reuse_xuidl) {
-		rc = mailbox_header(p->box, m->uid, &header, e);
-		if (rc == 0 && header_get(header, SPAN("x-uidl"), &value))
-			buf_add(&b, span_sub(value, 0, UIDL_MAX));
-	}
-	if (rc == 0 && b.n == 0)
-		rc = formatted_uidl(p, m->uid, &b, e);
-	if (rc == 0) {
-		make_legal(&b);
+	if (rc == 0)
 		m->uidl = arena_dup(p->arena, buf_span(&b));
-	}
 	buf_clear(&b);
 	return rc;
 }
@@ -105,7 +38,7 @@ make_uidl(struct pop3_session *p, struct pop3_msg *m, struct err *e)
 {
 	if (m->uidl.p != NULL)
 		return 0;
-	if (!p->o->reuse_xuidl && span_eq(p->o->uidl_format, SPAN("%08Xu%08Xv")))
+	if (!m->has_uidl && !p->o->reuse_xuidl && span_eq(p->o->uidl_format, SPAN("%08Xu%08Xv")))
 		m->uidl = usual_uidl(p, m->uid);
 	else if (other_uidl(p, m, e) == -1)
 		return -1;
@@ -148,6 +81,29 @@ rename_duplicates(struct pop3_session *p, struct err *e)
 	}
 	hash_free(seen);
 	return rc;
+}
+
+/* pop3_save_uidl: what a client was told stays, whatever the settings say later.  A failure costs nobody the answer. */
+void
+pop3_uidls_keep(struct pop3_session *p)
+{
+	struct mailbox_uidl *list;
+	struct err e = ERR_INIT;
+	size_t n = 0;
+
+	if (!p->o->save_uidl || p->count == 0)
+		return;
+	list = arena_alloc(p->arena, p->count, sizeof(*list));
+	for (uint32_t i = 0; list != NULL && i < p->count; i++) {
+		struct pop3_msg *m = &p->msgs[i];
+
+		if (m->has_uidl || m->deleted || m->uidl.p == NULL)
+			continue;
+		list[n++] = (struct mailbox_uidl){ .uid = m->uid, .uidl = m->uidl };
+		m->has_uidl = true;
+	}
+	if (list == NULL || mailbox_save_uidls(p->box, list, n, &e) == -1)
+		log_error("pop3_save_uidl: %s", list == NULL ? "out of memory" : e.log);
 }
 
 int

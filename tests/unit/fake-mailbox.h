@@ -14,12 +14,14 @@ struct fake_msg {
 	unsigned flags;
 	uint64_t keywords;
 	bool expunged, size_unknown;
+	const char *uidl;	/* NULL: none of its own */
 };
 
 struct mailbox {
 	struct fake_msg msgs[FAKE_MSGS];	/* UID = index + 1 */
 	uint32_t count;
 	bool expunge_fails;
+	size_t saved_uidls;
 	struct span keyword;			/* the only one, bit 0; none when empty */
 };
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include "fake-mailbox.h"
 #include "lib/log.h"
+#include "lib-storage/uidl.h"
 #include "pop3/session.h"
 #include "pop3/text.h"
 #include "transcript.h"
@@ -58,6 +59,10 @@ option(void *ctx, struct span name, struct span value)
 		w->o.rename_duplicates = n;
 	else if (span_eq(name, SPAN("reuse_xuidl")))
 		w->o.reuse_xuidl = n;
+	else if (span_eq(name, SPAN("save_uidl")))
+		w->o.save_uidl = n;
+	else if (span_eq(name, SPAN("stored")))
+		w->box.msgs[n - 1].uidl = "stored-before";
 	else if (span_eq(name, SPAN("ns_eoh")))
 		w->o.ns_eoh = n;
 	else if (span_eq(name, SPAN("fast_sizes")))
@@ -239,12 +244,51 @@ test_top(void **state)
 	}
 }
 
+/* What Dovecot 2.3.19 gives for an mbox with pop3_uidl_format = %m. */
+static void
+test_md5(void **state)
+{
+	static const struct { const char *text, *md5; } cases[] = {
+		{ "From: a@b\nDate: Mon, 1 Jan 2024 10:00:00 +0000\nSubject: s\n\nbody\n", "174c44b533d8f9dcdd349ee6749049bd" },
+		{ "From: a@b\nReceived: from x by y; Mon, 1 Jan 2024 10:00:01 +0000\nSubject: s\n\nbody\n",
+		  "fd74e1ae2dea5510bf96755ebd0cfdbb" },
+		{ "From: a@b\nReceived: from x\n by y;\n  Mon, 1 Jan 2024 10:00:01 +0000 \nReceived: from z by y; Tue\n\nbody\n",
+		  "e6065bd84109d69680a944832ad3581f" },
+		{ "From: a@b\nMessage-ID:  <a@b> x \nMessage-ID: <second>\n\nbody\n", "9b9747e6c530ae9bac4e20c490eda524" },
+		{ "From: a@b\nX-Delivery-ID: dd\nX-Delivery-ID: ee\n\nbody\n", "083a1ca3180d365a83af9edc2b52994d" },
+		{ "From: a@b\nDate: d1\nDate: d2\nMessage-ID: <m>\nDelivered-To: one\nX-Delivery-ID: dd\n\nbody\n",
+		  "d63cea350a2c84d85cb005fb47e98e19" },
+		{ "Date: folded\n  date value\nFrom: a@b\n\nbody\n", "a437ac7149b15a7080d754502efedfcf" },
+		{ "Date: folded\r\n  date value\r\nFrom: a@b\r\n\r\nbody\r\n", "a437ac7149b15a7080d754502efedfcf" },
+		{ "Received: a;b;c\nFrom: a@b\n\nbody\n", "e1e41abe725bfe71b5356c6f96dc8ebe" },
+	};
+	const struct uidl_rules rules = { .format = SPAN("%m") };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mailbox box = { 0 };
+		struct buf b = BUF_INIT(256);
+		struct err e = ERR_INIT;
+
+		add(&box, cases[i].text);
+		assert_int_equal(mailbox_uidl(&box, 1, &rules, &b, &e), 0);
+		assert_string_equal(buf_cstr(&b), cases[i].md5);
+		buf_clear(&b);
+		fake_mailbox_clear(&box);
+	}
+	assert_true(uidl_format_has_file(SPAN("x%08Xu%-40f")));
+	assert_true(uidl_format_has_file(SPAN("%{filename}")));
+	assert_true(uidl_format_has_file(SPAN("%Mf")));
+	assert_false(uidl_format_has_file(SPAN("%08Xu%08Xvf%%f")));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_update), cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_text_pieces), cmocka_unit_test(test_nuls), cmocka_unit_test(test_top),
+		cmocka_unit_test(test_md5),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 # bash completion for culveradm
 _culveradm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} words i
-	local first="reload stop log service who kick config user auth pw mailbox acl fetch search expunge flags save index scrub force-resync help"
+	local first="reload stop log service who kick config user auth pw mailbox acl fetch search expunge flags save index scrub force-resync adopt release help"
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | -o | -f) ((i++)) ;;

@@ -7,7 +7,7 @@
  * The box's lock (flock on its directory, so it dies with its holder) guards the control file.  Order: lock, then write
  * transaction, never the other way about; nothing is synced within a write transaction.
  */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/adopt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -80,6 +80,7 @@ maildir_box_close(void *b)
 	free(box->name);
 	free(box->path);
 	free(box->control_path);
+	maildir_facts_forget(box);
 	free(box);
 }
 
@@ -207,6 +208,60 @@ attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, 
 	return state_make(t, box, c, e);
 }
 
+/* Numbers for a mailbox without a control file, in a transaction of their own: what is written next names them. */
+static int
+take_numbers(struct maildir_box *box, struct maildir_control *c, struct adoption *a, struct err *e)
+{
+	struct index_txn *t;
+	struct idx_state st;
+	int rc = maildir_numbers_begin(box->store, &t, e);
+
+	if (rc == -1)
+		return -1;
+	c->id = a->id;
+	/* The id from before it was released, when nobody has it now. */
+	if (c->id != 0 && (rc = index_state_get(t, c->id, &st, e)) == 1)
+		c->id = 0;
+	if (rc != -1 && (a->highest_validity == 0 || (rc = index_number_seen(t, a->highest_validity, e)) == 0) &&
+	    (c->uidvalidity == 0 || (rc = index_number_seen(t, c->uidvalidity, e)) == 0) &&
+	    (c->id != 0 || (rc = index_new_number(t, &c->id, e)) == 0) &&
+	    (c->uidvalidity != 0 || (rc = index_new_number(t, &c->uidvalidity, e)) == 0) &&
+	    (a->from != ADOPT_DOVECOT || (rc = index_new_number(t, &a->fence, e)) == 0))
+		return index_commit(t, e);
+	index_abort(t);
+	return -1;
+}
+
+/* Without a control file: what is there is another server's, or ours with the file lost, or new. */
+static int
+control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
+{
+	struct adoption a;
+	int rc;
+
+	c->uid_start = 1;
+	c->modseq_start = 1;
+	if (maildir_adopt_refused(box, e) == -1)
+		return -1;
+	rc = maildir_adopt_read(box, c, &a, e);
+	if (rc == 0 && a.from == ADOPT_NOTHING)
+		guess_from_files(box, c);
+	c->uid_reserved = c->uid_start + MAILDIR_RESERVE;
+	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
+	/* Numbers first, then the files, then the state: a state never stands without its control file. */
+	if (rc == 0)
+		rc = take_numbers(box, c, &a, e);
+	if (rc == 0)
+		rc = maildir_adopt_write(box, c, &a, e);
+	/* Synced: clients are told these numbers before there is a file whose name could tell them. */
+	if (rc == 0)
+		rc = maildir_control_write(box, c, true, e);
+	if (rc == 0)
+		maildir_adopt_done(box, &a);
+	maildir_adopt_clear(&a);
+	return rc;
+}
+
 /* The slow way: with the control file. */
 static int
 box_identify(struct maildir_box *box, struct err *e)
@@ -222,33 +277,16 @@ box_identify(struct maildir_box *box, struct err *e)
 	known = maildir_control_read(box, &c, e);
 	rc = known == -1 ? -1 : 0;
 	if (known == 0) {
-		c.uid_start = 1;
-		c.modseq_start = 1;
-		guess_from_files(box, &c);
-		c.uid_reserved = c.uid_start + MAILDIR_RESERVE;
-		c.modseq_reserved = c.modseq_start + MAILDIR_RESERVE;
-	} else {
+		rc = control_make(box, &c, e);
+	} else if (known == 1) {
 		c.uid_start = c.uid_reserved;
 		c.modseq_start = c.modseq_reserved;
+		rc = maildir_release_undo(box, &c, e);
 	}
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);
-	/* Numbers first, then the file, then the state: a state never stands without its control file. */
-	if (rc == 0 && known == 0)
-		rc = maildir_numbers_know(box->store, e);
-	if (rc == 0 && known == 0) {
-		rc = index_write(box->store->ix, &t, e);
-		if (rc == 0 && ((rc = index_new_number(t, &c.id, e)) == -1 ||
-		    (c.uidvalidity == 0 && (rc = index_new_number(t, &c.uidvalidity, e)) == -1)))
-			index_abort(t);
-		else if (rc == 0)
-			rc = index_commit(t, e);
-		/* Synced: clients are told these numbers before there is a file whose name could tell them. */
-		if (rc == 0)
-			rc = maildir_control_write(box, &c, true, e);
-	}
 	if (rc == 0)
-		rc = index_write(box->store->ix, &t, e);
+		rc = maildir_numbers_begin(box->store, &t, e);
 	if (rc == 0) {
 		rc = attach(t, box, &c, &cur, &rewrite, e);
 		if (rc == 0)
@@ -307,6 +345,13 @@ box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 	return rc;
 }
 
+/* An index that is in doubt may know the mailbox by another name. */
+static int
+identify_and_settle(struct maildir_box *box, struct err *e)
+{
+	return box_identify(box, e) == -1 || box_settle(box, box->id, e) == -1 ? -1 : 0;
+}
+
 static int
 box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 {
@@ -324,7 +369,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		index_read_end(box->store->ix);
 		rc = box_settle(box, id, e);
 		if (rc != 0)
-			return rc == -1 ? -1 : box_identify(box, e);
+			return rc == -1 ? -1 : identify_and_settle(box, e);
 		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
 	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
@@ -335,7 +380,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		return 0;
 	}
 	index_read_end(box->store->ix);
-	return rc == -1 ? -1 : box_identify(box, e);
+	return rc == -1 ? -1 : identify_and_settle(box, e);
 }
 
 char *
@@ -343,12 +388,18 @@ maildir_control_path(const struct maildir_store *s, struct span name, bool folde
 {
 	char *path = NULL, *out = NULL;
 
-	if (span_eq(name, SPAN("INBOX")))
-		out = strdup(s->control);
-	else if ((path = s->p.full_dirname && !folder ? maildir_path(s, name, e) : maildir_folder_path(s, name, e)) == NULL)
+	/* As Dovecot has it: INBOX's is a folder's. */
+	if (span_eq(name, SPAN("INBOX"))) {
+		bool level = s->p.full_dirname && !folder;
+
+		if (asprintf(&out, "%s%s%s%s", s->control, s->p.fs_layout ? "/INBOX" : "/.INBOX", level ? "/" : "",
+		    level ? s->dirname : "") == -1)
+			out = NULL;
+	} else if ((path = s->p.full_dirname && !folder ? maildir_path(s, name, e) : maildir_folder_path(s, name, e)) == NULL) {
 		return NULL;
-	else if (asprintf(&out, "%s%s", s->control, path + strlen(s->root)) == -1)
+	} else if (asprintf(&out, "%s%s", s->control, path + strlen(s->root)) == -1) {
 		out = NULL;
+	}
 	if (out == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	free(path);
@@ -597,7 +648,7 @@ maildir_keywords_add(void *b, const struct span *names, size_t count, struct err
 	if (rc == 1)
 		rc = take_letters(box, &c, names, count, &changed, e);
 	if (rc == 0 && changed)
-		rc = maildir_control_write(box, &c, true, e);
+		rc = maildir_control_write(box, &c, true, e) == -1 ? -1 : maildir_keywords_tell(box, &c, e);
 	if (rc == 0) {
 		maildir_control_keywords(&c, &value);
 		rc = value.failed ? err_set(e, ERR_LIMIT, "too many keywords") : index_write(box->store->ix, &t, e);

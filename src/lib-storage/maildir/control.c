@@ -10,7 +10,7 @@
  * Replaced by rename, and synced, with the box locked.  Numbers are given out below the marks, so that after a loss of the
  * index they go on from there: no UID comes twice, MODSEQ never runs back.  Lines that are not known are passed over.
  */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/adopt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +76,8 @@ maildir_control_parse(struct span text, struct maildir_control *out)
 	return 1;
 }
 
-static int
-control_dir(struct maildir_box *box, bool make, struct err *e)
+int
+maildir_control_dir(struct maildir_box *box, bool make, struct err *e)
 {
 	if (box->control_path == NULL)
 		return dup(box->fd);
@@ -90,7 +90,7 @@ int
 maildir_control_read(struct maildir_box *box, struct maildir_control *out, struct err *e)
 {
 	struct buf text = BUF_INIT(CONTROL_MAX);
-	int rc, dir = control_dir(box, false, e), fd = dir == -1 ? -1 : openat(dir, CONTROL_NAME, O_RDONLY | O_CLOEXEC);
+	int rc, dir = maildir_control_dir(box, false, e), fd = dir == -1 ? -1 : openat(dir, CONTROL_NAME, O_RDONLY | O_CLOEXEC);
 
 	*out = (struct maildir_control){ 0 };
 	if (dir != -1)
@@ -127,17 +127,16 @@ replace_unsynced(int dir, struct span content, const struct maildir_perm *p, str
 	return rc;
 }
 
-static int
-replace_synced(int dir, struct span content, const struct maildir_perm *p, struct err *e)
+int
+maildir_replace(int dir, const char *name, struct span content, const struct maildir_perm *p, struct err *e)
 {
 	bool group = p->gid != (gid_t)-1;
 
-	if (file_replace(dir, CONTROL_NAME, content, group ? p->file & 0600 : p->file, true, e) == -1)
+	if (file_replace(dir, name, content, group ? p->file & 0600 : p->file, true, e) == -1)
 		return -1;
 	/* Where that is not allowed it stays its owner's alone. */
-	if (group && fchownat(dir, CONTROL_NAME, (uid_t)-1, p->gid, 0) == 0 &&
-	    fchmodat(dir, CONTROL_NAME, p->file, 0) == -1)
-		return err_errno(e, "change the mode of %s", CONTROL_NAME);
+	if (group && fchownat(dir, name, (uid_t)-1, p->gid, 0) == 0 && fchmodat(dir, name, p->file, 0) == -1)
+		return err_errno(e, "change the mode of %s", name);
 	return 0;
 }
 
@@ -152,7 +151,7 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 	for (int i = 0; i < MAILDIR_LETTERS; i++)
 		if (c->keywords[i] != NULL)
 			buf_addf(&text, "keyword %c %s\n", 'a' + i, c->keywords[i]);
-	dir = control_dir(box, true, e);
+	dir = maildir_control_dir(box, true, e);
 	if (dir == -1) {
 		buf_clear(&text);
 		return err_errno(e, "open the control directory of %s", box->path);
@@ -160,7 +159,7 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 	if (text.failed)
 		rc = err_set(e, ERR_LIMIT, "%s/%s would be too large", box->path, CONTROL_NAME);
 	else if (sync && box->store->p.fsync != FSYNC_NEVER)
-		rc = replace_synced(dir, buf_span(&text), &box->perm, e);
+		rc = maildir_replace(dir, CONTROL_NAME, buf_span(&text), &box->perm, e);
 	else
 		rc = replace_unsynced(dir, buf_span(&text), &box->perm, e);
 	close(dir);

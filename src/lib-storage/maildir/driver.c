@@ -167,17 +167,6 @@ maildir_watch_dirs(void *b, int dirs_out[2])
 		dirs_out[i] = maildir_sub_fd(box, i);
 }
 
-/* Renames and links either happened or not: the index tells, and no answer of ours leaves it open. */
-static enum drv_rc
-maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e)
-{
-	(void)store;
-	(void)cs;
-	(void)e;
-	*happened_out = false;
-	return DRV_OK;
-}
-
 const struct driver maildir_driver = {
 	.name = "maildir",
 	.caps = DRV_OUTSIDE_CHANGES | DRV_SHARED_BODIES | DRV_PACKED_BODIES,
@@ -195,6 +184,11 @@ const struct driver maildir_driver = {
 	.stage_finish = maildir_stage_finish,
 	.stage_rest = maildir_stage_rest,
 	.stage_abort = maildir_stage_abort,
+	.names = maildir_names,
+	.uidls_save = maildir_uidls_save,
+	.release = maildir_release,
+	.held_by = maildir_held_by,
+	.take_back = maildir_take_back,
 	.body_open = maildir_body_open,
 	.blob_get = maildir_blob_get,
 	.blob_put = maildir_blob_put,

@@ -12,8 +12,8 @@
 static const char letters[] = "DFPRST";		/* in the order that a name has them */
 static const uint8_t letter_flags[] = { IDX_DRAFT, IDX_FLAGGED, IDX_PASSED, IDX_ANSWERED, IDX_SEEN, IDX_DELETED };
 
-static bool
-hex32(struct span s, uint32_t *out)
+bool
+maildir_hex32(struct span s, uint32_t *out)
 {
 	uint32_t v = 0;
 
@@ -51,7 +51,7 @@ parse_field(struct span f, struct maildir_name *out)
 		size_t dot = span_chr(val, '.');
 		uint32_t validity, uid;
 
-		if (dot < val.n && hex32(span_sub(val, 0, dot), &validity) && span_u32(span_from(val, dot + 1), &uid) &&
+		if (dot < val.n && maildir_hex32(span_sub(val, 0, dot), &validity) && span_u32(span_from(val, dot + 1), &uid) &&
 		    validity != 0 && uid != 0 && uid != UINT32_MAX) {
 			out->uidvalidity = validity;
 			out->uid = uid;
@@ -107,6 +107,26 @@ maildir_name_parse(struct span name, struct maildir_name *out)
 	while (span_next(&rest, ',', &piece))
 		parse_field(piece, out);
 	return true;
+}
+
+size_t
+maildir_name_plain(char out[MAILDIR_NAME_MAX + 1], struct span base)
+{
+	struct span rest = base, piece;
+	size_t n = 0;
+	bool first = true;
+
+	while (span_next(&rest, ',', &piece) && n + piece.n + 1 <= MAILDIR_NAME_MAX) {
+		if (!first && piece.n >= 2 && piece.p[0] == 'U' && piece.p[1] == '=')
+			continue;
+		if (!first)
+			out[n++] = ',';
+		memcpy(out + n, piece.p, piece.n);
+		n += piece.n;
+		first = false;
+	}
+	out[n] = '\0';
+	return n;
 }
 
 bool

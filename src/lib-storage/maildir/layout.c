@@ -440,6 +440,16 @@ trash_name(char out[MAILDIR_TRASH_MAX])
 	snprintf(out, MAILDIR_TRASH_MAX, MAILDIR_TRASH "%016llx", (unsigned long long)mark);
 }
 
+static void
+unlink_control(int fd)
+{
+	static const char *const files[] = { "culver-mailbox", "culver-uidlist", "culver-mailbox.released",
+		"culver-mailbox.returned", "dovecot-uidlist", "dovecot-keywords" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlinkat(fd, files[i], 0);
+}
+
 /* fs layout: only the mail of a directory that has other mailboxes in it. */
 static int
 trash_mail(const struct maildir_store *s, int box_fd, int root_fd, const char *trash)
@@ -455,7 +465,7 @@ trash_mail(const struct maildir_store *s, int box_fd, int root_fd, const char *t
 			rc = -1;
 	}
 	if (s->dirname == NULL) {
-		unlinkat(box_fd, "culver-mailbox", 0);
+		unlink_control(box_fd);
 		unlinkat(box_fd, "dovecot-acl", 0);
 	}
 	return rc;
@@ -500,14 +510,12 @@ remove_empty_parents(const struct maildir_store *s, const char *path)
 static void
 remove_control(const struct maildir_store *s, struct span name)
 {
-	static const char *const files[] = { "culver-mailbox", "dovecot-uidlist", "dovecot-keywords" };
 	struct err none = ERR_INIT;
 	char *path = maildir_control_path(s, name, false, &none), *slash;
 	int fd = path == NULL ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd != -1) {
-		for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-			unlinkat(fd, files[i], 0);
+		unlink_control(fd);
 		close(fd);
 		while (strlen(path) > strlen(s->control) && rmdir(path) == 0 && (slash = strrchr(path, '/')) != NULL)
 			*slash = '\0';

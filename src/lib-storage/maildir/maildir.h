@@ -41,6 +41,8 @@ struct maildir_control {
 enum { SUB_NEW, SUB_CUR };
 extern const char *const maildir_subdirs[2];
 
+struct maildir_list_file;
+
 struct maildir_box {
 	struct maildir_store *store;
 	char *name, *path, *control_path;	/* the directories; control_path NULL: path */
@@ -51,6 +53,8 @@ struct maildir_box {
 	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
 	bool swept;
 	unsigned resting;		/* finished stages that are open */
+	struct maildir_list_file *facts;	/* facts.c: culver-uidlist; NULL: there is none, or it is not known yet */
+	bool facts_known, warned;
 };
 
 /* What a file name tells (filename.c). */
@@ -68,6 +72,9 @@ struct maildir_name {
 bool maildir_name_parse(struct span name, struct maildir_name *out);
 /* base with ",U=<uidvalidity>.<uid>" in the place of any it had; NUL-terminated.  False: it would be too long. */
 bool maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t uidvalidity, uint32_t uid);
+/* base without such a tag, as another program knew the file; its length. */
+size_t maildir_name_plain(char out[MAILDIR_NAME_MAX + 1], struct span base);
+bool maildir_hex32(struct span s, uint32_t *out);	/* one to eight digits, either case */
 /* base ":2," flags, with what else is in old, the info of the name that it had; only base when in new/ (no flags).  False:
  * too long. */
 bool maildir_name_info(char out[MAILDIR_NAME_MAX + 1], struct span base, struct span old, uint8_t flags, uint64_t keywords,
@@ -84,6 +91,10 @@ int maildir_control_parse(struct span text, struct maildir_control *out);
 int maildir_control_read(struct maildir_box *box, struct maildir_control *out, struct err *e);
 int maildir_control_write(struct maildir_box *box, const struct maildir_control *c, bool sync, struct err *e);
 void maildir_control_clear(struct maildir_control *c);
+/* Where it lies; make: and makes that.  -1 and errno; the caller's to close. */
+int maildir_control_dir(struct maildir_box *box, bool make, struct err *e);
+/* A small file replaced so that a crash leaves the old or the new one; synced. */
+int maildir_replace(int dir, const char *name, struct span content, const struct maildir_perm *p, struct err *e);
 /* Keyword names of c as the index's value. */
 void maildir_control_keywords(const struct maildir_control *c, struct buf *out);
 
@@ -119,8 +130,30 @@ enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct
 /* Behind those two, when no transaction is open: what became of the name survives a power cut. */
 enum drv_rc maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e);
 
-/* numbers.c: a new index sees the numbers of all mailboxes before it gives one. */
-int maildir_numbers_know(struct maildir_store *s, struct err *e);
+/* numbers.c: begins a write in which numbers are given; a new index sees those of all mailboxes first. */
+int maildir_numbers_begin(struct maildir_store *s, struct index_txn **t, struct err *e);
+
+/* known.c: the records of a mailbox, for a scan. */
+struct maildir_known_rec {
+	const char *name;	/* in the index: not after the transaction has ended or changed something */
+	uint32_t uid, order;	/* order: of the file that is as the record says, in the list; 0: none was seen */
+	uint16_t len;
+	uint8_t sub;
+	bool tagged;		/* the name has this mailbox's tag with this UID */
+	bool wanted;		/* a file with that tag and another name was seen */
+};
+struct maildir_known {
+	struct maildir_known_rec *recs;		/* UIDs ascending */
+	size_t count, cap;
+	uint32_t *map;		/* by UID, from that of the first record: index + 1; NULL: there are too many gaps */
+	char tag[12];		/* ",U=" uidvalidity "." */
+};
+int maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e);
+void maildir_known_clear(struct maildir_known *k);
+/* Whether a file is as its record says; then the record has its place in the list, which is not 0. */
+bool maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order);
+/* A file that did not match: the record of its tag is to be looked at. */
+void maildir_known_want(struct maildir_known *k, struct span base);
 
 /* box.c */
 /* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
@@ -151,7 +184,15 @@ bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, in
 /* Notes the directory as it is now, after changes of our own; only when it held before. */
 void maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub);
 
-/* commit.c, copy.c, behind.c, stage.c */
+/* facts.c, release.c */
+enum drv_rc maildir_names(void *box, uint32_t uid, struct span record_name, char file[256], char guid[256], struct err *e);
+enum drv_rc maildir_uidls_save(void *box, const struct mailbox_uidl *list, size_t count, struct err *e);
+enum drv_rc maildir_release(void *box, const struct release_params *p, struct release_report *out, struct err *e);
+enum held_by maildir_held_by(void *store, struct span name);
+enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
+
+/* outcome.c, commit.c, copy.c, behind.c, stage.c */
+enum drv_rc maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e);
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);

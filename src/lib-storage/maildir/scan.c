@@ -13,14 +13,16 @@
  * Another program's change in the microseconds between the two is noticed by nobody: IDX_STATE_WINDOW remembers that
  * this can have been, and maintenance scans again, when it is cheap or some minutes have gone by.
  *
- * Files are compared with the index by the base of their names, in a hash table: linear in the size of the mailbox.  The
- * list is read before the write transaction; if the index has moved when that begins, it is read again within it.
+ * A file whose name is as the index has it is done with at once (known.c); those that are left are compared with the records
+ * that are left by the base of their names, in a hash table.  The list is read before the write transaction; if the index
+ * has moved when that begins, it is read again within it.
  *
  * A file is new when its base is not in the index.  It keeps the UID of its name if that has the mailbox's UIDVALIDITY
  * and the UID can not have been anybody else's: it was not given yet (we died between rename and commit), or the index is
- * being rebuilt.  All others get the next UIDs, in the order in which they arrived, and are renamed.
+ * being rebuilt.  While the index is made anew, culver-uidlist (adopt.c) has UIDs of files whose names carry none yet.  All
+ * others get the next UIDs, in the order in which they arrived, and are renamed.
  */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/adopt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -43,6 +45,7 @@
 struct file {
 	size_t name;		/* offset in names */
 	uint64_t hash;		/* of the base */
+	uint32_t order;		/* in the list */
 	uint16_t len, base_len;
 	uint8_t sub;
 	uint32_t twin;		/* another with the same base: its index + 1; 0: none */
@@ -55,8 +58,10 @@ struct file {
 
 struct scan {
 	struct maildir_box *box;
+	struct maildir_known recs;
+	uint32_t listed;	/* files seen */
 	struct buf names;
-	struct file *files;
+	struct file *files;	/* those that are not as the index has them */
 	size_t count, cap;
 	uint32_t *table;	/* open addressing: index of a file + 1 */
 	size_t mask;
@@ -65,6 +70,8 @@ struct scan {
 	/* What came out of it. */
 	struct buf seen, gone, adds, text;
 	size_t fresh;		/* files that are new */
+	struct maildir_list_file facts;		/* of other servers; only while the index is made anew */
+	bool has_facts;
 	size_t renamed[2];
 };
 
@@ -119,7 +126,7 @@ file_add(struct scan *s, int sub, struct span name)
 	struct maildir_name n;
 	struct file *f;
 
-	if (!maildir_name_parse(name, &n))
+	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_parse(name, &n))
 		return true;
 	if (s->count == s->cap) {
 		size_t cap = s->cap == 0 ? 1024 : s->cap * 2;
@@ -131,7 +138,8 @@ file_add(struct scan *s, int sub, struct span name)
 		s->cap = cap;
 	}
 	f = &s->files[s->count++];
-	*f = (struct file){ .name = s->names.n, .hash = hash_of(n.base), .len = (uint16_t)name.n,
+	maildir_known_want(&s->recs, n.base);
+	*f = (struct file){ .name = s->names.n, .hash = hash_of(n.base), .order = s->listed, .len = (uint16_t)name.n,
 		.base_len = (uint16_t)n.base.n, .sub = (uint8_t)sub };
 	buf_add(&s->names, name);
 	buf_addc(&s->names, '\0');
@@ -165,12 +173,18 @@ list_sub(struct scan *s, int sub, struct err *e)
 	return rc;
 }
 
-/* Reads both directories into files; exact when nobody changed anything meanwhile. */
+/*
+ * Reads both directories, in the light of what the transaction's records say; files has what they do not know.  Exact when
+ * nobody changed anything meanwhile.
+ */
 static int
-list_files(struct scan *s, struct err *e)
+list_files(struct scan *s, struct index_txn *t, const struct idx_state *st, struct err *e)
 {
 	for (int try = 0; try < LIST_TRIES; try++) {
+		if (maildir_known_load(&s->recs, t, st, e) == -1)
+			return -1;
 		s->count = 0;
+		s->listed = 0;
 		buf_reset(&s->names);
 		s->coarse = false;
 		for (int sub = 0; sub < 2; sub++)
@@ -203,18 +217,18 @@ file_base(const struct scan *s, const struct file *f)
  * and one with two names (a link) is one message.
  */
 static bool
-are_two(const struct scan *s, const struct file *a, const struct file *b)
+are_two(const struct scan *s, const struct file *f, int sub, struct span name)
 {
-	const struct file *files[2] = { a, b };
 	char path[MAILDIR_NAME_MAX + 8];
-	struct stat sb[2];
+	struct stat a, b;
 
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[files[i]->sub], s->names.p + files[i]->name);
-		if (fstatat(s->box->fd, path, &sb[i], AT_SYMLINK_NOFOLLOW) == -1)
-			return false;
-	}
-	return sb[0].st_ino != sb[1].st_ino || sb[0].st_dev != sb[1].st_dev;
+	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[f->sub], s->names.p + f->name);
+	if (fstatat(s->box->fd, path, &a, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(name));
+	if (fstatat(s->box->fd, path, &b, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
 }
 
 /*
@@ -243,7 +257,7 @@ table_build(struct scan *s, struct err *e)
 			if (g->hash != f->hash || !span_eq(file_base(s, g), file_base(s, f)))
 				continue;
 			f->twin = s->table[at];
-			if (!are_two(s, f, g)) {
+			if (!are_two(s, f, g->sub, file_name(s, g))) {
 				f->twin = g->twin;
 				g->skip = true;
 			}
@@ -305,42 +319,79 @@ seen_add(struct scan *s, uint32_t uid, const struct idx_message *m, const struct
 	buf_add(&s->seen, span_of(&c, sizeof(c)));
 }
 
-/* Walks the index's records against the table. */
+/* Files that have the base of a record whose own file was seen: other messages, or its other name. */
+static void
+compare_twins(struct scan *s, const struct maildir_known_rec *r, const struct idx_message *m)
+{
+	struct file *f = table_find(s, span_sub(m->name, 0, span_chr(m->name, ':')));
+
+	for (; f != NULL; f = f->twin == 0 ? NULL : &s->files[f->twin - 1]) {
+		if (f->skip || are_two(s, f, r->sub, m->name))
+			continue;
+		/* Renamed while the directories were read: the later in the list counts. */
+		if (f->order < r->order) {
+			f->skip = true;
+			continue;
+		}
+		f->known = true;
+		seen_add(s, r->uid, m, f);
+		return;
+	}
+}
+
+/* One record whose file has another name now, or is gone, or that may have two. */
+static int
+compare_one(struct scan *s, struct index_txn *t, const struct maildir_known_rec *r, struct err *e)
+{
+	struct idx_message m;
+	struct file *f;
+	int rc = index_message_get(t, s->box->id, r->uid, &m, e);
+
+	if (rc != 1)
+		return rc;
+	if (r->order != 0) {
+		compare_twins(s, r, &m);
+		return 0;
+	}
+	f = table_find_record(s, &m);
+	if (f == NULL) {
+		buf_add(&s->gone, span_of(&r->uid, sizeof(r->uid)));
+		return 0;
+	}
+	f->known = true;
+	if (!span_eq(file_name(s, f), m.name) || (f->sub == SUB_NEW) != ((m.bits & IDX_NEW) != 0))
+		seen_add(s, r->uid, &m, f);
+	return 0;
+}
+
+/* The records against the table. */
 static int
 compare(struct scan *s, struct index_txn *t, struct err *e)
 {
-	struct index_walk w;
-	int rc;
+	int rc = 0;
 
 	buf_reset(&s->seen);
 	buf_reset(&s->gone);
 	buf_reset(&s->text);
-	if (index_walk_begin(&w, t, s->box->id, 1, e) == -1)
-		return -1;
-	while ((rc = index_walk_next(&w, e)) == 1) {
-		struct file *f = table_find_record(s, &w.m);
+	for (size_t i = 0; i < s->recs.count && rc != -1; i++) {
+		const struct maildir_known_rec *r = &s->recs.recs[i];
 
-		if (f == NULL) {
-			buf_add(&s->gone, span_of(&w.uid, sizeof(w.uid)));
-			continue;
-		}
-		f->known = true;
-		if (!span_eq(file_name(s, f), w.m.name) || (f->sub == SUB_NEW) != ((w.m.bits & IDX_NEW) != 0))
-			seen_add(s, w.uid, &w.m, f);
+		if (r->order == 0 || r->wanted || (!r->tagged && s->count > 0))
+			rc = compare_one(s, t, r, e);
 	}
-	index_walk_end(&w);
 	s->fresh = 0;
 	for (size_t i = 0; i < s->count; i++)
 		s->fresh += !s->files[i].known && !s->files[i].skip;
-	if (rc == 0 && (s->seen.failed || s->gone.failed || s->text.failed))
+	if (rc != -1 && (s->seen.failed || s->gone.failed || s->text.failed))
 		rc = err_set(e, ERR_LIMIT, "%s: too many changes", s->box->path);
-	return rc;
+	return rc == -1 ? -1 : 0;
 }
 
 struct by_arrival {
 	const struct scan *s;
 	const struct file *f;
 	struct maildir_name n;
+	bool listed;		/* the UID is the list's, by the file's name */
 };
 
 /*
@@ -356,6 +407,8 @@ arrival_cmp(const void *a, const void *b)
 		return x->f->uid != 0 ? -1 : 1;
 	if (x->f->uid != y->f->uid)
 		return x->f->uid < y->f->uid ? -1 : 1;
+	if (x->listed != y->listed)
+		return x->listed ? -1 : 1;
 	if (x->f->uid != 0) {
 		x = b;
 		y = a;
@@ -420,6 +473,31 @@ look_at(struct scan *s, const struct by_arrival *a, const char *path, struct sta
 	return 1;
 }
 
+static bool
+has_tag(const struct maildir_name *n, uint32_t validity, uint32_t uid)
+{
+	return n->uid == uid && n->uidvalidity == validity;
+}
+
+/* What another server's list says of a message that has kept its UID. */
+static void
+take_facts(struct scan *s, struct by_arrival *a, struct change_add *add, const struct stat *sb)
+{
+	const struct uidlist *l = &s->facts.list;
+	char room[MAILDIR_NAME_MAX + 1];
+	struct span uidl;
+
+	if (!s->has_facts || a->f->uid == 0)
+		return;
+	if (maildir_facts_uidl(l, a->f->uid, a->n.base, room, &uidl)) {
+		add->rec.bits |= IDX_UIDL;
+		add->rec.uidl = (struct span){ (const char *)(uintptr_t)s->text.n, uidl.n };
+		buf_add(&s->text, uidl);
+	}
+	if (a->n.size == IDX_SIZE_UNKNOWN && !s->box->store->p.distrust_sizes)
+		add->rec.size = maildir_facts_size(l, a->f->uid, (uint64_t)sb->st_size);
+}
+
 /* Fills in the record of a new file; 0: it has gone. */
 static int
 take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err *e)
@@ -436,7 +514,10 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	add.uid = a->f->uid != 0 ? a->f->uid : st->uidnext;
 	if (add.uid >= UINT32_MAX - 1)
 		return err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", s->box->name);
-	if (a->f->uid == 0)
+	/* Kept outside of names; once, before the name has been changed. */
+	if (a->listed && a->f->sub == SUB_CUR)
+		a->n.keywords |= maildir_facts_keywords(&s->facts.list, a->n.base);
+	if (a->f->uid == 0 || !has_tag(&a->n, st->uidvalidity, add.uid))
 		rc = rename_new(s, a, &sb, st->uidvalidity, add.uid, name, e);
 	else
 		memcpy(name, file_name(s, a->f).p, (size_t)a->f->len + 1);
@@ -457,11 +538,26 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 		.name = { (const char *)(uintptr_t)s->text.n, strlen(name) },
 	};
 	buf_adds(&s->text, name);
+	take_facts(s, a, &add, &sb);
 	buf_add(&s->adds, span_of(&add, sizeof(add)));
 	return s->adds.failed || s->text.failed ? err_set(e, ERR_LIMIT, "%s: too many new files", s->box->path) : 1;
 }
 
-/* Which of the new files may keep the UID of their names. */
+/* The UID that a new file comes with; 0: none. */
+static uint32_t
+claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival *a)
+{
+	const struct uidlist_entry *entry = s->has_facts ? uidlist_by_name(&s->facts.list, a->n.base) : NULL;
+
+	a->listed = entry != NULL;
+	if (entry != NULL)
+		return entry->uid;
+	if (a->n.uidvalidity != st->uidvalidity || (s->has_facts && !maildir_facts_tag_fits(&s->facts.list, &a->n)))
+		return 0;
+	return a->n.uid;
+}
+
+/* Which of the new files may keep the UID of their names, or of the list. */
 static int
 judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_arrival *list, size_t count,
     struct err *e)
@@ -469,17 +565,17 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	bool rebuild = st->bits & IDX_STATE_UNSCANNED;
 	uint32_t last = 0;
 	struct idx_message m;
+	bool twice = false;
 
 	for (size_t i = 0; i < count; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
-		uint32_t uid = list[i].n.uid;
+		uint32_t uid = claimed_uid(s, st, &list[i]);
 		int rc;
 
 		f->uid = 0;
-		if (uid == 0 || list[i].n.uidvalidity != st->uidvalidity || uid >= st->uid_reserved ||
-		    (!rebuild && uid < st->uidnext))
+		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
 			continue;
-		rc = index_message_get(t, s->box->id, uid, &m, e);
+		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
 			return -1;
 		if (rc == 0)
@@ -490,12 +586,14 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	for (size_t i = 0; i < count && list[i].f->uid != 0; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
 
-		if (f->uid == last)
+		if (f->uid == last) {
 			f->uid = 0;
-		else
+			twice = true;
+		} else
 			last = f->uid;
 	}
-	qsort(list, count, sizeof(*list), arrival_cmp);
+	if (twice)
+		qsort(list, count, sizeof(*list), arrival_cmp);
 	return 0;
 }
 
@@ -574,8 +672,11 @@ settle(struct scan *s)
 	struct change_add *adds = (struct change_add *)(void *)s->adds.p;
 	struct change_seen *seen = (struct change_seen *)(void *)s->seen.p;
 
-	for (size_t i = 0; i < s->adds.n / sizeof(*adds); i++)
+	for (size_t i = 0; i < s->adds.n / sizeof(*adds); i++) {
 		adds[i].rec.name.p = s->text.p + (uintptr_t)adds[i].rec.name.p;
+		if (adds[i].rec.bits & IDX_UIDL)
+			adds[i].rec.uidl.p = s->text.p + (uintptr_t)adds[i].rec.uidl.p;
+	}
 	for (size_t i = 0; i < s->seen.n / sizeof(*seen); i++)
 		if (seen[i].rec.bits & IDX_UIDL)
 			seen[i].rec.uidl.p = s->text.p + (uintptr_t)seen[i].rec.uidl.p;
@@ -594,14 +695,16 @@ static int
 apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
 	struct box_change c = { .id = s->box->id };
-	bool first = st->bits & IDX_STATE_UNSCANNED;
+	bool first = st->bits & IDX_STATE_UNSCANNED, sorted = true;
 
 	if (take_all_new(s, t, st, e) == -1)
 		return -1;
 	settle(s);
 	c.adds = (struct change_add *)(void *)s->adds.p;
 	c.add_count = s->adds.n / sizeof(*c.adds);
-	if (c.add_count > 1)
+	for (size_t i = 1; i < c.add_count && sorted; i++)
+		sorted = c.adds[i - 1].uid < c.adds[i].uid;
+	if (!sorted)
 		qsort(c.adds, c.add_count, sizeof(*c.adds), add_cmp);
 	c.seen = (struct change_seen *)(void *)s->seen.p;
 	c.seen_count = s->seen.n / sizeof(*c.seen);
@@ -636,7 +739,7 @@ same_state(const struct idx_state *a, const struct idx_state *b)
 	for (int i = 0; i < 2; i++)
 		if (a->stamp[i].sec != b->stamp[i].sec || a->stamp[i].nsec != b->stamp[i].nsec)
 			return false;
-	return a->highestmodseq == b->highestmodseq && a->uidnext == b->uidnext && a->bits == b->bits;
+	return a->highestmodseq == b->highestmodseq && a->uidnext == b->uidnext && a->bits == b->bits && a->dirty == b->dirty;
 }
 
 static enum drv_rc
@@ -652,7 +755,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	*again_out = false;
 	s->renamed[0] = s->renamed[1] = 0;
 	if (!same_state(before, &st))
-		rc = list_files(s, e);
+		rc = list_files(s, t, &st, e);
 	if (rc == 0)
 		rc = table_build(s, e);
 	if (rc == 0)
@@ -684,12 +787,27 @@ scan(struct maildir_box *box, struct err *e)
 		struct idx_state before;
 		int rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &before, e);
 
-		index_read_end(box->store->ix);
 		s.was_coarse = rc == 1 && before.bits & IDX_STATE_COARSE;
 		if (rc == 0)
 			err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
-		drc = rc != 1 || list_files(&s, e) == -1 ? drv_of(e) : scan_once(&s, &before, &again, e);
+		if (rc == 1 && maildir_adopt_look(box, &before, e) == -1)
+			rc = -1;
+		if (rc == 1 && before.bits & IDX_STATE_UNSCANNED && !s.has_facts) {
+			int facts = maildir_facts_read(box, before.uidvalidity, &s.facts, e);
+
+			s.has_facts = facts == 1;
+			rc = facts == -1 ? -1 : 1;
+		}
+		/* Either may have ended the transaction. */
+		if (rc == 1 && index_read(box->store->ix, &t, e) == -1)
+			rc = -1;
+		drc = rc != 1 || list_files(&s, t, &before, e) == -1 ? drv_of(e) : DRV_OK;
+		index_read_end(box->store->ix);
+		if (drc == DRV_OK)
+			drc = scan_once(&s, &before, &again, e);
 	}
+	if (s.has_facts)
+		maildir_list_file_clear(&s.facts);
 	buf_clear(&s.names);
 	buf_clear(&s.seen);
 	buf_clear(&s.gone);
@@ -697,6 +815,7 @@ scan(struct maildir_box *box, struct err *e)
 	buf_clear(&s.text);
 	free(s.files);
 	free(s.table);
+	maildir_known_clear(&s.recs);
 	return drc;
 }
 
