@@ -152,6 +152,35 @@ check_plugin_settings(struct config *c, const struct scope *s)
 	}
 }
 
+static bool
+is_on(const struct scope *s, struct span plugin)
+{
+	struct span rest = s->values[SET_mail_plugins].text, word;
+
+	while (set_list_next(&rest, &word))
+		if (span_eq(word, plugin))
+			return true;
+	return false;
+}
+
+/* What would else be found out by each session, as its end. */
+static void
+check_acl(struct config *c, struct scope *s)
+{
+	const struct plugin_value *acl = plugin_for(s, SPAN("acl")), *dict = plugin_for(s, SPAN("acl_shared_dict"));
+	struct span text, kind;
+
+	if (acl != NULL && acl->value.text.n > 0) {
+		text = acl->value.text;
+		if (!span_next(&text, ':', &kind) || !span_eq(kind, SPAN("vfile")))
+			config_error(c, acl->value.place, "plugin/acl = %.*s: only vfile is known, with a path behind a colon",
+			    SPAN_ARG(acl->value.text));
+	}
+	if (dict != NULL && dict->value.text.n > 0 && !span_starts(dict->value.text, SPAN("file:/")))
+		config_error(c, dict->value.place, "plugin/acl_shared_dict = %.*s: only file: is known, with a whole path",
+		    SPAN_ARG(dict->value.text));
+}
+
 #define NO_EFFECT "No effect: "
 
 /* What blocks.def says has none. */
@@ -229,6 +258,21 @@ check_listener(struct config *c, const struct block *b)
 	    SPAN_ARG(b->name), SPAN_ARG(b->parent->name));
 }
 
+/* Other users' mailboxes. */
+static void
+check_shared(struct config *c, const struct block *b)
+{
+	struct span prefix = block_value(b, "prefix")->text;
+
+	if (block_value(b, "type")->num != 1 || block_value(b, "disabled")->num != 0 || span_find(prefix, SPAN("%%")) == SIZE_MAX)
+		return;
+	if (block_value(b, "location")->text.n == 0)
+		config_error(c, b->place, "namespace %.*s needs a location, with %%%%u for whose mail it is", SPAN_ARG(b->name));
+	if (!is_on(scope_top(c), SPAN("acl")))
+		config_warning(c, b->place, "namespace %.*s: nobody sees anything of it without mail_plugins = acl",
+		    SPAN_ARG(b->name));
+}
+
 static void
 check_block(struct config *c, const struct block *b)
 {
@@ -256,6 +300,7 @@ check_block(struct config *c, const struct block *b)
 		v = block_value(b, "separator");
 		if (v->text.n > 1)
 			config_error(c, v->place, "separator: it is one character");
+		check_shared(c, b);
 		break;
 	case BLOCK_unix_listener:
 		check_listener(c, b);
@@ -341,11 +386,12 @@ config_check(struct config *c)
 {
 	check_protocols(c);
 	for (size_t i = 0; i < c->scopes.n; i++) {
-		const struct scope *s = *(struct scope **)array_at(&c->scopes, i);
+		struct scope *s = *(struct scope **)array_at(&c->scopes, i);
 
 		check_minimums(c, s);
 		check_plugins(c, s);
 		check_plugin_settings(c, s);
+		check_acl(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)
 			check_block(c, *(struct block **)array_at(&s->blocks, k));
