@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-index/change.h"
+#include "lib-index/total.h"
 
 struct mend {
 	struct check *c;
@@ -107,8 +108,11 @@ log_drop(struct index_txn *t, struct idx_state *st, uint64_t lift, struct err *e
 {
 	struct mend m = { .t = t, .e = e };
 	struct box_check b = { .id = st->id };
+	char view[IDX_KEY_VIEW];
 
-	if (remove_entries(&m, DB_CHANGE, &b, NULL) == -1 || records_unlog(t, st->id, lift, e) == -1)
+	/* A view that was kept goes on by the log. */
+	idx_key_view(view, st->id);
+	if (index_del(t, DB_META, span_of(view, sizeof(view)), e) == -1 || remove_entries(&m, DB_CHANGE, &b, NULL) == -1 || records_unlog(t, st->id, lift, e) == -1)
 		return -1;
 	st->tombstones = 0;
 	st->pruned_to = st->highestmodseq;
@@ -137,17 +141,9 @@ index_recount(struct index_txn *t, struct idx_state *st, struct err *e)
 	int more = index_walk_begin(&w, t, st->id, 0, e);
 
 	st->messages = st->unseen = st->deleted = st->unsized = st->dirty = 0;
-	st->bytes = 0;
-	while (more != -1 && (more = index_walk_next(&w, e)) == 1) {
-		st->messages++;
-		st->unseen += (w.m.flags & IDX_SEEN) == 0;
-		st->deleted += (w.m.flags & IDX_DELETED) != 0;
-		st->dirty += (w.m.bits & IDX_DIRTY) != 0;
-		if (w.m.size == IDX_SIZE_UNKNOWN)
-			st->unsized++;
-		else
-			st->bytes += w.m.size;
-	}
+	st->bytes = st->physical = st->unsized_bytes = 0;
+	while (more != -1 && (more = index_walk_next(&w, e)) == 1)
+		index_count(st, w.uid, &w.m, 1);
 	index_walk_end(&w);
 	return more;
 }
@@ -157,7 +153,11 @@ static int
 box_remove(struct mend *m, uint32_t id)
 {
 	struct box_check b = { .id = id };
+	char view[IDX_KEY_VIEW];
 
+	idx_key_view(view, id);
+	if (index_del(m->t, DB_META, span_of(view, sizeof(view)), m->e) == -1)
+		return -1;
 	for (int db = 0; db < DB_COUNT; db++)
 		if (idx_db_by_mailbox((enum idx_db)db) && remove_entries(m, (enum idx_db)db, &b, NULL) == -1)
 			return -1;
@@ -291,7 +291,8 @@ mend_apply(struct check *c, const char *why, struct err *e)
 			return -1;
 	if (c->strays_n > 0)
 		log_info("index %s: what was left of %zu deleted mailboxes is removed", c->env->path, c->strays_n);
-	return names_mend(&m);
+	/* States have gone, here and in names that led nowhere: their sum is made anew. */
+	return names_mend(&m) == -1 ? -1 : index_total_recount(&t, e);
 }
 
 bool

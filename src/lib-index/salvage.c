@@ -7,6 +7,7 @@
 #include "lib-index/index-priv.h"
 
 #include <stdlib.h>
+#include "lib-index/total.h"
 
 #define IDS_MAX 1000000
 
@@ -75,8 +76,12 @@ pass(void *ctx)
 		last_n = key.n;
 		if (c->id != 0 && (key.n < IDX_KEY_ID || be32_get(key.p) != c->id))
 			return true;
-		/* Of what was under way, or known, an index that may have gone back in time can say nothing. */
-		if (c->db == DB_META && (span_eq(key, SPAN("version")) ||
+		/*
+		 * Of what was under way, or known, an index that may have gone back in time can say nothing; the sum of what is
+		 * taken over, and views of it, are made anew.
+		 */
+		if (c->db == DB_META && (span_eq(key, SPAN("version")) || span_eq(key, SPAN(INDEX_TOTAL_KEY)) ||
+		    span_starts(key, SPAN("view")) ||
 		    ((c->doubt || c->into->private) && !span_eq(key, SPAN("number")))))
 			continue;
 		/* Reads every octet: what follows meets no more surprises. */
