@@ -112,7 +112,8 @@ log_drop(struct index_txn *t, struct idx_state *st, uint64_t lift, struct err *e
 
 	/* A view that was kept goes on by the log. */
 	idx_key_view(view, st->id);
-	if (index_del(t, DB_META, span_of(view, sizeof(view)), e) == -1 || remove_entries(&m, DB_CHANGE, &b, NULL) == -1 || records_unlog(t, st->id, lift, e) == -1)
+	if (index_del(t, DB_META, span_of(view, sizeof(view)), e) == -1 || remove_entries(&m, DB_CHANGE, &b, NULL) == -1 ||
+	    records_unlog(t, st->id, lift, e) == -1)
 		return -1;
 	st->tombstones = 0;
 	st->pruned_to = st->highestmodseq;
