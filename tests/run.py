@@ -383,7 +383,7 @@ def main():
     args = parser.parse_args()
     if args.module:
         sys.exit(child_main(args))
-    args.suite = args.suite or ["check", "unit", "fuzz", "e2e"]
+    args.suite = args.suite or ["check", "unit", "fuzz", "crash", "e2e"]
     args.build = os.environ["CULVER_BUILD"]
     results = Results(args.verbose)
     begun = time.monotonic()

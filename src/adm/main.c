@@ -3,6 +3,7 @@
 #include "adm/adm.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,7 @@ main(int argc, char **argv)
 	int opt, rc;
 
 	log_prefix("culveradm");
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on the size of files is an error like a full disk */
 	while ((opt = getopt(argc, argv, "+c:o:f:vDh")) != -1) {
 		switch (opt) {
 		case 'c':

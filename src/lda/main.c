@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <time.h>
@@ -291,6 +293,22 @@ run(struct lda *l)
 	return deliver(l);
 }
 
+/*
+ * Postfix limits the size of files that its commands write to that of a mailbox, 50 MB, which an index of some 40,000 messages
+ * has: the limit is lifted as far as it may be, and what it still refuses is an error like a full disk.
+ */
+static void
+lift_file_limit(void)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(RLIMIT_FSIZE, &limit) == -1 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -307,6 +325,7 @@ main(int argc, char **argv)
 		return EX_OK;
 	}
 	tzset();
+	lift_file_limit();
 	l.arena = arena_new(ARENA_MAX);
 	rc = l.arena == NULL ? leave(EX_TEMPFAIL, "out of memory") : run(&l);
 	buf_clear(&l.message);

@@ -59,8 +59,13 @@ index_batch_list(struct index_txn *t, uint32_t id, struct idx_batch *out, size_t
 	if (c == NULL)
 		return -1;
 	key_of(from, &(struct idx_batch){ .id = id });
+	index_cursor_unchecked(c);	/* what follows may be the version, which has no checksum */
 	rc = index_cursor_seek(c, span_of(from, sizeof(from)), &key, &value, e);
-	while (rc == 1 && *count_out < room && key.n == KEY_LEN && memcmp(key.p, from, PREFIX_LEN + 4) == 0 && value.n == 4) {
+	while (rc == 1 && *count_out < room && key.n == KEY_LEN && memcmp(key.p, from, PREFIX_LEN + 4) == 0) {
+		if (!idx_value_open(DB_META, key, &value) || value.n != 4) {
+			rc = err_set(e, ERR_CORRUPT, "index: a note of messages under way is damaged");
+			break;
+		}
 		out[(*count_out)++] = (struct idx_batch){ .id = id, .pid = be32_get(key.p + PREFIX_LEN + 4),
 			.begun_us = (int64_t)be64_get(key.p + PREFIX_LEN + 8), .count = be32_get(value.p) };
 		rc = index_cursor_next(c, &key, &value, e);

@@ -33,7 +33,7 @@ static struct boot this_boot;	/* looked up once in a process */
 void
 session_boot_set(uint64_t id)
 {
-	this_boot = (struct boot){ .id = id, .time = 1 };
+	this_boot = (struct boot){ .id = id, .time = INT64_MAX / 2 };
 }
 
 static struct boot

@@ -319,6 +319,7 @@ service_init(struct service *s, const char *name, const char *protocol)
 		exit(64);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a limit on the size of files is an error of the write, and no end of the session */
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);	/* of a terminal: the master's business */
 	signal(SIGUSR1, SIG_IGN);

@@ -403,6 +403,21 @@ storage_rights(struct storage *st, struct span name, unsigned *out, struct err *
 	return rc;
 }
 
+/* What was read for a moment is for the caller's arena. */
+static int
+keep_entry(const struct acl_entry *entry, struct arena *a, struct acl_entry *out, struct err *e)
+{
+	*out = *entry;
+	if (entry->name.n > 0)
+		out->name = arena_dup(a, entry->name);
+	if (entry->extra.n > 0)
+		out->extra = arena_dup(a, entry->extra);
+	out->pattern = SPAN_NONE;
+	if ((entry->name.n > 0 && out->name.p == NULL) || (entry->extra.n > 0 && out->extra.p == NULL))
+		return err_set(e, ERR_LIMIT, "too long an access control list");
+	return 0;
+}
+
 int
 storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a, struct acl_list *out, struct span *owner_out,
     struct err *e)
@@ -428,7 +443,7 @@ storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a
 		for (size_t i = 0; i < global.n; i++)
 			if (global.v[i].pattern.n == 0 ||
 			    list_match(global.v[i].pattern, buf_span(&visible), ns->info.separator) == LIST_YES)
-				out->v[out->n++] = global.v[i];
+				rc = keep_entry(&global.v[i], a, &out->v[out->n++], e) == -1 ? -1 : rc;
 		*owner_out = acl_owner(st, ns);
 	}
 	buf_clear(&visible);

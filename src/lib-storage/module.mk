@@ -24,12 +24,14 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/driver.c \
 	src/lib-storage/maildir/facts.c \
 	src/lib-storage/maildir/filename.c \
+	src/lib-storage/maildir/known.c \
 	src/lib-storage/maildir/layout.c \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/release.c \
 	src/lib-storage/maildir/names.c \
 	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
+	src/lib-storage/maildir/outcome.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/maildir/uidlist.c src/lib-storage/maildir/uidlist.h \
@@ -86,6 +88,13 @@ tests_unit_test_adopt_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-mbox
 tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
 tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-driver-faults
+tests_unit_test_driver_faults_SOURCES = tests/unit/test-driver-faults.c tests/unit/storage-fixture.c \
+	tests/unit/faulty-driver.c tests/unit/faulty-driver.h
+tests_unit_test_driver_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-faults
+tests_unit_test_storage_faults_SOURCES = tests/unit/test-storage-faults.c tests/unit/storage-fixture.c
+tests_unit_test_storage_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view-model
 tests_unit_test_view_model_SOURCES = tests/unit/test-view-model.c tests/unit/view-model.c tests/unit/view-model.h \
 	tests/unit/storage-fixture.c

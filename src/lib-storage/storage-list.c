@@ -172,8 +172,11 @@ list_shared(struct lister *l, struct namespace *template)
 		struct namespace *ns = shared_open(l->st, template, users[i], &e);
 		size_t before = l->entries.n;
 
-		if (ns == NULL)
+		if (ns == NULL) {
+			if (e.code != ERR_NOTFOUND)
+				log_error("mail of %.*s: %s", SPAN_ARG(users[i]), e.log);
 			continue;
+		}
 		rc = list_namespace(l, ns);
 		found = found || l->entries.n > before;
 	}
@@ -252,6 +255,23 @@ storage_list_starting(struct storage *st, const struct span *starts, size_t star
 	return rc;
 }
 
+/* Another user's mailbox that the dictionary does not tell of. */
+static unsigned
+unlisted_attrs(struct storage *st, struct span name)
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns;
+	struct err e = ERR_INIT;
+	unsigned attrs = 0;
+
+	if (st->acl != NULL && storage_resolve(st, name, &ns, &inner, &e) == 0 && ns->owner != NULL &&
+	    acl_require(st, ns, buf_span(&inner), ACL_LOOKUP, &e) == 0 &&
+	    ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 1)
+		attrs = MBOX_EXISTS;
+	buf_clear(&inner);
+	return attrs;
+}
+
 int
 storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e)
 {
@@ -267,6 +287,8 @@ storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *
 			break;
 		}
 	}
+	if (rc == 0 && out->attrs == 0)
+		out->attrs = unlisted_attrs(st, name);
 	arena_free(a);
 	return rc;
 }

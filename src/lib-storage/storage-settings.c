@@ -472,7 +472,10 @@ inbox_path(struct paths *ps, const struct location *loc)
 static const char *
 static_part(struct paths *ps, const char *path)
 {
-	return path == NULL ? NULL : arena_cstr(ps->a, span_sub(span_str(path), 0, shared_static_part(span_str(path))));
+	size_t n = path == NULL ? 0 : shared_static_part(span_str(path));
+
+	/* Not the root of everything. */
+	return n <= 1 ? NULL : arena_cstr(ps->a, span_sub(span_str(path), 0, n));
 }
 
 static int

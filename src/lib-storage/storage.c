@@ -415,6 +415,8 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	}
 	if (drc == DRV_CONFLICT)
 		return err_set(e, ERR_TEMP, "the mailbox changes faster than this can be done");
+	if (drc != DRV_OK && e->code == ERR_NONE)
+		err_set(e, ERR_TEMP, "%s: it can not be done now", s->root);
 	return drc == DRV_OK ? 0 : -1;
 }
 

@@ -517,6 +517,7 @@ master_start(struct master *m, struct err *e)
 
 	raise_limits();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* a log that reached a limit is no reason to go */
 	m->loop = ev_default_loop(EVFLAG_NOENV);
 	m->memory = log_memory_new(1000);
 	if (m->loop == NULL || m->memory == NULL)

@@ -163,7 +163,7 @@ static void
 become_program(const char *path, const struct master *m, struct handover *h)
 {
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
-	static const int handled[] = { SIGPIPE, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
+	static const int handled[] = { SIGPIPE, SIGXFSZ, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD };
 	sigset_t none;
 
 	for (size_t i = 0; i < h->count; i++)

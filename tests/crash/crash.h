@@ -120,6 +120,7 @@ struct world {
 	struct tree_node stale;		/* an old data.mdb */
 	bool have_stale;
 	struct want want[STEPS + 1];
+	struct want before;		/* PREP_DIRTY: without the flags that wait in the index alone */
 	unsigned steps;
 	struct seen_box told[ANNOUNCED];	/* before the operation */
 	unsigned told_count;

@@ -278,6 +278,7 @@ prepare(struct world *w, char *why, size_t why_n)
 		w->want[0].count = w->want[0].origins = 1;
 		w->want[0].box[0] = (struct want_box){ .name = "INBOX", .origin = 1 };
 	}
+	w->before = w->want[0];
 	if (!prepare_state(w, why, why_n))
 		return false;
 	for (w->steps = 0; w->steps < STEPS && w->op->steps[w->steps].kind != STEP_END; w->steps++) {

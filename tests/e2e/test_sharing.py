@@ -213,6 +213,19 @@ class Sharing(unittest.TestCase):
         self.ok(alice.deleteacl("INBOX", "anyone"))
         self.assertNotIn("shared/alice", self.names(dave, "*"))
 
+    def test_documented(self):
+        """The configuration in doc/sharing.md is one."""
+        top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        with open(os.path.join(top, "doc", "sharing.md")) as f:
+            text = f.read().split("```")[1]
+        path = self.server.path("documented.conf")
+        with open(path, "w") as f:
+            f.write("ssl = no\n" + text)
+        tool = os.path.join(culver.PREFIX, "bin", "culverconf")
+        run = subprocess.run([tool, "-c", path, "-n"], capture_output=True, text=True)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        self.assertIn("prefix = shared/%%u/", run.stdout)
+
     def test_tool(self):
         adm = self.server.adm
         adm("mailbox", "create", "-u", "alice", "Tool")

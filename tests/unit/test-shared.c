@@ -150,6 +150,8 @@ test_names(void **state)
 	sharing_run(&s, "test \"$(ls home)\" = bob");
 	/* Of oneself too */
 	assert_int_equal(sharing_can(st, "shared/bob", MAILBOX_READ), ERR_NONE);
+	assert_int_equal(sharing_attrs(&s, st, "shared/bob"), MBOX_EXISTS);	/* though LIST does not tell */
+	assert_int_equal(sharing_attrs(&s, st, "shared/bob/none"), 0);
 	storage_close(st);
 	sharing_clear(&s);
 }

@@ -214,7 +214,7 @@ take_numbers(struct maildir_box *box, struct maildir_control *c, struct adoption
 {
 	struct index_txn *t;
 	struct idx_state st;
-	int rc = index_write(box->store->ix, &t, e);
+	int rc = maildir_numbers_begin(box->store, &t, e);
 
 	if (rc == -1)
 		return -1;
@@ -249,8 +249,6 @@ control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
 	c->uid_reserved = c->uid_start + MAILDIR_RESERVE;
 	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
 	/* Numbers first, then the files, then the state: a state never stands without its control file. */
-	if (rc == 0)
-		rc = maildir_numbers_know(box->store, e);
 	if (rc == 0)
 		rc = take_numbers(box, c, &a, e);
 	if (rc == 0)
@@ -288,7 +286,7 @@ box_identify(struct maildir_box *box, struct err *e)
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);
 	if (rc == 0)
-		rc = index_write(box->store->ix, &t, e);
+		rc = maildir_numbers_begin(box->store, &t, e);
 	if (rc == 0) {
 		rc = attach(t, box, &c, &cur, &rewrite, e);
 		if (rc == 0)
@@ -347,6 +345,13 @@ box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 	return rc;
 }
 
+/* An index that is in doubt may know the mailbox by another name. */
+static int
+identify_and_settle(struct maildir_box *box, struct err *e)
+{
+	return box_identify(box, e) == -1 || box_settle(box, box->id, e) == -1 ? -1 : 0;
+}
+
 static int
 box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 {
@@ -364,7 +369,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		index_read_end(box->store->ix);
 		rc = box_settle(box, id, e);
 		if (rc != 0)
-			return rc == -1 ? -1 : box_identify(box, e);
+			return rc == -1 ? -1 : identify_and_settle(box, e);
 		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
 	}
 	if (rc == 1 && (st.bits & IDX_STATE_UNSCANNED || st.stamp[SUB_CUR].ino == (uint64_t)cur->st_ino)) {
@@ -375,7 +380,7 @@ box_find(struct maildir_box *box, const struct stat *cur, struct err *e)
 		return 0;
 	}
 	index_read_end(box->store->ix);
-	return rc == -1 ? -1 : box_identify(box, e);
+	return rc == -1 ? -1 : identify_and_settle(box, e);
 }
 
 char *

@@ -138,8 +138,13 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	}
 	if (rc == -1)
 		maildir_batch_forget(box, &batch);
-	for (size_t i = 0; i < c->add_count; i++)
+	for (size_t i = 0; i < c->add_count; i++) {
 		c->adds[i].rec.name = SPAN_NONE;
+		if (rc == -1)
+			c->adds[i].uid = 0;
+	}
+	if (rc == -1)
+		c->modseq = 0;
 	free(paths);
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
@@ -260,8 +265,10 @@ commit_flags(struct maildir_box *box, struct change_set *cs, struct err *e)
 		rc = index_commit(t, e);
 	else
 		index_abort(t);
-	if (rc == -1)
+	if (rc == -1) {
+		c->modseq = 0;
 		return drv_of(e);
+	}
 	if (c->flags->count > 0)
 		maildir_dirty(box, c->flags->uids[0], c->flags->uids[c->flags->count - 1]);
 	if (box->store->p.flags_immediate || cs->durable)
@@ -302,8 +309,16 @@ commit_make(struct maildir_store *s, struct change_set *cs, struct err *e)
 	if (drc != DRV_OK || cs->only_parent)
 		return drc;
 	drc = maildir_box_open(s, cs->name, &box, &id, e);
-	if (drc == DRV_OK)
+	if (drc == DRV_OK) {
 		maildir_box_close(box);
+	} else {
+		char trash[MAILDIR_TRASH_MAX] = "";
+		struct err none = ERR_INIT;
+
+		/* A full disk: what is refused must not be there. */
+		if (maildir_box_delete(s, cs->name, trash, &none) == DRV_OK && trash[0] != '\0')
+			maildir_trash_empty(s, trash);
+	}
 	return drc;
 }
 

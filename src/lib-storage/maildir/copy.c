@@ -49,15 +49,22 @@ copy_file(struct copying *c, const char *from, const char *to, struct err *e)
 			continue;
 		rc = n == -1 ? err_errno(e, "read %s/%s", c->from->path, from) : fd_write_all(out, span_of(room, (size_t)n), e);
 	}
-	if (rc == 0 && fstat(in, &sb) == 0) {
-		struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, sb.st_mtim };
+	if (rc == 0) {
+		struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT } };
 
-		futimens(out, ts);
+		/* The file's time is INTERNALDATE, should the index be lost. */
+		rc = fstat(in, &sb);
+		ts[1] = sb.st_mtim;
+		if (rc == -1 || futimens(out, ts) == -1)
+			rc = err_errno(e, "set the time of %s/%s", c->to->path, tmp);
 	}
 	if (rc == 0 && c->cs->durable && fsync(out) == -1)
 		rc = err_errno(e, "sync %s/%s", c->to->path, tmp);
-	if (rc == 0 && renameat(c->to->fd, tmp, c->to->fd, to) == -1)
+	if (rc == 0 && renameat(c->to->fd, tmp, c->to->fd, to) == -1) {
 		rc = err_errno(e, "rename %s/%s", c->to->path, tmp);
+		/* A server of files may have done it nonetheless. */
+		unlinkat(c->to->fd, to, 0);
+	}
 	if (rc == -1)
 		unlinkat(c->to->fd, tmp, 0);
 	close(in);
@@ -318,6 +325,8 @@ maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *
 	for (size_t i = 0; i < cs->box[0]->add_count; i++) {
 		cs->box[0]->adds[i].rec.name = SPAN_NONE;
 		cs->box[0]->adds[i].summary = SPAN_NONE;
+		if (drc != DRV_OK)
+			cs->box[0]->adds[i].uid = 0;
 	}
 	cs->box[1]->expunges = NULL;
 	arena_free(c.a);

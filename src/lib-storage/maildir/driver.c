@@ -167,17 +167,6 @@ maildir_watch_dirs(void *b, int dirs_out[2])
 		dirs_out[i] = maildir_sub_fd(box, i);
 }
 
-/* Renames and links either happened or not: the index tells, and no answer of ours leaves it open. */
-static enum drv_rc
-maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e)
-{
-	(void)store;
-	(void)cs;
-	(void)e;
-	*happened_out = false;
-	return DRV_OK;
-}
-
 const struct driver maildir_driver = {
 	.name = "maildir",
 	.caps = DRV_OUTSIDE_CHANGES | DRV_SHARED_BODIES | DRV_PACKED_BODIES,

@@ -130,8 +130,30 @@ enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct
 /* Behind those two, when no transaction is open: what became of the name survives a power cut. */
 enum drv_rc maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e);
 
-/* numbers.c: a new index sees the numbers of all mailboxes before it gives one. */
-int maildir_numbers_know(struct maildir_store *s, struct err *e);
+/* numbers.c: begins a write in which numbers are given; a new index sees those of all mailboxes first. */
+int maildir_numbers_begin(struct maildir_store *s, struct index_txn **t, struct err *e);
+
+/* known.c: the records of a mailbox, for a scan. */
+struct maildir_known_rec {
+	const char *name;	/* in the index: not after the transaction has ended or changed something */
+	uint32_t uid, order;	/* order: of the file that is as the record says, in the list; 0: none was seen */
+	uint16_t len;
+	uint8_t sub;
+	bool tagged;		/* the name has this mailbox's tag with this UID */
+	bool wanted;		/* a file with that tag and another name was seen */
+};
+struct maildir_known {
+	struct maildir_known_rec *recs;		/* UIDs ascending */
+	size_t count, cap;
+	uint32_t *map;		/* by UID, from that of the first record: index + 1; NULL: there are too many gaps */
+	char tag[12];		/* ",U=" uidvalidity "." */
+};
+int maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e);
+void maildir_known_clear(struct maildir_known *k);
+/* Whether a file is as its record says; then the record has its place in the list, which is not 0. */
+bool maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order);
+/* A file that did not match: the record of its tag is to be looked at. */
+void maildir_known_want(struct maildir_known *k, struct span base);
 
 /* box.c */
 /* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
@@ -169,7 +191,8 @@ enum drv_rc maildir_release(void *box, const struct release_params *p, struct re
 enum held_by maildir_held_by(void *store, struct span name);
 enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
 
-/* commit.c, copy.c, behind.c, stage.c */
+/* outcome.c, commit.c, copy.c, behind.c, stage.c */
+enum drv_rc maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e);
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);

@@ -13,18 +13,8 @@
 
 #define LIST_ARENA ((size_t)256 << 20)
 #define NUMBERS_MAX 1000000
+#define BEGIN_TRIES 4
 #define KNOWN SPAN("numbers-known")
-
-static int
-is_known(struct maildir_store *s, struct err *e)
-{
-	struct index_txn *t;
-	struct span value;
-	int rc = index_read(s->ix, &t, e) == -1 ? -1 : index_get(t, DB_META, KNOWN, &value, e);
-
-	index_read_end(s->ix);
-	return rc;
-}
 
 /* The numbers of one mailbox; one that can not be read has none. */
 static bool
@@ -59,19 +49,16 @@ note_box(struct maildir_store *s, struct span name, struct array *numbers)
 	return fits;
 }
 
-int
-maildir_numbers_know(struct maildir_store *s, struct err *e)
+static int
+learn(struct maildir_store *s, struct err *e)
 {
 	struct array numbers = ARRAY_INIT(uint32_t, NUMBERS_MAX);
 	struct box_entry *list;
 	struct index_txn *t;
-	struct arena *a;
-	size_t count;
-	int rc = is_known(s, e);
+	struct arena *a = arena_new(LIST_ARENA);
+	size_t count = 0;
+	int rc;
 
-	if (rc != 0)
-		return rc == -1 ? -1 : 0;
-	a = arena_new(LIST_ARENA);
 	if (a == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	rc = maildir_list(s, a, &list, &count, e) == DRV_OK ? 0 : -1;
@@ -93,4 +80,24 @@ maildir_numbers_know(struct maildir_store *s, struct err *e)
 	}
 	array_clear(&numbers);
 	return rc;
+}
+
+int
+maildir_numbers_begin(struct maildir_store *s, struct index_txn **t, struct err *e)
+{
+	for (int try = 0; try < BEGIN_TRIES; try++) {
+		struct span value;
+		int rc;
+
+		/* Asked within: beginning to write is what opens a new index in the place of one that was removed. */
+		if (index_write(s->ix, t, e) == -1)
+			return -1;
+		rc = index_get(*t, DB_META, KNOWN, &value, e);
+		if (rc == 1)
+			return 0;
+		index_abort(*t);
+		if (rc == -1 || learn(s, e) == -1)
+			return -1;
+	}
+	return err_set(e, ERR_TEMP, "%s: its index is replaced all the time", s->root);
 }

@@ -13,8 +13,9 @@
  * Another program's change in the microseconds between the two is noticed by nobody: IDX_STATE_WINDOW remembers that
  * this can have been, and maintenance scans again, when it is cheap or some minutes have gone by.
  *
- * Files are compared with the index by the base of their names, in a hash table: linear in the size of the mailbox.  The
- * list is read before the write transaction; if the index has moved when that begins, it is read again within it.
+ * A file whose name is as the index has it is done with at once (known.c); those that are left are compared with the records
+ * that are left by the base of their names, in a hash table.  The list is read before the write transaction; if the index
+ * has moved when that begins, it is read again within it.
  *
  * A file is new when its base is not in the index.  It keeps the UID of its name if that has the mailbox's UIDVALIDITY
  * and the UID can not have been anybody else's: it was not given yet (we died between rename and commit), or the index is
@@ -44,6 +45,7 @@
 struct file {
 	size_t name;		/* offset in names */
 	uint64_t hash;		/* of the base */
+	uint32_t order;		/* in the list */
 	uint16_t len, base_len;
 	uint8_t sub;
 	uint32_t twin;		/* another with the same base: its index + 1; 0: none */
@@ -56,8 +58,10 @@ struct file {
 
 struct scan {
 	struct maildir_box *box;
+	struct maildir_known recs;
+	uint32_t listed;	/* files seen */
 	struct buf names;
-	struct file *files;
+	struct file *files;	/* those that are not as the index has them */
 	size_t count, cap;
 	uint32_t *table;	/* open addressing: index of a file + 1 */
 	size_t mask;
@@ -122,7 +126,7 @@ file_add(struct scan *s, int sub, struct span name)
 	struct maildir_name n;
 	struct file *f;
 
-	if (!maildir_name_parse(name, &n))
+	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_parse(name, &n))
 		return true;
 	if (s->count == s->cap) {
 		size_t cap = s->cap == 0 ? 1024 : s->cap * 2;
@@ -134,7 +138,8 @@ file_add(struct scan *s, int sub, struct span name)
 		s->cap = cap;
 	}
 	f = &s->files[s->count++];
-	*f = (struct file){ .name = s->names.n, .hash = hash_of(n.base), .len = (uint16_t)name.n,
+	maildir_known_want(&s->recs, n.base);
+	*f = (struct file){ .name = s->names.n, .hash = hash_of(n.base), .order = s->listed, .len = (uint16_t)name.n,
 		.base_len = (uint16_t)n.base.n, .sub = (uint8_t)sub };
 	buf_add(&s->names, name);
 	buf_addc(&s->names, '\0');
@@ -168,12 +173,18 @@ list_sub(struct scan *s, int sub, struct err *e)
 	return rc;
 }
 
-/* Reads both directories into files; exact when nobody changed anything meanwhile. */
+/*
+ * Reads both directories, in the light of what the transaction's records say; files has what they do not know.  Exact when
+ * nobody changed anything meanwhile.
+ */
 static int
-list_files(struct scan *s, struct err *e)
+list_files(struct scan *s, struct index_txn *t, const struct idx_state *st, struct err *e)
 {
 	for (int try = 0; try < LIST_TRIES; try++) {
+		if (maildir_known_load(&s->recs, t, st, e) == -1)
+			return -1;
 		s->count = 0;
+		s->listed = 0;
 		buf_reset(&s->names);
 		s->coarse = false;
 		for (int sub = 0; sub < 2; sub++)
@@ -206,18 +217,18 @@ file_base(const struct scan *s, const struct file *f)
  * and one with two names (a link) is one message.
  */
 static bool
-are_two(const struct scan *s, const struct file *a, const struct file *b)
+are_two(const struct scan *s, const struct file *f, int sub, struct span name)
 {
-	const struct file *files[2] = { a, b };
 	char path[MAILDIR_NAME_MAX + 8];
-	struct stat sb[2];
+	struct stat a, b;
 
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[files[i]->sub], s->names.p + files[i]->name);
-		if (fstatat(s->box->fd, path, &sb[i], AT_SYMLINK_NOFOLLOW) == -1)
-			return false;
-	}
-	return sb[0].st_ino != sb[1].st_ino || sb[0].st_dev != sb[1].st_dev;
+	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[f->sub], s->names.p + f->name);
+	if (fstatat(s->box->fd, path, &a, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(name));
+	if (fstatat(s->box->fd, path, &b, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	return a.st_ino != b.st_ino || a.st_dev != b.st_dev;
 }
 
 /*
@@ -246,7 +257,7 @@ table_build(struct scan *s, struct err *e)
 			if (g->hash != f->hash || !span_eq(file_base(s, g), file_base(s, f)))
 				continue;
 			f->twin = s->table[at];
-			if (!are_two(s, f, g)) {
+			if (!are_two(s, f, g->sub, file_name(s, g))) {
 				f->twin = g->twin;
 				g->skip = true;
 			}
@@ -308,36 +319,72 @@ seen_add(struct scan *s, uint32_t uid, const struct idx_message *m, const struct
 	buf_add(&s->seen, span_of(&c, sizeof(c)));
 }
 
-/* Walks the index's records against the table. */
+/* Files that have the base of a record whose own file was seen: other messages, or its other name. */
+static void
+compare_twins(struct scan *s, const struct maildir_known_rec *r, const struct idx_message *m)
+{
+	struct file *f = table_find(s, span_sub(m->name, 0, span_chr(m->name, ':')));
+
+	for (; f != NULL; f = f->twin == 0 ? NULL : &s->files[f->twin - 1]) {
+		if (f->skip || are_two(s, f, r->sub, m->name))
+			continue;
+		/* Renamed while the directories were read: the later in the list counts. */
+		if (f->order < r->order) {
+			f->skip = true;
+			continue;
+		}
+		f->known = true;
+		seen_add(s, r->uid, m, f);
+		return;
+	}
+}
+
+/* One record whose file has another name now, or is gone, or that may have two. */
+static int
+compare_one(struct scan *s, struct index_txn *t, const struct maildir_known_rec *r, struct err *e)
+{
+	struct idx_message m;
+	struct file *f;
+	int rc = index_message_get(t, s->box->id, r->uid, &m, e);
+
+	if (rc != 1)
+		return rc;
+	if (r->order != 0) {
+		compare_twins(s, r, &m);
+		return 0;
+	}
+	f = table_find_record(s, &m);
+	if (f == NULL) {
+		buf_add(&s->gone, span_of(&r->uid, sizeof(r->uid)));
+		return 0;
+	}
+	f->known = true;
+	if (!span_eq(file_name(s, f), m.name) || (f->sub == SUB_NEW) != ((m.bits & IDX_NEW) != 0))
+		seen_add(s, r->uid, &m, f);
+	return 0;
+}
+
+/* The records against the table. */
 static int
 compare(struct scan *s, struct index_txn *t, struct err *e)
 {
-	struct index_walk w;
-	int rc;
+	int rc = 0;
 
 	buf_reset(&s->seen);
 	buf_reset(&s->gone);
 	buf_reset(&s->text);
-	if (index_walk_begin(&w, t, s->box->id, 1, e) == -1)
-		return -1;
-	while ((rc = index_walk_next(&w, e)) == 1) {
-		struct file *f = table_find_record(s, &w.m);
+	for (size_t i = 0; i < s->recs.count && rc != -1; i++) {
+		const struct maildir_known_rec *r = &s->recs.recs[i];
 
-		if (f == NULL) {
-			buf_add(&s->gone, span_of(&w.uid, sizeof(w.uid)));
-			continue;
-		}
-		f->known = true;
-		if (!span_eq(file_name(s, f), w.m.name) || (f->sub == SUB_NEW) != ((w.m.bits & IDX_NEW) != 0))
-			seen_add(s, w.uid, &w.m, f);
+		if (r->order == 0 || r->wanted || (!r->tagged && s->count > 0))
+			rc = compare_one(s, t, r, e);
 	}
-	index_walk_end(&w);
 	s->fresh = 0;
 	for (size_t i = 0; i < s->count; i++)
 		s->fresh += !s->files[i].known && !s->files[i].skip;
-	if (rc == 0 && (s->seen.failed || s->gone.failed || s->text.failed))
+	if (rc != -1 && (s->seen.failed || s->gone.failed || s->text.failed))
 		rc = err_set(e, ERR_LIMIT, "%s: too many changes", s->box->path);
-	return rc;
+	return rc == -1 ? -1 : 0;
 }
 
 struct by_arrival {
@@ -518,6 +565,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	bool rebuild = st->bits & IDX_STATE_UNSCANNED;
 	uint32_t last = 0;
 	struct idx_message m;
+	bool twice = false;
 
 	for (size_t i = 0; i < count; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
@@ -527,7 +575,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 		f->uid = 0;
 		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
 			continue;
-		rc = index_message_get(t, s->box->id, uid, &m, e);
+		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
 			return -1;
 		if (rc == 0)
@@ -538,12 +586,14 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	for (size_t i = 0; i < count && list[i].f->uid != 0; i++) {
 		struct file *f = &s->files[list[i].f - s->files];
 
-		if (f->uid == last)
+		if (f->uid == last) {
 			f->uid = 0;
-		else
+			twice = true;
+		} else
 			last = f->uid;
 	}
-	qsort(list, count, sizeof(*list), arrival_cmp);
+	if (twice)
+		qsort(list, count, sizeof(*list), arrival_cmp);
 	return 0;
 }
 
@@ -645,14 +695,16 @@ static int
 apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
 	struct box_change c = { .id = s->box->id };
-	bool first = st->bits & IDX_STATE_UNSCANNED;
+	bool first = st->bits & IDX_STATE_UNSCANNED, sorted = true;
 
 	if (take_all_new(s, t, st, e) == -1)
 		return -1;
 	settle(s);
 	c.adds = (struct change_add *)(void *)s->adds.p;
 	c.add_count = s->adds.n / sizeof(*c.adds);
-	if (c.add_count > 1)
+	for (size_t i = 1; i < c.add_count && sorted; i++)
+		sorted = c.adds[i - 1].uid < c.adds[i].uid;
+	if (!sorted)
 		qsort(c.adds, c.add_count, sizeof(*c.adds), add_cmp);
 	c.seen = (struct change_seen *)(void *)s->seen.p;
 	c.seen_count = s->seen.n / sizeof(*c.seen);
@@ -687,7 +739,7 @@ same_state(const struct idx_state *a, const struct idx_state *b)
 	for (int i = 0; i < 2; i++)
 		if (a->stamp[i].sec != b->stamp[i].sec || a->stamp[i].nsec != b->stamp[i].nsec)
 			return false;
-	return a->highestmodseq == b->highestmodseq && a->uidnext == b->uidnext && a->bits == b->bits;
+	return a->highestmodseq == b->highestmodseq && a->uidnext == b->uidnext && a->bits == b->bits && a->dirty == b->dirty;
 }
 
 static enum drv_rc
@@ -703,7 +755,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	*again_out = false;
 	s->renamed[0] = s->renamed[1] = 0;
 	if (!same_state(before, &st))
-		rc = list_files(s, e);
+		rc = list_files(s, t, &st, e);
 	if (rc == 0)
 		rc = table_build(s, e);
 	if (rc == 0)
@@ -735,7 +787,6 @@ scan(struct maildir_box *box, struct err *e)
 		struct idx_state before;
 		int rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, box->id, &before, e);
 
-		index_read_end(box->store->ix);
 		s.was_coarse = rc == 1 && before.bits & IDX_STATE_COARSE;
 		if (rc == 0)
 			err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
@@ -747,7 +798,13 @@ scan(struct maildir_box *box, struct err *e)
 			s.has_facts = facts == 1;
 			rc = facts == -1 ? -1 : 1;
 		}
-		drc = rc != 1 || list_files(&s, e) == -1 ? drv_of(e) : scan_once(&s, &before, &again, e);
+		/* Either may have ended the transaction. */
+		if (rc == 1 && index_read(box->store->ix, &t, e) == -1)
+			rc = -1;
+		drc = rc != 1 || list_files(&s, t, &before, e) == -1 ? drv_of(e) : DRV_OK;
+		index_read_end(box->store->ix);
+		if (drc == DRV_OK)
+			drc = scan_once(&s, &before, &again, e);
 	}
 	if (s.has_facts)
 		maildir_list_file_clear(&s.facts);
@@ -758,6 +815,7 @@ scan(struct maildir_box *box, struct err *e)
 	buf_clear(&s.text);
 	free(s.files);
 	free(s.table);
+	maildir_known_clear(&s.recs);
 	return drc;
 }
 

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the index knows, laid out for a scan.  Almost every file is as it was: its name carries its UID, so it is compared
+ * with one record at once, and nothing is kept of it.
+ */
+#include "lib-storage/maildir/maildir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SPARSE 16	/* UIDs for each message: with more gaps than this they are searched for */
+
+/* The UID of a tag of this mailbox at the end of base; 0: there is none. */
+static uint32_t
+tag_uid(const struct maildir_known *k, struct span base)
+{
+	size_t i = base.n;
+	uint64_t uid = 0, scale = 1;
+
+	while (i > 0 && base.p[i - 1] >= '0' && base.p[i - 1] <= '9' && base.n - i < 10) {
+		uid += (uint64_t)(base.p[i - 1] - '0') * scale;
+		scale *= 10;
+		i--;
+	}
+	if (i == base.n || i < sizeof(k->tag) || memcmp(base.p + i - sizeof(k->tag), k->tag, sizeof(k->tag)) != 0)
+		return 0;
+	return uid > UINT32_MAX ? 0 : (uint32_t)uid;
+}
+
+static struct maildir_known_rec *
+find(const struct maildir_known *k, uint32_t uid)
+{
+	size_t lo = 0, hi = k->count;
+
+	if (uid == 0 || k->count == 0 || uid < k->recs[0].uid || uid > k->recs[k->count - 1].uid)
+		return NULL;
+	if (k->map != NULL) {
+		uint32_t at = k->map[uid - k->recs[0].uid];
+
+		return at == 0 ? NULL : &k->recs[at - 1];
+	}
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (k->recs[mid].uid <= uid)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return k->recs[lo].uid == uid ? &k->recs[lo] : NULL;
+}
+
+static bool
+push(struct maildir_known *k, const struct index_walk *w)
+{
+	struct maildir_known_rec *r;
+
+	if (k->count == k->cap) {
+		size_t cap = k->cap == 0 ? 1024 : k->cap * 2;
+
+		r = realloc(k->recs, cap * sizeof(*r));
+		if (r == NULL)
+			return false;
+		k->recs = r;
+		k->cap = cap;
+	}
+	r = &k->recs[k->count++];
+	*r = (struct maildir_known_rec){ .name = w->m.name.p, .uid = w->uid, .len = (uint16_t)w->m.name.n,
+		.sub = w->m.bits & IDX_NEW ? SUB_NEW : SUB_CUR };
+	r->tagged = tag_uid(k, span_sub(w->m.name, 0, span_chr(w->m.name, ':'))) == w->uid;
+	return true;
+}
+
+static int
+make_map(struct maildir_known *k, struct err *e)
+{
+	uint64_t range = k->count == 0 ? 0 : (uint64_t)k->recs[k->count - 1].uid - k->recs[0].uid + 1;
+
+	if (range == 0 || range > (uint64_t)k->count * SPARSE)
+		return 0;
+	k->map = calloc((size_t)range, sizeof(*k->map));
+	if (k->map == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	for (size_t i = 0; i < k->count; i++)
+		k->map[k->recs[i].uid - k->recs[0].uid] = (uint32_t)i + 1;
+	return 0;
+}
+
+int
+maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	char tag[16];
+	struct index_walk w;
+	int rc;
+
+	maildir_known_clear(k);
+	snprintf(tag, sizeof(tag), ",U=%08x.", st->uidvalidity);
+	memcpy(k->tag, tag, sizeof(k->tag));
+	if (index_walk_begin(&w, t, st->id, 1, e) == -1)
+		return -1;
+	while ((rc = index_walk_next(&w, e)) == 1)
+		if (!push(k, &w)) {
+			rc = err_set(e, ERR_TEMP, "out of memory");
+			break;
+		}
+	index_walk_end(&w);
+	return rc == -1 ? -1 : make_map(k, e);
+}
+
+void
+maildir_known_clear(struct maildir_known *k)
+{
+	free(k->recs);
+	free(k->map);
+	*k = (struct maildir_known){ NULL };
+}
+
+bool
+maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order)
+{
+	struct maildir_known_rec *r = find(k, tag_uid(k, span_sub(name, 0, span_chr(name, ':'))));
+
+	if (r == NULL || r->sub != sub || r->len != name.n || memcmp(r->name, name.p, name.n) != 0)
+		return false;
+	r->order = order;
+	return true;
+}
+
+void
+maildir_known_want(struct maildir_known *k, struct span base)
+{
+	struct maildir_known_rec *r = find(k, tag_uid(k, base));
+
+	if (r != NULL)
+		r->wanted = true;
+}
