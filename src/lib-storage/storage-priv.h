@@ -9,6 +9,7 @@
 #include "lib-storage/list-match.h"
 #include "lib-storage/location.h"
 #include "lib-storage/mailbox.h"
+#include "lib-storage/quota-priv.h"
 
 /* The settings in plain form (storage-settings.c makes it from a view).  Spans are borrowed until storage_open_conf ends. */
 struct special_conf {
@@ -59,6 +60,7 @@ struct storage_conf {
 	enum pack_kind pack;		/* how new mail is stored */
 	int pack_level;			/* 0: the usual one */
 	struct mail_limits limits;
+	struct quota_conf quota;
 	struct mbox_params mbox;
 };
 #define MBOX_PARAMS_DEFAULT { .read_locks = { MBOX_LOCK_FCNTL }, .write_locks = { MBOX_LOCK_DOTLOCK, MBOX_LOCK_FCNTL }, \
@@ -110,6 +112,7 @@ struct private;
 
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
+	struct quota *quota;		/* NULL: none */
 	struct acl_state *acl;		/* NULL: no access control */
 	struct namespace *shared;	/* opened for other users' mailboxes */
 	size_t shared_count;
@@ -239,6 +242,8 @@ size_t shared_static_part(struct span path);	/* octets of the directory above th
 int shared_dict_users(struct storage *st, struct arena *a, struct span **out, size_t *count_out, struct err *e);
 int shared_dict_update(struct storage *st, const struct namespace *ns, struct err *e);
 
+/* save.c: what is saved is moved from there: it costs no quota where that is counted, too. */
+void saver_moves_from(struct saver *s, struct mailbox *source);
 /* acl-box.c */
 int acl_list_of(const struct namespace *ns, struct span inner, struct arena *a, struct acl_list *out, struct err *e);
 int acl_open(struct storage *st, const struct acl_conf *c, struct err *e);

@@ -91,12 +91,14 @@ static const char *const error_text[ERR_CODES] = {
 	[ERR_NOTFOUND] = "[SYS/TEMP] There is no such mailbox.",
 	[ERR_EXISTS] = "[SYS/TEMP] Internal error; the log has the details.",
 	[ERR_DENIED] = "[SYS/PERM] Permission denied.",
-	[ERR_QUOTA] = "[SYS/TEMP] The disk or the quota is full.",
+	[ERR_QUOTA] = "[SYS/TEMP] The disk is full.",
 	[ERR_LIMIT] = "[SYS/TEMP] A limit was met; the log has the details.",
 	[ERR_TIMEOUT] = "[SYS/TEMP] It took too long.",
 	[ERR_EOF] = "[SYS/TEMP] Connection closed.",
 	[ERR_GONE] = "The message has been deleted by another session.",
 	[ERR_CORRUPT] = "[SYS/TEMP] Stored data is damaged; the log has the details.",
+	[ERR_OVERQUOTA] = "[SYS/PERM] The quota is exceeded.",
+	[ERR_TOOBIG] = "[SYS/PERM] The message is too large.",
 	[ERR_INUSE] = "[IN-USE] The mailbox is in use by another session.",
 };
 

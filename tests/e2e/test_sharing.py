@@ -131,6 +131,23 @@ class Sharing(unittest.TestCase):
         self.no(bob.select("shared/alice/Plans"), "NONEXISTENT")
         alice.logout()
 
+    def test_idle(self):
+        """Told at once of new mail in another user's mailbox, and that it is closed to him."""
+        alice = self.server.imap("alice")
+        self.ok(alice.create("Chat"))
+        self.ok(alice.setacl("Chat", "bob", "lrs"))
+        with self.server.raw("imap") as bob:
+            bob.line()
+            bob.ask("a", 'LOGIN bob "%s"' % culver.PASSWORD)
+            self.assertIn(b"READ-WRITE", bob.ask("b", "SELECT shared/alice/Chat")[-1])
+            bob.send("c IDLE\r\n").until("+")
+            self.ok(self.append(alice, "Chat", "hello"))
+            self.assertEqual(bob.until("* 1 EXISTS")[-1], b"* 1 EXISTS")
+            self.ok(alice.setacl("Chat", "bob", '""'))
+            self.ok(self.append(alice, "Chat", "behind his back"))
+            self.assertTrue(bob.until("* BYE")[-1].startswith(b"* BYE"))
+        alice.logout()
+
     def test_seen_of_each(self):
         self.open_public("News", "anyone lrsi\n")
         alice, bob, again = (self.server.imap(u) for u in ("alice", "bob", "bob"))

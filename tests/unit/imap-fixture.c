@@ -27,6 +27,8 @@ imap_fixture_make(struct imap_fixture *f)
 	file = fopen(path, "w");
 	assert_non_null(file);
 	fprintf(file, "mail_location = " IMAP_FIXTURE_DRIVER ":%s/mail" IMAP_FIXTURE_OPTIONS "\nmail_home = %s\nfirst_valid_uid = 1\n%s", f->dir, f->dir, namespaces);
+	fprintf(file, "namespace public {\n type = public\n prefix = Public/\n separator = /\n hidden = yes\n list = no\n"
+	    " subscriptions = no\n location = maildir:%s/public\n}\n", f->dir);
 	assert_int_equal(fclose(file), 0);
 	config = config_read(path, &e);
 	assert_non_null(config);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const char conf[] =
-    "mail_location = maildir:~/Maildir\n"
+    "mail_location = maildir:~/Maildir\nmail_fsync = never\n"
     "namespace inbox {\n inbox = yes\n separator = /\n order = 2\n mailbox Trash {\n  auto = create\n  special_use = \\Trash\n }\n}\n"
     "namespace old {\n prefix = mail/\n separator = /\n alias_for =\n hidden = yes\n list = no\n order = 3\n}\n"
     "namespace public {\n type = public\n prefix = Public/\n separator = /\n location = maildir:DIR/public\n"

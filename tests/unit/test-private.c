@@ -6,7 +6,7 @@
 #include "lib-storage/seen-set.h"
 
 static const char conf[] =
-    "mail_location = maildir:~/Maildir\n"
+    "mail_location = maildir:~/Maildir\nmail_fsync = never\n"
     "namespace inbox {\n inbox = yes\n separator = /\n}\n"
     "namespace public {\n type = public\n prefix = Public/\n separator = /\n"
     " location = maildir:DIR/public:INDEXPVT=~/public\n subscriptions = no\n list = children\n}\n";
@@ -221,6 +221,119 @@ test_copy(void **state)
 	sharing_clear(&s);
 }
 
+/*
+ * Two sessions of one user and one of another, at random: what a session was told of (new messages, changed flags, expunges) is
+ * all that it needs to know the flags of every message.
+ */
+#define MESSAGES_MAX 400
+
+struct client {
+	struct storage *st;
+	struct mailbox *box;
+	unsigned known[MESSAGES_MAX];	/* by UID */
+};
+
+static void
+client_open(struct sharing *s, struct client *c, const char *user)
+{
+	c->st = sharing_open(s, user);
+	c->box = sharing_box(c->st, "Public/News", MAILBOX_WRITE);
+	for (uint32_t seq = 1; seq <= mailbox_count(c->box); seq++)
+		c->known[mailbox_uid(c->box, seq)] = flags(c->box, mailbox_uid(c->box, seq));
+	mailbox_read_end(c->box);
+}
+
+static void
+client_sync(struct client *c, bool check)
+{
+	struct view_changes vc;
+	struct err e = ERR_INIT;
+	uint32_t old = mailbox_count(c->box);
+
+	MUST(mailbox_sync(c->box, true, &vc, &e), &e);
+	assert_false(vc.gone);
+	for (uint32_t seq = old - (uint32_t)vc.expunged_count + 1; seq <= mailbox_count(c->box); seq++)
+		c->known[mailbox_uid(c->box, seq)] = flags(c->box, mailbox_uid(c->box, seq));
+	for (size_t i = 0; i < vc.flags_count; i++)
+		c->known[vc.flags[i]] = flags(c->box, vc.flags[i]);
+	for (uint32_t seq = 1; check && seq <= mailbox_count(c->box); seq++) {
+		uint32_t uid = mailbox_uid(c->box, seq);
+
+		assert_int_equal(flags(c->box, uid), c->known[uid]);
+	}
+	mailbox_read_end(c->box);
+}
+
+static void
+client_act(struct sharing *s, struct client *c, bool model[], uint32_t *last)
+{
+	static const unsigned some[] = { MSG_SEEN, MSG_FLAGGED, MSG_SEEN | MSG_FLAGGED, MSG_SEEN | MSG_ANSWERED };
+	uint32_t count = mailbox_count(c->box), uid = count == 0 ? 0 : mailbox_uid(c->box, 1 + (uint32_t)rand() % count);
+	struct flag_change fc = { .op = (enum flag_op)(rand() % 3), .flags = some[rand() % 4] };
+	struct err e = ERR_INIT;
+	int what = rand() % 20;
+
+	if (what < 3 && *last + 1 < MESSAGES_MAX) {
+		bool seen = rand() % 2;
+
+		assert_int_equal(sharing_save(c->st, "Public/News", MAILBOX_SAVE, seen ? MSG_SEEN : 0), ERR_NONE);
+		model[++*last] = seen;
+	} else if (what == 3 && uid != 0) {
+		MUST(mailbox_expunge(c->box, &uid, 1, true, &e), &e);
+		client_sync(c, false);
+	} else if (uid != 0) {
+		MUST(mailbox_store(c->box, &uid, 1, &fc, s->a, NULL, NULL, &e), &e);
+		if (fc.op == FLAGS_SET || fc.flags & MSG_SEEN)
+			model[uid] = fc.op == FLAGS_REMOVE ? false : (fc.flags & MSG_SEEN) != 0;
+	}
+}
+
+static void
+test_random(void **state)
+{
+	struct sharing s;
+	struct client c[3];
+	bool bob[MESSAGES_MAX] = { false }, alice[MESSAGES_MAX] = { false };
+	uint32_t last = 0;
+
+	(void)state;
+	srand(11);
+	memset(c, 0, sizeof(c));
+	sharing_init(&s, conf);
+	struct storage *first = sharing_open(&s, "bob");
+
+	assert_int_equal(sharing_create(first, "Public/News"), ERR_NONE);
+	storage_close(first);
+	client_open(&s, &c[0], "bob");
+	client_open(&s, &c[1], "bob");
+	client_open(&s, &c[2], "alice");
+	for (int step = 0; step < 1500; step++) {
+		int who = rand() % 3;
+
+		arena_reset(s.a);
+		if (rand() % 3 == 0)
+			client_sync(&c[who], false);
+		client_act(&s, &c[who], who == 2 ? alice : bob, &last);
+		if (step % 25 != 0)
+			continue;
+		for (int i = 0; i < 3; i++)
+			client_sync(&c[i], true);
+		for (uint32_t seq = 1; seq <= mailbox_count(c[0].box); seq++) {
+			uint32_t uid = mailbox_uid(c[0].box, seq);
+
+			assert_int_equal((c[0].known[uid] & MSG_SEEN) != 0, bob[uid]);
+			assert_int_equal(c[1].known[uid], c[0].known[uid]);
+			assert_int_equal((c[2].known[uid] & MSG_SEEN) != 0, alice[uid]);
+			assert_int_equal(c[2].known[uid] & ~(unsigned)MSG_SEEN, c[0].known[uid] & ~(unsigned)MSG_SEEN);
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		mailbox_close(c[i].box);
+		storage_close(c[i].st);
+	}
+	sharing_clear(&s);
+}
+
 int
 main(void)
 {
@@ -229,6 +342,7 @@ main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

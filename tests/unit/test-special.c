@@ -5,7 +5,7 @@
 #include <time.h>
 
 static const char conf[] =
-    "mail_location = maildir:~/Maildir\n"
+    "mail_location = maildir:~/Maildir\nmail_fsync = never\n"
     "namespace inbox {\n inbox = yes\n separator = /\n"
     " mailbox Trash {\n  auto = create\n  autoexpunge = 30d\n }\n"
     " mailbox Sent {\n  auto = subscribe\n  special_use = \\Sent\n }\n"
