@@ -53,7 +53,8 @@ rename_one(struct maildir_box *box, struct change_seen *c, char name[MAILDIR_NAM
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", box->path);
 	snprintf(from, sizeof(from), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(c->rec.name));
 	snprintf(to, sizeof(to), "%s/%s", maildir_subdirs[SUB_CUR], name);
-	if (strcmp(from, to) == 0)
+	/* The name that the index has; another program may have given the file one with other flags. */
+	if (strcmp(from, to) == 0 && faccessat(box->fd, from, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 2;
 	if (renameat(box->fd, from, box->fd, to) == -1)
 		return errno == ENOENT ? 0 : err_errno(e, "rename %s/%s", box->path, from);
