@@ -307,7 +307,7 @@ static const struct ipc_rule auth_rules[] = {
 	{ MSG_AUTH_START,	PEER_LOGIN | PEER_ADM,				on_start },
 	{ MSG_AUTH_CONT,	PEER_LOGIN | PEER_ADM,				on_cont },
 	{ MSG_AUTH_ABORT,	PEER_LOGIN | PEER_ADM,				on_abort },
-	{ MSG_LOOKUP,		PEER_LMTP | PEER_DELIVER | PEER_ADM,		on_lookup },
+	{ MSG_LOOKUP,		PEER_IMAP | PEER_POP3 | PEER_LMTP | PEER_DELIVER | PEER_ADM,		on_lookup },
 	{ MSG_REDEEM,		PEER_IMAP | PEER_POP3 | PEER_DELIVER,		on_redeem },
 	{ MSG_AUTH_USERS,	PEER_ADM,					on_users },
 	{ MSG_AUTH_FLUSH,	PEER_ADM,					on_flush },
