@@ -150,7 +150,7 @@ static void
 learn_homes(const struct worker_parent_options *o, const struct worker_session *ws, const struct set_view *view,
     struct session_start *ss)
 {
-	struct arena *a = arena_new(PATHS_MEMORY);
+	struct arena *a = o->homes == NULL ? NULL : arena_new(PATHS_MEMORY);
 	struct storage_params p;
 	struct user_home *homes;
 	struct span *users = NULL;
@@ -158,7 +158,7 @@ learn_homes(const struct worker_parent_options *o, const struct worker_session *
 	struct err e = ERR_INIT;
 
 	storage_params_of(o, ws, view, &p);
-	if (a != NULL && o->paths != NULL && storage_homes_wanted(&p, a, &users, &count, &e) == -1)
+	if (a != NULL && o->homes(&p, a, &users, &count, &e) == -1)
 		log_error("%s", e.log);
 	homes = count == 0 ? NULL : arena_alloc(a, count, sizeof(*homes));
 	if (homes == NULL) {
