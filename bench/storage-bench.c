@@ -25,6 +25,7 @@ struct timer {
 struct user {
 	char home[200];
 	size_t count;		/* messages at first */
+	bool mbox;
 	struct storage *st;
 	struct mailbox *box;
 	struct buf text;
@@ -102,6 +103,8 @@ open_user(struct user *u, enum fsync_mode fsync)
 	conf.user = SPAN("bench");
 	conf.home = span_str(u->home);
 	conf.fsync = fsync;
+	if (u->mbox)
+		conf.location = SPAN("mbox:~/mail:INBOX=~/inbox");
 	check(storage_open_conf(&conf, -1, &u->st, &e), "open");
 }
 
@@ -163,6 +166,21 @@ make_file(struct user *u, const char *sub, size_t i)
 	close(fd);
 }
 
+/* Messages at the end of INBOX, as a delivery agent leaves them. */
+static void
+append_mbox(struct user *u, size_t count)
+{
+	char path[512];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/inbox", u->home);
+	out = fopen(path, "a");
+	check(out == NULL ? -1 : 0, path);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "From a@example.org Sat Nov 21 10:00:00 2026\n%.*s\n", SPAN_ARG(buf_span(&u->text)));
+	check(fclose(out) == 0 ? 0 : -1, path);
+}
+
 static void
 make_user(struct user *u)
 {
@@ -170,7 +188,7 @@ make_user(struct user *u)
 	static const char *const subs[] = { "", "/cur", "/new", "/tmp" };
 
 	mkdir(u->home, 0700);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 4 && !u->mbox; i++) {
 		snprintf(path, sizeof(path), "%s/Maildir%s", u->home, subs[i]);
 		mkdir(path, 0700);
 	}
@@ -179,7 +197,9 @@ make_user(struct user *u)
 	    "Date: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <1@example.org>\nContent-Type: text/plain\n\n");
 	while (u->text.n < 4000)
 		buf_adds(&u->text, "A line of text as it stands in most of the messages of this world.\n");
-	for (size_t i = 0; i < u->count; i++)
+	if (u->mbox)
+		append_mbox(u, u->count);
+	for (size_t i = 0; i < u->count && !u->mbox; i++)
 		make_file(u, "cur", i);
 }
 
@@ -407,6 +427,72 @@ bench(const char *directory, size_t count)
 	free(u.uids);
 }
 
+static void
+bench_mbox(const char *directory, size_t count)
+{
+	struct user u = { .count = count, .mbox = true };
+	struct flag_change seen = { .op = FLAGS_ADD, .flags = MSG_SEEN };
+	size_t n = 0;
+
+	snprintf(u.home, sizeof(u.home), "%s/mbox-%zu", directory, count);
+	u.uids = calloc(count + 1, sizeof(*u.uids));
+	if (u.uids == NULL)
+		exit(64);
+	printf("\n%zu messages in an mbox file\n", count);
+	make_user(&u);
+	open_user(&u, FSYNC_NEVER);
+	begin(&u);
+	u.box = open_box(&u, SPAN("INBOX"), MAILBOX_WRITE);
+	show(&u, "select, no index", count);
+	check(storage_maintain(u.st, &e), "maintain");
+	show(&u, "what is written behind it", count);
+	mailbox_close(u.box);
+	begin(&u);
+	for (int i = 0; i < ONES; i++)
+		mailbox_close(open_box(&u, SPAN("INBOX"), MAILBOX_WRITE));
+	show(&u, "select, warm", ONES);
+	u.box = open_box(&u, SPAN("INBOX"), MAILBOX_WRITE);
+	begin(&u);
+	for (uint32_t i = 0; i < 20; i++) {
+		uint32_t uid = mailbox_uid(u.box, (uint32_t)(i * 7 % count) + 1);
+
+		check(mailbox_store(u.box, &uid, 1, &seen, a, NULL, NULL, &e), "store");
+		check(storage_maintain(u.st, &e), "maintain");
+	}
+	show(&u, "store of one message, written", 20);
+	for (uint32_t seq = 1; seq <= mailbox_count(u.box); seq++)
+		u.uids[n++] = mailbox_uid(u.box, seq);
+	check(mailbox_store(u.box, u.uids, n, &seen, a, NULL, NULL, &e), "store");
+	check(storage_maintain(u.st, &e), "maintain");
+	show(&u, "store of all, written", n);
+	append_mbox(&u, 1);
+	begin(&u);
+	sync_box(u.box);
+	show(&u, "sync after a program outside appended one", 1);
+	save(u.box, buf_span(&u.text));
+	show(&u, "save", 1);
+	sync_box(u.box);
+	begin(&u);
+	check(mailbox_expunge(u.box, &u.uids[n - 1], 1, true, &e), "expunge");
+	show(&u, "expunge of the last but two", 1);
+	check(mailbox_expunge(u.box, &u.uids[0], 1, true, &e), "expunge");
+	show(&u, "expunge of the first", 1);
+	check(mailbox_expunge(u.box, u.uids + 1, n / 2, true, &e), "expunge");
+	show(&u, "expunge of half", n / 2);
+	mailbox_close(u.box);
+	storage_close(u.st);
+	run(&u, "rm -rf mail/culver.index");
+	open_user(&u, FSYNC_NEVER);
+	begin(&u);
+	u.box = open_box(&u, SPAN("INBOX"), MAILBOX_WRITE);
+	show(&u, "select, index lost", mailbox_count(u.box));
+	mailbox_close(u.box);
+	storage_close(u.st);
+	buf_clear(&u.text);
+	free(u.uids);
+	arena_reset(a);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -420,6 +506,7 @@ main(int argc, char **argv)
 		bench(argv[1], strtoul(argv[i], NULL, 10));
 	if (argc == 2)
 		bench(argv[1], 10000);
+	bench_mbox(argv[1], 10000);
 	arena_free(a);
 	return 0;
 }

@@ -55,6 +55,8 @@ const struct adm_command adm_commands[] = {
 	{ "index compact", "", "give unused room of the index back", cmd_index_compact },
 	{ "index stats", "", "sizes and counts of the index", cmd_index_stats },
 	{ "scrub", "[--repair] [MAILBOX MASK ...]", "compare all that is stored: mail, index, digests, summaries", cmd_scrub },
+	{ "quota get", "", "what a user has, and may have", cmd_quota_get },
+	{ "quota recalc", "", "look at all mail, and count it anew", cmd_quota_recalc },
 	{ "force-resync", "MAILBOX MASK", "compare the index of mailboxes with the mail, and mend it", cmd_force_resync },
 	{ "adopt", "[-n]", "take mail over from another server, or back from Dovecot", cmd_adopt },
 	{ "release", "[-n] [MAILBOX MASK ...]", "give mail to Dovecot, with its UIDs", cmd_release },
@@ -81,7 +83,7 @@ adm_fail_err(const struct err *e, const char *what)
 {
 	static const enum adm_exit statuses[ERR_CODES] = {
 		[ERR_NOTFOUND] = ADM_NOT_FOUND, [ERR_DENIED] = ADM_NO_PERM, [ERR_SYNTAX] = ADM_DATA,
-		[ERR_EXISTS] = ADM_DATA, [ERR_LIMIT] = ADM_DATA, [ERR_GONE] = ADM_NOT_FOUND,
+		[ERR_EXISTS] = ADM_DATA, [ERR_LIMIT] = ADM_DATA, [ERR_GONE] = ADM_NOT_FOUND, [ERR_OVERQUOTA] = ADM_NO_PERM, [ERR_TOOBIG] = ADM_NO_PERM,
 	};
 	enum adm_exit status = statuses[e->code];
 

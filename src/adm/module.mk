@@ -14,6 +14,7 @@ culveradm_SOURCES = \
 	src/adm/cmd-acl.c \
 	src/adm/cmd-mailbox.c \
 	src/adm/cmd-pw.c \
+	src/adm/cmd-quota.c \
 	src/adm/cmd-release.c \
 	src/adm/cmd-save.c \
 	src/adm/cmd-server.c \

@@ -5,6 +5,7 @@
  */
 #include "imap/session.h"
 #include "lib-mail/date.h"
+#include "lib-storage/quota.h"
 
 struct append {
 	struct mailbox *target;
@@ -88,14 +89,16 @@ objection(const struct imap_session *s, const struct append *ap)
 }
 
 static void
-begin_message(struct append *ap, const struct imap_flags *flags, int64_t date)
+begin_message(struct imap_session *s, struct append *ap, const struct imap_flags *flags, int64_t date)
 {
 	struct save_params params = { .flags = flags->flags, .internal_date = date };
 	struct err e = ERR_INIT;
 
 	if (ap->failed.code != ERR_NONE)
 		return;
-	if (mailbox_keyword_mask(ap->target, flags->names, flags->name_count, true, &params.keywords, &e) == -1 ||
+	/* What is too large is refused before the client is invited to send it. */
+	if (storage_quota_fits(s->st, mailbox_name(ap->target), s->pending.size, &e) == -1 ||
+	    mailbox_keyword_mask(ap->target, flags->names, flags->name_count, true, &params.keywords, &e) == -1 ||
 	    (ap->saver == NULL && saver_new(ap->target, &ap->saver, &e) == -1) ||
 	    saver_begin(ap->saver, &params, &e) == -1)
 		fail(ap, &e);
@@ -120,7 +123,7 @@ take_message(struct imap_session *s, struct append *ap, struct imap_in *in)
 	}
 	why = objection(s, ap);
 	if (why == NULL)
-		begin_message(ap, &flags, date);
+		begin_message(s, ap, &flags, date);
 	/* A client that waits to be invited need not send for nothing. */
 	if (why == NULL && ap->failed.code != ERR_NONE && !s->pending.nonsync)
 		return 0;

@@ -11,6 +11,7 @@ enum {
 	CMD_APPEND = 1 << 5,		/* its literals are messages */
 	CMD_NEWS = 1 << 6,		/* tells news with delay-newmail, too */
 	CMD_ACL = 1 << 7,		/* only with access control */
+	CMD_QUOTA = 1 << 8,		/* is there only with imap_quota */
 };
 
 static const struct command {
@@ -32,6 +33,8 @@ static const struct command {
 	{ SPAN("EXPUNGE"), imap_cmd_expunge, CMD_SELECTED | CMD_UID | CMD_NO_SYNC },
 	{ SPAN("FETCH"), imap_cmd_fetch, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("GETACL"), imap_cmd_getacl, CMD_ACL },
+	{ SPAN("GETQUOTA"), imap_cmd_getquota, CMD_QUOTA },
+	{ SPAN("GETQUOTAROOT"), imap_cmd_getquotaroot, CMD_QUOTA },
 	{ SPAN("ID"), imap_cmd_id, 0 },
 	{ SPAN("IDLE"), imap_cmd_idle, CMD_NO_SYNC },
 	{ SPAN("LIST"), imap_cmd_list, 0 },
@@ -48,6 +51,7 @@ static const struct command {
 	{ SPAN("SELECT"), imap_cmd_select, CMD_NO_SYNC },
 	{ SPAN("SETACL"), imap_cmd_setacl, CMD_ACL },
 	{ SPAN("SORT"), imap_cmd_sort, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
+	{ SPAN("SETQUOTA"), imap_cmd_setquota, CMD_QUOTA },
 	{ SPAN("STARTTLS"), imap_cmd_login, CMD_NO_SYNC },
 	{ SPAN("STATUS"), imap_cmd_status, 0 },
 	{ SPAN("STORE"), imap_cmd_store, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
@@ -108,7 +112,7 @@ read_head(struct imap_session *s, struct imap_in *in)
 	}
 	s->name = upper(s, word);
 	cmd = find(word, s->uid);
-	if (cmd != NULL && (cmd->flags & CMD_ACL) != 0 && !s->lim.acl)
+	if (cmd != NULL && (((cmd->flags & CMD_ACL) != 0 && !s->lim.acl) || ((cmd->flags & CMD_QUOTA) != 0 && !s->quota)))
 		cmd = NULL;
 	if (cmd == NULL)
 		imap_bad(s, "Unknown command");

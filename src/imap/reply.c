@@ -3,7 +3,10 @@
 #include <stdarg.h>
 
 #include "imap/session.h"
+#include "lib-storage/quota.h"
 #include "lib/log.h"
+
+#define QUOTA_WORDS_MAX 200
 
 /* The only place where failures get IMAP words (RFC 3501 section 7.1, RFC 5530). */
 const char *const imap_err_text[ERR_CODES] = {
@@ -20,6 +23,8 @@ const char *const imap_err_text[ERR_CODES] = {
 	[ERR_GONE] = "NO [EXPUNGEISSUED] Some of the requested messages no longer exist.",
 	[ERR_CORRUPT] = "NO [SERVERBUG] Stored data is damaged; the log has the details.",
 	[ERR_INUSE] = "NO [INUSE] Mailbox is in use.",
+	[ERR_OVERQUOTA] = "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)",
+	[ERR_TOOBIG] = "NO [LIMIT] Mail size is larger than the maximum size allowed by server configuration",
 };
 
 void
@@ -102,7 +107,16 @@ void
 imap_error(struct imap_session *s, const struct err *e)
 {
 	buf_reset(&s->reply);
-	buf_adds(&s->reply, imap_err_text[e->code]);
+	if (e->code == ERR_OVERQUOTA) {
+		struct span words = storage_quota_words(s->st);
+
+		/* The administrator's words: no octet of them may end the line. */
+		buf_adds(&s->reply, "NO [OVERQUOTA] ");
+		for (size_t i = 0; i < words.n && i < QUOTA_WORDS_MAX; i++)
+			buf_addc(&s->reply, words.p[i] >= ' ' && words.p[i] <= '~' ? words.p[i] : ' ');
+	} else {
+		buf_adds(&s->reply, imap_err_text[e->code]);
+	}
 	if (e->code == ERR_TEMP || e->code == ERR_NONE || e->code == ERR_CORRUPT || e->code == ERR_EOF ||
 	    e->code == ERR_TIMEOUT)
 		log_error("%.*s: %s", SPAN_ARG(s->name), e->log);
@@ -139,6 +153,8 @@ imap_capability(struct imap_session *s)
 	buf_adds(&usual, s->lim.literal_minus ? " LITERAL-" : " LITERAL+");
 	if (s->lim.acl)
 		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
+	if (s->quota)
+		buf_adds(&usual, " QUOTA");
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "imap/session.h"
+#include "lib-storage/quota.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -63,6 +64,7 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 	s->lim.acl = storage_has_acl(st) && set_list_has(ss->view, SET_mail_plugins, SPAN("imap_acl"));
 	s->st = st;
 	read_limits(&s->lim, ss->view);
+	s->quota = storage_has_quota(st) && set_list_has(ss->view, SET_mail_plugins, SPAN("imap_quota"));
 	s->arena = arena_new(memory < ARENA_MIN ? ARENA_MIN : memory);
 	if (s->arena == NULL) {
 		free(s);

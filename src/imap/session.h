@@ -66,6 +66,7 @@ struct imap_session {
 	struct mailbox *box;		/* selected, or NULL */
 	bool read_only;
 	bool condstore, qresync;	/* enabled by the client */
+	bool quota;			/* imap_quota is among mail_plugins */
 	const struct span *keywords;	/* of box */
 	size_t keyword_count;
 	struct buf told_flags;		/* the last list of flags that was told to the client */
@@ -182,9 +183,9 @@ typedef int imap_cmd(struct imap_session *s, struct imap_in *in, struct err *e);
 imap_cmd imap_cmd_deleteacl, imap_cmd_getacl, imap_cmd_listrights, imap_cmd_myrights, imap_cmd_setacl;
 imap_cmd imap_cmd_append, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create,
     imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
-    imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move, imap_cmd_namespace, imap_cmd_noop,
-    imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_sort, imap_cmd_status, imap_cmd_store, imap_cmd_subscribe,
-    imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
+    imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move,
+    imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_setquota, imap_cmd_sort,
+    imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
 
 int imap_put_myrights(struct imap_session *s, struct span mailbox, struct err *e);
 /* STATUS items: parsed for STATUS and LIST's RETURN; sent for a mailbox. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What can only be said about a configuration when all of it has been read. */
 #include "lib-config/config-priv.h"
+#include "lib-config/quota-rule.h"
+#include "lib-config/script-request.h"
 #include "lib-config/vars.h"
 
 /* Below these a setting would not limit the server, but stop it. */
@@ -106,7 +108,16 @@ check_zlib(struct config *c, const struct scope *s)
 }
 
 /* What mail_plugins switches on. */
-static const char *const plugins[] = { "acl", "imap_acl", "zlib" };
+static bool
+is_plugin(struct span word)
+{
+	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "zlib" };
+
+	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
+		if (span_eq(word, span_str(there[i])))
+			return true;
+	return false;
+}
 
 /* Features that a word would switch on, and that are not there, are not passed over in silence. */
 static void
@@ -116,14 +127,28 @@ check_plugins(struct config *c, const struct scope *s)
 	struct span rest = v->text, word;
 
 	while (v->is_set && set_list_next(&rest, &word)) {
-		size_t i = 0;
-
 		if (span_eq(word, SPAN("zlib")))
 			check_zlib(c, s);
-		while (i < sizeof(plugins) / sizeof(plugins[0]) && !span_eq(word, span_str(plugins[i])))
-			i++;
-		if (i == sizeof(plugins) / sizeof(plugins[0]) && config_warn_once(c, word))
+		if (!is_plugin(word) && config_warn_once(c, word))
 			config_warning(c, v->place, "mail_plugins: there is no %.*s", SPAN_ARG(word));
+	}
+}
+
+/* plugin {} takes any name; those of features that are there are looked at. */
+static void
+check_plugin_settings(struct config *c, const struct scope *s)
+{
+	for (size_t i = 0; i < s->plugin.n; i++) {
+		const struct plugin_value *pv = array_at(&s->plugin, i);
+		struct err e = ERR_INIT;
+		bool known;
+
+		if (quota_setting_check(pv->key, pv->value.text, &known, &e) == 0)
+			continue;
+		if (e.code != ERR_DENIED)
+			config_error(c, pv->value.place, "%.*s: %s", SPAN_ARG(pv->key), e.log);
+		else if (config_warn_once(c, pv->key))
+			config_warning(c, pv->value.place, "%.*s %s", SPAN_ARG(pv->key), e.log);
 	}
 }
 
@@ -181,15 +206,53 @@ block_value(const struct block *b, const char *name)
 	return &b->values[block_setting_find(b->kind, span_str(name))];
 }
 
+static bool
+is_script(const struct block *service)
+{
+	struct span command;
+	const char *reason;
+
+	return service_use(service->name, &reason) == SERVICE_UNKNOWN &&
+	    script_command(block_value(service, "executable")->text, &command);
+}
+
+/* A service with a name of its own runs a script; the others are what they are. */
+static void
+check_service(struct config *c, const struct block *b)
+{
+	const struct value *executable = block_value(b, "executable");
+	const char *reason;
+
+	if (service_use(b->name, &reason) == SERVICE_UNKNOWN) {
+		if (!is_script(b) && config_warn_once(c, b->name))
+			config_warning(c, b->place, "service %.*s has no effect: no services but the built-in ones, and those with "
+			    "executable = script /PROGRAM, are started", SPAN_ARG(b->name));
+		return;
+	}
+	if (executable->text.n == 0)
+		return;
+	if (!span_eq(b->name, SPAN("quota-status"))) {
+		if (config_warn_once(c, SPAN("executable")))
+			config_warning(c, executable->place, "executable has no effect: the services are built in");
+	} else if (!span_ends(span_trim(executable->text), SPAN("quota-status -p postfix")))
+		config_error(c, executable->place, "executable: quota-status speaks Postfix's protocol alone: "
+		    "quota-status -p postfix");
+}
+
 /* Only these services have listeners; others get their sessions from them. */
 static void
 check_listener(struct config *c, const struct block *b)
 {
-	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp" };
+	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp", "quota-status" };
 
 	for (size_t i = 0; i < sizeof(listening) / sizeof(listening[0]); i++) {
 		if (span_eq(b->parent->name, span_str(listening[i])))
 			return;
+	}
+	if (is_script(b->parent)) {
+		if (b->kind == BLOCK_inet_listener)
+			config_error(c, b->place, "inet_listener: a service that runs a script has a unix_listener alone");
+		return;
 	}
 	config_warning(c, b->place, "%s %.*s has no effect: service %.*s does not listen", block_table[b->kind].name,
 	    SPAN_ARG(b->name), SPAN_ARG(b->parent->name));
@@ -248,6 +311,7 @@ check_block(struct config *c, const struct block *b)
 			config_error(c, b->place, "%s needs a name", block_table[b->kind].name);
 		break;
 	case BLOCK_service:
+		check_service(c, b);
 		break;
 	case BLOCK_KINDS:
 	case BLOCK_NONE:
@@ -326,6 +390,7 @@ config_check(struct config *c)
 
 		check_minimums(c, s);
 		check_plugins(c, s);
+		check_plugin_settings(c, s);
 		check_acl(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)

@@ -11,6 +11,8 @@ src_lib_config_libconfig_a_SOURCES = \
 	src/lib-config/manual.c \
 	src/lib-config/netaddr.c src/lib-config/netaddr.h \
 	src/lib-config/parse.c \
+	src/lib-config/quota-rule.c src/lib-config/quota-rule.h \
+	src/lib-config/script-request.c src/lib-config/script-request.h \
 	src/lib-config/service.c \
 	src/lib-config/settings.c src/lib-config/settings.h src/lib-config/settings.def src/lib-config/view.h \
 	src/lib-config/table.c src/lib-config/table.h src/lib-config/blocks.def src/lib-config/ignored.def \
@@ -28,7 +30,14 @@ UNIT_TESTS += tests/unit/test-config
 tests_unit_test_config_SOURCES = tests/unit/test-config.c
 tests_unit_test_config_CPPFLAGS = $(AM_CPPFLAGS) -DTOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_config_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-quota-rule
+tests_unit_test_quota_rule_SOURCES = tests/unit/test-quota-rule.c
+tests_unit_test_quota_rule_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
 
+FUZZ_TARGETS += fuzz/fuzz-quota-rule
+fuzz_fuzz_quota_rule_SOURCES = fuzz/fuzz-quota-rule.c $(fuzz_main)
+fuzz_fuzz_quota_rule_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS)
+fuzz_fuzz_quota_rule_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS += fuzz/fuzz-config fuzz/fuzz-vars fuzz/fuzz-settings-image
 fuzz_fuzz_config_SOURCES = fuzz/fuzz-config.c $(fuzz_main)
 fuzz_fuzz_config_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS)

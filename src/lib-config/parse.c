@@ -162,7 +162,7 @@ unknown_block(struct parser *p, const struct frame *f, const struct line *line, 
 		    f->type == FRAME_BLOCK || f->type == FRAME_PLUGIN ? " in this one" : "");
 }
 
-/* A service that is not Culver's: known ones have no effect, with a warning if anything is set in them. */
+/* A service that Culver does without has no effect, with a warning if anything is set in it. */
 static bool
 open_foreign_service(struct parser *p, const struct line *line, struct place at, struct frame *in)
 {
@@ -184,8 +184,7 @@ open_foreign_service(struct parser *p, const struct line *line, struct place at,
 		else if (line->value.n == 0)
 			config_error(p->c, at, "service needs a name");
 		else
-			reason = arena_printf(p->c->arena,
-			    "no services but the built-in ones are started, %.*s is not one", SPAN_ARG(line->value));
+			return false;	/* one that runs a script: see check.c */
 		break;
 	}
 	in->type = FRAME_IGNORED;

@@ -66,6 +66,9 @@ const char services_text[] =
     "  user = $default_internal_user\n"
     "  client_limit = 20000\n"
     "}\n"
+    "service quota-status {\n"
+    "  user = $default_internal_user\n"
+    "}\n"
     "service lmtp {\n"
     "  user = $default_internal_user\n"
     "  client_limit = 1\n"
@@ -76,7 +79,7 @@ const char services_text[] =
     "}\n";
 
 static const char *const ours[] = {
-	"hub", "auth", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp",
+	"hub", "auth", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp", "quota-status",
 };
 
 static const struct {
@@ -95,7 +98,7 @@ static const struct {
 	{ "dns_client", "names are resolved by those who need them, there is no dns-client service" },
 	{ "dns-client", "names are resolved by those who need them, there is no dns-client service" },
 	{ "dsync", "there is no dsync" },
-	{ "health-check", "scripts are not run as services" },
+	{ "health-check", "scripts do not speak with clients" },
 	{ "imap-urlauth", "URLAUTH is not offered" },
 	{ "imap-urlauth-login", "URLAUTH is not offered" },
 	{ "imap-urlauth-worker", "URLAUTH is not offered" },

@@ -2,11 +2,11 @@
 #include "lib-deliver/deliver.h"
 
 #include <stdio.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib-config/vars.h"
 #include "lib-mail/header.h"
+#include "lib-storage/quota.h"
 
 #define ARENA_MAX (1 << 20)
 #define LOG_VALUE_MAX 200	/* of a header field in the log */
@@ -58,7 +58,9 @@ save(const struct deliver_request *r, struct span name, struct err *e)
 
 	if (a == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	else if (open_target(r, name, &box, e) == 0 && saver_new(box, &saver, e) == 0 &&
+	/* What does not fit is not written first; what fits now is looked at again by the commit. */
+	else if (storage_quota_fits(r->storage, name, r->header.n + r->message.n, e) == 0 &&
+	    open_target(r, name, &box, e) == 0 && saver_new(box, &saver, e) == 0 &&
 	    saver_begin(saver, &params, e) == 0 && saver_write(saver, r->header, e) == 0 &&
 	    saver_write(saver, r->message, e) == 0 && saver_finish(saver, e) == 0 &&
 	    saver_commit(saver, a, &uidvalidity, &uids, e) == 0)
@@ -110,18 +112,13 @@ is_loop(const struct deliver_request *r)
 	return hops > r->max_hops;
 }
 
-/* ERR_QUOTA is said of full disks too, and for those nothing may bounce. */
-static bool
-is_disk_full(const struct deliver_request *r)
+/* Text of the configuration, names of files and mailboxes: no octet of them may end the reply line. */
+static void
+make_printable(char *text)
 {
-	struct statvfs st;
-	char path[4096];
-
-	if (r->home.n == 0 || r->home.n >= sizeof(path))
-		return true;
-	memcpy(path, r->home.p, r->home.n);
-	path[r->home.n] = '\0';
-	return statvfs(path, &st) == -1 || st.f_bavail < r->message.n / st.f_frsize + 256 || st.f_favail == 0;
+	for (char *c = text; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
 }
 
 static void
@@ -130,11 +127,19 @@ fail(const struct deliver_request *r, const struct err *e, struct deliver_result
 	int address = r->recipient.n > 150 ? 150 : (int)r->recipient.n;
 
 	out->code = e->code;
-	if (e->code == ERR_QUOTA && set_plugin(r->view, "quota").n > 0 && !is_disk_full(r)) {
+	if (e->code == ERR_OVERQUOTA) {
+		struct span words = storage_quota_words(r->storage);
+
 		out->permanent = !set_bool(r->view, SET_quota_full_tempfail);
 		out->reply = out->permanent ? 552 : 452;
-		snprintf(out->text, sizeof(out->text), "%d.2.2 <%.*s> Quota exceeded (mailbox for user is full)",
-		    out->permanent ? 5 : 4, address, r->recipient.p);
+		snprintf(out->text, sizeof(out->text), "%d.2.2 <%.*s> %.*s", out->permanent ? 5 : 4, address, r->recipient.p,
+		    words.n > 100 ? 100 : (int)words.n, words.p);
+		make_printable(out->text);
+	} else if (e->code == ERR_TOOBIG) {
+		out->permanent = true;
+		out->reply = 552;
+		snprintf(out->text, sizeof(out->text), "5.2.3 <%.*s> Mail size is larger than the maximum size allowed",
+		    address, r->recipient.p);
 	} else if (e->code == ERR_QUOTA) {
 		out->reply = 452;
 		snprintf(out->text, sizeof(out->text), "4.3.1 <%.*s> Out of disk space", address, r->recipient.p);
@@ -145,10 +150,7 @@ fail(const struct deliver_request *r, const struct err *e, struct deliver_result
 		snprintf(out->text, sizeof(out->text), "%s <%.*s> Temporary internal error%s%.100s",
 		    e->code == ERR_INUSE || e->code == ERR_DENIED ? "4.2.0" : "4.3.0", address, r->recipient.p,
 		    verbose ? ": " : "", verbose ? e->log : "");
-		/* It holds names of files and mailboxes: no octet of them may end the reply line. */
-		for (char *c = out->text; *c != '\0'; c++)
-			if (*c < ' ' || *c > '~')
-				*c = '?';
+		make_printable(out->text);
 	}
 }
 
@@ -222,9 +224,34 @@ deliver_message(const struct deliver_request *r, struct deliver_result *out)
 	}
 	fail(r, &e, out);
 	snprintf(what, sizeof(what), "failed: %s", e.log);
-	if (e.code != ERR_QUOTA)
+	if (e.code != ERR_QUOTA && e.code != ERR_OVERQUOTA && e.code != ERR_TOOBIG)
 		log_error("%s", e.log);
 	log_outcome(r, what);
+}
+
+void
+deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver_result *out)
+{
+	struct deliver_action actions[DELIVER_ACTIONS];
+	struct err e = ERR_INIT;
+	size_t count;
+
+	memset(out, 0, sizeof(*out));
+	out->reply = 250;
+	snprintf(out->text, sizeof(out->text), "2.1.5 OK");
+	deliver_decide(r, actions, &count);
+	for (size_t i = 0; i < count; i++) {
+		if (storage_quota_fits(r->storage, actions[i].mailbox, size, &e) == 0)
+			continue;
+		/* A name that no mailbox can have: it goes to INBOX then. */
+		if (actions[i].may_fall_back && is_about_mailbox(e.code) &&
+		    storage_quota_fits(r->storage, SPAN("INBOX"), size, &e) == 0)
+			continue;
+		fail(r, &e, out);
+		if (e.code != ERR_OVERQUOTA && e.code != ERR_TOOBIG)
+			log_error("%s", e.log);
+		return;
+	}
 }
 
 void

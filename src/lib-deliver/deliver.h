@@ -38,6 +38,9 @@ struct deliver_result {
 /* Both steps; writes the line of deliver_log_format, or that of the failure. */
 void deliver_message(const struct deliver_request *r, struct deliver_result *out);
 
+/* Whether a message of size octets (0: any) would be taken, as far as that can be known: reply 250, or why not. */
+void deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver_result *out);
+
 /* The first step alone: *count_out actions, at most DELIVER_ACTIONS. */
 #define DELIVER_ACTIONS 1
 void deliver_decide(const struct deliver_request *r, struct deliver_action out[DELIVER_ACTIONS], size_t *count_out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-index/change.h"
+#include "lib-index/total.h"
 
 struct apply {
 	struct index_txn *t;
@@ -10,13 +11,15 @@ struct apply {
 	struct err *e;
 };
 
-static void
-count(struct idx_state *st, uint32_t uid, const struct idx_message *m, int sign)
+void
+index_count(struct idx_state *st, uint32_t uid, const struct idx_message *m, int sign)
 {
 	uint32_t one = (uint32_t)sign;		/* adding 2^32 - 1 takes one away */
+	uint64_t physical = m->physical_size == IDX_SIZE_UNKNOWN ? 0 : m->physical_size;
 
 	if (sign > 0 && !(m->flags & IDX_SEEN) && (st->unseen == 0 || uid < st->unseen_from))
 		st->unseen_from = uid;
+	st->physical += sign > 0 ? physical : -physical;
 	st->messages += one;
 	if (!(m->flags & IDX_SEEN))
 		st->unseen += one;
@@ -24,10 +27,12 @@ count(struct idx_state *st, uint32_t uid, const struct idx_message *m, int sign)
 		st->deleted += one;
 	if (m->bits & IDX_DIRTY)
 		st->dirty += one;
-	if (m->size == IDX_SIZE_UNKNOWN)
+	if (m->size == IDX_SIZE_UNKNOWN) {
 		st->unsized += one;
-	else
+		st->unsized_bytes += sign > 0 ? physical : -physical;
+	} else {
 		st->bytes += sign > 0 ? m->size : -m->size;
+	}
 }
 
 static uint64_t
@@ -136,8 +141,8 @@ apply_flags_one(struct apply *a, struct change_flags *f, uint32_t uid)
 	m.bits |= IDX_CHANGED;
 	if (f->dirty && (m.flags != old.flags || m.keywords != old.keywords))
 		m.bits |= IDX_DIRTY;
-	count(a->st, uid, &old, -1);
-	count(a->st, uid, &m, 1);
+	index_count(a->st, uid, &old, -1);
+	index_count(a->st, uid, &m, 1);
 	if (f->changed != NULL)
 		f->changed[f->changed_count] = uid;
 	f->changed_count++;
@@ -156,8 +161,8 @@ apply_seen_one(struct apply *a, struct change_seen *s)
 		return rc;
 	s->rec.modseq = s->flags_changed ? take_modseq(a) : old.modseq;
 	s->rec.bits = (uint8_t)((s->rec.bits & ~IDX_CHANGED) | (s->flags_changed ? IDX_CHANGED : old.bits & IDX_CHANGED));
-	count(a->st, s->uid, &old, -1);
-	count(a->st, s->uid, &s->rec, 1);
+	index_count(a->st, s->uid, &old, -1);
+	index_count(a->st, s->uid, &s->rec, 1);
 	if (s->flags_changed && (log_del(a, s->uid, &old) == -1 || log_put(a, s->uid, IDX_CHANGE_FLAGS) == -1))
 		return -1;
 	return index_message_put(a->t, a->st->id, s->uid, &s->rec, a->e);
@@ -173,7 +178,7 @@ apply_expunge_one(struct apply *a, uint32_t uid)
 	if (rc != 1)
 		return rc;
 	take_modseq(a);
-	count(a->st, uid, &m, -1);
+	index_count(a->st, uid, &m, -1);
 	a->st->tombstones++;
 	a->c->expunged++;
 	if (log_del(a, uid, &m) == -1 || log_put(a, uid, IDX_CHANGE_EXPUNGED) == -1 ||
@@ -190,7 +195,7 @@ apply_add_one(struct apply *a, struct change_add *add)
 		return err_set(a->e, ERR_LIMIT, "mailbox %u has no UIDs left", a->st->id);
 	add->rec.modseq = take_modseq(a);
 	add->rec.bits &= (uint8_t)~IDX_CHANGED;
-	count(a->st, add->uid, &add->rec, 1);
+	index_count(a->st, add->uid, &add->rec, 1);
 	if (add->uid >= a->st->uidnext)
 		a->st->uidnext = add->uid + 1;
 	if (index_message_put(a->t, a->st->id, add->uid, &add->rec, a->e) == -1)
@@ -222,6 +227,7 @@ int
 index_apply(struct index_txn *t, struct box_change *c, struct idx_state *st, struct err *e)
 {
 	struct apply a = { .t = t, .c = c, .st = st, .e = e };
+	struct idx_total before = idx_state_total(st), after;
 	int rc;
 
 	c->modseq = 0;
@@ -236,7 +242,12 @@ index_apply(struct index_txn *t, struct box_change *c, struct idx_state *st, str
 	if (rc == -1)
 		return -1;
 	c->modseq = a.modseq;
-	return index_state_put(t, st, e);
+	if (index_state_put(t, st, e) == -1)
+		return -1;
+	after = idx_state_total(st);
+	c->delta = (struct idx_total){ .messages = after.messages - before.messages, .bytes = after.bytes - before.bytes,
+		.physical = after.physical - before.physical };
+	return c->guard == NULL ? 0 : c->guard->allows(c->guard, t, c, e);
 }
 
 int
@@ -274,13 +285,16 @@ index_mailbox_rename(struct index_txn *t, uint32_t id, struct span to, struct er
 int
 index_mailbox_remove(struct index_txn *t, struct span name, struct err *e)
 {
-	char key[IDX_KEY_ID];
+	char key[IDX_KEY_ID], view[IDX_KEY_VIEW];
 	uint32_t id;
 	int rc = index_mailbox_find(t, name, &id, e);
 
 	if (rc != 1)
 		return rc;
 	be32_put(key, id);
+	idx_key_view(view, id);
+	if (index_total_forget(t, id, e) == -1 || index_del(t, DB_META, span_of(view, sizeof(view)), e) == -1)
+		return -1;
 	if (index_del(t, DB_MAILBOX, name, e) == -1 || index_del(t, DB_KEYWORD, span_of(key, 4), e) == -1)
 		return -1;
 	return index_del(t, DB_STATE, span_of(key, 4), e);
@@ -421,6 +435,24 @@ index_keywords_put(struct index_txn *t, uint32_t id, struct span value, struct e
 	be32_put(key, id);
 	return value.n == 0 ? index_del(t, DB_KEYWORD, span_of(key, 4), e) :
 	    index_put(t, DB_KEYWORD, span_of(key, 4), value, e);
+}
+
+int
+index_view_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e)
+{
+	char key[IDX_KEY_VIEW];
+
+	idx_key_view(key, id);
+	return index_get(t, DB_META, span_of(key, sizeof(key)), value_out, e);
+}
+
+int
+index_view_put(struct index_txn *t, uint32_t id, struct span value, struct err *e)
+{
+	char key[IDX_KEY_VIEW];
+
+	idx_key_view(key, id);
+	return index_put(t, DB_META, span_of(key, sizeof(key)), value, e);
 }
 
 int

@@ -7,6 +7,7 @@
  * and `change'.
  */
 #include "lib-index/index.h"
+#include "lib-index/total.h"
 
 struct change_add {
 	uint32_t uid;			/* 0: the driver's commit takes the next */
@@ -46,6 +47,16 @@ struct change_seen {
 	bool flags_changed;		/* to be told to clients */
 };
 
+struct box_change;
+
+/*
+ * Asked within the transaction, when all of a change has been applied and nothing is committed: -1 and e when it must not
+ * be.  The driver then undoes what it did to files, as with every other failure.  Called again when a commit is tried again.
+ */
+struct change_guard {
+	int (*allows)(struct change_guard *g, struct index_txn *t, const struct box_change *c, struct err *e);
+};
+
 struct box_change {			/* what happens in one mailbox */
 	uint32_t id;
 	struct change_add *adds;	/* UIDs ascending, all new */
@@ -57,6 +68,8 @@ struct box_change {			/* what happens in one mailbox */
 	size_t expunge_count;
 	uint64_t modseq;		/* answer: of all this; 0: nothing changed */
 	size_t expunged;		/* answer: how many really went */
+	struct idx_total delta;		/* answer: what it adds to the mailbox; modulo 2^64 when it takes away */
+	struct change_guard *guard;	/* NULL: none */
 };
 
 enum { KEYWORD_NONE = 254, KEYWORD_UNKNOWN = 255 };
@@ -82,6 +95,8 @@ struct change_set {
  * driver may have set its own fields.  st->uidnext moves beyond what is added.
  */
 int index_apply(struct index_txn *t, struct box_change *c, struct idx_state *st, struct err *e);
+/* Adds one message to the counts of st (sign 1), or takes it away (-1). */
+void index_count(struct idx_state *st, uint32_t uid, const struct idx_message *m, int sign);
 
 /* Messages that come all or not at all, while they are under way: see batch.c. */
 struct idx_batch {
@@ -122,6 +137,9 @@ int index_recount(struct index_txn *t, struct idx_state *st, struct err *e);
 /* Keyword names as a value: each with a NUL behind it. */
 int index_keywords_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e);	/* 1, 0, -1 */
 int index_keywords_put(struct index_txn *t, uint32_t id, struct span value, struct err *e);
+/* The UIDs that a mailbox had at some time: see lib-storage/view-cache.c. */
+int index_view_get(struct index_txn *t, uint32_t id, struct span *value_out, struct err *e);	/* 1, 0, -1 */
+int index_view_put(struct index_txn *t, uint32_t id, struct span value, struct err *e);
 /* A summary made later. */
 int index_summary_get(struct index_txn *t, uint32_t id, uint32_t uid, struct span *value_out, struct err *e);
 int index_summary_put(struct index_txn *t, uint32_t id, uint32_t uid, struct span value, struct err *e);

@@ -23,7 +23,7 @@ struct box_check {
 	struct idx_state is;		/* without the name */
 	/* Counted. */
 	uint32_t messages, unseen, deleted, unsized, dirty, tombstones, last_uid;
-	uint64_t bytes, last_modseq;
+	uint64_t bytes, physical, unsized_bytes, last_modseq;
 	uint64_t changed_sum, logged_sum;	/* over (modseq, uid): of records, of the log */
 	size_t uids_at, uids_n;		/* in check.uids */
 	size_t lost;			/* damaged records */

@@ -179,6 +179,7 @@ on_message(struct check *c, struct box_check *b, struct span key, struct span va
 {
 	uint32_t uid = key.n == IDX_KEY_MESSAGE ? be32_get(key.p + 4) : 0;
 	struct idx_message m;
+	uint64_t physical;
 
 	if (uid == 0 || !sound || !idx_message_unpack(value, &m)) {
 		b->lost++;
@@ -199,6 +200,9 @@ on_message(struct check *c, struct box_check *b, struct span key, struct span va
 	b->dirty += (m.bits & IDX_DIRTY) != 0;
 	b->unsized += m.size == IDX_SIZE_UNKNOWN;
 	b->bytes += m.size == IDX_SIZE_UNKNOWN ? 0 : m.size;
+	physical = m.physical_size == IDX_SIZE_UNKNOWN ? 0 : m.physical_size;
+	b->physical += physical;
+	b->unsized_bytes += m.size == IDX_SIZE_UNKNOWN ? physical : 0;
 	b->last_uid = uid;
 	if (m.modseq > b->last_modseq)
 		b->last_modseq = m.modseq;
@@ -355,6 +359,9 @@ conclude(struct check *c, struct box_check *b)
 	else if (s->unseen != b->unseen || s->deleted != b->deleted || s->unsized != b->unsized || s->bytes != b->bytes)
 		found(c, b, BAD_COUNTS, "its counts (unseen %u, deleted %u, octets %llu) should be %u, %u, %llu", s->unseen,
 		    s->deleted, (unsigned long long)s->bytes, b->unseen, b->deleted, (unsigned long long)b->bytes);
+	else if (s->physical != b->physical || s->unsized_bytes != b->unsized_bytes)
+		found(c, b, BAD_COUNTS, "it counts %llu octets as stored, and has %llu", (unsigned long long)s->physical,
+		    (unsigned long long)b->physical);
 	else if (s->dirty != b->dirty)
 		found(c, b, BAD_COUNTS, "it counts %u messages with flags to be written, and has %u", s->dirty, b->dirty);
 	if (b->last_uid >= s->uidnext)

@@ -4,7 +4,8 @@
  * replace.c.
  *
  * meta: "version" (u32, without a checksum), "number" (u32: the last mailbox id or UIDVALIDITY given),
- * "skipped" (see message.c), "batch..." (batch.c).
+ * "skipped" (see message.c), "batch..." (batch.c),
+ * "total" (total.h), "quota" (lib-storage/quota-owner.c).
  */
 #include "lib-index/index-priv.h"
 

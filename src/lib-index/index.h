@@ -77,7 +77,7 @@ int index_cursor_del(struct index_cursor *c, struct err *e);
 
 /* What is known of a mailbox.  1, 0, -1. */
 int index_state_get(struct index_txn *t, uint32_t id, struct idx_state *out, struct err *e);
-int index_state_put(struct index_txn *t, const struct idx_state *st, struct err *e);
+int index_state_put(struct index_txn *t, const struct idx_state *st, struct err *e);	/* keeps the total: total.h */
 int index_mailbox_find(struct index_txn *t, struct span name, uint32_t *id_out, struct err *e);
 int index_message_get(struct index_txn *t, uint32_t id, uint32_t uid, struct idx_message *out, struct err *e);
 /* Replaces a message's record (and nothing else): for what is found out about it. */

@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-index/change.h"
+#include "lib-index/total.h"
 
 struct mend {
 	struct check *c;
@@ -137,17 +138,9 @@ index_recount(struct index_txn *t, struct idx_state *st, struct err *e)
 	int more = index_walk_begin(&w, t, st->id, 0, e);
 
 	st->messages = st->unseen = st->deleted = st->unsized = st->dirty = 0;
-	st->bytes = 0;
-	while (more != -1 && (more = index_walk_next(&w, e)) == 1) {
-		st->messages++;
-		st->unseen += (w.m.flags & IDX_SEEN) == 0;
-		st->deleted += (w.m.flags & IDX_DELETED) != 0;
-		st->dirty += (w.m.bits & IDX_DIRTY) != 0;
-		if (w.m.size == IDX_SIZE_UNKNOWN)
-			st->unsized++;
-		else
-			st->bytes += w.m.size;
-	}
+	st->bytes = st->physical = st->unsized_bytes = 0;
+	while (more != -1 && (more = index_walk_next(&w, e)) == 1)
+		index_count(st, w.uid, &w.m, 1);
 	index_walk_end(&w);
 	return more;
 }
@@ -291,7 +284,8 @@ mend_apply(struct check *c, const char *why, struct err *e)
 			return -1;
 	if (c->strays_n > 0)
 		log_info("index %s: what was left of %zu deleted mailboxes is removed", c->env->path, c->strays_n);
-	return names_mend(&m);
+	/* States have gone, here and in names that led nowhere: their sum is made anew. */
+	return names_mend(&m) == -1 ? -1 : index_total_recount(&t, e);
 }
 
 bool

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <time.h>
 #include "lib-index/index-priv.h"
+#include "lib-index/total.h"
 
 #define NUMBER_AHEAD (365 * 86400)
 #define NUMBER_SPREAD 3600
@@ -31,6 +32,8 @@ index_state_put(struct index_txn *t, const struct idx_state *st, struct err *e)
 	char key[IDX_KEY_ID], room[IDX_STATE_MAX];
 
 	be32_put(key, st->id);
+	if (index_total_change(t, st, e) == -1)
+		return -1;
 	return index_put(t, DB_STATE, span_of(key, sizeof(key)), span_of(room, idx_state_pack(room, st)), e);
 }
 

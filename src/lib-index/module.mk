@@ -12,4 +12,5 @@ src_lib_index_libindex_a_SOURCES = \
 	src/lib-index/salvage.c \
 	src/lib-index/schema.c src/lib-index/schema.h \
 	src/lib-index/session.c src/lib-index/session.h \
+	src/lib-index/total.c src/lib-index/total.h \
 	src/lib-index/txn.c

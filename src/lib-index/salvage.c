@@ -7,6 +7,7 @@
 #include "lib-index/index-priv.h"
 
 #include <stdlib.h>
+#include "lib-index/total.h"
 
 #define IDS_MAX 1000000
 
@@ -75,7 +76,9 @@ pass(void *ctx)
 		last_n = key.n;
 		if (c->id != 0 && (key.n < IDX_KEY_ID || be32_get(key.p) != c->id))
 			return true;
-		if (c->db == DB_META && (span_eq(key, SPAN("version")) || (c->doubt && span_eq(key, SPAN("skipped")))))
+		/* The sum of what is taken over is made anew. */
+		if (c->db == DB_META && (span_eq(key, SPAN("version")) || span_eq(key, SPAN(INDEX_TOTAL_KEY)) ||
+		    (c->doubt && span_eq(key, SPAN("skipped")))))
 			continue;
 		/* Reads every octet: what follows meets no more surprises. */
 		if (!idx_value_open(c->db, key, &value) || !idx_entry_is_valid(c->db, key, value)) {

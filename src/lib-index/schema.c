@@ -4,7 +4,7 @@
 #include "lib-mail/summary.h"
 
 #define MESSAGE_FIXED 52
-#define STATE_FIXED 140
+#define STATE_FIXED 156
 
 static inline uint64_t
 load(const char *p, size_t n)
@@ -174,6 +174,8 @@ idx_state_pack(char *room, const struct idx_state *st)
 		be64_put(p + 12, st->stamp[i].ino);
 	}
 	be32_put(room + 136, st->unseen_from);
+	be64_put(room + 140, st->physical);
+	be64_put(room + 148, st->unsized_bytes);
 	memcpy(room + STATE_FIXED, st->name, st->name_n);
 	return STATE_FIXED + (size_t)st->name_n;
 }
@@ -211,6 +213,8 @@ idx_state_unpack(struct span key, struct span v, struct idx_state *out)
 		out->stamp[i].ino = be64_get(p + 12);
 	}
 	out->unseen_from = be32_get(v.p + 136);
+	out->physical = be64_get(v.p + 140);
+	out->unsized_bytes = be64_get(v.p + 148);
 	idx_state_set_name(out, span_from(v, STATE_FIXED));
 	return (out->bits & ~(uint32_t)IDX_STATE_BITS) == 0 && out->uidvalidity != 0 && out->uidnext != 0 &&
 	    out->highestmodseq != 0 && out->highestmodseq <= INT64_MAX && out->pruned_to <= out->highestmodseq &&

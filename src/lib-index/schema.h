@@ -21,7 +21,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
-#define INDEX_VERSION 2	/* 2: checksums */
+#define INDEX_VERSION 3	/* 2: checksums; 3: physical sizes in states, a total */
 #define IDX_SUM_LEN 4
 #define INDEX_NAME_MAX 480		/* octets of a mailbox name: LMDB's keys end at 511 */
 #define INDEX_KEYWORDS 64		/* bits of a message's keyword mask */
@@ -90,6 +90,8 @@ struct idx_state {
 	uint32_t tombstones;		/* expunges in `change' */
 	uint32_t unseen_from;		/* no message with a lower UID lacks \Seen; 0: unknown */
 	uint64_t bytes;			/* sum of the known sizes */
+	uint64_t physical;		/* sum of the physical sizes */
+	uint64_t unsized_bytes;		/* the part of it that is of messages whose size is unknown */
 	uint64_t dev;
 	int64_t scanned_at;		/* seconds since 1970 */
 	struct idx_stamp stamp[2];
@@ -114,9 +116,10 @@ idx_state_set_name(struct idx_state *st, struct span name)
 enum idx_change { IDX_CHANGE_FLAGS = 1, IDX_CHANGE_EXPUNGED = 2 };
 
 #define IDX_KEY_ID 4
+#define IDX_KEY_VIEW 8		/* in meta: "view", mailbox id */
 #define IDX_KEY_MESSAGE 8
 #define IDX_KEY_CHANGE 16
-#define IDX_STATE_MAX (160 + INDEX_NAME_MAX)
+#define IDX_STATE_MAX (176 + INDEX_NAME_MAX)
 #define IDX_MESSAGE_MAX (52 + IDX_DIGEST_LEN + 1 + 255 + INDEX_FILE_NAME_MAX)
 
 static inline void
@@ -124,6 +127,13 @@ idx_key_message(char key[IDX_KEY_MESSAGE], uint32_t id, uint32_t uid)
 {
 	be32_put(key, id);
 	be32_put(key + 4, uid);
+}
+
+static inline void
+idx_key_view(char key[IDX_KEY_VIEW], uint32_t id)
+{
+	memcpy(key, "view", 4);
+	be32_put(key + 4, id);
 }
 
 static inline void

@@ -73,6 +73,7 @@ copy_within(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
     struct copy_result *out, struct err *e)
 {
 	struct box_change add = { .id = target->id, .add_count = count }, gone = { .id = box->id };
+	struct quota_guard comes, goes;
 	struct change_set cs = { .box = { &add, &gone }, .driver_box = { target->handle, box->handle },
 		.copy = !move, .move = move, .durable = box->st->conf.fsync != FSYNC_NEVER };
 
@@ -81,6 +82,10 @@ copy_within(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
 	add.adds = arena_alloc(a, count + 1, sizeof(*add.adds));
 	if (add.adds == NULL)
 		return err_set(e, ERR_LIMIT, "too many messages at once");
+	quota_guard_init(&comes, target, move ? box : NULL, true);
+	quota_guard_init(&goes, box, target, false);
+	add.guard = quota_guard_of(&comes);
+	gone.guard = move ? quota_guard_of(&goes) : NULL;
 	/* A keyword may come to a message between the making of the map and the copy. */
 	for (int try = 0; try < MAP_TRIES && rc == -1; try++) {
 		cs.keyword_missed = false;
@@ -88,12 +93,15 @@ copy_within(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
 		for (size_t i = 0; i < count; i++)
 			add.adds[i].source_uid = uids[i];
 		if (map_keywords(box, target, uids, count, cs.keyword_map, e) == -1)
-			return -1;
+			break;
 		index_read_end(box->store->ix);
 		rc = store_commit(box->store, &cs, e);
 		if (rc == -1 && !cs.keyword_missed)
-			return -1;
+			break;
 	}
+	quota_guard_done(&comes, rc == 0);
+	if (move)
+		quota_guard_done(&goes, rc == 0);
 	if (rc == -1)
 		return -1;
 	if (add.modseq > 0)
@@ -118,6 +126,8 @@ copy_across(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
 		rc = err_set(e, ERR_LIMIT, "too many messages at once");
 	if (rc == 0)
 		rc = saver_new(target, &s, e);
+	if (rc == 0 && move)
+		saver_moves_from(s, box);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		struct save_params p = { 0 };
 		struct msg_rec rec;

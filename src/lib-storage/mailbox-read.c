@@ -210,9 +210,9 @@ write_one(struct mailbox *box, struct index_txn *t, struct idx_state *st, const 
 		rec.uidl.p = uidl;
 	}
 	if (m->what & MADE_SIZE && rec.size == IDX_SIZE_UNKNOWN) {
+		index_count(st, m->uid, &rec, -1);
 		rec.size = m->size;
-		st->unsized -= st->unsized > 0;
-		st->bytes += m->size;
+		index_count(st, m->uid, &rec, 1);
 	}
 	if (m->what & MADE_DIGEST) {
 		rec.bits |= IDX_DIGEST;

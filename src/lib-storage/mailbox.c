@@ -438,8 +438,14 @@ mailbox_expunge(struct mailbox *box, const uint32_t *uids, size_t count, bool an
 		c.expunge_count = deleted.n;
 	}
 	index_read_end(box->store->ix);
-	if (rc == 0 && c.expunge_count > 0)
+	if (rc == 0 && c.expunge_count > 0) {
+		struct quota_guard guard;
+
+		quota_guard_init(&guard, box, NULL, false);
+		c.guard = quota_guard_of(&guard);
 		rc = store_commit(box->store, &cs, e);
+		quota_guard_done(&guard, rc == 0);
+	}
 	if (c.modseq > 0)
 		mailbox_announce(box, c.modseq);
 	array_clear(&deleted);

@@ -55,6 +55,11 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/save.c \
 	src/lib-storage/scrub.c src/lib-storage/scrub.h \
 	src/lib-storage/imap-set.h \
+	src/lib-storage/quota.c src/lib-storage/quota.h src/lib-storage/quota-priv.h \
+	src/lib-storage/quota-file.c \
+	src/lib-storage/quota-owner.c \
+	src/lib-storage/quota-settings.c \
+	src/lib-storage/quota-warning.c \
 	src/lib-storage/resync.c src/lib-storage/resync.h \
 	src/lib-storage/search.c src/lib-storage/search.h \
 	src/lib-storage/sort.c src/lib-storage/sort.h \
@@ -70,6 +75,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/subscriptions.c \
 	src/lib-storage/uidl.c src/lib-storage/uidl.h \
 	src/lib-storage/thread.c src/lib-storage/thread.h \
+	src/lib-storage/view-cache.c \
 	src/lib-storage/view.c
 
 # What a program that uses the storage is linked with, in order.
@@ -88,6 +94,11 @@ tests_unit_test_adopt_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-mbox
 tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
 tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-mbox-crash
+tests_unit_test_mbox_crash_SOURCES = tests/unit/test-mbox-crash.c tests/unit/storage-fixture.c
+tests_unit_test_mbox_crash_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_mbox_crash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pwrite64,--wrap=write,--wrap=ftruncate \
+	-Wl,--wrap=ftruncate64,--wrap=unlinkat,--wrap=renameat
 UNIT_TESTS += tests/unit/test-driver-faults
 tests_unit_test_driver_faults_SOURCES = tests/unit/test-driver-faults.c tests/unit/storage-fixture.c \
 	tests/unit/faulty-driver.c tests/unit/faulty-driver.h
@@ -147,6 +158,9 @@ tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-stress
 tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
 tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-quota
+tests_unit_test_quota_SOURCES = tests/unit/test-quota.c tests/unit/storage-fixture.c
+tests_unit_test_quota_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 
 # Not part of the test suite: make bench/storage-bench
 EXTRA_PROGRAMS += bench/storage-bench

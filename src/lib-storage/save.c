@@ -23,7 +23,7 @@ struct saved {
 };
 
 struct saver {
-	struct mailbox *box;
+	struct mailbox *box, *source;	/* source: where it is moved from, which is free; or NULL */
 	struct array saved;
 	uint64_t size, bare;	/* of the message that is being written */
 	bool cr;		/* a CR is held back: an LF may follow */
@@ -44,6 +44,12 @@ saver_new(struct mailbox *target, struct saver **out, struct err *e)
 	s->saved = ARRAY_INIT(struct saved, SAVE_MESSAGES_MAX);
 	*out = s;
 	return 0;
+}
+
+void
+saver_moves_from(struct saver *s, struct mailbox *source)
+{
+	s->source = source;
 }
 
 static struct saved *
@@ -167,6 +173,9 @@ saver_finish(struct saver *s, struct err *e)
 		return -1;
 	if (m->result.virtual_size == IDX_SIZE_UNKNOWN)
 		m->result.virtual_size = s->size + s->bare;
+	if (s->box->st->quota != NULL && s->box->st->quota->conf.max_mail_size > 0 &&
+	    m->result.virtual_size > s->box->st->quota->conf.max_mail_size)
+		return err_set(e, ERR_TOOBIG, "a message of %llu octets", (unsigned long long)m->result.virtual_size);
 	if (make_summary(s, m, e) == -1)
 		return -1;
 	/* The memory of one message at a time: MULTIAPPEND may bring many. */
@@ -238,8 +247,16 @@ saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct
 		c.adds[i].rec.save_date = now;
 	}
 	index_read_end(box->store->ix);
-	if (s->saved.n > 0 && store_commit(box->store, &cs, e) == -1)
-		return -1;
+	if (s->saved.n > 0) {
+		struct quota_guard guard;
+
+		quota_guard_init(&guard, box, s->source, true);
+		c.guard = quota_guard_of(&guard);
+		rc = store_commit(box->store, &cs, e);
+		quota_guard_done(&guard, rc == 0);
+		if (rc == -1)
+			return -1;
+	}
 	for (size_t i = 0; i < s->saved.n; i++)
 		uids_out->uids[i] = c.adds[i].uid;
 	/* The mail is saved: a mark that can not be is no reason to say otherwise. */

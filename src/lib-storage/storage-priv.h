@@ -9,6 +9,7 @@
 #include "lib-storage/list-match.h"
 #include "lib-storage/location.h"
 #include "lib-storage/mailbox.h"
+#include "lib-storage/quota-priv.h"
 
 /* The settings in plain form (storage-settings.c makes it from a view).  Spans are borrowed until storage_open_conf ends. */
 struct special_conf {
@@ -55,17 +56,19 @@ struct storage_conf {
 	bool released_too;
 	unsigned max_keywords, max_keyword_length, name_max, depth_max;
 	size_t max_mailboxes;
+	size_t cache_least;		/* messages of which the UIDs are kept ready (view-cache.c): less in tests */
 	uint64_t map_max, message_max;
 	int64_t tmp_age_s, tmp_interval_s;
 	enum pack_kind pack;		/* how new mail is stored */
 	int pack_level;			/* 0: the usual one */
 	struct mail_limits limits;
+	struct quota_conf quota;
 	struct mbox_params mbox;
 };
 #define MBOX_PARAMS_DEFAULT { .read_locks = { MBOX_LOCK_FCNTL }, .write_locks = { MBOX_LOCK_DOTLOCK, MBOX_LOCK_FCNTL }, \
 	.lock_timeout_ms = 300000, .dotlock_change_ms = 120000, .lazy_writes = true, .dirty_syncs = true }
 #define STORAGE_CONF_DEFAULT ((struct storage_conf){ .copy_by_link = true, .max_keywords = 512, .max_keyword_length = 50, \
-	.name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .map_max = (uint64_t)16 << 30, \
+	.name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .cache_least = 1000, .map_max = (uint64_t)16 << 30, \
 	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .tmp_interval_s = 7 * 86400, .limits = MAIL_LIMITS_DEFAULT, \
 	.mbox = MBOX_PARAMS_DEFAULT })
 
@@ -111,6 +114,7 @@ struct private;
 
 struct storage {
 	struct storage_conf conf;	/* spans in it are not valid */
+	struct quota *quota;		/* NULL: none */
 	struct acl_state *acl;		/* NULL: no access control */
 	struct namespace *shared;	/* opened for other users' mailboxes */
 	size_t shared_count;
@@ -244,6 +248,8 @@ int shared_dict_find(const char *path, struct span me, const struct acl_conf *ac
     size_t *count_out, struct err *e);
 int shared_dict_update(struct storage *st, const struct namespace *ns, struct err *e);
 
+/* save.c: what is saved is moved from there: it costs no quota where that is counted, too. */
+void saver_moves_from(struct saver *s, struct mailbox *source);
 /* acl-box.c */
 int acl_list_of(const struct namespace *ns, struct span inner, struct arena *a, struct acl_list *out, struct err *e);
 int acl_open(struct storage *st, const struct acl_conf *c, struct err *e);
@@ -270,6 +276,14 @@ unsigned mailbox_flags_allowed(const struct mailbox *box);
 /* view.c */
 int view_load(struct mailbox *box, struct err *e);
 void view_clear(struct view *v);
+bool view_reserve(struct view *v, size_t more);	/* room for more runs */
+bool view_push(struct view *v, uint32_t first, uint32_t last);	/* both above all that it has; false: out of memory */
+/*
+ * view-cache.c: the runs, uidvalidity, uidnext and modseq of v, as they were once.  1, 0 there is nothing (v may have
+ * changed), -1.
+ */
+int view_cache_get(struct index_txn *t, uint32_t id, struct view *v, struct err *e);
+int view_cache_put(struct index_txn *t, uint32_t id, const struct view *v, struct err *e);
 /* mailbox.c */
 int mailbox_load_keywords(struct mailbox *box, bool *changed_out, struct err *e);
 /* mailbox-packed.c: box->body holds the first octets of a compressed body (or box->map all of it); afterwards, the content. */

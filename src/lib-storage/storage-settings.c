@@ -238,6 +238,20 @@ read_compression(struct conf *k)
 }
 
 static int
+read_quota(struct conf *k, struct err *e)
+{
+	struct quota_conf *q = &k->c.quota;
+	const struct set_view *v = k->p->view;
+
+	if (!set_list_has(v, SET_mail_plugins, SPAN("quota")))
+		return 0;
+	if (quota_settings_read(v, k->vars, k->a, q, e) == -1)
+		return err_wrap(e, "quota");
+	q->is_delivery = span_eq(k->p->protocol, SPAN("lmtp")) || span_eq(k->p->protocol, SPAN("lda"));
+	return 0;
+}
+
+static int
 plugin_path(struct conf *k, const char *name, const char *scheme, struct span *out, struct err *e)
 {
 	struct span text = set_plugin(k->p->view, name);
@@ -397,7 +411,7 @@ conf_read(struct conf *k, struct err *e)
 	k->c.homes = k->p->homes;
 	k->c.home_count = k->p->home_count;
 	k->c.shared_explicit_inbox = set_bool(k->p->view, SET_mail_shared_explicit_inbox);
-	if (read_acl(k, e) == -1)
+	if (read_quota(k, e) == -1 || read_acl(k, e) == -1)
 		return -1;
 	while (set_block_next(k->p->view, NULL, "namespace", &pos, &b))
 		if (read_namespace(k, &b, e) == -1)

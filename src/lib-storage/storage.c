@@ -319,10 +319,12 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 	if (c->home_template.n > 0)
 		st->home_template = strndup(c->home_template.p, c->home_template.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
-	if (copy_homes(st, c, e) == -1 || open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
+	if ((c->quota.root_count > 0 && quota_new(&c->quota, &st->quota, e) == -1) || copy_homes(st, c, e) == -1 ||
+	    open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
 		storage_close(st);
 		return -1;
 	}
+	quota_owner_publish(st);
 	*out = st;
 	return 0;
 }
@@ -346,6 +348,7 @@ storage_close(struct storage *st)
 	for (size_t i = 0; i < st->stores.n; i++)
 		store_free(*(struct store **)array_at(&st->stores, i));
 	array_clear(&st->stores);
+	quota_free(st->quota);
 	acl_close(st);
 	free(st->ns);
 	free(st->infos);
@@ -567,8 +570,11 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 		rc = acl_require(st, ns, buf_span(&inner), ACL_DELETE, e);
 	if (rc == 0) {
 		struct change_set cs = { .op = MAILBOX_DELETE, .name = buf_span(&inner) };
+		struct quota_guard guard;
 
+		quota_delete_begin(st, &guard);
 		rc = store_commit(ns->store, &cs, e);
+		quota_delete_end(&guard);
 	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "delete %.*s", SPAN_ARG(name));

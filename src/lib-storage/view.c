@@ -16,8 +16,8 @@
  * The UIDs are kept as runs without a gap, each with the sequence number of its first: a mailbox of which nothing was
  * expunged is one run, whatever its size.
  */
-static bool
-runs_reserve(struct view *v, size_t more)
+bool
+view_reserve(struct view *v, size_t more)
 {
 	size_t cap = v->cap == 0 ? 16 : v->cap;
 	struct view_run *room;
@@ -35,13 +35,13 @@ runs_reserve(struct view *v, size_t more)
 }
 
 /* Both above every UID of the view. */
-static bool
+bool
 view_push(struct view *v, uint32_t first, uint32_t last)
 {
 	if (v->n > 0 && v->runs[v->n - 1].last + 1 == first) {
 		v->runs[v->n - 1].last = last;
 	} else {
-		if (!runs_reserve(v, 1))
+		if (!view_reserve(v, 1))
 			return false;
 		v->runs[v->n++] = (struct view_run){ first, last, v->count + 1 };
 	}
@@ -172,94 +172,6 @@ on_unseen(void *ctx, uint32_t uid, uint8_t flags)
 	if (l->box->private != NULL ? !private_seen(l->box, uid) : !(flags & IDX_SEEN))
 		l->unseen_uid = uid;
 	return l->unseen_uid == 0;
-}
-
-/* Where no UID is missing between the first and the last the records need not be walked. */
-static int
-load_uids(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct err *e)
-{
-	struct loading l = { .v = &box->view };
-	uint32_t first, last;
-
-	l.v->n = 0;
-	l.v->count = 0;
-	if (index_uid_bounds(t, box->id, &first, &last, e) == -1)
-		return -1;
-	if (last > 0 && last >= first && last - first == st->messages - 1)
-		l.failed = !view_push(l.v, first, last);
-	else if (index_each_uid(t, box->id, 1, on_load, &l, e) == -1)
-		return -1;
-	return l.failed ? err_set(e, ERR_TEMP, "out of memory") : 0;
-}
-
-/* Notes for the next one how far everything is seen; not worth more than a try. */
-static void
-note_unseen_from(struct mailbox *box, const struct idx_state *seen, uint32_t uid)
-{
-	struct err e = ERR_INIT;
-	struct index_txn *t;
-	struct idx_state st;
-
-	if (box->mode != MAILBOX_WRITE || index_write(box->store->ix, &t, &e) == -1)
-		return;
-	if (index_state_get(t, box->id, &st, &e) != 1 || st.highestmodseq != seen->highestmodseq ||
-	    st.uidvalidity != seen->uidvalidity) {
-		index_abort(t);
-		return;
-	}
-	st.unseen_from = uid;
-	if (index_state_put(t, &st, &e) == -1)
-		index_abort(t);
-	else
-		index_commit(t, &e);
-}
-
-/* The UID of the first message without \Seen, 0 when there is none: usually the one that the state names. */
-static int
-find_unseen(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct loading *l, struct err *e)
-{
-	*l = (struct loading){ .v = &box->view, .box = box };
-	if (box->private != NULL)
-		return index_each_uid(t, box->id, 1, on_unseen, l, e);
-	if (st->unseen == 0)
-		return 0;
-	if (index_each_uid(t, box->id, st->unseen_from, on_unseen, l, e) == -1)
-		return -1;
-	return l->unseen_uid != 0 ? 0 : index_each_uid(t, box->id, 1, on_unseen, l, e);
-}
-
-int
-view_load(struct mailbox *box, struct err *e)
-{
-	struct view *v = &box->view;
-	struct loading unseen;
-	struct index_txn *t;
-	struct idx_state st;
-	int rc;
-
-	index_read_end(box->store->ix);
-	if (index_read(box->store->ix, &t, e) == -1)
-		return -1;
-	rc = index_state_get(t, box->id, &st, e);
-	if (rc == 0)
-		return err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
-	if (rc == -1)
-		return -1;
-	if (load_uids(box, t, &st, e) == -1 || find_unseen(box, t, &st, &unseen, e) == -1)
-		return -1;
-	v->first_unseen = unseen.unseen_uid == 0 ? 0 : count_below(v, unseen.unseen_uid) + 1;
-	v->modseq = st.highestmodseq;
-	v->uidvalidity = st.uidvalidity;
-	v->uidnext = st.uidnext;
-	v->pending = ARRAY_INIT(uint32_t, VIEW_MAX);
-	v->flags = ARRAY_INIT(uint32_t, VIEW_MAX);
-	v->expunged = ARRAY_INIT(struct view_change, VIEW_MAX);
-	if (v->recent.size == 0)
-		v->recent = ARRAY_INIT(struct uid_range, 1000000);
-	if (unseen.steps > UNSEEN_STEPS && box->private == NULL && unseen.unseen_uid != 0)
-		note_unseen_from(box, &st, unseen.unseen_uid);
-	take_recent(box, &st);
-	return 0;
 }
 
 /* What happened after a modseq, as UIDs in the order of the log. */
@@ -429,7 +341,7 @@ apply_expunges(struct view *v, struct err *e)
 	size_t g = 0, count = v->pending.n, at = run_of(v, gone[0]), from;
 	uint32_t removed = 0;
 
-	if (!array_reserve(&v->expunged, count) || !runs_reserve(v, count))
+	if (!array_reserve(&v->expunged, count) || !view_reserve(v, count))
 		return err_set(e, ERR_TEMP, "out of memory");
 	/* The runs still to be looked at wait at the end of the room: each expunge makes one more at most. */
 	from = at + count;
@@ -460,6 +372,134 @@ apply_expunges(struct view *v, struct err *e)
 		*a = *b;
 		*b = tmp;
 	}
+	return 0;
+}
+
+/* From the cache and what happened since.  1, 0 when that can not be. */
+static int
+load_cached(struct mailbox *box, struct index_txn *t, const struct idx_state *st, bool *stale_out, struct err *e)
+{
+	struct view *v = &box->view;
+	struct delta d = { .v = v, .gone = &v->pending, .changed = &v->flags, .gone_in_view = true };
+	uint32_t before;
+	bool complete;
+	int rc = view_cache_get(t, box->id, v, e);
+
+	if (rc != 1 || v->uidvalidity != st->uidvalidity || v->uidnext > st->uidnext || v->modseq > st->highestmodseq)
+		return rc == -1 ? -1 : 0;
+	d.modseq = v->modseq;
+	if (index_changes_since(t, box->id, v->modseq, &complete, on_change, &d, e) == -1)
+		return -1;
+	before = v->count;
+	if (!complete || d.failed || append_new(box, t, e) == -1)
+		return complete ? err_set(e, ERR_TEMP, "out of memory") : 0;
+	*stale_out = v->pending.n + v->flags.n + (v->count - before) > box->st->conf.cache_least / 2;
+	sort_uids(&v->pending);
+	if (v->pending.n > 0 && apply_expunges(v, e) == -1)
+		return -1;
+	return v->count == st->messages;
+}
+
+/* Where no UID is missing between the first and the last the records need not be walked. */
+static int
+load_uids(struct mailbox *box, struct index_txn *t, const struct idx_state *st, bool *stale_out, struct err *e)
+{
+	struct view *v = &box->view;
+	struct loading l = { .v = v };
+	uint32_t first, last;
+	int rc = 0;
+
+	*stale_out = false;
+	v->n = 0;
+	v->count = 0;
+	if (index_uid_bounds(t, box->id, &first, &last, e) == -1)
+		return -1;
+	if (last > 0 && last >= first && last - first == st->messages - 1)
+		return view_push(v, first, last) ? 0 : err_set(e, ERR_TEMP, "out of memory");
+	if (st->messages >= box->st->conf.cache_least)
+		rc = load_cached(box, t, st, stale_out, e);
+	v->pending.n = v->flags.n = v->expunged.n = 0;
+	if (rc != 0)
+		return rc == -1 ? -1 : 0;
+	*stale_out = st->messages >= box->st->conf.cache_least;
+	v->n = 0;
+	v->count = 0;
+	if (index_each_uid(t, box->id, 1, on_load, &l, e) == -1)
+		return -1;
+	return l.failed ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
+/* Notes for the next one how far everything is seen (0: no news), and the UIDs; not worth more than a try. */
+static void
+note_loaded(struct mailbox *box, const struct idx_state *seen, uint32_t unseen_from, bool uids)
+{
+	struct err e = ERR_INIT;
+	struct index_txn *t;
+	struct idx_state st;
+
+	if (box->mode != MAILBOX_WRITE || index_write(box->store->ix, &t, &e) == -1)
+		return;
+	if (index_state_get(t, box->id, &st, &e) != 1 || st.highestmodseq != seen->highestmodseq ||
+	    st.uidvalidity != seen->uidvalidity || (uids && view_cache_put(t, box->id, &box->view, &e) == -1)) {
+		index_abort(t);
+		return;
+	}
+	if (unseen_from != 0)
+		st.unseen_from = unseen_from;
+	if (index_state_put(t, &st, &e) == -1)
+		index_abort(t);
+	else
+		index_commit(t, &e);
+}
+
+/* The UID of the first message without \Seen, 0 when there is none: usually the one that the state names. */
+static int
+find_unseen(struct mailbox *box, struct index_txn *t, const struct idx_state *st, struct loading *l, struct err *e)
+{
+	*l = (struct loading){ .v = &box->view, .box = box };
+	if (box->private != NULL)
+		return index_each_uid(t, box->id, 1, on_unseen, l, e);
+	if (st->unseen == 0)
+		return 0;
+	if (index_each_uid(t, box->id, st->unseen_from, on_unseen, l, e) == -1)
+		return -1;
+	return l->unseen_uid != 0 ? 0 : index_each_uid(t, box->id, 1, on_unseen, l, e);
+}
+
+int
+view_load(struct mailbox *box, struct err *e)
+{
+	struct view *v = &box->view;
+	struct loading unseen;
+	struct index_txn *t;
+	struct idx_state st;
+	bool stale, far;
+	int rc;
+
+	index_read_end(box->store->ix);
+	if (index_read(box->store->ix, &t, e) == -1)
+		return -1;
+	rc = index_state_get(t, box->id, &st, e);
+	if (rc == 0)
+		return err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", box->name);
+	if (rc == -1)
+		return -1;
+	if (v->recent.size == 0) {
+		v->pending = ARRAY_INIT(uint32_t, VIEW_MAX);
+		v->flags = ARRAY_INIT(uint32_t, VIEW_MAX);
+		v->expunged = ARRAY_INIT(struct view_change, VIEW_MAX);
+		v->recent = ARRAY_INIT(struct uid_range, 1000000);
+	}
+	if (load_uids(box, t, &st, &stale, e) == -1 || find_unseen(box, t, &st, &unseen, e) == -1)
+		return -1;
+	v->first_unseen = unseen.unseen_uid == 0 ? 0 : count_below(v, unseen.unseen_uid) + 1;
+	v->modseq = st.highestmodseq;
+	v->uidvalidity = st.uidvalidity;
+	v->uidnext = st.uidnext;
+	far = unseen.steps > UNSEEN_STEPS && box->private == NULL && unseen.unseen_uid != 0;
+	if (far || stale)
+		note_loaded(box, &st, far ? unseen.unseen_uid : 0, stale);
+	take_recent(box, &st);
 	return 0;
 }
 

@@ -12,13 +12,15 @@ enum err_code {
 	ERR_NOTFOUND,
 	ERR_EXISTS,
 	ERR_DENIED,
-	ERR_QUOTA,		/* quota, or a full disk */
+	ERR_QUOTA,		/* a full disk, or the system's quota */
 	ERR_LIMIT,		/* a limit on a length, count or depth */
 	ERR_TIMEOUT,
 	ERR_EOF,		/* the peer has gone */
 	ERR_GONE,		/* a message was expunged behind our back */
 	ERR_CORRUPT,		/* stored data contradicts itself */
 	ERR_INUSE,
+	ERR_OVERQUOTA,		/* the limit that the settings give a user */
+	ERR_TOOBIG,		/* one message is larger than the settings allow */
 	ERR_CODES
 };
 

@@ -24,6 +24,8 @@ enum peer_kind {
 	PEER_ADM = 1 << 9,		/* culveradm, run by root or the server's owner */
 	PEER_WORKER = 1 << 10,		/* a session's process; it runs as the mail user */
 	PEER_HELPER = 1 << 11,		/* auth's root helper */
+	PEER_POLICY = 1 << 12,		/* quota-status */
+	PEER_SCRIPT = 1 << 13,
 };
 
 enum ipc_type {
@@ -79,6 +81,8 @@ enum ipc_type {
 	MSG_DELIVER = 80,	/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_SENDER F_RECIPIENT
 				 * [F_DETAIL] [F_TEXT: headers to put in front], fd: sealed memory file with the message */
 	MSG_DELIVERED,		/* F_ID F_CODE (LMTP reply code) F_TEXT (enhanced code and text) */
+	/* lmtp, quota-status -> deliver (parent), parent -> its worker: would it be taken?  Answered by MSG_DELIVERED */
+	MSG_FITS,		/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_RECIPIENT [F_DETAIL] F_SIZE */
 
 	/* worker -> its parent -> hibernate, and back (lib-protocol/hibernate.h) */
 	MSG_HIBERNATE = 90,	/* F_ID F_SESSION F_STATE F_IDENTITY F_KEY F_TAG, fd: the client [fd, fd: directories] */
@@ -140,6 +144,7 @@ enum ipc_field {
 	F_FIELDS,		/* userdb fields that override settings: "name=value" NUL "name=value" NUL ... */
 	F_CHROOT,
 	F_FLAGS,		/* u32 */
+	F_SIZE,			/* u64: octets of a message; 0: not known */
 };
 
 #define AUTH_TOKEN_LEN 16

@@ -87,6 +87,12 @@ lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 	return lmtp_link_lookup(&((struct backend *)ctx)->link, t, r);
 }
 
+static enum lmtp_lookup
+fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	return lmtp_link_fits(&((struct backend *)ctx)->link, t, r);
+}
+
 static void
 deliver(void *ctx, struct lmtp_transaction *t, int fd)
 {
@@ -114,6 +120,7 @@ read_options(const struct set_view *v, struct lmtp_options *o)
 		.path_flags = set_list_has(v, SET_lmtp_client_workarounds, SPAN("mailbox-for-path")) ? SMTP_PATH_BARE : 0,
 		.space_before_path = set_list_has(v, SET_lmtp_client_workarounds, SPAN("whitespace-before-path")),
 		.add_received = set_bool(v, SET_lmtp_add_received_header),
+		.check_quota = set_bool(v, SET_lmtp_rcpt_check_quota),
 	};
 	if (o->hostname.n == 0)
 		o->hostname = span_str(host_name());
@@ -159,7 +166,8 @@ static void
 serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_options *o, struct backend *b,
     struct span rip)
 {
-	const struct lmtp_backend backend = { b, lookup, deliver, p->parent_fd != -1 ? backend_start_tls : NULL };
+	const struct lmtp_backend backend = { b, lookup, o->check_quota ? fits : NULL, deliver,
+		p->parent_fd != -1 ? backend_start_tls : NULL };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;
 	char id[32];

@@ -40,6 +40,8 @@ struct job {
 	struct pool *pool;		/* NULL: the token is on its way to auth */
 	struct worker *worker;		/* NULL: it waits */
 	int fd;
+	bool fits;			/* MSG_FITS: there is no message, only its size */
+	uint64_t size;
 };
 
 struct worker {
@@ -356,18 +358,23 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 	w->users[0] = user;
 	w->job = j;
 	j->worker = w;
-	ipc_begin(&o, MSG_DELIVER);
+	ipc_begin(&o, j->fits ? MSG_FITS : MSG_DELIVER);
 	ipc_put_u32(&o, F_ID, j->id);
 	identity_put(&o, &j->identity);
 	ipc_put_bytes(&o, F_SESSION, j->session);
-	ipc_put_bytes(&o, F_SENDER, j->sender);
 	ipc_put_bytes(&o, F_RECIPIENT, j->recipient);
 	if (j->detail.n > 0)
 		ipc_put_bytes(&o, F_DETAIL, j->detail);
-	ipc_put_bytes(&o, F_TEXT, j->header);
-	ipc_put_fd(&o, j->fd);
+	if (j->fits) {
+		ipc_put_u64(&o, F_SIZE, j->size);
+	} else {
+		ipc_put_bytes(&o, F_SENDER, j->sender);
+		ipc_put_bytes(&o, F_TEXT, j->header);
+		ipc_put_fd(&o, j->fd);
+	}
 	peer_send(w->channel, &o);
-	close(j->fd);
+	if (j->fd != -1)
+		close(j->fd);
 	j->fd = -1;
 }
 
@@ -471,7 +478,7 @@ on_redeemed(void *ctx, const struct auth_answer *a)
 }
 
 static struct job *
-job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m)
+job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
 {
 	struct job *j = p->job_count >= JOBS_MAX ? NULL : calloc(1, sizeof(*j));
 
@@ -484,10 +491,15 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m)
 	j->fd = -1;
 	j->id = ++p->last_id;
 	j->session = arena_dup(j->arena, ipc_bytes(m, F_SESSION, SESSION_ID_MAX));
-	j->sender = arena_dup(j->arena, ipc_bytes(m, F_SENDER, ADDRESS_MAX));
+	j->fits = fits;
+	if (fits) {
+		j->size = ipc_u64(m, F_SIZE);
+	} else {
+		j->sender = arena_dup(j->arena, ipc_bytes(m, F_SENDER, ADDRESS_MAX));
+		j->header = arena_dup(j->arena, ipc_bytes(m, F_TEXT, HEADER_MAX));
+	}
 	j->recipient = arena_dup(j->arena, ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX));
 	j->detail = arena_dup(j->arena, ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX));
-	j->header = arena_dup(j->arena, ipc_bytes(m, F_TEXT, HEADER_MAX));
 	j->prev = p->last;
 	if (p->last != NULL)
 		p->last->next = j;
@@ -499,10 +511,10 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m)
 }
 
 static int
-on_deliver(struct peer *lmtp, struct ipc_msg *m, struct err *e)
+take_job(struct peer *lmtp, struct ipc_msg *m, bool fits, struct err *e)
 {
 	struct parent *p = peer_data(lmtp);
-	struct job *j = job_new(p, lmtp, m);
+	struct job *j = job_new(p, lmtp, m, fits);
 	uint32_t id = ipc_u32(m, F_ID);
 	struct span token = ipc_bytes(m, F_TOKEN, AUTH_TOKEN_LEN);
 	struct ipc_out o;
@@ -517,7 +529,7 @@ on_deliver(struct peer *lmtp, struct ipc_msg *m, struct err *e)
 		return 0;
 	}
 	j->lmtp_id = id;
-	j->fd = ipc_fd(m);
+	j->fd = fits ? -1 : ipc_fd(m);
 	if (!ipc_end(m)) {
 		job_free(j);
 		return err_set(e, ERR_SYNTAX, "malformed delivery");
@@ -528,8 +540,21 @@ on_deliver(struct peer *lmtp, struct ipc_msg *m, struct err *e)
 	return 0;
 }
 
+static int
+on_deliver(struct peer *lmtp, struct ipc_msg *m, struct err *e)
+{
+	return take_job(lmtp, m, false, e);
+}
+
+static int
+on_fits(struct peer *lmtp, struct ipc_msg *m, struct err *e)
+{
+	return take_job(lmtp, m, true, e);
+}
+
 static const struct ipc_rule lmtp_rules[] = {
 	{ MSG_DELIVER, PEER_LMTP, on_deliver },
+	{ MSG_FITS, PEER_LMTP | PEER_POLICY, on_fits },
 	{ 0, 0, NULL },
 };
 
@@ -551,7 +576,7 @@ on_peer(struct service *s, unsigned kind, int *fd)
 {
 	struct peer_options po = { .rules = lmtp_rules, .kind = kind, .on_close = on_lmtp_close, .data = s->data };
 
-	if (kind == PEER_LMTP && peer_new(s->loop, fd, &po) == NULL)
+	if ((kind == PEER_LMTP || kind == PEER_POLICY) && peer_new(s->loop, fd, &po) == NULL)
 		log_error("out of memory");
 }
 

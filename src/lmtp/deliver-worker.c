@@ -182,9 +182,10 @@ answer(struct worker *w, uint32_t id, unsigned code, const char *text)
 		exit(0);	/* the parent has gone: storages close in order nowhere, the index stands that */
 }
 
+/* fits: only asks, for a message of size octets. */
 static int
-deliver(struct worker *w, struct deliver_request *r, const struct identity *id, struct deliver_result *out,
-    struct err *e)
+deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, const struct identity *id,
+    struct deliver_result *out, struct err *e)
 {
 	struct cached *c = cached_get(w, id, e);
 
@@ -196,7 +197,10 @@ deliver(struct worker *w, struct deliver_request *r, const struct identity *id, 
 	r->home = c->id.home;
 	r->max_hops = set_num(c->view, SET_lmtp_max_hops);
 	deliver_log_prefix(c->view, "lmtp", c->id.user, r->session);
-	deliver_message(r, out);
+	if (fits)
+		deliver_fits(r, size, out);
+	else
+		deliver_message(r, out);
 	c->used_ms = clock_ms();
 	/* A storage that failed is opened anew for the next one. */
 	if (out->code == ERR_CORRUPT || out->code == ERR_TEMP)
@@ -222,7 +226,7 @@ on_deliver(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, &r, &id, &result, &e) : -1;
+	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, &r, &id, &result, &e) : -1;
 	if (fd != -1)
 		close(fd);
 	if (rc == -1) {
@@ -232,6 +236,30 @@ on_deliver(struct worker *w)
 		answer(w, number, result.reply, result.text);
 	if (r.message.n > 0)
 		munmap((void *)(uintptr_t)r.message.p, r.message.n);
+	w->used_ms = clock_ms();
+}
+
+static void
+on_fits(struct worker *w)
+{
+	struct ipc_msg *m = &w->msg;
+	struct deliver_request r = { .session = ipc_bytes(m, F_SESSION, SESSION_ID_MAX) };
+	struct deliver_result result;
+	struct identity id;
+	struct err e = ERR_INIT;
+	uint32_t number = ipc_u32(m, F_ID);
+	uint64_t size = ipc_u64(m, F_SIZE);
+
+	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
+	r.detail = ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX);
+	arena_reset(w->arena);
+	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
+		err_set(&e, ERR_SYNTAX, "malformed question");
+	if (e.code != ERR_NONE || deliver(w, true, size, &r, &id, &result, &e) == -1) {
+		log_error("quota of %.*s: %s", SPAN_ARG(r.recipient), e.log);
+		answer(w, number, 451, "4.3.0 Temporary internal error");
+	} else
+		answer(w, number, result.reply, result.text);
 	w->used_ms = clock_ms();
 }
 
@@ -344,6 +372,8 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 			break;
 		if (w.msg.type == MSG_DELIVER)
 			on_deliver(&w);
+		else if (w.msg.type == MSG_FITS)
+			on_fits(&w);
 		else if (w.msg.type == MSG_CHANNEL)
 			on_channel(&w);
 	}

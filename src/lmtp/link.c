@@ -7,6 +7,7 @@
 
 #define AUTH_TIMEOUT_MS 30000
 #define TOKEN_AGE_MS 30000	/* a token is good for a minute: an older one is asked for anew */
+#define FITS_TIMEOUT_MS 30000
 #define WINDOW 16		/* recipients that are delivered to at once */
 
 int
@@ -98,6 +99,50 @@ lmtp_link_lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 	}
 fail:
 	log_error("looking up %.*s: auth: %s", SPAN_ARG(r->asked), e.log);
+	return LMTP_TEMP;
+}
+
+enum lmtp_lookup
+lmtp_link_fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	struct lmtp_link *k = ctx;
+	int64_t deadline = clock_ms() + FITS_TIMEOUT_MS;
+	uint32_t id = ++k->last_id;
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_FITS);
+	ipc_put_u32(&o, F_ID, id);
+	ipc_put_bytes(&o, F_TOKEN, span_of(r->token, AUTH_TOKEN_LEN));
+	ipc_put_str(&o, F_SESSION, t->session);
+	ipc_put_bytes(&o, F_RECIPIENT, r->path.text);
+	if (r->detail.n > 0)
+		ipc_put_bytes(&o, F_DETAIL, r->detail);
+	ipc_put_u64(&o, F_SIZE, t->declared_size);
+	r->token_ms = INT64_MIN / 2;	/* used up: the delivery asks for another */
+	if (ipc_send(k->deliver_fd, &o, &e) == -1)
+		goto fail;
+	for (;;) {
+		uint32_t answered, code;
+		struct span text;
+
+		if (receive(k, k->deliver_fd, deadline, &e) == -1)
+			goto fail;
+		answered = ipc_u32(&k->msg, F_ID);
+		code = ipc_u32(&k->msg, F_CODE);
+		text = ipc_bytes(&k->msg, F_TEXT, LMTP_REPLY_MAX);
+		if (k->msg.type != MSG_DELIVERED || !ipc_end(&k->msg) || code < 200 || code > 599) {
+			err_set(&e, ERR_SYNTAX, "malformed answer of deliver");
+			goto fail;
+		}
+		if (answered != id)
+			continue;	/* nobody waited for it any more */
+		r->code = code;
+		snprintf(r->reply, sizeof(r->reply), "%.*s", SPAN_ARG(text));
+		return code < 300 ? LMTP_FOUND : LMTP_REFUSED;
+	}
+fail:
+	log_error("quota of %.*s: deliver: %s", SPAN_ARG(r->user), e.log);
 	return LMTP_TEMP;
 }
 

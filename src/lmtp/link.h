@@ -20,5 +20,7 @@ int lmtp_link_init(struct lmtp_link *k, struct err *e);
 void lmtp_link_clear(struct lmtp_link *k);
 /* For struct lmtp_backend; ctx is the link. */
 enum lmtp_lookup lmtp_link_lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
+/* Whether deliver would take a message of the size that was declared: LMTP_FOUND, or LMTP_REFUSED with code and reply. */
+enum lmtp_lookup lmtp_link_fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
 void lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int message_fd);
 #endif

@@ -23,11 +23,12 @@ struct lmtp_options {
 	unsigned path_flags;		/* SMTP_PATH_BARE */
 	bool space_before_path;		/* lmtp_client_workarounds */
 	bool add_received;
+	bool check_quota;		/* lmtp_rcpt_check_quota */
 	bool needs_tls;			/* MAIL is refused before STARTTLS */
 	enum { LMTP_ADDRESS_FINAL, LMTP_ADDRESS_NONE, LMTP_ADDRESS_ORIGINAL } delivery_address;
 };
 
-enum lmtp_lookup { LMTP_FOUND, LMTP_UNKNOWN, LMTP_DISABLED, LMTP_TEMP };
+enum lmtp_lookup { LMTP_FOUND, LMTP_UNKNOWN, LMTP_DISABLED, LMTP_TEMP, LMTP_REFUSED };
 
 struct lmtp_rcpt {
 	struct smtp_path path;
@@ -58,6 +59,8 @@ struct lmtp_backend {
 	void *ctx;
 	/* Fills in r->user and r->token from r->asked.  Strings in t's arena. */
 	enum lmtp_lookup (*lookup)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
+	/* Asked then, unless NULL: LMTP_FOUND, or LMTP_REFUSED with r->code and r->reply: there is no room. */
+	enum lmtp_lookup (*fits)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
 	/* Delivers the sealed message to all recipients, and fills in code and reply of each. */
 	void (*deliver)(void *ctx, struct lmtp_transaction *t, int message_fd);
 	/* NULL: no STARTTLS.  TLS on the stream, from now on; -1: the connection is lost. */

@@ -194,7 +194,11 @@ look_up(struct lmtp_session *l, struct lmtp_rcpt *r)
 {
 	enum lmtp_lookup found = find_user(l, r);
 
-	return found == LMTP_FOUND ? l->backend->lookup(l->backend->ctx, &l->t, r) : found;
+	if (found == LMTP_FOUND)
+		found = l->backend->lookup(l->backend->ctx, &l->t, r);
+	if (found == LMTP_FOUND && l->backend->fits != NULL)
+		found = l->backend->fits(l->backend->ctx, &l->t, r);
+	return found;
 }
 
 void
@@ -239,6 +243,9 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 		break;
 	case LMTP_DISABLED:
 		stream_putf(l->s, "550 5.2.1 <%.*s> Mailbox is disabled\r\n", SPAN_ARG(address));
+		break;
+	case LMTP_REFUSED:
+		stream_putf(l->s, "%u %s\r\n", r->code, r->reply);
 		break;
 	case LMTP_TEMP:
 		stream_putf(l->s, "451 4.3.0 <%.*s> Temporary internal error\r\n", SPAN_ARG(address));

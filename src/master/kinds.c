@@ -10,6 +10,9 @@ const struct kind_def kinds[KINDS] = {
 	[KIND_POP3] = { "pop3", "pop3", PEER_POP3, "pop3", false, false, false, { "auth", "hub" } },
 	[KIND_LMTP] = { "lmtp", "lmtp", PEER_LMTP, "lmtp", true, false, true, { "auth", "deliver", "hub" } },
 	[KIND_DELIVER] = { "deliver", "lmtp", PEER_DELIVER, "lmtp", false, false, false, { "auth", "hub" } },
+	/* All services that run programs: one process for them, whatever their names. */
+	[KIND_SCRIPT] = { "script", "script", PEER_SCRIPT, NULL, false, false, true, { NULL } },
+	[KIND_QUOTA_STATUS] = { "quota-status", "quota-status", PEER_POLICY, NULL, true, false, true, { "auth", "deliver" } },
 	[KIND_HIBERNATE] = { "imap-hibernate", "hibernate", PEER_HIBERNATE, "imap", false, false, false, { "imap", "hub" } },
 };
 

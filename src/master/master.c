@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "lib/priv.h"
 #include "lib/sys.h"
+#include "lib-config/script-request.h"
 #include "master/notify.h"
 
 #define BIND_PATIENCE_MS 3000	/* a server that was killed a moment ago may still be going */
@@ -93,6 +94,22 @@ default_processes(const struct set_block *b)
 	return processors < FRONT_PROCESSES_MAX ? (uint32_t)processors : FRONT_PROCESSES_MAX;
 }
 
+/* Services with names of their own that run programs: whatever sockets they have are one process's. */
+static int
+read_scripts(struct svc *s, const struct set_view *v, struct err *e)
+{
+	struct set_block b;
+	struct span command;
+	size_t pos = 0;
+
+	while (set_block_next(v, NULL, "service", &pos, &b))
+		if (kind_find(b.name) == KINDS && script_command(set_block_str(&b, "executable"), &command) &&
+		    listeners_read(&s->listeners, v, &b, e) == -1)
+			return err_wrap(e, "service %.*s", SPAN_ARG(b.name));
+	s->enabled = s->listeners.n > 0;
+	return 0;
+}
+
 /* What one service is in a view, its sockets not bound yet. */
 static int
 read_service(struct svc *s, const struct set_view *v, struct err *e)
@@ -104,6 +121,8 @@ read_service(struct svc *s, const struct set_view *v, struct err *e)
 	listeners_init(&s->listeners);
 	s->enabled = is_served(v, s->kind);
 	s->min_avail = s->process_limit = 1;
+	if (s->kind == KIND_SCRIPT)
+		return read_scripts(s, v, e);
 	if (!s->enabled)
 		return 0;
 	while (set_block_next(v, NULL, "service", &pos, &b)) {
@@ -119,7 +138,11 @@ read_service(struct svc *s, const struct set_view *v, struct err *e)
 			if (s->process_limit < 1)
 				s->process_limit = 1;
 		}
-		return k->listens ? listeners_read(&s->listeners, v, &b, e) : 0;
+		if (k->listens && listeners_read(&s->listeners, v, &b, e) == -1)
+			return -1;
+		/* Only where somebody gave it a socket. */
+		s->enabled = s->kind != KIND_QUOTA_STATUS || s->listeners.n > 0;
+		return 0;
 	}
 	return 0;
 }
@@ -145,6 +168,8 @@ read_services(struct svc svc[KINDS], const struct svc *old, const struct set_vie
 			return -1;
 		}
 	}
+	/* It asks deliver, whether LMTP is served or not. */
+	svc[KIND_DELIVER].enabled = svc[KIND_DELIVER].enabled || svc[KIND_QUOTA_STATUS].enabled;
 	return 0;
 }
 

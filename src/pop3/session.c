@@ -13,9 +13,6 @@ pop3_session_init(struct pop3_session *p, struct stream *s, struct mailbox *box,
     struct err *e)
 {
 	struct mailbox_view_state vs;
-	uint32_t all = mailbox_count(box);
-	uint64_t hidden_keyword = 0;
-	int rc = 0;
 
 	memset(p, 0, sizeof(*p));
 	p->s = s;
@@ -24,40 +21,59 @@ pop3_session_init(struct pop3_session *p, struct stream *s, struct mailbox *box,
 	p->arena = arena_new(ARENA_MAX);
 	if (p->arena == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	p->msgs = arena_alloc(p->arena, (size_t)all + 1, sizeof(*p->msgs));
-	if (p->msgs == NULL)
-		return err_set(e, ERR_LIMIT, "a mailbox of %u messages is too large", all);
 	mailbox_view_state(box, &vs);
 	p->uidvalidity = vs.uidvalidity;
-	if (span_ieq(o->deleted_flag, SPAN("\\Deleted")))
+	p->count = mailbox_count(box);
+	mailbox_read_end(box);
+	return 0;
+}
+
+/* The messages of the view.  Not at login: many sessions ask for nothing, and a login costs the same for any mailbox. */
+static int
+take_messages(struct pop3_session *p, struct err *e)
+{
+	uint32_t all = mailbox_count(p->box), count = 0;
+	uint64_t hidden_keyword = 0, size = 0;
+	struct pop3_msg *msgs = arena_alloc(p->arena, (size_t)all + 1, sizeof(*msgs));
+	int rc = 0;
+
+	if (msgs == NULL)
+		return err_set(e, ERR_LIMIT, "a mailbox of %u messages is too large", all);
+	if (span_ieq(p->o->deleted_flag, SPAN("\\Deleted")))
 		p->deleted_bit = MSG_DELETED;
-	else if (o->deleted_flag.n > 0)
-		rc = mailbox_keyword_mask(box, &o->deleted_flag, 1, false, &hidden_keyword, e);
+	else if (p->o->deleted_flag.n > 0)
+		rc = mailbox_keyword_mask(p->box, &p->o->deleted_flag, 1, false, &hidden_keyword, e);
 	p->sizes_known = true;
+	p->last = 0;
 	for (uint32_t seq = 1; rc == 0 && seq <= all; seq++) {
-		struct pop3_msg *m = &p->msgs[p->count];
+		struct pop3_msg *m = &msgs[count];
 		struct msg_rec r;
 
-		m->uid = mailbox_uid(box, seq);
-		if (mailbox_get(box, m->uid, &r, e) == -1) {
+		m->uid = mailbox_uid(p->box, seq);
+		if (mailbox_get(p->box, m->uid, &r, e) == -1) {
 			rc = e->code == ERR_GONE ? 0 : -1;
 			continue;
 		}
 		if ((r.flags & p->deleted_bit) != 0 || (r.keywords & hidden_keyword) != 0)
 			continue;
-		p->count++;
+		count++;
 		m->seen = m->was_seen = (r.flags & MSG_SEEN) != 0;
 		m->has_uidl = r.has_uidl;
 		if (m->seen)
-			p->last = p->count;
-		m->size = o->fast_sizes ? r.physical_size : r.size;
+			p->last = count;
+		m->size = p->o->fast_sizes ? r.physical_size : r.size;
 		if (m->size == SIZE_UNKNOWN)
 			p->sizes_known = false;
 		else
-			p->size += m->size;
+			size += m->size;
 	}
-	mailbox_read_end(box);
-	return rc;
+	mailbox_read_end(p->box);
+	if (rc == -1)
+		return -1;
+	p->msgs = msgs;
+	p->count = count;
+	p->size = size;
+	return 0;
 }
 
 void
@@ -75,12 +91,14 @@ static const char *const error_text[ERR_CODES] = {
 	[ERR_NOTFOUND] = "[SYS/TEMP] There is no such mailbox.",
 	[ERR_EXISTS] = "[SYS/TEMP] Internal error; the log has the details.",
 	[ERR_DENIED] = "[SYS/PERM] Permission denied.",
-	[ERR_QUOTA] = "[SYS/TEMP] The disk or the quota is full.",
+	[ERR_QUOTA] = "[SYS/TEMP] The disk is full.",
 	[ERR_LIMIT] = "[SYS/TEMP] A limit was met; the log has the details.",
 	[ERR_TIMEOUT] = "[SYS/TEMP] It took too long.",
 	[ERR_EOF] = "[SYS/TEMP] Connection closed.",
 	[ERR_GONE] = "The message has been deleted by another session.",
 	[ERR_CORRUPT] = "[SYS/TEMP] Stored data is damaged; the log has the details.",
+	[ERR_OVERQUOTA] = "[SYS/PERM] The quota is exceeded.",
+	[ERR_TOOBIG] = "[SYS/PERM] The message is too large.",
 	[ERR_INUSE] = "[IN-USE] The mailbox is in use by another session.",
 };
 
@@ -491,10 +509,13 @@ commit_deleted(struct pop3_session *p, uint32_t *uids, struct err *e)
 static int
 update(struct pop3_session *p, struct err *e)
 {
-	uint32_t *uids = arena_alloc(p->arena, (size_t)p->count + 1, sizeof(*uids));
 	struct err flag_error = ERR_INIT;
+	uint32_t *uids;
 
 	p->done = true;
+	if (p->msgs == NULL)
+		return 0;	/* nothing was asked for, so nothing was read or deleted */
+	uids = arena_alloc(p->arena, (size_t)p->count + 1, sizeof(*uids));
 	if (uids == NULL)
 		return err_set(e, ERR_LIMIT, "a mailbox of %u messages is too large", p->count);
 	if (commit_seen(p, uids, &flag_error) == -1)
@@ -507,13 +528,14 @@ update(struct pop3_session *p, struct err *e)
 struct command {
 	struct span name;
 	void (*run)(struct pop3_session *p, struct span args);
+	bool alone;		/* needs no messages */
 };
 
 static const struct command commands[] = {
-	{ WORD("RETR"), cmd_retr }, { WORD("DELE"), cmd_dele }, { WORD("UIDL"), cmd_uidl },
-	{ WORD("LIST"), cmd_list }, { WORD("STAT"), cmd_stat }, { WORD("TOP"), cmd_top },
-	{ WORD("NOOP"), cmd_noop }, { WORD("RSET"), cmd_rset }, { WORD("CAPA"), cmd_capa },
-	{ WORD("LAST"), cmd_last },
+	{ WORD("RETR"), cmd_retr, false }, { WORD("DELE"), cmd_dele, false }, { WORD("UIDL"), cmd_uidl, false },
+	{ WORD("LIST"), cmd_list, false }, { WORD("STAT"), cmd_stat, false }, { WORD("TOP"), cmd_top, false },
+	{ WORD("NOOP"), cmd_noop, true }, { WORD("RSET"), cmd_rset, false }, { WORD("CAPA"), cmd_capa, true },
+	{ WORD("LAST"), cmd_last, false },
 };
 
 static void
@@ -523,7 +545,12 @@ run_command(struct pop3_session *p, struct span name, struct span args)
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (span_ieq(name, commands[i].name)) {
-			commands[i].run(p, args);
+			struct err e = ERR_INIT;
+
+			if (!commands[i].alone && p->msgs == NULL && take_messages(p, &e) == -1)
+				say_error(p, "reading the mailbox", &e);
+			else
+				commands[i].run(p, args);
 			if (p->bad == bad_before)
 				p->bad = 0;
 			return;

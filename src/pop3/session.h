@@ -3,7 +3,8 @@
 #define CULVER_POP3_SESSION_H
 /*
  * A POP3 session behind its login: RFC 1939's TRANSACTION and UPDATE states over a stream and an open mailbox.  It knows
- * no descriptor and no process.  Message numbers and sizes are those of the moment of login, whatever others do.
+ * no descriptor and no process.  The messages are those that were there at login, whatever others do; their numbers and sizes
+ * are fixed by the first command that asks for any.
  */
 #include "lib/stream.h"
 #include "lib-storage/mailbox.h"
@@ -36,7 +37,7 @@ struct pop3_session {
 	struct mailbox *box;
 	const struct pop3_options *o;
 	struct arena *arena;		/* of the session: the messages and their UIDLs */
-	struct pop3_msg *msgs;
+	struct pop3_msg *msgs;		/* NULL: nobody has asked yet; count is that of the view then */
 	uint32_t count, deleted_count;
 	uint64_t size, deleted_size;	/* octets: of all, of the deleted ones */
 	uint32_t uidvalidity;

@@ -110,7 +110,8 @@ mailbox_save_uidls(struct mailbox *box, const struct mailbox_uidl *list, size_t 
 void
 mailbox_read_end(struct mailbox *box)
 {
-	(void)box;
+	if (box->gone > 0 && box->gone_after_reads > 0 && --box->gone_after_reads == 0)
+		box->msgs[box->gone - 1].expunged = true;
 }
 
 int

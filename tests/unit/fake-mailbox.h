@@ -21,6 +21,8 @@ struct mailbox {
 	struct fake_msg msgs[FAKE_MSGS];	/* UID = index + 1 */
 	uint32_t count;
 	bool expunge_fails;
+	uint32_t gone;				/* a UID that another session deletes, */
+	unsigned gone_after_reads;		/* when so many reads have ended: the login, the first listing */
 	size_t saved_uidls;
 	struct span keyword;			/* the only one, bit 0; none when empty */
 };

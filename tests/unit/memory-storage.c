@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
+#include "lib-config/quota-rule.h"
+#include "lib-storage/quota.h"
 
 #define BOXES_MAX 64
 #define MSGS_MAX 4096
@@ -30,7 +32,9 @@ struct box {
 };
 
 struct storage {
-	int sessions;
+	bool has_quota;			/* one root, of one rule for all */
+	struct quota_root_def root;	/* in the view */
+	struct quota_rule rule;
 };
 
 struct mailbox {
@@ -121,8 +125,13 @@ static struct mail_limits the_limits = MAIL_LIMITS_DEFAULT;
 int
 storage_open(const struct storage_params *p, struct storage **out, struct err *e)
 {
-	(void)e;
 	if (p != NULL && p->view != NULL) {
+		struct storage *st = &the_storage;
+
+		st->has_quota = set_list_has(p->view, SET_mail_plugins, SPAN("quota"));
+		if (st->has_quota && (quota_root_parse(set_plugin(p->view, "quota"), &st->root, e) == -1 ||
+		    quota_rule_parse(set_plugin(p->view, "quota_rule"), &st->rule, e) == -1))
+			return -1;
 		the_limits.mime_depth = (unsigned)set_num(p->view, SET_mail_max_mime_depth);
 		the_limits.mime_parts = (unsigned)set_num(p->view, SET_mail_max_mime_parts);
 	}
@@ -857,10 +866,83 @@ add(struct box *b, struct span text, unsigned flags, uint64_t keywords, int64_t 
 	return m;
 }
 
+/* ---- quota ---- */
+
+bool
+storage_has_quota(const struct storage *st)
+{
+	return st->has_quota;
+}
+
+struct span
+storage_quota_words(const struct storage *st)
+{
+	(void)st;
+	return SPAN("Quota exceeded (mailbox for user is full)");
+}
+
+static struct quota_status
+quota_now(const struct storage *st)
+{
+	struct quota_status s = { .root = st->root.name, .hidden = st->root.hidden };
+
+	s.bytes_limited = st->rule.limits.bytes.n > 0;
+	s.bytes_limit = (uint64_t)st->rule.limits.bytes.n;
+	s.messages_limited = st->rule.limits.messages.n > 0;
+	s.messages_limit = (uint64_t)st->rule.limits.messages.n;
+	for (size_t i = 0; i < box_count; i++)
+		for (size_t k = 0; boxes[i]->name.p != NULL && k < boxes[i]->count; k++)
+			if (boxes[i]->msgs[k].expunged_modseq == 0) {
+				s.bytes += crlf_size(boxes[i]->msgs[k].text);
+				s.messages++;
+			}
+	return s;
+}
+
+int
+storage_quota(struct storage *st, struct span mailbox, struct arena *a, struct quota_status **out, size_t *count_out,
+    struct err *e)
+{
+	(void)mailbox;
+	*count_out = 1;
+	*out = arena_alloc(a, 1, sizeof(**out));
+	if (*out == NULL)
+		return err_set(e, ERR_LIMIT, "no room");
+	**out = quota_now(st);
+	return 0;
+}
+
+static int
+quota_allows(const struct storage *st, uint64_t bytes, uint64_t messages, struct err *e)
+{
+	struct quota_status s = quota_now(st);
+
+	if (st->has_quota && ((s.bytes_limited && s.bytes + bytes > s.bytes_limit) ||
+	    (s.messages_limited && s.messages + messages > s.messages_limit)))
+		return err_set(e, ERR_OVERQUOTA, "full");
+	return 0;
+}
+
+int
+storage_quota_fits(struct storage *st, struct span mailbox, uint64_t size, struct err *e)
+{
+	(void)mailbox;
+	return quota_allows(st, size, 1, e);
+}
+
 int
 mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, bool move, struct arena *a,
     struct copy_result *out, struct err *e)
 {
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct msg *m = msg_of(box, uids[i], e);
+
+		bytes += m == NULL ? 0 : crlf_size(m->text);
+	}
+	if (!move && quota_allows(&the_storage, bytes, count, e) == -1)
+		return -1;
 	out->uidvalidity = target->box->uidvalidity;
 	out->from = (struct uid_list){ arena_alloc(a, count + 1, sizeof(uint32_t)), 0 };
 	out->to = (struct uid_list){ arena_alloc(a, count + 1, sizeof(uint32_t)), 0 };
@@ -941,10 +1023,16 @@ saver_finish(struct saver *s, struct err *e)
 int
 saver_commit(struct saver *s, struct arena *a, uint32_t *uidvalidity_out, struct uid_list *uids_out, struct err *e)
 {
+	uint64_t bytes = 0;
+
 	*uids_out = (struct uid_list){ arena_alloc(a, s->count + 1, sizeof(uint32_t)), 0 };
 	*uidvalidity_out = s->target->box->uidvalidity;
 	if (uids_out->uids == NULL)
 		return err_set(e, ERR_LIMIT, "no room");
+	for (size_t i = 0; i < s->count; i++)
+		bytes += crlf_size(buf_span(&s->msgs[i].text));
+	if (quota_allows(&the_storage, bytes, s->count, e) == -1)
+		return -1;
 	for (size_t i = 0; i < s->count; i++) {
 		const struct save_params *p = &s->msgs[i].p;
 		struct msg *m = add(s->target->box, buf_span(&s->msgs[i].text), p->flags, p->keywords,

@@ -661,7 +661,7 @@ test_compact(void **state)
 	sync_box(box, NULL);
 	assert_int_equal(mailbox_count(box), 100);
 	MUST(index_stats(box->store->ix, &s, &e), &e);
-	assert_true(s.free_pages * 4 < s.pages);
+	assert_true(s.free_pages * 3 < s.pages);	/* what one change has freed of a small index */
 	assert_int_equal(findings(box->store->ix, NULL), 0);
 	mailbox_close(box);
 	/* And by the same process, with two handles. */

@@ -41,6 +41,18 @@ lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 	return LMTP_UNKNOWN;
 }
 
+/* No room for "full", nor for more than 800 octets for anybody. */
+static enum lmtp_lookup
+fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	(void)ctx;
+	if (!span_eq(r->user, SPAN("full")) && t->declared_size <= 800)
+		return LMTP_FOUND;
+	r->code = 552;
+	snprintf(r->reply, sizeof(r->reply), "5.2.2 <%.*s> Quota exceeded", SPAN_ARG(r->path.text));
+	return LMTP_REFUSED;
+}
+
 static void
 deliver(void *ctx, struct lmtp_transaction *t, int fd)
 {
@@ -99,6 +111,8 @@ option(void *ctx, struct span name, struct span value)
 		w->tls = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("needs_tls")))
 		w->o.needs_tls = span_eq(value, SPAN("1"));
+	else if (span_eq(name, SPAN("check_quota")))
+		w->o.check_quota = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("workarounds"))) {
 		w->o.space_before_path = true;
 		w->o.path_flags = SMTP_PATH_BARE;
@@ -110,7 +124,7 @@ static void
 play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
-	const struct lmtp_backend backend = { w, lookup, deliver, w->tls ? start_tls : NULL };
+	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL };
 	struct lmtp_session l;
 
 	assert_int_equal(lmtp_session_init(&l, s, &w->o, &backend, &w->status, "SESSION", &w->e), 0);

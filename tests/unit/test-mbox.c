@@ -407,6 +407,113 @@ test_locks(void **state)
 	fixture_clear(&f);
 }
 
+static void
+test_layouts(void **state)
+{
+	static const struct {
+		const char *location, *file;
+		bool nested;	/* a name may hold mail and others */
+	} cases[] = {
+		{ "mbox:~/mail", "mail/Entw&APw-rfe/2026", false },
+		{ "mbox:~/mail:UTF-8", "mail/Entwürfe/2026", false },
+		{ "mbox:~/mail:DIRNAME=mBoX", "mail/Entw&APw-rfe/2026/mBoX", true },
+		{ "mbox:~/mail:LAYOUT=maildir++", "mail/.Entw&APw-rfe.2026", true },
+		{ "mbox:~/mail:INDEX=~/index:CONTROL=~/control:INBOX=~/spool/bob", "mail/Entw&APw-rfe/2026", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err e = ERR_INIT;
+		struct mailbox_info *list;
+		struct fixture f;
+		struct mailbox *box;
+		size_t count;
+
+		begin(&f);
+		f.conf.location = span_str(cases[i].location);
+		fixture_open(&f);
+		char sep = storage_separator(f.st, SPAN("x"));
+		char name[32], parent[32];
+
+		snprintf(name, sizeof(name), "Entwürfe%c2026", sep);
+		snprintf(parent, sizeof(parent), "Entwürfe");
+		MUST(storage_create(f.st, span_str(name), false, &e), &e);
+		assert_int_equal(fixture_number(&f, "test -f '%s' && echo 1 || echo 0", cases[i].file), 1);
+		box = box_of(f.st, name, MAILBOX_WRITE);
+		assert_int_equal(save_numbered(box, 1), 1);
+		mailbox_close(box);
+		if (cases[i].nested) {
+			MUST(storage_create(f.st, span_str(parent), false, &e), &e);
+			box = box_of(f.st, parent, MAILBOX_WRITE);
+			assert_int_equal(save_numbered(box, 1), 1);
+			mailbox_close(box);
+		}
+		/* INBOX is made where it belongs, and is listed once; nothing of ours is listed. */
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		assert_int_equal(save_numbered(box, 1), 1);
+		mailbox_close(box);
+		MUST(storage_list(f.st, f.a, &list, &count, &e), &e);
+		assert_int_equal(count, 3);
+		for (size_t k = 0; k < count; k++) {
+			bool is_parent = span_eq(list[k].name, span_str(parent));
+
+			assert_true(is_parent || span_eq(list[k].name, SPAN("INBOX")) || span_eq(list[k].name, span_str(name)));
+			if (is_parent)
+				assert_int_equal((list[k].attrs & MBOX_EXISTS) != 0, cases[i].nested);
+		}
+		MUST(storage_rename(f.st, span_str(name), SPAN("Neu"), &e), &e);
+		box = box_of(f.st, "Neu", MAILBOX_WRITE);
+		assert_int_equal(mailbox_count(box), 1);
+		assert_int_equal(number_of(box, 1), 1);
+		mailbox_close(box);
+		MUST(storage_delete(f.st, SPAN("Neu"), &e), &e);
+		MUST(storage_delete(f.st, span_str(parent), &e), &e);
+		MUST(storage_list(f.st, f.a, &list, &count, &e), &e);
+		assert_int_equal(count, 1);
+		fixture_clear(&f);
+	}
+}
+
+#define BIG ((int64_t)1 << 31)
+
+/* Past what 31 bits count: the file is sparse, and nothing of it may be moved. */
+static void
+test_large_file(void **state)
+{
+	static const char fields[] = "X-IMAPbase: 1763728000 0000000002\nX-UID: 1\nStatus: O\nX-Status: \nX-Keywords:                      \n";
+	struct fixture f;
+	struct mailbox *box;
+	char path[128];
+	FILE *out;
+
+	(void)state;
+	begin(&f);
+	snprintf(path, sizeof(path), "%s/mail/inbox", f.home);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	fprintf(out, "From a@example.org Thu Nov 26 10:00:00 2026\n%sSubject: large\n\n", fields);
+	assert_int_equal(fseeko(out, BIG + 100, SEEK_SET), 0);
+	fprintf(out, "\n\nFrom b@example.org Thu Nov 26 10:00:00 2026\nX-UID: 2\nStatus: O\nX-Status: \nX-Keywords:           \n"
+	    "Subject: behind\n\nsecond\n\n");
+	assert_int_equal(fclose(out), 0);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(box), 2);
+	body_is(box, 2, "Subject: behind\n\nsecond\n");
+	assert_int_equal(save_numbered(box, 3), 3);
+	add_flags(box, 2, MSG_FLAGGED);
+	mailbox_close(box);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	expunge_uid(box, 2);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 2);
+	assert_int_equal(mailbox_uid(box, 2), 3);
+	assert_int_equal(number_of(box, 3), 3);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -417,7 +524,9 @@ main(void)
 		cmocka_unit_test(test_saved_as_it_was),
 		cmocka_unit_test(test_outside_changes),
 		cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_large_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

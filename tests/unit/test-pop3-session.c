@@ -14,7 +14,6 @@
 struct world {
 	struct mailbox box;
 	struct pop3_options o;
-	uint32_t gone_after_login;	/* a UID another session deletes */
 	int result;
 };
 
@@ -74,8 +73,10 @@ option(void *ctx, struct span name, struct span value)
 		w->o.delete_by_flag = true;
 	} else if (span_eq(name, SPAN("deleted")))
 		w->box.msgs[n - 1].flags |= MSG_DELETED;
-	else if (span_eq(name, SPAN("gone")))
-		w->gone_after_login = n;
+	else if (span_eq(name, SPAN("gone")) || span_eq(name, SPAN("gone_early"))) {
+		w->box.gone = n;
+		w->box.gone_after_reads = span_eq(name, SPAN("gone")) ? 2 : 1;
+	}
 	else if (span_eq(name, SPAN("expunge_fails")))
 		w->box.expunge_fails = n;
 	else
@@ -90,8 +91,6 @@ play(void *ctx, struct stream *s)
 	struct err e = ERR_INIT;
 
 	assert_int_equal(pop3_session_init(&p, s, &w->box, &w->o, &e), 0);
-	if (w->gone_after_login > 0)
-		w->box.msgs[w->gone_after_login - 1].expunged = true;
 	w->result = pop3_session_run(&p, &e);
 	pop3_session_clear(&p);
 }

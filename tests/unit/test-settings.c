@@ -269,7 +269,7 @@ test_overrides(void **state)
 		{ "nothing", "x", -1, ERR_NOTFOUND },
 		{ "ssl_key", "/x", -1, ERR_SYNTAX },
 	};
-	struct settings *s = settings_of("mail_location = maildir:~/m\nplugin {\n  quota_rule = a\n}\n"
+	struct settings *s = settings_of("mail_location = maildir:~/m\nplugin {\n  quota_rule = *:bytes=1\n}\n"
 	    "namespace inbox {\n  inbox = yes\n  mailbox Trash {\n  }\n}\n");
 	struct set_view *v = set_view_new(s, NULL), *other = set_view_new(s, NULL);
 	struct set_block b, held, child;
@@ -294,7 +294,7 @@ test_overrides(void **state)
 	assert_true(set_block_next(v, &b, "mailbox", &in, &child));
 	assert_int_equal(set_block_num(&child, "auto"), 1);
 	assert_span(set_str(other, SET_mail_location), "maildir:~/m");
-	assert_span(set_plugin(other, "quota_rule"), "a");
+	assert_span(set_plugin(other, "quota_rule"), "*:bytes=1");
 	for (int i = 0; e.code != ERR_LIMIT && i < 100000; i++)
 		set_view_override(v, SPAN("plugin/x"), SPAN("0123456789012345678901234567890123456789"), &e);
 	assert_int_equal(e.code, ERR_LIMIT);

@@ -419,6 +419,30 @@ test_control_directory(void **state)
 	}
 }
 
+/* The mark of a Maildir++ folder is in folders alone. */
+static void
+test_maildirfolder(void **state)
+{
+	static const char *const locations[] = { "maildir:~/Mail", "maildir:~/Mail:LAYOUT=fs" };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		open_with(&f, locations[i], '/');
+		must_create(&f, "a/b");
+		save_into(&f, "INBOX", 1);
+		/* And in one that another program has made without its directories. */
+		fixture_run(&f, "mkdir Mail/.made");
+		if (i == 0)
+			save_into(&f, "made", 1);
+		assert_int_equal(fixture_number(&f, "find Mail -name maildirfolder | wc -l"), i == 0 ? 2 : 0);
+		assert_int_equal(fixture_number(&f, "ls Mail | grep -c maildirfolder"), 0);
+		fixture_clear(&f);
+	}
+}
+
 /* Modes and groups come from above, whatever the umask is. */
 static void
 test_permissions(void **state)
@@ -478,6 +502,7 @@ main(void)
 		cmocka_unit_test(test_subscriptions_file),
 		cmocka_unit_test(test_no_noselect),
 		cmocka_unit_test(test_control_directory),
+		cmocka_unit_test(test_maildirfolder),
 		cmocka_unit_test(test_permissions),
 	};
 

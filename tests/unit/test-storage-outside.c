@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Other programs at the same Maildir, while sessions are open: what each of them does to files is seen, and nothing is lost. */
 #include "storage-fixture.h"
+#include "lib-storage/maildir/maildir.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -342,6 +344,55 @@ test_sweep(void **state)
 	fixture_clear(&f);
 }
 
+/* A process that is killed with all locks in its hands leaves nobody waiting. */
+static void
+test_locks(void **state)
+{
+	struct mailbox *box;
+	struct view_changes vc;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	start();
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	save_numbered(box, 1);
+	fixture_close(&f);
+	for (unsigned round = 0; round < 3; round++) {
+		int ready[2];
+		pid_t pid;
+		char c;
+
+		assert_int_equal(pipe(ready), 0);
+		pid = fork();
+		assert_true(pid != -1);
+		if (pid == 0) {
+			struct index_txn *t;
+
+			f.st = fixture_storage(&f);
+			box = box_of(f.st, "INBOX", MAILBOX_SAVE);
+			if (maildir_box_lock(box->handle, &e) == -1 || index_write(box->store->ix, &t, &e) == -1 ||
+			    write(ready[1], "x", 1) != 1)
+				_exit(1);
+			pause();
+			_exit(1);
+		}
+		close(ready[1]);
+		assert_int_equal(read(ready[0], &c, 1), 1);
+		close(ready[0]);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+		alarm(20);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		save_numbered(box, 2 + round);
+		sync_box(box, &vc);
+		assert_int_equal(mailbox_count(box), 2 + round);
+		fixture_close(&f);
+		alarm(0);
+	}
+	fixture_clear(&f);
+}
+
 static void
 child_of_host(const char *host, unsigned first, unsigned count)
 {
@@ -416,6 +467,7 @@ main(void)
 		cmocka_unit_test(test_no_messages),
 		cmocka_unit_test(test_without_rights),
 		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_locks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

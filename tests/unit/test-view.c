@@ -262,6 +262,50 @@ test_since(void **state)
 	fixture_clear(&f);
 }
 
+/* UNSEEN is the first without \Seen, whatever was flagged and in whatever order. */
+static void
+test_first_unseen(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	seed = 5;
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (unsigned i = 1; i <= 300; i++)
+		save_text(box, "Subject: x\r\n\r\nx\r\n", MSG_SEEN);
+	for (int step = 0; step < 400; step++) {
+		struct mailbox_view_state vs;
+		struct flag_change fc = { .op = roll(3) > 0 ? FLAGS_ADD : FLAGS_REMOVE, .flags = MSG_SEEN };
+		uint32_t uids[40], n = 0, want = 0;
+		bool there;
+
+		sync_box(box, NULL);
+		for (uint32_t seq = 1 + roll(mailbox_count(box)); seq <= mailbox_count(box) && n < 1 + roll(40); seq++)
+			uids[n++] = mailbox_uid(box, seq);
+		MUST(mailbox_store(box, uids, n, &fc, NULL, NULL, NULL, &e), &e);
+		if (step % 20 == 0)
+			save_text(box, "Subject: x\r\n\r\nx\r\n", roll(2) ? MSG_SEEN : 0);
+		if (step % 7 == 0)
+			expunge_uid(box, uids[0]);
+		mailbox_close(box);
+		box = box_of(f.st, "INBOX", roll(2) ? MAILBOX_READ : MAILBOX_WRITE);
+		mailbox_view_state(box, &vs);
+		for (uint32_t seq = 1; seq <= mailbox_count(box) && want == 0; seq++)
+			if (!(flags_now(box, mailbox_uid(box, seq), &there) & MSG_SEEN))
+				want = seq;
+		assert_int_equal(vs.first_unseen, want);
+		mailbox_close(box);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	}
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -269,6 +313,7 @@ main(void)
 		cmocka_unit_test(test_interleavings),
 		cmocka_unit_test(test_pruned),
 		cmocka_unit_test(test_since),
+		cmocka_unit_test(test_first_unseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,12 +136,17 @@ model_box_drop(struct model_box *b)
 }
 
 void
-model_begin(struct model *m, uint64_t seed)
+model_begin(struct model *m, uint64_t seed, bool mbox)
 {
-	*m = (struct model){ .seed = seed, .random = seed * 0x9e3779b97f4a7c15 + 1, .next_content = 1 };
+	*m = (struct model){ .seed = seed, .mbox = mbox, .random = seed * 0x9e3779b97f4a7c15 + 1, .next_content = 1 };
 	current = m;
 	fixture_init(&m->f);
+	if (seed & 1)
+		m->f.conf.cache_least = 6;
+	if (mbox)
+		m->f.conf.location = SPAN("mbox:~/mail:INBOX=~/inbox");
 	m->observer = fixture_storage(&m->f);
+	m->reader = fixture_storage(&m->f);
 	m->names[0] = model_box_new(m);
 	m->a = m->f.a;
 	for (int i = 0; i < 10; i++)
@@ -152,6 +157,7 @@ void
 model_end(struct model *m)
 {
 	storage_close(m->observer);
+	storage_close(m->reader);
 	for (int i = 0; i < MODEL_NAMES; i++)
 		model_box_drop(m->names[i]);
 	fixture_clear(&m->f);
@@ -205,9 +211,16 @@ arrival(struct model *m, int name, const struct index_walk *w)
 	char path[600];
 	int content;
 
-	message_path(m, name, &w->m, path);
-	content = content_of(path);
-	MODEL_CHECK(m, content != -1, "%s: UID %u: no message in %s", model_names[name], w->uid, path);
+	if (m->mbox) {
+		struct mailbox *box = box_of(m->reader, model_names[name], MAILBOX_SAVE);
+
+		content = (int)number_of(box, w->uid);
+		mailbox_close(box);
+	} else {
+		message_path(m, name, &w->m, path);
+		content = content_of(path);
+		MODEL_CHECK(m, content != -1, "%s: UID %u: no message in %s", model_names[name], w->uid, path);
+	}
 	for (size_t i = 0; i < b->arrived_count; i++) {
 		struct model_msg *msg;
 
@@ -348,6 +361,30 @@ put_flags(char *to, unsigned flags, const char *old)
 	*to = '\0';
 }
 
+/* As a delivery agent does it, with nobody else at it. */
+static void
+outside_append(struct model *m, int name)
+{
+	struct model_box *b = m->names[name];
+	unsigned content = m->next_content;
+	char path[400];
+	FILE *out;
+
+	if (b->arrived_count == sizeof(b->arrived) / sizeof(b->arrived[0]) || b->count + b->arrived_count > MODEL_MOST)
+		return;
+	snprintf(path, sizeof(path), "%s/%s%s", m->f.home, name == 0 ? "inbox" : "mail/", name == 0 ? "" : model_names[name]);
+	out = access(path, F_OK) == 0 ? fopen(path, "a") : NULL;
+	if (out == NULL)
+		return;
+	fprintf(out, "From a@example.org Sat Nov 21 10:00:00 2026\nFrom: a@example.org\nSubject: Number %u\n\nBody %u\n\n", content,
+	    content);
+	fclose(out);
+	m->next_content++;
+	b->arrived[b->arrived_count] = content;
+	b->arrived_flags[b->arrived_count++] = 0;
+	model_note(m, "outside appends %u to %s", content, model_names[name]);
+}
+
 static void
 outside_add(struct model *m, int name)
 {
@@ -452,6 +489,10 @@ model_outside(struct model *m)
 
 	if (m->names[name] == NULL)
 		return;
+	if (m->mbox) {
+		outside_append(m, name);
+		return;
+	}
 	switch (model_roll(m, 4)) {
 	case 0:
 	case 1:
@@ -486,7 +527,7 @@ model_lose_index(struct model *m)
 		model_absorb(m, i, true);
 	}
 	model_note(m, "the index is removed");
-	fixture_run(&m->f, "rm -rf Maildir/culver.index");
+	fixture_run(&m->f, "rm -rf %s/culver.index", m->mbox ? "mail" : "Maildir");
 	for (int i = 0; i < MODEL_NAMES; i++)
 		if (m->names[i] != NULL)
 			m->names[i]->lost = true;

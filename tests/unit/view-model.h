@@ -41,7 +41,8 @@ struct model_box {
 
 struct model {
 	struct fixture f;
-	struct storage *observer;
+	struct storage *observer, *reader;
+	bool mbox;			/* else Maildir; outside programs only append to it */
 	struct model_box *names[MODEL_NAMES];	/* NULL: there is no such mailbox */
 	uint32_t validity_before[MODEL_NAMES];	/* of a mailbox of that name that was deleted */
 	unsigned next_content;
@@ -49,7 +50,7 @@ struct model {
 	struct arena *a;
 };
 
-void model_begin(struct model *m, uint64_t seed);
+void model_begin(struct model *m, uint64_t seed, bool mbox);
 void model_end(struct model *m);
 unsigned model_roll(struct model *m, unsigned n);	/* 0 .. n - 1 */
 

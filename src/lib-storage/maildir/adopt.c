@@ -549,7 +549,7 @@ maildir_fence(struct maildir_box *box, int dir, uint32_t number, struct err *e)
 	buf_addf(&text, "3 V%u N1 G", number);
 	hex_encode(&text, span_of(guid, sizeof(guid)));
 	buf_addc(&text, '\n');
-	rc = maildir_replace(dir, "dovecot-uidlist", buf_span(&text), &box->perm, e);
+	rc = maildir_replace(dir, "dovecot-uidlist", buf_span(&text), maildir_box_perm(box), e);
 	buf_clear(&text);
 	return rc;
 }
@@ -590,7 +590,7 @@ maildir_adopt_write(struct maildir_box *box, const struct maildir_control *c, st
 	if (text.failed)
 		rc = err_set(e, ERR_LIMIT, "%s: a list of UIDs is too large", box->path);
 	if (rc == 0)
-		rc = maildir_replace(dir, FACTS_NAME, buf_span(&text), &box->perm, e);
+		rc = maildir_replace(dir, FACTS_NAME, buf_span(&text), maildir_box_perm(box), e);
 	if (rc == 0 && a->from == ADOPT_DOVECOT)
 		rc = maildir_fence(box, dir, a->fence, e);
 	if (rc == 0 && a->from == ADOPT_COURIER)

@@ -412,7 +412,6 @@ open_dirs(struct maildir_box *box, struct span name, struct stat *cur_out, struc
 {
 	struct maildir_store *s = box->store;
 	bool inbox = span_eq(name, SPAN("INBOX"));
-	struct stat sb;
 
 	for (int try = 0;; try++) {
 		box->fd = open(box->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -426,10 +425,20 @@ open_dirs(struct maildir_box *box, struct span name, struct stat *cur_out, struc
 		if (maildir_make_dirs(s, name, e) == -1)
 			return -1;
 	}
-	if (fstat(box->fd, &sb) == -1)
-		return err_errno(e, "stat %s", box->path);
-	box->perm = maildir_perm_of(&sb);
+	box->cur = (struct idx_stamp){ .sec = cur_out->st_mtim.tv_sec, .nsec = (uint32_t)cur_out->st_mtim.tv_nsec,
+		.ino = (uint64_t)cur_out->st_ino };
+	box->cur_is_fresh = true;
 	return 0;
+}
+
+const struct maildir_perm *
+maildir_box_perm(struct maildir_box *box)
+{
+	struct stat sb;
+
+	if (box->perm.dir == 0)
+		box->perm = fstat(box->fd, &sb) == 0 ? maildir_perm_of(&sb) : box->store->perm;
+	return &box->perm;
 }
 
 enum drv_rc

@@ -81,7 +81,7 @@ maildir_control_dir(struct maildir_box *box, bool make, struct err *e)
 {
 	if (box->control_path == NULL)
 		return dup(box->fd);
-	if (make && dir_make(box->control_path, box->perm.dir & 0777, e) == -1)
+	if (make && dir_make(box->control_path, maildir_box_perm(box)->dir & 0777, e) == -1)
 		return -1;
 	return open(box->control_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -159,9 +159,9 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 	if (text.failed)
 		rc = err_set(e, ERR_LIMIT, "%s/%s would be too large", box->path, CONTROL_NAME);
 	else if (sync && box->store->p.fsync != FSYNC_NEVER)
-		rc = maildir_replace(dir, CONTROL_NAME, buf_span(&text), &box->perm, e);
+		rc = maildir_replace(dir, CONTROL_NAME, buf_span(&text), maildir_box_perm(box), e);
 	else
-		rc = replace_unsynced(dir, buf_span(&text), &box->perm, e);
+		rc = replace_unsynced(dir, buf_span(&text), maildir_box_perm(box), e);
 	close(dir);
 	buf_clear(&text);
 	return rc;

@@ -38,7 +38,7 @@ copy_file(struct copying *c, const char *from, const char *to, struct err *e)
 	if (in == -1)
 		return errno == ENOENT ? 1 : err_errno(e, "open %s/%s", c->from->path, from);
 	snprintf(tmp, sizeof(tmp), "tmp/%lld.P%dC.culver", (long long)clock_wall_us(), (int)getpid());
-	out = maildir_perm_create(c->to->fd, tmp, O_WRONLY | O_EXCL, &c->to->perm);
+	out = maildir_perm_create(c->to->fd, tmp, O_WRONLY | O_EXCL, maildir_box_perm(c->to));
 	if (out == -1) {
 		err_errno(e, "make a file in %s/tmp", c->to->path);
 		close(in);

@@ -191,7 +191,7 @@ write_anew(struct maildir_box *box, int dir, const struct uidlist *l, const stru
 	if (rc != -1 && text.failed)
 		rc = err_set(e, ERR_LIMIT, "%s: %s is too large", box->path, FACTS_NAME);
 	if (rc != -1)
-		rc = maildir_replace(dir, FACTS_NAME, buf_span(&text), &box->perm, e);
+		rc = maildir_replace(dir, FACTS_NAME, buf_span(&text), maildir_box_perm(box), e);
 	buf_clear(&text);
 	return rc == -1 ? -1 : 0;
 }
@@ -212,7 +212,7 @@ append(struct maildir_box *box, int dir, uint32_t uidvalidity, const struct uidl
 		uidlist_put_head(&whole, uidvalidity, 1, SPAN_NONE, 0);
 		buf_add(&whole, buf_span(&text));
 		rc = text.failed || whole.failed ? err_set(e, ERR_LIMIT, "too many UIDLs") :
-		    maildir_replace(dir, FACTS_NAME, buf_span(&whole), &box->perm, e);
+		    maildir_replace(dir, FACTS_NAME, buf_span(&whole), maildir_box_perm(box), e);
 		buf_clear(&whole);
 		buf_clear(&text);
 		return rc;

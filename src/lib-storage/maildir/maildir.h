@@ -46,7 +46,9 @@ struct maildir_list_file;
 struct maildir_box {
 	struct maildir_store *store;
 	char *name, *path, *control_path;	/* the directories; control_path NULL: path */
-	struct maildir_perm perm;
+	struct maildir_perm perm;		/* use maildir_box_perm() */
+	struct idx_stamp cur;			/* of cur/ when it was opened */
+	bool cur_is_fresh;			/* nobody has used that yet */
 	int fd, sub_fd[2];			/* sub_fd: opened when needed, -1 */
 	uint32_t id;
 	unsigned generation;			/* of the index that id is of */
@@ -156,6 +158,7 @@ bool maildir_known_match(struct maildir_known *k, int sub, struct span name, uin
 void maildir_known_want(struct maildir_known *k, struct span base);
 
 /* box.c */
+const struct maildir_perm *maildir_box_perm(struct maildir_box *box);	/* what is made in it gets */
 /* Where the control files of a mailbox are, with CONTROL= alone; folder: without FULLDIRNAME's level.  malloc'ed. */
 char *maildir_control_path(const struct maildir_store *s, struct span name, bool folder, struct err *e);
 enum drv_rc maildir_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, struct err *e);

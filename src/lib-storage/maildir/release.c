@@ -64,7 +64,7 @@ note_fence(struct maildir_box *box, int dir, const struct maildir_control *c, ui
 		buf_add(&text, span_from(facts.list.text, head));
 	if (rc == 0)
 		rc = text.failed ? err_set(e, ERR_LIMIT, "%s is too large", FACTS_NAME) :
-		    maildir_replace(dir, FACTS_NAME, buf_span(&text), &box->perm, e);
+		    maildir_replace(dir, FACTS_NAME, buf_span(&text), maildir_box_perm(box), e);
 	if (have == 1)
 		maildir_list_file_clear(&facts);
 	buf_clear(&text);
@@ -214,7 +214,7 @@ write_keywords(struct maildir_box *box, int dir, const struct maildir_control *c
 		if (c->keywords[i] != NULL)
 			buf_addf(&text, "%d %s\n", i, c->keywords[i]);
 	if (text.n > 0)
-		rc = maildir_replace(dir, "dovecot-keywords", buf_span(&text), &box->perm, e);
+		rc = maildir_replace(dir, "dovecot-keywords", buf_span(&text), maildir_box_perm(box), e);
 	buf_clear(&text);
 	return rc;
 }
@@ -267,7 +267,7 @@ write_files(struct listing *l, const struct maildir_control *c, uint32_t number,
 		return err_errno(e, "open the control directory of %s", box->path);
 	rc = write_keywords(box, dir, c, e);
 	if (rc == 0)
-		rc = maildir_replace(dir, "dovecot-uidlist", buf_span(&l->text), &box->perm, e);
+		rc = maildir_replace(dir, "dovecot-uidlist", buf_span(&l->text), maildir_box_perm(box), e);
 	if (rc == 0)
 		write_validity(box->store, number);
 	if (rc == 0 && renameat(dir, "culver-mailbox", dir, RELEASED_NAME) == -1)

@@ -825,6 +825,7 @@ maildir_sync(void *b, bool thorough, struct err *e)
 	struct maildir_box *box = b;
 	struct index_txn *t;
 	struct idx_state st;
+	bool fresh;
 	int rc;
 
 	if (index_check(box->store->ix, e) == -1 || index_read(box->store->ix, &t, e) == -1)
@@ -841,7 +842,12 @@ maildir_sync(void *b, bool thorough, struct err *e)
 	}
 	if (rc != 1)
 		return rc == 0 ? DRV_GONE : drv_of(e);
-	if (!thorough && maildir_stamp_holds(box, &st, SUB_NEW) && maildir_stamp_holds(box, &st, SUB_CUR))
+	/* What opening the mailbox saw of cur/ a moment ago need not be looked at again. */
+	fresh = box->cur_is_fresh && !(st.bits & (IDX_STATE_COARSE | IDX_STATE_UNSCANNED)) &&
+	    box->cur.sec == st.stamp[SUB_CUR].sec && box->cur.nsec == st.stamp[SUB_CUR].nsec &&
+	    box->cur.ino == st.stamp[SUB_CUR].ino;
+	box->cur_is_fresh = false;
+	if (!thorough && maildir_stamp_holds(box, &st, SUB_NEW) && (fresh || maildir_stamp_holds(box, &st, SUB_CUR)))
 		return DRV_OK;
 	return scan(box, e);
 }

@@ -39,10 +39,10 @@ make_file(struct maildir_stage *st, struct err *e)
 	for (int try = 0; try < 3; try++) {
 		snprintf(st->tmp, sizeof(st->tmp), "tmp/%lld.P%dQ%u.culver", (long long)clock_wall_us(), (int)getpid(),
 		    counter++);
-		st->fd = maildir_perm_create(box->fd, st->tmp, O_RDWR | O_EXCL, &box->perm);
+		st->fd = maildir_perm_create(box->fd, st->tmp, O_RDWR | O_EXCL, maildir_box_perm(box));
 		if (st->fd != -1)
 			return 0;
-		if (errno == ENOENT && maildir_perm_mkdir(box->fd, "tmp", &box->perm, e) == -1)
+		if (errno == ENOENT && maildir_perm_mkdir(box->fd, "tmp", maildir_box_perm(box), e) == -1)
 			break;
 		if (errno != EEXIST && errno != ENOENT)
 			break;

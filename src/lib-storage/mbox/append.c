@@ -3,7 +3,7 @@
  * Adding messages at the end: under the lock for writing they are written with their UIDs and flags, synced, then recorded.
  * When that fails the file is cut to what it was.
  *
- * A crash in the middle leaves a message that is not whole.  "culver-append" in the control directory says before the first
+ * A crash in the middle leaves a message that is not whole.  ".culver-append" in the control directory says before the first
  * octet is written how long the file was and how long it will be; who locks the box next cuts off what is between.  Once all
  * is written the messages are there, whatever happens: they carry their UIDs, and a sync takes them in.
  */
@@ -17,7 +17,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 
-#define NAME "culver-append"
+#define NAME ".culver-append"
 #define INTENT_LEN 16
 #define BUFFER ((size_t)1 << 20)
 #define SENDER_MAX 300

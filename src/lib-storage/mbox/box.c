@@ -350,7 +350,7 @@ box_find(struct mbox_box *box, struct err *e)
 	uint32_t id;
 	int rc;
 
-	if (index_read(box->store->ix, &t, e) == -1)
+	if (index_check(box->store->ix, e) == -1 || index_read(box->store->ix, &t, e) == -1)
 		return -1;
 	rc = index_mailbox_find(t, span_str(box->name), &id, e);
 	if (rc == 1)

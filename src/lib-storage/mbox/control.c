@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * culver-mailbox: what the mbox file does not tell, one in the control directory of each mailbox.  Lines of words:
+ * .culver-mailbox: what the mbox file does not tell, one in the control directory of each mailbox.  Lines of words:
  *	culver-mailbox 1
  *	uidvalidity 1763728000
  *	id 1763728001
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "lib/sys.h"
 
-#define CONTROL_NAME "culver-mailbox"
+#define CONTROL_NAME ".culver-mailbox"
 #define CONTROL_MAX 65536
 
 int

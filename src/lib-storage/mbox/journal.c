@@ -32,8 +32,8 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 
-#define NAME "culver-journal"
-#define NAME_NEW "culver-journal.new"
+#define NAME ".culver-journal"
+#define NAME_NEW ".culver-journal.new"
 #define MAGIC 0x43554c564a4e4c31u	/* "CULVJNL1" */
 #define CHUNK ((size_t)4 << 20)
 #define HEAD 64

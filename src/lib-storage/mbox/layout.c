@@ -31,7 +31,7 @@ is_inbox(struct span name)
 static bool
 is_reserved(struct span disk)
 {
-	return disk.n == 0 || disk.p[0] == '.' || span_starts(disk, SPAN("culver")) || span_ends(disk, SPAN(".lock"));
+	return disk.n == 0 || disk.p[0] == '.' || span_ends(disk, SPAN(".lock"));
 }
 
 /* name as it is on disk, at the end of path. */
@@ -395,7 +395,7 @@ mbox_make(struct mbox_store *s, struct span name, bool only_parent, struct err *
 static void
 control_remove(const struct mbox_store *s, struct span name)
 {
-	static const char *const files[] = { "culver-mailbox", "culver-journal", "culver-append" };
+	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append" };
 	struct err e = ERR_INIT;
 	char *path = mbox_control_path(s, name, &e), file[MBOX_PATH_MAX + 32];
 

@@ -49,7 +49,7 @@ mbox_temp_file(struct mbox_box *box, struct err *e)
 		fd = memfd_create("mail", MFD_CLOEXEC);
 		return fd != -1 ? fd : err_errno(e, "make a memory file");
 	}
-	snprintf(name, sizeof(name), "culver-tmp.%d.%u", (int)getpid(), counter++);
+	snprintf(name, sizeof(name), ".culver-tmp.%d.%u", (int)getpid(), counter++);
 	fd = openat(box->control_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_errno(e, "make %s/%s", box->control_path, name);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-config/script-request.h"
+
+#define HELLO "VERSION\tscript\t4\t"
+
+bool
+script_command(struct span executable, struct span *command_out)
+{
+	struct span rest = span_trim(executable);
+
+	if (!span_starts(rest, SPAN("script ")))
+		return false;
+	*command_out = span_trim(span_from(rest, 7));
+	return command_out->n > 1 && command_out->p[0] == '/';
+}
+
+void
+script_request_begin(struct buf *out)
+{
+	buf_adds(out, HELLO "0\nnoreply\n");
+}
+
+void
+script_request_add(struct buf *out, struct span argument)
+{
+	for (size_t i = 0; i < argument.n; i++) {
+		switch (argument.p[i]) {
+		case '\001':
+			buf_adds(out, "\0011");
+			break;
+		case '\t':
+			buf_adds(out, "\001t");
+			break;
+		case '\n':
+			buf_adds(out, "\001n");
+			break;
+		case '\r':
+			buf_adds(out, "\001r");
+			break;
+		default:
+			buf_addc(out, argument.p[i]);
+			break;
+		}
+	}
+	buf_addc(out, '\n');
+}
+
+void
+script_request_end(struct buf *out)
+{
+	buf_addc(out, '\n');
+}
+
+/* One argument into room; the octets used, or 0: malformed. */
+static size_t
+unescape(struct span line, char *room)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < line.n; i++) {
+		char c = line.p[i];
+
+		if (c == '\001') {
+			if (++i == line.n)
+				return 0;
+			switch (line.p[i]) {
+			case '1':
+				c = '\001';
+				break;
+			case 't':
+				c = '\t';
+				break;
+			case 'n':
+				c = '\n';
+				break;
+			case 'r':
+				c = '\r';
+				break;
+			default:
+				return 0;
+			}
+		} else if (c == '\0') {
+			return 0;
+		}
+		room[n++] = c;
+	}
+	room[n++] = '\0';
+	return n;
+}
+
+enum script_parse
+script_request_parse(struct span in, char *room, const char *arguments_out[SCRIPT_ARGUMENTS_MAX], size_t *count_out)
+{
+	static const struct span hello = { HELLO, sizeof(HELLO) - 1 };
+	size_t used = 0, lines = 0, at = 0, count = 0;
+
+	for (;;) {
+		struct span rest = span_from(in, used), line;
+		size_t n = span_chr(rest, '\n');
+
+		if (n == rest.n)
+			return in.n >= SCRIPT_REQUEST_MAX ? SCRIPT_BAD : SCRIPT_MORE;
+		line = span_sub(rest, 0, n);
+		used += n + 1;
+		if (used > SCRIPT_REQUEST_MAX)
+			return SCRIPT_BAD;
+		if (lines == 0 && !span_starts(line, hello))
+			return SCRIPT_BAD;
+		if (lines == 1 && !span_eq(line, SPAN("noreply")))
+			return SCRIPT_BAD;
+		if (lines++ < 2)
+			continue;
+		if (line.n == 0)
+			break;
+		if (count == SCRIPT_ARGUMENTS_MAX || (n = unescape(line, room + at)) == 0)
+			return SCRIPT_BAD;
+		arguments_out[count++] = room + at;
+		at += n;	/* never more than was read */
+	}
+	*count_out = count;
+	return used == in.n ? SCRIPT_DONE : SCRIPT_BAD;
+}
