@@ -51,6 +51,12 @@ tests_unit_test_imap_faults_SOURCES = tests/unit/test-imap-faults.c $(imap_fixtu
 	tests/unit/faulty-driver.h
 tests_unit_test_imap_faults_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
+# And over mbox files, in a layout in which a name may hold mail and others below it.
+UNIT_TESTS += tests/unit/test-imap-transcripts-mbox
+tests_unit_test_imap_transcripts_mbox_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture)
+tests_unit_test_imap_transcripts_mbox_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' \
+	-DIMAP_FIXTURE_DRIVER='"mbox"' -DIMAP_FIXTURE_OPTIONS='":LAYOUT=maildir++\nmail_fsync = never"'
+tests_unit_test_imap_transcripts_mbox_LDADD = $(tests_unit_test_imap_transcripts_LDADD)
 
 UNIT_TESTS += tests/unit/test-imap-hibernate
 tests_unit_test_imap_hibernate_SOURCES = tests/unit/test-imap-hibernate.c $(imap_fixture)

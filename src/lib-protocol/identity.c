@@ -159,6 +159,36 @@ add_access_groups(const struct set_view *v, gid_t *groups, size_t *count, size_t
 	return 0;
 }
 
+static bool
+is_mbox(struct span location)
+{
+	return span_istarts(location, SPAN("mbox:")) || location.n == 0;	/* empty: it may be found to be */
+}
+
+/* mail_privileged_group, when there are mbox files: it is for their lock files.  0: none. */
+static int
+privileged_group(const struct set_view *v, gid_t *out, struct err *e)
+{
+	struct span group = set_str(v, SET_mail_privileged_group), location;
+	struct set_block b;
+	size_t pos = 0;
+	bool wanted = is_mbox(set_str(v, SET_mail_location));
+	char name[128];
+
+	*out = 0;
+	while (!wanted && set_block_next(v, NULL, "namespace", &pos, &b)) {
+		location = set_block_str(&b, "location");
+		wanted = location.n > 0 && is_mbox(location);
+	}
+	if (group.n == 0 || !wanted)
+		return 0;
+	if (group.n >= sizeof(name))
+		return err_set(e, ERR_LIMIT, "mail_privileged_group is too long a name");
+	memcpy(name, group.p, group.n);
+	name[group.n] = '\0';
+	return priv_lookup_group(name, out, e) == 0 ? 0 : err_wrap(e, "mail_privileged_group");
+}
+
 int
 identity_become(const struct identity *id, const struct set_view *v, struct err *e)
 {
@@ -173,6 +203,8 @@ identity_become(const struct identity *id, const struct set_view *v, struct err 
 	memcpy(groups, id->groups, id->group_count * sizeof(groups[0]));
 	u.group_count = id->group_count;
 	if (add_access_groups(v, groups, &u.group_count, sizeof(groups) / sizeof(groups[0]), e) == -1)
+		return -1;
+	if (privileged_group(v, &u.saved_gid, e) == -1)
 		return -1;
 	if (id->chroot_dir.n > 0) {
 		memcpy(path, id->chroot_dir.p, id->chroot_dir.n);

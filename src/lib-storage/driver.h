@@ -32,11 +32,24 @@ enum driver_caps {
 
 enum fsync_mode { FSYNC_OPTIMIZED, FSYNC_NEVER, FSYNC_ALWAYS };	/* in the order of mail_fsync's words */
 
+/* Locks on mbox files: in the order in which they are taken, MBOX_LOCK_NONE behind the last. */
+enum mbox_lock_method { MBOX_LOCK_NONE, MBOX_LOCK_DOTLOCK, MBOX_LOCK_DOTLOCK_TRY, MBOX_LOCK_FCNTL, MBOX_LOCK_FLOCK,
+	MBOX_LOCK_LOCKF };
+#define MBOX_LOCKS_MAX 5
+
+struct mbox_params {
+	enum mbox_lock_method read_locks[MBOX_LOCKS_MAX], write_locks[MBOX_LOCKS_MAX];
+	unsigned lock_timeout_ms, dotlock_change_ms;
+	bool lazy_writes, dirty_syncs, very_dirty_syncs;
+};
+
 struct store_params {
 	const char *root, *inbox, *control;	/* absolute paths; inbox, control: NULL as root */
+	const char *index;			/* NULL: the index is in the root */
 	const char *dirname, *subscriptions;	/* NULL: none; of the file "subscriptions" */
 	bool fs_layout;				/* folders are directories in directories */
 	bool full_dirname, utf8, no_noselect;	/* see location.h */
+	struct mbox_params mbox;
 	enum fsync_mode fsync;
 	bool flags_immediate, copy_by_link, distrust_sizes;	/* distrust_sizes: W= in names is not believed */
 	unsigned max_keywords;
@@ -48,6 +61,7 @@ struct store_params {
 struct box_entry {
 	struct span name;
 	bool selectable;
+	bool leaf;			/* can have no mailboxes below it */
 };
 
 /* Where the octets of one message are.  fd is the caller's to close. */
@@ -58,7 +72,7 @@ struct extent {
 };
 
 struct stage_result {
-	uint64_t size, virtual_size;
+	uint64_t size, virtual_size;	/* virtual_size: IDX_SIZE_UNKNOWN when the octets are stored as they came */
 	uint64_t packed_size;		/* of the file, when it is compressed; else 0 */
 	int64_t internal_date;
 	struct span content;		/* all of it, when it is still in memory; else p is NULL */
@@ -118,5 +132,5 @@ struct driver {
 	void (*watch_dirs)(void *box, int dirs_out[2]);	/* borrowed, -1: none */
 };
 
-extern const struct driver maildir_driver;
+extern const struct driver maildir_driver, mbox_driver;
 #endif

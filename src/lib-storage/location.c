@@ -2,7 +2,9 @@
 #include "lib-storage/location.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOCATION_PATH_MAX 1024
 #define LOCATION_NAME_MAX 100
@@ -175,11 +177,60 @@ has_dir(struct span home, const char *below)
 	    stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
 }
 
-/* The home directory may be a Maildir itself; else ~/Maildir, made when there is none. */
-int
-location_find(struct span home, struct arena *a, struct location *out, struct err *e)
+/* The spool of the system, when there is mail of that user in it. */
+static const char *
+find_spool(struct span user, struct arena *a)
 {
-	if (home.n > 0 && !has_dir(home, "Maildir") && has_dir(home, "cur") && has_dir(home, "new"))
-		return location_parse(SPAN("maildir:~"), home, a, out, e);
+	static const char *const spools[] = { "/var/mail", "/var/spool/mail" };
+	struct stat sb;
+
+	if (user.n == 0 || user.p[0] == '.' || span_chr(user, '/') != user.n || span_chr(user, '\0') != user.n)
+		return NULL;
+	for (size_t i = 0; i < sizeof(spools) / sizeof(spools[0]); i++) {
+		const char *path = arena_printf(a, "%s/%.*s", spools[i], SPAN_ARG(user));
+
+		if (path != NULL && stat(path, &sb) == 0 && S_ISREG(sb.st_mode) && access(path, R_OK | W_OK) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+/* ~/mail, ~/Mail or ~/mbox, and the spool: what mail programs that know mbox files use.  False: there is none of them. */
+static bool
+find_mbox(struct span user, struct span home, struct arena *a, struct location *out, struct err *e)
+{
+	static const char *const roots[] = { "mail", "Mail" };
+	const char *root = NULL, *inbox = find_spool(user, a), *mbox = NULL;
+	struct stat sb;
+	char path[LOCATION_PATH_MAX];
+
+	for (size_t i = 0; i < 2 && root == NULL; i++)
+		root = has_dir(home, roots[i]) ? roots[i] : NULL;
+	if ((size_t)snprintf(path, sizeof(path), "%.*s/mbox", SPAN_ARG(home)) < sizeof(path) && stat(path, &sb) == 0 &&
+	    S_ISREG(sb.st_mode))
+		mbox = arena_cstr(a, span_str(path));
+	if (root == NULL && inbox == NULL && mbox == NULL)
+		return false;
+	/* A directory of that name alone may hold anything: mbox files have an INBOX. */
+	if (inbox == NULL && mbox == NULL && (snprintf(path, sizeof(path), "%.*s/%s/inbox", SPAN_ARG(home), root),
+	    stat(path, &sb) == -1 || !S_ISREG(sb.st_mode)))
+		return false;
+	if (location_parse(root != NULL && strcmp(root, "Mail") == 0 ? SPAN("mbox:~/Mail") : SPAN("mbox:~/mail"), home, a, out,
+	    e) == -1)
+		return false;
+	out->inbox = inbox != NULL ? inbox : mbox;
+	return true;
+}
+
+/* The home directory may be a Maildir itself; then mbox files; else ~/Maildir, made when there is none. */
+int
+location_find(struct span user, struct span home, struct arena *a, struct location *out, struct err *e)
+{
+	if (home.n > 0 && !has_dir(home, "Maildir")) {
+		if (has_dir(home, "cur") && has_dir(home, "new"))
+			return location_parse(SPAN("maildir:~"), home, a, out, e);
+		if (find_mbox(user, home, a, out, e))
+			return 0;
+	}
 	return location_parse(SPAN("maildir:~/Maildir"), home, a, out, e);
 }

@@ -31,6 +31,6 @@ struct location {
 
 /* text: variables expanded.  home may be empty: then "~" is ERR_SYNTAX.  An option that is not known is ERR_SYNTAX. */
 int location_parse(struct span text, struct span home, struct arena *a, struct location *out, struct err *e);
-/* For an empty mail_location: looks for mail in the usual places of home. */
-int location_find(struct span home, struct arena *a, struct location *out, struct err *e);
+/* For an empty mail_location: looks for mail in the usual places of home, and of mbox files in /var/mail. */
+int location_find(struct span user, struct span home, struct arena *a, struct location *out, struct err *e);
 #endif

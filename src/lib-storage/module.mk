@@ -29,6 +29,21 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/outcome.c \
 	src/lib-storage/maildir/scan.c \
 	src/lib-storage/maildir/stage.c \
+	src/lib-storage/mbox/append.c \
+	src/lib-storage/mbox/body.c \
+	src/lib-storage/mbox/box.c \
+	src/lib-storage/mbox/commit.c \
+	src/lib-storage/mbox/control.c \
+	src/lib-storage/mbox/driver.c \
+	src/lib-storage/mbox/journal.c \
+	src/lib-storage/mbox/layout.c \
+	src/lib-storage/mbox/lock.c \
+	src/lib-storage/mbox/mbox.h \
+	src/lib-storage/mbox/parse.c src/lib-storage/mbox/parse.h \
+	src/lib-storage/mbox/read.c \
+	src/lib-storage/mbox/rewrite.c \
+	src/lib-storage/mbox/stage.c \
+	src/lib-storage/mbox/sync.c \
 	src/lib-storage/notify.c \
 	src/lib-storage/save.c \
 	src/lib-storage/scrub.c src/lib-storage/scrub.h \
@@ -62,6 +77,9 @@ tests_unit_test_driver_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-faults
 tests_unit_test_storage_faults_SOURCES = tests/unit/test-storage-faults.c tests/unit/storage-fixture.c
 tests_unit_test_storage_faults_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-mbox
+tests_unit_test_mbox_SOURCES = tests/unit/test-mbox.c tests/unit/storage-fixture.c
+tests_unit_test_mbox_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view-model
 tests_unit_test_view_model_SOURCES = tests/unit/test-view-model.c tests/unit/view-model.c tests/unit/view-model.h \
 	tests/unit/storage-fixture.c
@@ -120,7 +138,10 @@ EXTRA_PROGRAMS += bench/storage-bench
 bench_storage_bench_SOURCES = bench/storage-bench.c
 bench_storage_bench_LDADD = $(STORAGE_LIBS)
 
-FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-index-value fuzz/fuzz-mail-location
+FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-mbox fuzz/fuzz-index-value fuzz/fuzz-mail-location
+fuzz_fuzz_mbox_SOURCES = fuzz/fuzz-mbox.c $(fuzz_main)
+fuzz_fuzz_mbox_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_mbox_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_maildir_name_SOURCES = fuzz/fuzz-maildir-name.c $(fuzz_main)
 fuzz_fuzz_maildir_name_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_maildir_name_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

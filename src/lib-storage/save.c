@@ -162,9 +162,11 @@ saver_finish(struct saver *s, struct err *e)
 	if (s->cr && put_counted(s, SPAN("\r"), e) == -1)
 		return -1;
 	s->cr = false;
+	m->result.virtual_size = IDX_SIZE_UNKNOWN;
 	if (s->box->drv->stage_finish(m->stage, m->p.internal_date, &m->result, e) != DRV_OK)
 		return -1;
-	m->result.virtual_size = s->size + s->bare;
+	if (m->result.virtual_size == IDX_SIZE_UNKNOWN)
+		m->result.virtual_size = s->size + s->bare;
 	if (make_summary(s, m, e) == -1)
 		return -1;
 	/* The memory of one message at a time: MULTIAPPEND may bring many. */

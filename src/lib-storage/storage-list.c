@@ -122,7 +122,8 @@ list_namespace(struct lister *l, struct namespace *ns)
 		if (!storage_visible(ns, list[i].name, &name) || !may_see(l, ns, list[i].name))
 			continue;
 		found = found || !span_eq(buf_span(&name), SPAN("INBOX"));
-		rc = add(l, ns, buf_span(&name), list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT, true);
+		rc = add(l, ns, buf_span(&name), (list[i].selectable ? MBOX_EXISTS : MBOX_NOSELECT) |
+		    (list[i].leaf ? MBOX_NOINFERIORS : 0), true);
 	}
 	for (size_t i = 0; i < of->special_count && rc == 0; i++) {
 		const struct special *sp = &of->specials[i];

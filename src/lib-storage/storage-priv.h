@@ -57,10 +57,14 @@ struct storage_conf {
 	enum pack_kind pack;		/* how new mail is stored */
 	int pack_level;			/* 0: the usual one */
 	struct mail_limits limits;
+	struct mbox_params mbox;
 };
+#define MBOX_PARAMS_DEFAULT { .read_locks = { MBOX_LOCK_FCNTL }, .write_locks = { MBOX_LOCK_DOTLOCK, MBOX_LOCK_FCNTL }, \
+	.lock_timeout_ms = 300000, .dotlock_change_ms = 120000, .lazy_writes = true, .dirty_syncs = true }
 #define STORAGE_CONF_DEFAULT ((struct storage_conf){ .copy_by_link = true, .max_keywords = 512, .max_keyword_length = 50, \
 	.name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .map_max = (uint64_t)16 << 30, \
-	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .tmp_interval_s = 7 * 86400, .limits = MAIL_LIMITS_DEFAULT })
+	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .tmp_interval_s = 7 * 86400, .limits = MAIL_LIMITS_DEFAULT, \
+	.mbox = MBOX_PARAMS_DEFAULT })
 
 int storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **out, struct err *e);
 

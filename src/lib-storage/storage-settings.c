@@ -327,6 +327,52 @@ read_acl(struct conf *k, struct err *e)
 }
 
 static int
+read_locks(struct span words, const char *setting, enum mbox_lock_method out[MBOX_LOCKS_MAX], struct err *e)
+{
+	static const char *const names[] = { "dotlock", "dotlock_try", "fcntl", "flock", "lockf", NULL };
+	struct span word;
+	size_t n = 0;
+
+	memset(out, 0, MBOX_LOCKS_MAX * sizeof(*out));
+	while (span_next(&words, ' ', &word)) {
+		int i = 0;
+
+		word = span_trim(word);
+		if (word.n > 0 && word.p[word.n - 1] == ',')
+			word.n--;
+		if (word.n == 0)
+			continue;
+		while (names[i] != NULL && !span_eq(word, span_str(names[i])))
+			i++;
+		if (names[i] == NULL || n == MBOX_LOCKS_MAX)
+			return err_set(e, ERR_SYNTAX, "%s: %.*s is no way to lock, or one too many", setting, SPAN_ARG(word));
+		out[n++] = (enum mbox_lock_method)(MBOX_LOCK_DOTLOCK + i);
+	}
+	return 0;
+}
+
+static unsigned
+at_most_ms(uint64_t v)
+{
+	return v < INT32_MAX ? (unsigned)v : INT32_MAX;
+}
+
+static int
+read_mbox(struct conf *k, struct err *e)
+{
+	const struct set_view *v = k->p->view;
+	struct mbox_params *m = &k->c.mbox;
+
+	m->lock_timeout_ms = at_most_ms(set_ms(v, SET_mbox_lock_timeout));
+	m->dotlock_change_ms = at_most_ms(set_ms(v, SET_mbox_dotlock_change_timeout));
+	m->lazy_writes = set_bool(v, SET_mbox_lazy_writes);
+	m->dirty_syncs = set_bool(v, SET_mbox_dirty_syncs) || set_bool(v, SET_mbox_very_dirty_syncs);
+	m->very_dirty_syncs = set_bool(v, SET_mbox_very_dirty_syncs);
+	return read_locks(set_str(v, SET_mbox_read_locks), "mbox_read_locks", m->read_locks, e) == 0 ?
+	    read_locks(set_str(v, SET_mbox_write_locks), "mbox_write_locks", m->write_locks, e) : -1;
+}
+
+static int
 conf_read(struct conf *k, struct err *e)
 {
 	struct set_block b;
@@ -342,6 +388,8 @@ conf_read(struct conf *k, struct err *e)
 		return err_set(e, ERR_TEMP, "out of memory");
 	make_vars(k);
 	read_limits(k);
+	if (read_mbox(k, e) == -1)
+		return -1;
 	read_compression(k);
 	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
 		return err_wrap(e, "mail_location");
@@ -408,6 +456,17 @@ add_path(struct paths *ps, const char *path, bool make, struct err *e)
 	return 0;
 }
 
+/* An mbox and its lock file come and go in their directory. */
+static const char *
+inbox_path(struct paths *ps, const struct location *loc)
+{
+	const char *slash = loc->inbox == NULL ? NULL : strrchr(loc->inbox, '/');
+
+	if (slash == NULL || slash == loc->inbox || !span_eq(loc->driver, SPAN("mbox")))
+		return loc->inbox;
+	return arena_cstr(ps->a, span_of(loc->inbox, (size_t)(slash - loc->inbox)));
+}
+
 /* Other users' mail: what is above the first name with a variable. */
 static const char *
 static_part(struct paths *ps, const char *path)
@@ -433,7 +492,7 @@ add_template(struct conf *k, struct paths *ps, struct span text, struct err *e)
 	rc = location_parse(buf_span(&location), k->p->home, ps->a, &loc, e);
 	buf_clear(&location);
 	if (rc == -1 || add_path(ps, static_part(ps, loc.root), false, e) == -1 ||
-	    add_path(ps, static_part(ps, loc.inbox), false, e) == -1 || add_path(ps, static_part(ps, loc.index), false, e) == -1 ||
+	    add_path(ps, static_part(ps, inbox_path(ps, &loc)), false, e) == -1 || add_path(ps, static_part(ps, loc.index), false, e) == -1 ||
 	    add_path(ps, static_part(ps, loc.control), false, e) == -1)
 		return -1;
 	return add_path(ps, static_part(ps, loc.index_pvt), true, e);
@@ -451,8 +510,8 @@ add_namespace(struct conf *k, struct paths *ps, const struct namespace_conf *ns,
 		return 0;
 	if (ns != NULL && ns->is_template)
 		return add_template(k, ps, ns->location, e);
-	rc = text.n > 0 ? location_parse(text, p->home, ps->a, &loc, e) : location_find(p->home, ps->a, &loc, e);
-	if (rc == -1 || add_path(ps, loc.root, true, e) == -1 || add_path(ps, loc.inbox, true, e) == -1 ||
+	rc = text.n > 0 ? location_parse(text, p->home, ps->a, &loc, e) : location_find(p->user, p->home, ps->a, &loc, e);
+	if (rc == -1 || add_path(ps, loc.root, true, e) == -1 || add_path(ps, inbox_path(ps, &loc), true, e) == -1 ||
 	    add_path(ps, loc.index, true, e) == -1 || add_path(ps, loc.control, true, e) == -1)
 		return -1;
 	return add_path(ps, loc.index_pvt, true, e);

@@ -11,6 +11,7 @@
 #include "lib-index/check.h"
 
 #define INDEX_DIR "culver.index"
+#define INDEX_DIR_HIDDEN ".culver.index"	/* where every name without a dot is a mailbox's */
 #define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
@@ -42,25 +43,23 @@ mode_of(const char *path)
 static struct store *
 store_get(struct storage *st, const struct location *loc, struct err *e)
 {
+	const struct driver *drv = span_eq(loc->driver, SPAN("mbox")) ? &mbox_driver : &maildir_driver;
 	struct store_params p = {
 		.root = loc->root, .inbox = loc->inbox, .control = loc->control,
 		.dirname = loc->dirname, .full_dirname = loc->full_dirname, .utf8 = loc->utf8, .no_noselect = loc->no_noselect,
-		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : SUBSCRIPTIONS,
+		.subscriptions = loc->subscriptions != NULL ? loc->subscriptions : drv == &mbox_driver ? "." SUBSCRIPTIONS : SUBSCRIPTIONS,
 		.fs_layout = loc->fs_layout, .fsync = st->conf.fsync, .flags_immediate = st->conf.flags_immediate,
 		.copy_by_link = st->conf.copy_by_link, .distrust_sizes = st->conf.distrust_sizes, .max_keywords = st->conf.max_keywords,
 		.tmp_age_s = st->conf.tmp_age_s, .tmp_interval_s = st->conf.tmp_interval_s,
 		.pack = st->conf.pack, .pack_level = st->conf.pack_level,
+		.index = loc->index, .mbox = st->conf.mbox,
 	};
 	struct store *s, **slot;
 
 	for (size_t i = 0; i < st->stores.n; i++) {
 		s = *(struct store **)array_at(&st->stores, i);
-		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout)
+		if (strcmp(s->root, loc->root) == 0 && s->fs_layout == loc->fs_layout && s->drv == drv)
 			return s;
-	}
-	if (!span_eq(loc->driver, SPAN("maildir"))) {
-		err_set(e, ERR_SYNTAX, "mail_location: %.*s: this kind of storage is not served", SPAN_ARG(loc->driver));
-		return NULL;
 	}
 	s = calloc(1, sizeof(*s));
 	slot = s == NULL ? NULL : array_push(&st->stores);
@@ -70,11 +69,12 @@ store_get(struct storage *st, const struct location *loc, struct err *e)
 		return NULL;
 	}
 	*slot = s;
-	s->drv = &maildir_driver;
+	s->drv = drv;
 	s->fs_layout = loc->fs_layout;
 	s->root = strdup(loc->root);
 	s->subscriptions = strdup(p.subscriptions);
-	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root, INDEX_DIR) == -1)
+	if (asprintf(&s->index_path, "%s/%s", loc->index != NULL ? loc->index : loc->root,
+	    drv == &mbox_driver && loc->index == NULL ? INDEX_DIR_HIDDEN : INDEX_DIR) == -1)
 		s->index_path = NULL;
 	if (s->root == NULL || s->index_path == NULL || s->subscriptions == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
@@ -158,7 +158,7 @@ namespace_open(struct storage *st, struct namespace *ns, const struct namespace_
 		if (ns->template_prefix == NULL || ns->template_location == NULL)
 			return err_set(e, ERR_TEMP, "out of memory");
 	} else if (!c->is_alias) {	/* else join_aliases() finds the store */
-		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(home, a, &loc, e);
+		rc = location.n > 0 ? location_parse(location, home, a, &loc, e) : location_find(span_str(st->user), home, a, &loc, e);
 		if (rc == -1)
 			return -1;
 		ns->store = storage_store_get(st, &loc, e);

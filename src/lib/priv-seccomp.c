@@ -91,7 +91,7 @@ static const int calls_store[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(preadv2), SCMP_SYS(pwritev2), SCMP_SYS(rename), SCMP_SYS(renameat),
 	SCMP_SYS(renameat2), SCMP_SYS(rmdir), SCMP_SYS(sync_file_range), SCMP_SYS(syncfs), SCMP_SYS(truncate),
 	SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(utime), SCMP_SYS(utimensat), SCMP_SYS(utimes),
-	SCMP_SYS(mincore), END_OF_LIST
+	SCMP_SYS(mincore), SCMP_SYS(setfsgid), END_OF_LIST
 };
 
 /*

@@ -47,6 +47,12 @@ set_capabilities(int capability, struct err *e)
 	return syscall(SYS_capset, &head, sets) == -1 ? err_errno(e, "capset") : 0;
 }
 
+static gid_t
+saved_of(const struct priv_user *u)
+{
+	return u->saved_gid != 0 ? u->saved_gid : u->gid;
+}
+
 static int
 prove_user(const struct priv_user *u, struct err *e)
 {
@@ -55,7 +61,7 @@ prove_user(const struct priv_user *u, struct err *e)
 
 	if (getresuid(&r, &eff, &saved) == -1 || getresgid(&gr, &geff, &gsaved) == -1)
 		return err_errno(e, "getresuid");
-	if (r != u->uid || eff != u->uid || saved != u->uid || gr != u->gid || geff != u->gid || gsaved != u->gid)
+	if (r != u->uid || eff != u->uid || saved != u->uid || gr != u->gid || geff != u->gid || gsaved != saved_of(u))
 		return err_set(e, ERR_TEMP, "still uid %u/%u/%u gid %u/%u/%u after becoming %u:%u", r, eff, saved, gr, geff,
 			       gsaved, u->uid, u->gid);
 	if (setresuid(0, 0, 0) != -1 || setresuid((uid_t)-1, 0, (uid_t)-1) != -1)
@@ -73,7 +79,7 @@ become(const struct priv_user *u, int capability, struct err *e)
 #endif
 	if (setgroups(u->group_count, u->groups) == -1)
 		return err_errno(e, "setgroups");
-	if (setresgid(u->gid, u->gid, u->gid) == -1)
+	if (setresgid(u->gid, u->gid, saved_of(u)) == -1)
 		return err_errno(e, "setresgid %u", u->gid);
 	if (capability >= 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1)
 		return err_errno(e, "keepcaps");

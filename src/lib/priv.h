@@ -14,6 +14,7 @@ struct priv_user {
 	gid_t gid;
 	const gid_t *groups;	/* supplementary; may be NULL with group_count 0 */
 	size_t group_count;
+	gid_t saved_gid;	/* kept as the saved gid, so that it can be taken for a moment; 0: none */
 	const char *chroot_dir;	/* NULL: none */
 };
 

@@ -213,7 +213,7 @@ on_deliver(struct worker *w)
 	struct identity id;
 	struct err e = ERR_INIT;
 	uint32_t number = ipc_u32(m, F_ID);
-	int fd = ipc_fd(m);
+	int fd = ipc_fd(m), rc;
 
 	r.sender = ipc_bytes(m, F_SENDER, ADDRESS_MAX);
 	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
@@ -222,11 +222,10 @@ on_deliver(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	if (e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0)
-		deliver(w, &r, &id, &result, &e);
+	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, &r, &id, &result, &e) : -1;
 	if (fd != -1)
 		close(fd);
-	if (e.code != ERR_NONE) {
+	if (rc == -1) {
 		log_error("delivery to %.*s: %s", SPAN_ARG(r.recipient), e.log);
 		answer(w, number, 451, "4.3.0 Temporary internal error");
 	} else

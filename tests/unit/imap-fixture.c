@@ -4,6 +4,11 @@
 #include "lib-config/config.h"
 #include "lib-storage/mailbox.h"
 
+#ifndef IMAP_FIXTURE_DRIVER
+#define IMAP_FIXTURE_DRIVER "maildir"
+#define IMAP_FIXTURE_OPTIONS ""
+#endif
+
 static const char namespaces[] =
     "namespace inbox {\n inbox = yes\n separator = /\n mailbox Drafts {\n special_use = \\Drafts\n }\n"
     " mailbox Sent {\n special_use = \\Sent\n }\n mailbox Trash {\n special_use = \\Trash\n }\n}\n";
@@ -21,7 +26,7 @@ imap_fixture_make(struct imap_fixture *f)
 	snprintf(path, sizeof(path), "%s/culver.conf", f->dir);
 	file = fopen(path, "w");
 	assert_non_null(file);
-	fprintf(file, "mail_location = maildir:%s/mail\nmail_home = %s\nfirst_valid_uid = 1\n%s", f->dir, f->dir, namespaces);
+	fprintf(file, "mail_location = " IMAP_FIXTURE_DRIVER ":%s/mail" IMAP_FIXTURE_OPTIONS "\nmail_home = %s\nfirst_valid_uid = 1\n%s", f->dir, f->dir, namespaces);
 	assert_int_equal(fclose(file), 0);
 	config = config_read(path, &e);
 	assert_non_null(config);

@@ -245,7 +245,7 @@ maildir_list(void *store, struct arena *a, struct box_entry **out, size_t *count
 
 	if (inbox == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
-	*inbox = (struct box_entry){ SPAN("INBOX"), true };
+	*inbox = (struct box_entry){ .name = SPAN("INBOX"), .selectable = true };
 	rc = l.s->p.fs_layout ? list_root(&l) : list_flat(&l);
 	list = rc == -1 ? NULL : arena_alloc(a, l.entries.n, sizeof(*list));
 	if (rc == 0 && list == NULL)

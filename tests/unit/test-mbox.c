@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/* The mbox driver, through the mailbox interface, and the files that it leaves behind. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "storage-fixture.h"
+#include "testing.h"
+
+static void
+begin(struct fixture *f)
+{
+	fixture_init(f);
+	f->conf.location = SPAN("mbox:~/mail");
+	fixture_run(f, "mkdir mail");
+}
+
+/* What the file is. */
+static char *
+file_text(struct fixture *f, const char *name)
+{
+	static char room[65536];
+	char path[200];
+	size_t n;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%s/%s", f->home, name);
+	in = fopen(path, "r");
+	assert_non_null(in);
+	n = fread(room, 1, sizeof(room) - 1, in);
+	room[n] = '\0';
+	fclose(in);
+	return room;
+}
+
+static void
+put_file(struct fixture *f, const char *name, const char *text)
+{
+	char path[200];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s", f->home, name);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	fwrite(text, 1, strlen(text), out);
+	fclose(out);
+}
+
+static void
+add_file(struct fixture *f, const char *name, const char *text)
+{
+	char path[200];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s", f->home, name);
+	out = fopen(path, "a");
+	assert_non_null(out);
+	fwrite(text, 1, strlen(text), out);
+	fclose(out);
+}
+
+static void
+body_is(struct mailbox *box, uint32_t uid, const char *want)
+{
+	struct err e = ERR_INIT;
+	struct span body;
+
+	MUST(mailbox_body(box, uid, &body, &e), &e);
+	if (!span_eq(body, span_str(want)))
+		fail_msg("message %u is\n%.*s\nnot\n%s", uid, SPAN_ARG(body), want);
+	mailbox_read_end(box);
+}
+
+static void
+lose_index(struct fixture *f)
+{
+	fixture_run(f, "rm -rf mail/.culver.index");
+}
+
+#define ONE "From a@example.org Thu Nov 26 10:00:00 2026\nFrom: a@example.org\nSubject: one\n\nfirst\n\n"
+#define TWO "From b@example.org Thu Nov 26 11:00:00 2026\nFrom: b@example.org\nSubject: two\nStatus: RO\n\nsecond\n\n"
+
+static void
+test_save_and_read(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+
+	(void)state;
+	begin(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(save_numbered(box, 1), 1);
+	assert_int_equal(save_numbered(box, 2), 2);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 2);
+	assert_int_equal(number_of(box, 1), 1);
+	assert_int_equal(number_of(box, 2), 2);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+static void
+test_outside_mail(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+
+	(void)state;
+	begin(&f);
+	put_file(&f, "mail/inbox", ONE TWO);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(box), 2);
+	body_is(box, 1, "From: a@example.org\nSubject: one\n\nfirst\n");
+	body_is(box, 2, "From: b@example.org\nSubject: two\n\nsecond\n");
+	assert_int_equal(flags_of(box, 1), 0);
+	assert_int_equal(flags_of(box, 2), MSG_SEEN);
+	add_file(&f, "mail/inbox", ONE);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 3);
+	add_flags(box, 1, MSG_FLAGGED);
+	mailbox_close(box);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	expunge_uid(box, 2);
+	sync_box(box, NULL);
+	body_is(box, 3, "From: a@example.org\nSubject: one\n\nfirst\n");
+	check_counts(box);
+	mailbox_close(box);
+	fixture_close(&f);
+	lose_index(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(box), 2);
+	assert_int_equal(mailbox_uid(box, 1), 1);
+	assert_int_equal(mailbox_uid(box, 2), 3);
+	assert_int_equal(flags_of(box, 1), MSG_FLAGGED);
+	body_is(box, 1, "From: a@example.org\nSubject: one\n\nfirst\n");
+	check_counts(box);
+	mailbox_close(box);
+	if (getenv("SHOW") != NULL)
+		puts(file_text(&f, "mail/inbox"));
+	fixture_clear(&f);
+}
+
+static void
+test_parse_oddities(void **state)
+{
+	static const struct {
+		const char *file;
+		unsigned count;
+		const char *bodies[3];
+	} cases[] = {
+		/* "From " in a body, with and without a date */
+		{ ONE "From here to there\n\n" TWO, 2, { "From: a@example.org\nSubject: one\n\nfirst\n\nFrom here to there\n",
+		    "From: b@example.org\nSubject: two\n\nsecond\n" } },
+		/* no blank line before the next, and no line end at the last */
+		{ "From a Thu Nov 26 10:00:00 2026\nA: 1\n\nx\nFrom b Thu Nov 26 10:00:00 2026\nB: 1\n\ny", 2,
+		    { "A: 1\n\nx\n", "B: 1\n\ny\n" } },
+		/* CRLF */
+		{ "From a Thu Nov 26 10:00:00 2026\r\nA: 1\r\nStatus: R\r\n\r\nx\r\n\r\nFrom b Thu Nov 26 10:00:00 2026\r\nB: 1\r\n\r\n"
+		    "y\r\n\r\n", 2, { "A: 1\r\n\r\nx\r\n", "B: 1\r\n\r\ny\r\n" } },
+		/* Content-Length that is true, and lies */
+		{ "From a Thu Nov 26 10:00:00 2026\nContent-Length: 36\n\nFrom x Thu Nov 26 10:00:00 2026\nyyy\n\n" ONE, 2,
+		    { "\nFrom x Thu Nov 26 10:00:00 2026\nyyy\n", "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		{ "From a Thu Nov 26 10:00:00 2026\nContent-Length: 5000\nA: 1\n\nx\n\n" ONE, 2,
+		    { "A: 1\n\nx\n", "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		{ "From a Thu Nov 26 10:00:00 2026\nContent-Length: 1\nA: 1\n\nxyz\n\n" ONE, 2,
+		    { "A: 1\n\nxyz\n", "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		/* a header alone; empty bodies */
+		{ "From a Thu Nov 26 10:00:00 2026\nA: 1\n" ONE, 2, { "A: 1\n", "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		{ "From a Thu Nov 26 10:00:00 2026\nA: 1\n\n" ONE, 2, { "A: 1\n\n", "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		/* the pseudo message of other programs, and blank lines first */
+		{ "From MAILER-DAEMON Thu Nov 26 10:00:00 2026\nSubject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n"
+		    "X-IMAP: 1234567890 0000000007 work\nStatus: RO\n\nInternal.\n\n" ONE, 1,
+		    { "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		{ "\n\n" ONE, 1, { "From: a@example.org\nSubject: one\n\nfirst\n" } },
+		{ "", 0, { NULL } },
+	};
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct mailbox *box;
+
+		begin(&f);
+		put_file(&f, "mail/inbox", cases[i].file);
+		for (int pass = 0; pass < 3; pass++) {
+			fixture_open(&f);
+			box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+			if (mailbox_count(box) != cases[i].count)
+				fail_msg("case %zu: %u messages, not %u", i, mailbox_count(box), cases[i].count);
+			for (unsigned m = 0; m < cases[i].count; m++) {
+				struct msg_rec rec;
+				struct err e = ERR_INIT;
+				uint64_t size;
+
+				/* Once it was written, a header that had no end has one. */
+				if (pass == 0 || span_find(span_str(cases[i].bodies[m]), SPAN("\n\n")) != SIZE_MAX)
+					body_is(box, mailbox_uid(box, m + 1), cases[i].bodies[m]);
+				MUST(mailbox_get(box, mailbox_uid(box, m + 1), &rec, &e), &e);
+				if (pass == 0)
+					assert_int_equal(rec.physical_size, strlen(cases[i].bodies[m]));
+				MUST(mailbox_size(box, mailbox_uid(box, m + 1), &size, &e), &e);
+			}
+			check_counts(box);
+			/* Written into the file; the last time without an index. */
+			mailbox_close(box);
+			fixture_close(&f);
+			if (pass == 1)
+				lose_index(&f);
+		}
+		fixture_clear(&f);
+	}
+}
+
+static void
+test_saved_as_it_was(void **state)
+{
+	static const char *const texts[][2] = {
+		{ "Subject: x\r\nStatus: RO\r\nX-UID: 77\r\nX-IMAPbase: 1 2\r\n more\r\nTo: y\r\n\r\nFrom me\r\nhello\r\n",
+		    "Subject: x\nTo: y\n\n>From me\nhello\n" },
+		{ "Subject: x\r\n\r\nno end", "Subject: x\n\nno end" },
+		{ "Subject: x\r\n\r\n\r\n\r\n", "Subject: x\n\n\n\n" },
+		{ "Subject: x\r\n\r\n", "Subject: x\n\n" },
+		{ "Subject: x\r\n", "Subject: x\n\n" },
+		{ "From nobody\r\n\r\nFrom x Thu Nov 26 10:00:00 2026\r\n", ">From nobody\n\n>From x Thu Nov 26 10:00:00 2026\n" },
+	};
+	struct fixture f;
+	struct mailbox *box;
+
+	(void)state;
+	begin(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (size_t i = 0; i < COUNT(texts); i++)
+		save_text(box, texts[i][0], 0);
+	for (int pass = 0; pass < 3; pass++) {
+		sync_box(box, NULL);
+		assert_int_equal(mailbox_count(box), COUNT(texts));
+		for (size_t i = 0; i < COUNT(texts); i++) {
+			struct msg_rec rec;
+			struct err e = ERR_INIT;
+
+			body_is(box, (uint32_t)i + 1, texts[i][1]);
+			MUST(mailbox_get(box, (uint32_t)i + 1, &rec, &e), &e);
+			assert_int_equal(rec.physical_size, strlen(texts[i][1]));
+			add_flags(box, (uint32_t)i + 1, pass == 0 ? MSG_SEEN : MSG_FLAGGED | MSG_ANSWERED);
+		}
+		check_counts(box);
+		mailbox_close(box);
+		fixture_close(&f);
+		if (pass == 1)
+			lose_index(&f);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	}
+	assert_int_equal(flags_of(box, 3), MSG_SEEN | MSG_FLAGGED | MSG_ANSWERED);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+/* What another program did to the file, between two looks. */
+static void
+test_outside_changes(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct view_changes vc;
+
+	(void)state;
+	begin(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (unsigned i = 1; i <= 5; i++)
+		save_numbered(box, i);
+	sync_box(box, NULL);
+	add_flags(box, 2, MSG_FLAGGED);
+	MUST(storage_maintain(f.st, &(struct err)ERR_INIT), &(struct err)ERR_INIT);
+	/* As a mail program does: the whole rewritten, one message taken out, one marked. */
+	fixture_run(&f, "awk 'BEGIN{RS=\"From MAILER\";ORS=\"\"} NR>1 && !/Number 3/ {sub(/Status: O/,\"Status: RO\"); "
+	    "print \"From MAILER\" $0}' mail/inbox > new && cat new > mail/inbox");
+	sync_box(box, &vc);
+	assert_int_equal(mailbox_count(box), 4);
+	assert_int_equal(vc.expunged_count, 1);
+	assert_int_equal(vc.expunged[0].uid, 3);
+	assert_int_equal(number_of(box, 4), 4);
+	assert_int_equal(number_of(box, 5), 5);
+	assert_true(flags_of(box, 2) & MSG_FLAGGED);
+	/* Replaced by another file with the same mail, then emptied. */
+	fixture_run(&f, "cp mail/inbox n && mv n mail/inbox");
+	sync_box(box, &vc);
+	assert_int_equal(vc.expunged_count, 0);
+	assert_int_equal(mailbox_count(box), 4);
+	fixture_run(&f, ": > mail/inbox");
+	sync_box(box, &vc);
+	assert_int_equal(mailbox_count(box), 0);
+	assert_int_equal(save_numbered(box, 6), 6);
+	/* Removed: INBOX is always there. */
+	fixture_run(&f, "rm mail/inbox");
+	sync_box(box, &vc);
+	assert_int_equal(mailbox_count(box), 0);
+	assert_int_equal(save_numbered(box, 7), 7);
+	sync_box(box, &vc);
+	assert_int_equal(number_of(box, 7), 7);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+static void
+test_folders(void **state)
+{
+	struct fixture f;
+	struct mailbox *a, *b;
+	struct copy_result r;
+	struct err e = ERR_INIT;
+	uint32_t uids[] = { 1, 3 };
+
+	(void)state;
+	begin(&f);
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("Work/2026"), false, &e), &e);
+	MUST(storage_create(f.st, SPAN("Entwürfe"), false, &e), &e);
+	assert_int_equal(storage_create(f.st, SPAN("Work/2026/x"), false, &e), -1);
+	assert_int_equal(e.code, ERR_DENIED);
+	e.code = ERR_NONE;
+	a = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (unsigned i = 1; i <= 3; i++)
+		save_numbered(a, i);
+	sync_box(a, NULL);
+	b = box_of(f.st, "Work/2026", MAILBOX_SAVE);
+	add_flags(a, 3, MSG_FLAGGED);
+	MUST(mailbox_copy(a, uids, 2, b, true, f.a, &r, &e), &e);
+	assert_int_equal(r.to.count, 2);
+	sync_box(a, NULL);
+	assert_int_equal(mailbox_count(a), 1);
+	mailbox_close(b);
+	b = box_of(f.st, "Work/2026", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(b), 2);
+	assert_int_equal(number_of(b, 2), 3);
+	assert_int_equal(flags_of(b, 2), MSG_FLAGGED);
+	/* into itself */
+	MUST(mailbox_copy(b, (uint32_t[]){ 1 }, 1, b, false, f.a, &r, &e), &e);
+	sync_box(b, NULL);
+	assert_int_equal(mailbox_count(b), 3);
+	mailbox_close(b);
+	MUST(storage_rename(f.st, SPAN("Work"), SPAN("Job"), &e), &e);
+	b = box_of(f.st, "Job/2026", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(b), 3);
+	assert_int_equal(mailbox_uid(b, 3), 3);
+	mailbox_close(b);
+	MUST(storage_delete(f.st, SPAN("Job/2026"), &e), &e);
+	MUST(storage_delete(f.st, SPAN("Job"), &e), &e);
+	assert_int_equal(fixture_number(&f, "ls mail | wc -l"), 2);
+	mailbox_close(a);
+	fixture_clear(&f);
+}
+
+/* ---- locks ---- */
+
+static void
+test_locks(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct err e = ERR_INIT;
+	struct arena *a = arena_new(65536);
+	struct save_params p = { .internal_date = INT64_MIN };
+	struct saver *s;
+	struct uid_list uids;
+	uint32_t validity;
+
+	(void)state;
+	begin(&f);
+	f.conf.mbox.lock_timeout_ms = 300;
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	/* A lock file of a process that is gone is no obstacle; of one that lives it is; an old one is none. */
+	fixture_run(&f, "sh -c 'echo $$:'$(uname -n) > mail/inbox.lock");
+	assert_int_equal(save_numbered(box, 1), 1);
+	assert_int_equal(fixture_number(&f, "ls mail/inbox.lock 2>/dev/null | wc -l"), 0);
+	fixture_run(&f, "echo 1:$(uname -n) > mail/inbox.lock");
+	MUST(saver_new(box, &s, &e), &e);
+	MUST(saver_begin(s, &p, &e), &e);
+	MUST(saver_write(s, SPAN("A: b\r\n\r\nc\r\n"), &e), &e);
+	MUST(saver_finish(s, &e), &e);
+	assert_int_equal(saver_commit(s, a, &validity, &uids, &e), -1);
+	assert_int_equal(e.code, ERR_INUSE);
+	e.code = ERR_NONE;
+	fixture_run(&f, "touch -d '10 minutes ago' mail/inbox mail/inbox.lock");
+	f.conf.mbox.dotlock_change_ms = 1000;
+	mailbox_close(box);
+	saver_free(s);
+	fixture_close(&f);
+	sleep(2);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(save_numbered(box, 2), 2);
+	assert_int_equal(fixture_number(&f, "ls mail/inbox.lock 2>/dev/null | wc -l"), 0);
+	mailbox_close(box);
+	arena_free(a);
+	fixture_clear(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_save_and_read),
+		cmocka_unit_test(test_outside_mail),
+		cmocka_unit_test(test_parse_oddities),
+		cmocka_unit_test(test_saved_as_it_was),
+		cmocka_unit_test(test_outside_changes),
+		cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_locks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
