@@ -120,9 +120,14 @@ test_outside_mail(void **state)
 	body_is(box, 2, "From: b@example.org\nSubject: two\n\nsecond\n");
 	assert_int_equal(flags_of(box, 1), 0);
 	assert_int_equal(flags_of(box, 2), MSG_SEEN);
-	add_file(&f, "mail/inbox", ONE);
+	/* Somebody's fields are not ours. */
+	add_file(&f, "mail/inbox", "From a@example.org Thu Nov 26 10:00:00 2026\nX-Keywords: many words of nobody\nX-UID: 1\n"
+	    "From: a@example.org\nSubject: one\n\nfirst\n\n");
 	sync_box(box, NULL);
 	assert_int_equal(mailbox_count(box), 3);
+	const struct span *names;
+
+	assert_int_equal(mailbox_keywords(box, &names), 0);
 	add_flags(box, 1, MSG_FLAGGED);
 	mailbox_close(box);
 	box = box_of(f.st, "INBOX", MAILBOX_WRITE);

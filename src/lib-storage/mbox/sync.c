@@ -258,7 +258,11 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 	struct span place = mbox_place_write(room, m);
 	bool passed = false, keeps = m->uid != 0 && k->trust && m->uid > k->prev && m->uid < k->st.uid_reserved &&
 	    (m->uid >= k->st.uidnext || k->st.bits & IDX_STATE_UNSCANNED);
+	unsigned most = k->kw.max;
 
+	/* A sender can write X-Keywords as well: of mail that nobody here has numbered only known ones count. */
+	if (!keeps)
+		k->kw.max = (unsigned)k->kw.count;
 	if (add == NULL)
 		return err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path);
 	add->uid = keeps ? m->uid : k->st.uidnext;
@@ -281,6 +285,7 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 		.name = arena_dup(k->a, place),
 	};
 	add->rec.flags = (uint8_t)(m->flags | (passed ? IDX_PASSED : 0));
+	k->kw.max = most;
 	return add->rec.name.p == NULL ? err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path) : 0;
 }
 
