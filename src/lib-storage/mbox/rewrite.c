@@ -19,6 +19,7 @@
 #define SEGS_MAX 20000000u
 #define DATA_MAX ((size_t)2 << 30)
 #define SPARE_MOST 512		/* more room than this is given back */
+#define LINE_ENDS 4		/* octets of those put behind a message that had none */
 #define BEHIND_WAIT_MS 2000	/* others may have the file locked: then later */
 
 struct item {
@@ -246,9 +247,18 @@ make_plan(struct rewriting *w, struct err *e)
 	for (size_t i = 0; i < w->items.n; i++) {
 		struct item *it = item_at(w, i);
 
-		if (it->gone)
+		uint64_t end = i + 1 < w->items.n ? item_at(w, i + 1)->m.off : w->plan.old_size, own = mbox_msg_end(&it->m);
+
+		if (it->gone) {
+			/* What is more than line ends is mail that the index does not know: it is nobody's to remove. */
+			if (end <= own + LINE_ENDS)
+				continue;
+			if (plan_copy(w, own, to, end - own, e) == -1)
+				return -1;
+			to += end - own;
 			continue;
-		if (plan_item(w, it, !has_base, i + 1 < w->items.n ? item_at(w, i + 1)->m.off : w->plan.old_size, &to, e) == -1)
+		}
+		if (plan_item(w, it, !has_base, end, &to, e) == -1)
 			return -1;
 		has_base = true;
 	}
@@ -371,7 +381,7 @@ mbox_write_behind(struct mbox_box *box, int wait_ms, struct err *e)
 
 	index_read_end(box->store->ix);
 	box->due = false;
-	if (rc != 1 || !is_pending(&st) || box->readonly)
+	if (rc != 1 || !is_pending(&st) || box->readonly || index_is_private(box->store->ix))
 		return rc == -1 ? mbox_rc(e) : DRV_OK;
 	if (mbox_lock(box, MBOX_WRITE, wait_ms, e) == -1) {
 		/* Another program works on it, or nobody may: the index keeps what is to be written. */
@@ -416,5 +426,7 @@ mbox_maintain(void *b, struct err *e)
 bool
 mbox_is_due(void *b)
 {
-	return ((struct mbox_box *)b)->due;
+	struct mbox_box *box = b;
+
+	return box->due && !index_is_private(box->store->ix);
 }
