@@ -183,7 +183,7 @@ state_make(struct index_txn *t, struct mbox_box *box, const struct mbox_control 
 {
 	struct idx_state st = {
 		.id = c->id,
-		.bits = IDX_STATE_UNSCANNED,
+		.bits = IDX_STATE_UNSCANNED | (c->made_up && index_is_private(box->store->ix) ? IDX_STATE_PRIVATE : 0),
 		.uidvalidity = c->uidvalidity,
 		.uidnext = uid_start,
 		.highestmodseq = modseq_start,
@@ -194,7 +194,8 @@ state_make(struct index_txn *t, struct mbox_box *box, const struct mbox_control 
 	idx_state_set_name(&st, span_str(box->name));
 	st.recent_uid = st.uidnext;
 	st.pruned_to = st.highestmodseq > 1 ? st.highestmodseq : 0;
-	return index_mailbox_make(t, &st, e);
+	/* What is left under the number is of a mailbox that was deleted, or whose state was lost. */
+	return index_mailbox_purge(t, c->id, SIZE_MAX, e) == -1 ? -1 : index_mailbox_make(t, &st, e);
 }
 
 /* What stands under this name, or this id, in the index, and is another mailbox, goes. */
@@ -248,6 +249,7 @@ gather(struct mbox_box *box, struct mbox_control *c, uint32_t *uid_start, uint64
 			/* Higher than any count of changes that was told. */
 			*modseq_start = (uint64_t)time(NULL) << 10;
 		}
+		c->made_up = r.uidvalidity == 0;
 		c->uid_reserved = *uid_start + MBOX_RESERVE;
 		c->modseq_reserved = *modseq_start + MBOX_RESERVE;
 	}
@@ -344,6 +346,42 @@ mbox_replaced(struct mbox_box *box, uint32_t uidvalidity, struct err *e)
 	return err_set(e, ERR_NOTFOUND, "mailbox %s is another one now", box->name), DRV_GONE;
 }
 
+/* IDX_STATE_DOUBT: the marks of the control directory are above all that was ever given.  1: it tells of another mailbox. */
+static int
+settle(struct mbox_box *box, uint32_t id, struct err *e)
+{
+	bool had = box->locked != MBOX_UNLOCKED;
+	struct mbox_control c;
+	struct index_txn *t;
+	struct idx_state st;
+	int rc, known;
+
+	if (!had && mbox_lock_own(box, e) == -1)
+		return -1;
+	known = mbox_control_read(box, &c, e);
+	rc = known == -1 ? -1 : index_write(box->store->ix, &t, e);
+	if (rc == 0) {
+		rc = index_state_get(t, id, &st, e);
+		if (known == 0) {
+			c.uid_reserved = st.uid_reserved < LAST_UID_MAX ? st.uid_reserved + MBOX_RESERVE : st.uid_reserved;
+			c.modseq_reserved = (uint64_t)time(NULL) << 10;
+		}
+		if (rc == 1 && known == 1 && (c.uidvalidity != st.uidvalidity || c.id != st.id))
+			rc = 2;
+		else if (rc == 1 && st.bits & IDX_STATE_DOUBT)
+			rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e) == -1 ? -1 : 1;
+		if (rc == 2 && index_mailbox_remove(t, span_str(box->name), e) == -1)
+			rc = -1;
+		if (rc > 0)
+			rc = index_commit(t, e) == -1 ? -1 : rc - 1;
+		else
+			index_abort(t);
+	}
+	if (!had)
+		mbox_unlock_own(box);
+	return rc;
+}
+
 static int
 box_find(struct mbox_box *box, struct err *e)
 {
@@ -357,6 +395,13 @@ box_find(struct mbox_box *box, struct err *e)
 	rc = index_mailbox_find(t, span_str(box->name), &id, e);
 	if (rc == 1)
 		rc = index_state_get(t, id, &st, e);
+	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
+		index_read_end(box->store->ix);
+		rc = settle(box, id, e);
+		if (rc != 0)
+			return rc == -1 ? -1 : identify(box, e);
+		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
+	}
 	if (rc == 1) {
 		box->id = id;
 		box->due = st.dirty > 0;	/* left by one that died */
@@ -518,9 +563,15 @@ mbox_begin(struct mbox_box *box, uint32_t uids, struct index_txn **t, struct idx
 		rc = index_state_get(*t, box->id, st, e);
 		if (rc == 1 && (uint64_t)st->uidnext + uids >= UINT32_MAX)
 			rc = err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", box->name);
-		if (rc == 1 && mbox_has_room(st, uids))
+		if (rc == 1 && !(st->bits & IDX_STATE_DOUBT) && mbox_has_room(st, uids))
 			return DRV_OK;
 		index_abort(*t);
+		if (rc == 1 && st->bits & IDX_STATE_DOUBT) {
+			rc = settle(box, box->id, e);
+			if (rc == 0)
+				continue;
+			rc = rc == 1 ? 0 : -1;
+		}
 		if (rc == -1)
 			return mbox_rc(e);
 		drc = rc == 0 ? mbox_find_again(box, e) : mbox_reserve(box, uids, e);
