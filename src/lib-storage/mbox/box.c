@@ -254,31 +254,45 @@ gather(struct mbox_box *box, struct mbox_control *c, uint32_t *uid_start, uint64
 	return rc;
 }
 
+/* A new mailbox: its numbers are in the control file, synced, before anything else tells them to somebody. */
+static int
+give_numbers(struct mbox_box *box, struct mbox_control *c, struct err *e)
+{
+	struct index_txn *t;
+	int rc = index_write(box->store->ix, &t, e);
+
+	if (rc == -1)
+		return -1;
+	if (index_new_number(t, &c->id, e) == -1 || (c->uidvalidity == 0 && index_new_number(t, &c->uidvalidity, e) == -1))
+		rc = -1;
+	if (rc == 0)
+		rc = index_commit(t, e);
+	else
+		index_abort(t);
+	/* Without a place for it the marks are in the index alone. */
+	return rc == 0 && box->control_fd != -1 ? mbox_control_write(box, c, true, e) : rc;
+}
+
 /* The slow way, with the box's lock. */
 static int
 identify_locked(struct mbox_box *box, struct err *e)
 {
 	struct mbox_control c;
 	struct index_txn *t = NULL;
-	uint32_t uid_start;
+	uint32_t uid_start, there;
 	uint64_t modseq_start;
 	bool known, new_id = false;
 	int rc = gather(box, &c, &uid_start, &modseq_start, &known, e);
 
+	if (rc == 0 && !known)
+		rc = give_numbers(box, &c, e);
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
-		rc = known ? make_way(t, box, &c, &new_id, e) : 0;
-		if (rc == 0 && !known) {
-			uint32_t there;
-
-			rc = index_mailbox_find(t, span_str(box->name), &there, e);
-			if (rc == 1)
-				rc = index_mailbox_remove(t, span_str(box->name), e);
-			if (rc == 0 && ((rc = index_new_number(t, &c.id, e)) == -1 ||
-			    (c.uidvalidity == 0 && (rc = index_new_number(t, &c.uidvalidity, e)) == -1)))
-				rc = -1;
-		}
+		if (known)
+			rc = make_way(t, box, &c, &new_id, e);
+		else if ((rc = index_mailbox_find(t, span_str(box->name), &there, e)) == 1)
+			rc = index_mailbox_remove(t, span_str(box->name), e);
 		if (rc == 0 && (index_number_seen(t, c.id, e) == -1 || index_number_seen(t, c.uidvalidity, e) == -1))
 			rc = -1;
 		if (rc == 0)
@@ -290,9 +304,8 @@ identify_locked(struct mbox_box *box, struct err *e)
 	}
 	if (rc == 0)
 		box->id = c.id;
-	/* Without a place for it the marks are in the index alone. */
-	if (rc == 0 && (!known || new_id) && box->control_fd != -1)
-		rc = mbox_control_write(box, &c, false, e);
+	if (rc == 0 && new_id && box->control_fd != -1)
+		rc = mbox_control_write(box, &c, true, e);
 	return rc;
 }
 
@@ -342,6 +355,53 @@ mbox_replaced(struct mbox_box *box, uint32_t uidvalidity, struct err *e)
 	return err_set(e, ERR_NOTFOUND, "mailbox %s is another one now", box->name), DRV_GONE;
 }
 
+/*
+ * IDX_STATE_DOUBT: after a power cut the index may be of an earlier time.  Numbers go on above all that was ever given, and
+ * the file is read again; where it is another mailbox than the index knows under this name, that one goes.  With the box's
+ * own lock.
+ */
+static int
+settle_locked(struct mbox_box *box, struct err *e)
+{
+	struct mbox_control c;
+	struct index_txn *t;
+	struct idx_state st;
+	uint32_t uid_start;
+	uint64_t modseq_start;
+	bool known, other = false;
+	int rc = gather(box, &c, &uid_start, &modseq_start, &known, e);
+
+	if (rc == -1 || index_write(box->store->ix, &t, e) == -1)
+		return -1;
+	rc = index_state_get(t, box->id, &st, e);
+	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
+		other = (c.uidvalidity != 0 && c.uidvalidity != st.uidvalidity) || (known && c.id != st.id);
+		rc = other ? index_mailbox_remove(t, span_str(box->name), e) :
+		    index_settle(t, &st, uid_start, modseq_start, e);
+		rc = rc == -1 ? -1 : 1;
+	}
+	if (rc != 1) {
+		index_abort(t);
+		return rc;
+	}
+	if (index_commit(t, e) == -1)
+		return -1;
+	return other ? identify_locked(box, e) : 0;
+}
+
+static int
+settle(struct mbox_box *box, struct err *e)
+{
+	bool had = box->locked != MBOX_UNLOCKED;
+	int rc = had ? 0 : mbox_lock(box, MBOX_READ, -1, e);
+
+	if (rc == 0)
+		rc = settle_locked(box, e);
+	if (!had && box->locked != MBOX_UNLOCKED)
+		mbox_unlock(box);
+	return rc;
+}
+
 static int
 box_find(struct mbox_box *box, struct err *e)
 {
@@ -358,10 +418,11 @@ box_find(struct mbox_box *box, struct err *e)
 	if (rc == 1) {
 		box->id = id;
 		box->due = st.dirty > 0;	/* left by one that died */
-		return 0;
+		if (!(st.bits & IDX_STATE_DOUBT))
+			return 0;
 	}
 	index_read_end(box->store->ix);
-	return rc == -1 ? -1 : identify(box, e);
+	return rc == -1 ? -1 : rc == 1 ? settle(box, e) : identify(box, e);
 }
 
 /* The control directory: without one (a file system that is read-only) all is as well as it can be. */
@@ -516,12 +577,15 @@ mbox_begin(struct mbox_box *box, uint32_t uids, struct index_txn **t, struct idx
 		rc = index_state_get(*t, box->id, st, e);
 		if (rc == 1 && (uint64_t)st->uidnext + uids >= UINT32_MAX)
 			rc = err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", box->name);
-		if (rc == 1 && mbox_has_room(st, uids))
+		if (rc == 1 && !(st->bits & IDX_STATE_DOUBT) && mbox_has_room(st, uids))
 			return DRV_OK;
 		index_abort(*t);
 		if (rc == -1)
 			return mbox_rc(e);
-		drc = rc == 0 ? mbox_find_again(box, e) : mbox_reserve(box, uids, e);
+		if (rc == 1 && st->bits & IDX_STATE_DOUBT)
+			drc = settle(box, e) == 0 ? DRV_OK : mbox_rc(e);
+		else
+			drc = rc == 0 ? mbox_find_again(box, e) : mbox_reserve(box, uids, e);
 		if (drc != DRV_OK)
 			return drc;
 	}
