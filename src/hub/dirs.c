@@ -13,6 +13,7 @@
 
 #define POLL_EVERY 3.		/* seconds */
 #define EVENTS (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ONLYDIR)
+#define EVENTS_FILE (IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)	/* of an mbox */
 
 struct dir {
 	struct dirs *dirs;
@@ -127,13 +128,14 @@ static struct dir *
 watched(struct dirs *all, int fd)
 {
 	struct dir *d;
+	struct stat st;
 	char path[64];
 	int wd;
 
-	if (all->inotify_fd == -1)
+	if (all->inotify_fd == -1 || fstat(fd, &st) == -1)
 		return NULL;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	wd = inotify_add_watch(all->inotify_fd, path, EVENTS);
+	wd = inotify_add_watch(all->inotify_fd, path, S_ISDIR(st.st_mode) ? EVENTS : EVENTS_FILE);
 	if (wd == -1) {
 		if (!all->told)
 			log_warning("inotify: %s: some changes by other programs are looked for every %.0f seconds",

@@ -153,7 +153,7 @@ struct driver {
 	 * compare).  repair: puts its own files right; a thorough sync follows.
 	 */
 	enum drv_rc (*check)(void *box, bool repair, driver_finding_fn *fn, void *ctx, struct err *e);
-	void (*watch_dirs)(void *box, int dirs_out[2]);	/* borrowed, -1: none */
+	void (*watch_dirs)(void *box, int dirs_out[2]);	/* directories, or a file; borrowed, -1: none */
 };
 
 extern const struct driver maildir_driver, mbox_driver;

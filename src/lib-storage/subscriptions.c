@@ -6,7 +6,10 @@
  * A namespace with subscriptions = no has none of its own: its names are in the file of the namespace around it, with the
  * prefix that clients see.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 #include "lib-storage/storage-priv.h"
 #include "lib-storage/subscription-file.h"
 
@@ -56,20 +59,38 @@ out:
 	return rc;
 }
 
+/*
+ * Keeps two changes apart: a lock on the directory of the index, which is a local one.  Not the index's write lock, which all
+ * of the user's mail would wait for while the file is synced.
+ */
+static int
+lock_changes(const struct store *s, struct err *e)
+{
+	int rc, fd = open(s->index_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return err_errno(e, "open %s", s->index_path);
+	while ((rc = flock(fd, LOCK_EX)) == -1 && errno == EINTR)
+		;
+	if (rc == 0)
+		return fd;
+	err_errno(e, "lock %s", s->index_path);
+	close(fd);
+	return -1;
+}
+
 int
 subscriptions_change(struct store *s, struct span inner, bool on, struct err *e)
 {
 	struct arena *a = arena_new((size_t)64 << 20);
 	struct buf text = BUF_INIT(FILE_OCTETS);
-	struct index_txn *t = NULL;
 	struct span *names;
 	size_t count;
 	bool was = false;
-	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0, lock = rc == 0 ? lock_changes(s, e) : -1;
 
-	/* The index's write lock keeps two changes apart.  Nothing is written to it, and the file is small. */
-	if (rc == 0)
-		rc = index_write(s->ix, &t, e);
+	if (lock == -1)
+		rc = -1;
 	if (rc == 0)
 		rc = subscriptions_read(s, a, &names, &count, e);
 	if (rc == 0) {
@@ -89,7 +110,8 @@ subscriptions_change(struct store *s, struct span inner, bool on, struct err *e)
 		else if (was != on && s->drv->blob_put(s->handle, s->subscriptions, buf_span(&text), e) != DRV_OK)
 			rc = -1;
 	}
-	index_abort(t);
+	if (lock != -1)
+		close(lock);
 	buf_clear(&text);
 	arena_free(a);
 	return rc;

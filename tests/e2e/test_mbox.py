@@ -188,6 +188,24 @@ class Tutorial(unittest.TestCase):
             with open(server.inbox("bob"), "rb") as f:
                 self.assertEqual(f.read().count(b"Status"), 0)
 
+    def test_idle_sees_others(self):
+        # Longer than the test: what is told comes from the hub, not from looking now and then.
+        with MboxServer("mailbox_idle_check_interval = 10 mins\n") as server:
+            server.deliver(numbered(1))
+            with server.raw("imap") as c:
+                c.line()
+                c.ask("a", 'LOGIN alice "%s"' % culver.PASSWORD)
+                c.ask("b", "SELECT INBOX")
+                c.send("c IDLE\r\n")
+                c.until("+ ")
+                for n in range(2, 4):
+                    with open(server.inbox(), "ab") as f:
+                        f.write(b"From x@example.org Thu Nov 26 10:00:00 2026\nSubject: new\n\nnew\n\n")
+                    c.until("* %d EXISTS" % n)
+                c.send("DONE\r\n")
+                c.until("c OK")
+                c.ask("d", "LOGOUT")
+
     def test_locked_by_another(self):
         with MboxServer("mbox_lock_timeout = 2s\n") as server:
             server.deliver(numbered(1))

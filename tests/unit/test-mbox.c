@@ -394,8 +394,8 @@ test_locks(void **state)
 	e.code = ERR_NONE;
 	fixture_run(&f, "touch -d '10 minutes ago' mail/inbox mail/inbox.lock");
 	f.conf.mbox.dotlock_change_ms = 1000;
-	mailbox_close(box);
 	saver_free(s);
+	mailbox_close(box);
 	fixture_close(&f);
 	sleep(2);
 	fixture_open(&f);

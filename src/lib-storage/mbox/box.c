@@ -54,6 +54,8 @@ mbox_box_close(void *b)
 		close(box->control_fd);
 	if (box->intent_fd != -1)
 		close(box->intent_fd);
+	if (box->watch_fd != -1)
+		close(box->watch_fd);
 	free(box->name);
 	free(box->path);
 	free(box->control_path);
@@ -456,7 +458,7 @@ mbox_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, s
 
 	if (box == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
-	*box = (struct mbox_box){ .store = s, .fd = -1, .control_fd = -1, .intent_fd = -1 };
+	*box = (struct mbox_box){ .store = s, .fd = -1, .control_fd = -1, .intent_fd = -1, .watch_fd = -1 };
 	box->name = strndup(name.n == 0 ? "" : name.p, name.n);
 	box->path = mbox_path(s, name, e);
 	box->control_path = mbox_control_path(s, name, e);

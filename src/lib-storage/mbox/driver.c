@@ -130,12 +130,19 @@ mbox_box_dir(void *store, struct span name, int *fd_out, struct err *e)
 	return *fd_out != -1 ? DRV_OK : mbox_rc(e);
 }
 
-/* The directory of a spool is everybody's: it would tell of others' mail.  The file is looked at from time to time. */
+/*
+ * The file itself: the directory of a spool would tell of everybody's mail.  A descriptor that can only be looked at: its
+ * holder must not be able to write mail, and closing it does not give up locks.
+ */
 static void
 mbox_watch_dirs(void *b, int dirs_out[2])
 {
-	(void)b;
-	dirs_out[0] = dirs_out[1] = -1;
+	struct mbox_box *box = b;
+
+	if (box->watch_fd == -1)
+		box->watch_fd = open(box->path, O_PATH | O_CLOEXEC);
+	dirs_out[0] = box->watch_fd;
+	dirs_out[1] = -1;
 }
 
 /* The file tells, and no answer of ours leaves it open. */

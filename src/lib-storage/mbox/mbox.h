@@ -37,7 +37,7 @@ struct mbox_box {
 	int fd;				/* the file, or -1: it is opened with the lock, again when another stands there */
 	bool fd_writable;
 	int control_fd;			/* the directory, flock()ed by whoever changes anything; -1: it can not be made */
-	int intent_fd;			/* see append.c; -1 */
+	int intent_fd, watch_fd;	/* see append.c, driver.c; -1 */
 	enum mbox_lock_kind locked;
 	char *dotlock;			/* the lock file that is ours */
 	struct stat dotlock_sb;
