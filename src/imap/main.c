@@ -8,7 +8,8 @@ int
 main(void)
 {
 	static const struct worker_parent_options options = {
-		.service = "imap", .serve = imap_serve, .refuse = imap_refuse_client, .hibernates = true, .paths = storage_paths,
+		.service = "imap", .serve = imap_serve, .refuse = imap_refuse_client, .hibernates = true,
+		.homes = storage_homes_wanted, .paths = storage_paths,
 	};
 
 	return worker_parent_main(&options);

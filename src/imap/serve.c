@@ -129,7 +129,7 @@ imap_serve(const struct session_start *ss)
 {
 	struct storage_params params = {
 		.view = ss->view, .user = ss->id.user, .home = ss->id.home, .protocol = SPAN("imap"), .rip = ss->rip,
-		.lip = ss->lip, .session = ss->session, .notify_fd = ss->hub_fd,
+		.lip = ss->lip, .session = ss->session, .notify_fd = ss->hub_fd, .homes = ss->homes, .home_count = ss->home_count,
 	};
 	struct imap_session *s = NULL;
 	struct storage *st = NULL;

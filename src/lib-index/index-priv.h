@@ -20,6 +20,10 @@ struct index_env {
 	uint64_t map_max, map_start;	/* map_start: at least that large from the beginning; 0: the usual */
 	unsigned flags;			/* for LMDB, besides ours */
 	uint32_t version;		/* that the file says */
+	bool private;			/* in memory: see private.c */
+	enum err_code private_why;
+	int private_fd;
+	int64_t private_since;		/* clock_ms */
 	int session_fd, session_slot;	/* session.h; -1 */
 	unsigned users;
 	struct index *handles;
@@ -78,6 +82,12 @@ void index_assert_failed(const char *msg);
 bool index_run_guarded(bool (*fn)(void *), void *ctx);
 /* Whether LMDB's list of free pages has only pages that may be written to. */
 bool index_free_list_is_sound(struct index_env *env);
+
+/* private.c: an index of this process's own instead of the one that can not be written; why says so. */
+int index_private_start(struct index_env *env, const struct err *why, struct err *e);
+void index_private_end(struct index_env *env);
+/* index.c: a first look, without leaving anything. */
+bool index_can_be_shared(const char *path, mode_t mode);
 
 enum index_salvage {
 	INDEX_SALVAGE_NOTHING,

@@ -236,6 +236,7 @@ static void
 env_stop(struct index_env *env)
 {
 	index_env_shut(env);
+	index_private_end(env);
 	if (env->session_fd != -1)
 		session_leave(env->session_fd, env->session_slot);
 	if (env->dir_fd != -1)
@@ -294,7 +295,7 @@ env_try(struct index_env *env, enum session_verdict verdict, bool others, enum i
 }
 
 static int
-env_start(struct index_env *env, struct err *e)
+env_start_shared(struct index_env *env, struct err *e)
 {
 	enum session_verdict verdict;
 	enum index_salvage how;
@@ -338,8 +339,36 @@ make_dir(const char *path, mode_t mode, struct stat *sb, struct err *e)
 	return 0;
 }
 
+/* The index in the directory, or one of our own when it can not be written. */
+static int
+env_start(struct index_env *env, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct stat sb;
+
+	if (make_dir(env->path, env->mode, &sb, &why) == 0) {
+		env->dev = (uint64_t)sb.st_dev;
+		env->ino = (uint64_t)sb.st_ino;
+		if (env_start_shared(env, &why) == 0)
+			return 0;
+	}
+	if (why.code == ERR_DENIED || why.code == ERR_QUOTA)
+		return index_private_start(env, &why, e);
+	*e = why;
+	return -1;
+}
+
+bool
+index_can_be_shared(const char *path, mode_t mode)
+{
+	struct err e = ERR_INIT;
+	struct stat sb;
+
+	return make_dir(path, mode, &sb, &e) == 0 && access(path, W_OK) == 0 && lock_room(path, mode, &e) == 0;
+}
+
 static struct index_env *
-env_new(const char *path, const struct stat *dir, mode_t mode, uint64_t map_max, struct err *e)
+env_new(const char *path, mode_t mode, uint64_t map_max, struct err *e)
 {
 	struct index_env *env = calloc(1, sizeof(*env));
 
@@ -350,8 +379,6 @@ env_new(const char *path, const struct stat *dir, mode_t mode, uint64_t map_max,
 	}
 	env->map_max = map_max;
 	env->mode = mode;
-	env->dev = (uint64_t)dir->st_dev;
-	env->ino = (uint64_t)dir->st_ino;
 	env->session_fd = env->dir_fd = -1;
 	if (env_start(env, e) == -1) {
 		free(env->path);
@@ -366,16 +393,10 @@ env_new(const char *path, const struct stat *dir, mode_t mode, uint64_t map_max,
 int
 index_env_refresh(struct index_env *env, struct err *e)
 {
-	struct stat sb;
-
 	env->generation++;
 	for (struct index *ix = env->handles; ix != NULL; ix = ix->next)
 		handle_reset(ix);
 	env_stop(env);
-	if (make_dir(env->path, env->mode, &sb, e) == -1)
-		return -1;
-	env->dev = (uint64_t)sb.st_dev;
-	env->ino = (uint64_t)sb.st_ino;
 	return env_start(env, e);
 }
 
@@ -400,17 +421,16 @@ index_open(const char *path, mode_t mode, uint64_t map_max, struct index **out, 
 	struct index *ix = calloc(1, sizeof(*ix));
 	struct index_env *env;
 	struct stat sb;
+	bool there;
 
 	if (ix == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (make_dir(path, mode, &sb, e) == -1) {
-		free(ix);
-		return -1;
-	}
+	there = stat(path, &sb) == 0;
 	for (env = envs; env != NULL; env = env->next)
-		if (env->dev == (uint64_t)sb.st_dev && env->ino == (uint64_t)sb.st_ino)
+		if (env->private ? strcmp(env->path, path) == 0 : there && env->dev == (uint64_t)sb.st_dev &&
+		    env->ino == (uint64_t)sb.st_ino)
 			break;
-	if (env == NULL && (env = env_new(path, &sb, mode, map_max, e)) == NULL) {
+	if (env == NULL && (env = env_new(path, mode, map_max, e)) == NULL) {
 		free(ix);
 		return -1;
 	}

@@ -25,6 +25,14 @@ enum index_health {
  * the messages and summaries that could be saved.  map_max: largest address space.  After fork, never before.
  */
 int index_open(const char *path, mode_t mode, uint64_t map_max, struct index **out, struct err *e);
+/*
+ * Where the index can not be written, what is opened is this process's own, in memory, and gone with it: numbers that are
+ * given in it mean nothing to others.  Nothing may be changed then (index_private_refuse: -1 and why).
+ */
+bool index_is_private(const struct index *ix);
+/* Looks now and then whether it can be written again, and opens it: transactions of the process end then. */
+void index_private_retry(struct index *ix);
+int index_private_refuse(const struct index *ix, struct err *e);
 void index_close(struct index *ix);	/* NULL is fine */
 /* "dev:ino" of the directory: what notifications call this index.  16 octets. */
 void index_identity(const struct index *ix, char out[16]);

@@ -108,8 +108,12 @@ log_drop(struct index_txn *t, struct idx_state *st, uint64_t lift, struct err *e
 {
 	struct mend m = { .t = t, .e = e };
 	struct box_check b = { .id = st->id };
+	char view[IDX_KEY_VIEW];
 
-	if (remove_entries(&m, DB_CHANGE, &b, NULL) == -1 || records_unlog(t, st->id, lift, e) == -1)
+	/* A view that was kept goes on by the log. */
+	idx_key_view(view, st->id);
+	if (index_del(t, DB_META, span_of(view, sizeof(view)), e) == -1 || remove_entries(&m, DB_CHANGE, &b, NULL) == -1 ||
+	    records_unlog(t, st->id, lift, e) == -1)
 		return -1;
 	st->tombstones = 0;
 	st->pruned_to = st->highestmodseq;
@@ -150,7 +154,11 @@ static int
 box_remove(struct mend *m, uint32_t id)
 {
 	struct box_check b = { .id = id };
+	char view[IDX_KEY_VIEW];
 
+	idx_key_view(view, id);
+	if (index_del(m->t, DB_META, span_of(view, sizeof(view)), m->e) == -1)
+		return -1;
 	for (int db = 0; db < DB_COUNT; db++)
 		if (idx_db_by_mailbox((enum idx_db)db) && remove_entries(m, (enum idx_db)db, &b, NULL) == -1)
 			return -1;

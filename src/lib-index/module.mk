@@ -8,6 +8,7 @@ src_lib_index_libindex_a_SOURCES = \
 	src/lib-index/index.c src/lib-index/index.h src/lib-index/index-priv.h \
 	src/lib-index/mend.c \
 	src/lib-index/message.c \
+	src/lib-index/private.c \
 	src/lib-index/replace.c \
 	src/lib-index/salvage.c \
 	src/lib-index/schema.c src/lib-index/schema.h \

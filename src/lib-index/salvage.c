@@ -76,9 +76,13 @@ pass(void *ctx)
 		last_n = key.n;
 		if (c->id != 0 && (key.n < IDX_KEY_ID || be32_get(key.p) != c->id))
 			return true;
-		/* The sum of what is taken over is made anew. */
+		/*
+		 * Of what was under way, or known, an index that may have gone back in time can say nothing; the sum of what is
+		 * taken over, and views of it, are made anew.
+		 */
 		if (c->db == DB_META && (span_eq(key, SPAN("version")) || span_eq(key, SPAN(INDEX_TOTAL_KEY)) ||
-		    (c->doubt && span_eq(key, SPAN("skipped")))))
+		    span_starts(key, SPAN("view")) ||
+		    ((c->doubt || c->into->private) && !span_eq(key, SPAN("number")))))
 			continue;
 		/* Reads every octet: what follows meets no more surprises. */
 		if (!idx_value_open(c->db, key, &value) || !idx_entry_is_valid(c->db, key, value)) {

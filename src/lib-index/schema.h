@@ -72,7 +72,8 @@ enum idx_state_bits {
 	IDX_STATE_COARSE = 1 << 1,	/* the file system's times are too coarse to trust */
 	IDX_STATE_WINDOW = 1 << 2,	/* stamped behind changes of our own since the last scan: see maildir/scan.c */
 	IDX_STATE_DOUBT = 1 << 3,	/* numbers may be behind what was told: the driver goes on from its marks, index_settle() */
-	IDX_STATE_BITS = 15,
+	IDX_STATE_PRIVATE = 1 << 4,	/* UIDVALIDITY was made up for an index that is private (index_is_private) */
+	IDX_STATE_BITS = 31,
 };
 
 struct idx_state {

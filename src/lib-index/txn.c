@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include "lib/log.h"
 
 #define BEGIN_TRIES 4
+#define ROOM_LOW 262144	/* octets */
 
 /* LMDB's answers to beginning that have a cure. */
 static int
@@ -88,6 +91,8 @@ is_current(const struct index_env *env)
 {
 	struct stat sb;
 
+	if (env->private)
+		return true;
 	return fstatat(env->dir_fd, "data.mdb", &sb, 0) == 0 && (uint64_t)sb.st_ino == env->data_ino;
 }
 
@@ -103,14 +108,21 @@ index_check(struct index *ix, struct err *e)
 int
 index_write(struct index *ix, struct index_txn **out, struct err *e)
 {
+	bool was_private = ix->env->private;
 	int rc, dead;
 
 	index_read_end(ix);
+	/* Without a table of readers nothing keeps the pages that another handle reads. */
+	if (ix->env->private)
+		index_env_reset_readers(ix->env);
 	if (ix->env->writing)
 		return err_set(e, ERR_TEMP, "index: a write within a write");
 	if (ix->env->env == NULL && index_env_refresh(ix->env, e) == -1)
 		return -1;
 	for (int try = 0;; try++) {
+		/* What the caller is about to do may be for the index that was shared a moment ago. */
+		if (ix->env->private && !was_private)
+			return index_private_refuse(ix, e);
 		if (index_env_room(ix->env, e) == -1)
 			return -1;
 		rc = begin(ix->env, 0, &ix->write.txn);
@@ -138,6 +150,22 @@ index_write(struct index *ix, struct index_txn **out, struct err *e)
 	return 0;
 }
 
+/* LMDB calls it EIO when not all of a page could be written: which is a full disk, mostly, or a file that may not grow. */
+static bool
+has_no_room(const struct index_env *env)
+{
+	struct statvfs vfs;
+	struct rlimit limit;
+	struct stat sb;
+
+	if (env->dir_fd == -1)
+		return false;
+	if (fstatvfs(env->dir_fd, &vfs) == 0 && (uint64_t)vfs.f_bavail * vfs.f_frsize < ROOM_LOW)
+		return true;
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+	    fstatat(env->dir_fd, "data.mdb", &sb, 0) == 0 && (uint64_t)sb.st_size + ROOM_LOW > limit.rlim_cur;
+}
+
 int
 index_commit(struct index_txn *t, struct err *e)
 {
@@ -147,6 +175,8 @@ index_commit(struct index_txn *t, struct err *e)
 	t->ix->env->writing = false;
 	if (rc == MDB_MAP_FULL)
 		t->ix->env->map_full = true;
+	else if (rc == EIO && has_no_room(t->ix->env))
+		rc = ENOSPC;
 	return rc == 0 ? 0 : index_err(e, rc, "commit");
 }
 

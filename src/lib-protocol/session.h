@@ -16,6 +16,8 @@ struct session_start {
 	int parent_fd;			/* to the service parent (hibernation); -1 */
 	struct span session;		/* id for the log */
 	struct span rip, lip;		/* text of addresses; may be empty */
+	const struct user_home *homes;	/* of others who give mailboxes to the user (lib-storage/storage.h) */
+	size_t home_count;
 	uint32_t rport, lport;
 	bool secured;			/* TLS, or a local client */
 	struct span tag;		/* IMAP: the tag of the LOGIN or AUTHENTICATE to be answered; empty with PREAUTH */

@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/title.h"
 #include "lib-config/vars.h"
+#include "lib-protocol/worker-private.h"
 
 #define PATHS_MEMORY (1 << 20)
 
@@ -144,10 +145,34 @@ storage_params_of(const struct worker_parent_options *o, const struct worker_ses
 					.session = ws->session, .notify_fd = ws->hub_fd };
 }
 
+/* Homes that only databases know are asked for while there is a way to; the memory stays. */
+static void
+learn_homes(const struct worker_parent_options *o, const struct worker_session *ws, const struct set_view *view,
+    struct session_start *ss)
+{
+	struct arena *a = o->homes == NULL ? NULL : arena_new(PATHS_MEMORY);
+	struct storage_params p;
+	struct user_home *homes;
+	struct span *users = NULL;
+	size_t count = 0;
+	struct err e = ERR_INIT;
+
+	storage_params_of(o, ws, view, &p);
+	if (a != NULL && o->homes(&p, a, &users, &count, &e) == -1)
+		log_error("%s", e.log);
+	homes = count == 0 ? NULL : arena_alloc(a, count, sizeof(*homes));
+	if (homes == NULL) {
+		arena_free(a);
+		return;
+	}
+	ss->home_count = worker_homes_ask(ws->parent_fd, users, count, a, homes);
+	ss->homes = homes;
+}
+
 /* Seccomp is inherited from the parent; filter is what Landlock may leave to do. */
 static void
 shut_in(const struct worker_parent_options *o, const struct priv_filter *filter, const struct worker_session *ws,
-    const struct set_view *view)
+    const struct set_view *view, const struct session_start *ss)
 {
 	/* What the C library and iconv look at while running. */
 	static const char *const system_paths[] = {
@@ -160,6 +185,8 @@ shut_in(const struct worker_parent_options *o, const struct priv_filter *filter,
 	enum priv_confined confined = PRIV_CONFINED_NOT;
 
 	storage_params_of(o, ws, view, &p);
+	p.homes = ss->homes;
+	p.home_count = ss->home_count;
 	if (a == NULL)
 		log_fatal("out of memory");
 	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 || priv_landlock(rw, system_paths, &confined, &e) == -1))
@@ -197,12 +224,13 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 		if (getppid() != parent)
 			_exit(0);
 	}
-	shut_in(o, filter, ws, view);
 	ss = (struct session_start){ .settings = s->settings, .view = view, .id = ws->id, .client_fd = ws->client_fd,
 				     .hub_fd = ws->hub_fd, .parent_fd = ws->parent_fd, .session = ws->session,
 				     .rip = ws->rip, .lip = ws->lip, .rport = ws->rport, .lport = ws->lport,
 				     .secured = ws->secured, .tag = ws->tag, .preread = ws->preread,
 				     .state = ws->state };
+	learn_homes(o, ws, view, &ss);
+	shut_in(o, filter, ws, view, &ss);
 	/* Nothing of the parent's is undone here: its atexit work and buffers are not ours. */
 	_exit(o->serve(&ss));
 }

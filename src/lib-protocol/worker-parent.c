@@ -104,6 +104,7 @@ running_new(struct parent *pa, const struct worker_session *ws)
 static void
 running_free(struct running *r)
 {
+	worker_home_forget(r);
 	peer_free(r->channel);
 	if (r->prev != NULL)
 		r->prev->next = r->next;
@@ -135,6 +136,7 @@ on_worker_log(struct peer *p, struct ipc_msg *m, struct err *e)
 static const struct ipc_rule worker_rules[] = {
 	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
 	{ MSG_HIBERNATE, PEER_WORKER, worker_hibernate },
+	{ MSG_HOME, PEER_WORKER, worker_home },
 	{ 0, 0, NULL },
 };
 
@@ -146,6 +148,7 @@ on_worker_close(struct peer *p)
 
 	r->channel = NULL;
 	r->hibernate_id = 0;
+	worker_home_forget(r);
 }
 
 static void

@@ -23,6 +23,8 @@ struct worker_parent_options {
 	bool hibernates;	/* sessions may go to sleep in imap-hibernate, and wake up with ss->state */
 	/* Whether and where Landlock lets a worker work (storage_paths); NULL: everywhere. */
 	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
+	/* Whose homes the worker asks for first (storage_homes_wanted); NULL: nobody's. */
+	int (*homes)(const struct storage_params *p, struct arena *a, struct span **users_out, size_t *count_out, struct err *e);
 	/* In a process of the mail user, after a worker of his was killed: makes the next open verify the index.  May be
 	 * NULL. */
 	void (*mark_suspect)(const struct storage_params *p);

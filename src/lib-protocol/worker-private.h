@@ -6,6 +6,7 @@
 #include "lib-protocol/children.h"
 #include "lib-protocol/hub-client.h"
 #include "lib-protocol/worker-child.h"
+#include "lib-storage/storage.h"
 
 struct parent;
 
@@ -32,6 +33,9 @@ struct running {
 	bool is_marker, killed;
 	uint32_t hibernate_id;		/* asked of hibernate for it; 0: nothing */
 	uint32_t hibernate_asked;	/* the worker's own number for the question */
+	uint32_t home_question;		/* asked of auth for it; 0: nothing */
+	uint32_t home_id;		/* the worker's own number for that */
+	unsigned homes;			/* asked for so far */
 	struct worker_session ws;	/* what hub and a marker must know; descriptors are -1 */
 	char strings[];
 };
@@ -57,6 +61,14 @@ struct parent {
 struct pending *worker_pending_new(struct parent *pa, struct peer *login, int *client_fd);
 void worker_pending_free(struct pending *p);
 void worker_ask_hub(struct pending *p);		/* with its identity at hand; goes on to the fork */
+
+/* worker-homes.c */
+#define WORKER_HOMES_MAX 200	/* a session asks for */
+#define WORKER_HOME_MS 10000
+peer_handler worker_home;			/* MSG_HOME of a worker */
+void worker_home_forget(struct running *r);
+/* In the worker, before it shuts itself in: homes of users, in a, as far as they are told; how many. */
+size_t worker_homes_ask(int parent_fd, const struct span *users, size_t count, struct arena *a, struct user_home *out);
 
 /* worker-hibernate.c */
 void worker_hibernate_init(struct parent *pa);

@@ -73,10 +73,16 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 	rc = storage_resolve(st, name, &box->ns, &inner, e);
 	if (rc == 0) {
 		box->store = box->ns->store;
+		index_private_retry(box->store->ix);
+		/* Else the driver's sync looks. */
+		if (mode >= MAILBOX_SAVE)
+			rc = index_check(box->store->ix, e);
+		if (mode == MAILBOX_WRITE && index_is_private(box->store->ix))
+			box->mode = MAILBOX_READ;
 		box->drv = box->store->drv;
 		box->inner = strndup(inner.p, inner.n);
 		box->name = strndup(name.p, name.n);
-		if (box->inner == NULL || box->name == NULL)
+		if (rc == 0 && (box->inner == NULL || box->name == NULL))
 			rc = err_set(e, ERR_TEMP, "out of memory");
 	}
 	buf_clear(&inner);
@@ -242,7 +248,7 @@ mailbox_keyword_mask(struct mailbox *box, const struct span *names, size_t count
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		missing += !keyword_bit(box, names[i], &mask);
-	if (missing > 0 && create) {
+	if (missing > 0 && create && !index_is_private(box->store->ix)) {
 		for (size_t i = 0; i < count; i++) {
 			if (names[i].n == 0 || names[i].n > box->st->conf.max_keyword_length)
 				return err_set(e, ERR_LIMIT, "a keyword of %zu octets", names[i].n);

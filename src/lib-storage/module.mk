@@ -38,6 +38,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/mbox/append.c \
 	src/lib-storage/mbox/body.c \
 	src/lib-storage/mbox/box.c \
+	src/lib-storage/mbox/check.c \
 	src/lib-storage/mbox/commit.c \
 	src/lib-storage/mbox/control.c \
 	src/lib-storage/mbox/driver.c \
@@ -149,6 +150,9 @@ tests_unit_test_index_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-index-check
 tests_unit_test_index_check_SOURCES = tests/unit/test-index-check.c tests/unit/storage-fixture.c
 tests_unit_test_index_check_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-scrub
+tests_unit_test_scrub_SOURCES = tests/unit/test-scrub.c tests/unit/storage-fixture.c
+tests_unit_test_scrub_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-view
 tests_unit_test_view_SOURCES = tests/unit/test-view.c tests/unit/storage-fixture.c
 tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

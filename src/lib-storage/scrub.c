@@ -165,9 +165,6 @@ message_part(struct scrub *s, uint32_t uid, struct err *e)
 		return rc;
 	s->out->messages++;
 	size = crlf_size(text);
-	if (m.physical_size != IDX_SIZE_UNKNOWN && m.physical_size != text.n)
-		problemf(s, false, "message %u: it has %zu octets, and the index says %llu", uid, text.n,
-		    (unsigned long long)m.physical_size);
 	size_wrong = m.size != IDX_SIZE_UNKNOWN && m.size != size;
 	if (m.bits & IDX_DIGEST && (EVP_Digest(text.p, text.n, digest, NULL, EVP_sha256(), NULL) != 1 ||
 	    memcmp(digest, m.digest, IDX_DIGEST_LEN) != 0))

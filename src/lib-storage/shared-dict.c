@@ -86,24 +86,23 @@ read_dict(const char *path, struct buf *out, struct err *e)
 }
 
 struct finding {
-	const struct storage *st;
+	struct span me, user;		/* user: whose rights count */
+	const struct span *groups;
+	size_t group_count;
 	struct arena *a;
 	struct array users;
 	bool failed;
 };
 
 static bool
-is_for_me(const struct storage *st, const struct shared_key *key)
+is_for_me(const struct finding *f, const struct shared_key *key)
 {
-	const struct span *groups;
-	size_t n = acl_groups(st, &groups);
-
 	if (key->kind == ACL_ANYONE)
 		return true;
 	if (key->kind == ACL_USER)
-		return span_eq(key->to, acl_user(st));
-	for (size_t i = 0; i < n; i++)
-		if (span_eq(key->to, groups[i]))
+		return span_eq(key->to, f->user);
+	for (size_t i = 0; i < f->group_count; i++)
+		if (span_eq(key->to, f->groups[i]))
 			return true;
 	return false;
 }
@@ -116,7 +115,7 @@ on_find(void *ctx, struct span text, struct span value)
 	struct span *slot;
 
 	(void)value;
-	if (!shared_key_parse(text, &key) || !is_for_me(f->st, &key) || span_eq(key.from, span_str(f->st->user)))
+	if (!shared_key_parse(text, &key) || !is_for_me(f, &key) || span_eq(key.from, f->me))
 		return true;
 	for (size_t i = 0; i < f->users.n; i++)
 		if (span_eq(*(struct span *)array_at(&f->users, i), key.from))
@@ -129,28 +128,50 @@ on_find(void *ctx, struct span text, struct span value)
 	return !f->failed;
 }
 
+static int
+find_users(const char *path, struct finding *f, struct span **out, size_t *count_out, struct err *e)
+{
+	struct buf text = BUF_INIT(SHARED_DICT_MAX + 1);
+	int rc = read_dict(path, &text, e);
+
+	f->users = ARRAY_INIT(struct span, SHARED_USERS_MAX);
+	if (rc == 0) {
+		if (text.n > 0)
+			shared_dict_each(buf_span(&text), on_find, f);
+		*out = arena_alloc(f->a, f->users.n + 1, sizeof(**out));
+		if (*out == NULL || f->failed)
+			rc = err_set(e, ERR_LIMIT, "too many users give mailboxes");
+		else if (f->users.n > 0)
+			memcpy(*out, f->users.p, f->users.n * sizeof(**out));
+		*count_out = rc == 0 ? f->users.n : 0;
+	}
+	array_clear(&f->users);
+	buf_clear(&text);
+	return rc;
+}
+
+int
+shared_dict_find(const char *path, struct span me, const struct acl_conf *acl, struct arena *a, struct span **out,
+    size_t *count_out, struct err *e)
+{
+	struct finding f = { .me = me, .user = acl->user.n > 0 ? acl->user : me, .groups = acl->groups,
+		.group_count = acl->group_count, .a = a };
+
+	return find_users(path, &f, out, count_out, e);
+}
+
 int
 shared_dict_users(struct storage *st, struct arena *a, struct span **out, size_t *count_out, struct err *e)
 {
-	struct finding f = { .st = st, .a = a, .users = ARRAY_INIT(struct span, SHARED_USERS_MAX) };
-	struct buf text = BUF_INIT(SHARED_DICT_MAX + 1);
-	int rc = 0;
+	struct finding f = { .me = span_str(st->user), .a = a };
 
 	*out = NULL;
 	*count_out = 0;
-	if (st->acl != NULL && acl_dict_path(st) != NULL && (rc = read_dict(acl_dict_path(st), &text, e)) == 0) {
-		if (text.n > 0)
-			shared_dict_each(buf_span(&text), on_find, &f);
-		*out = arena_alloc(a, f.users.n + 1, sizeof(**out));
-		if (*out == NULL || f.failed)
-			rc = err_set(e, ERR_LIMIT, "too many users give mailboxes");
-		else if (f.users.n > 0)
-			memcpy(*out, f.users.p, f.users.n * sizeof(**out));
-		*count_out = rc == 0 ? f.users.n : 0;
-	}
-	array_clear(&f.users);
-	buf_clear(&text);
-	return rc;
+	if (st->acl == NULL || acl_dict_path(st) == NULL)
+		return 0;
+	f.user = acl_user(st);
+	f.group_count = acl_groups(st, &f.groups);
+	return find_users(acl_dict_path(st), &f, out, count_out, e);
 }
 
 /* The keys of one user's lists, each once. */

@@ -4,8 +4,8 @@
  * name in it is used, and kept.  %u %n %d in the prefix tell who it is; the same and %h (of that user) in the location tell
  * where his mail is.  "~" in a location is the session's user's, for INDEXPVT.
  *
- * A home is made from mail_home, or from the home of a static userdb: databases are out of a session's reach.  Without
- * access control nobody is let in.
+ * A home is made from mail_home, or from the home of a static userdb; those of other databases are asked for before a session
+ * shuts itself in (storage_homes_wanted).  Without access control nobody is let in.
  */
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -108,11 +108,17 @@ expand_for(const struct storage *st, struct span text, struct span user, struct 
 {
 	struct var vars[VARS_USER_COUNT + 1];
 	struct buf home = BUF_INIT(4096);
+	struct span known = SPAN_NONE;
 	int rc = 0;
 
-	vars_for_user(vars, user, SPAN_NONE);
+	for (size_t i = 0; i < st->home_count; i++)
+		if (span_eq(st->homes[i].user, user))
+			known = st->homes[i].home;
+	if (known.n == 0 && st->home_template == NULL && span_find(text, SPAN("%h")) != SIZE_MAX)
+		return err_set(e, ERR_NOTFOUND, "the home of %.*s is not known", SPAN_ARG(user));
+	vars_for_user(vars, user, known);
 	vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };
-	if (st->home_template != NULL) {
+	if (known.n == 0 && st->home_template != NULL) {
 		rc = vars_expand(&home, span_str(st->home_template), vars, e);
 		vars_for_user(vars, user, buf_span(&home));
 		vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };

@@ -44,6 +44,8 @@ struct acl_conf {
 struct storage_conf {
 	struct span user, home;
 	struct span home_template;	/* with variables: homes of other users */
+	const struct user_home *homes;	/* those that it does not tell */
+	size_t home_count;
 	bool shared_explicit_inbox;	/* shared/bob/INBOX, not shared/bob */
 	struct acl_conf acl;
 	const struct namespace_conf *namespaces;	/* none: one private with INBOX, of location */
@@ -117,6 +119,8 @@ struct storage {
 	struct namespace *shared;	/* opened for other users' mailboxes */
 	size_t shared_count;
 	char *home_template;		/* where homes are; NULL: not known */
+	struct user_home *homes;	/* those that are known one by one; their strings are malloc'ed */
+	size_t home_count;
 	char *user, *home;
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
@@ -240,6 +244,8 @@ struct namespace *shared_resolve(struct storage *st, const struct namespace *tem
 size_t shared_static_part(struct span path);	/* octets of the directory above the first name with a variable; all without */
 /* shared-dict.c: who gives this user mailboxes; what ns's owner gives is written. */
 int shared_dict_users(struct storage *st, struct arena *a, struct span **out, size_t *count_out, struct err *e);
+int shared_dict_find(const char *path, struct span me, const struct acl_conf *acl, struct arena *a, struct span **out,
+    size_t *count_out, struct err *e);
 int shared_dict_update(struct storage *st, const struct namespace *ns, struct err *e);
 
 /* save.c: what is saved is moved from there: it costs no quota where that is counted, too. */

@@ -408,6 +408,8 @@ conf_read(struct conf *k, struct err *e)
 	if (expand(k, set_str(k->p->view, SET_mail_location), &k->c.location, e) == -1)
 		return err_wrap(e, "mail_location");
 	k->c.home_template = find_home(k->p->view);
+	k->c.homes = k->p->homes;
+	k->c.home_count = k->p->home_count;
 	k->c.shared_explicit_inbox = set_bool(k->p->view, SET_mail_shared_explicit_inbox);
 	if (read_quota(k, e) == -1 || read_acl(k, e) == -1)
 		return -1;
@@ -492,8 +494,9 @@ static_part(struct paths *ps, const char *path)
 	return n <= 1 ? NULL : arena_cstr(ps->a, span_sub(span_str(path), 0, n));
 }
 
+/* text with the home of one user, or with where homes are. */
 static int
-add_template(struct conf *k, struct paths *ps, struct span text, struct err *e)
+add_template_at(struct conf *k, struct paths *ps, struct span text, struct span home, struct err *e)
 {
 	struct buf location = BUF_INIT(8192);
 	struct location loc;
@@ -501,7 +504,7 @@ add_template(struct conf *k, struct paths *ps, struct span text, struct err *e)
 
 	for (size_t i = 0; i < text.n; i++) {
 		if (text.p[i] == '%' && i + 1 < text.n && text.p[i + 1] == 'h') {
-			buf_add(&location, k->c.home_template);
+			buf_add(&location, home);
 			i++;
 		} else {
 			buf_addc(&location, text.p[i]);
@@ -510,10 +513,20 @@ add_template(struct conf *k, struct paths *ps, struct span text, struct err *e)
 	rc = location_parse(buf_span(&location), k->p->home, ps->a, &loc, e);
 	buf_clear(&location);
 	if (rc == -1 || add_path(ps, static_part(ps, loc.root), false, e) == -1 ||
-	    add_path(ps, static_part(ps, inbox_path(ps, &loc)), false, e) == -1 || add_path(ps, static_part(ps, loc.index), false, e) == -1 ||
+	    add_path(ps, static_part(ps, loc.inbox), false, e) == -1 || add_path(ps, static_part(ps, loc.index), false, e) == -1 ||
 	    add_path(ps, static_part(ps, loc.control), false, e) == -1)
 		return -1;
 	return add_path(ps, static_part(ps, loc.index_pvt), true, e);
+}
+
+static int
+add_template(struct conf *k, struct paths *ps, struct span text, struct err *e)
+{
+	if (span_find(text, SPAN("%h")) != SIZE_MAX)
+		for (size_t i = 0; i < k->c.home_count; i++)
+			if (add_template_at(k, ps, text, k->c.homes[i].home, e) == -1)
+				return -1;
+	return add_template_at(k, ps, text, k->c.home_template, e);
 }
 
 static int
@@ -557,7 +570,7 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 	int rc = conf_read(&k, e);
 
 	if (rc == 0) {
-		ps.max = k.c.namespace_count * 5 + 8;
+		ps.max = k.c.namespace_count * 5 * (1 + k.c.home_count) + 8;
 		ps.v = arena_alloc(a, ps.max + 1, sizeof(*ps.v));
 		if (ps.v == NULL)
 			rc = err_set(e, ERR_LIMIT, "too many mail locations");
@@ -582,6 +595,30 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 		rc = add_acl(&k, &ps, e);
 	if (rc == 0)
 		*rw_out = ps.v;
+	conf_clear(&k);
+	return rc;
+}
+
+int
+storage_homes_wanted(const struct storage_params *p, struct arena *a, struct span **users_out, size_t *count_out, struct err *e)
+{
+	struct conf k = { .p = p };
+	bool wanted = false;
+	const char *path;
+	int rc;
+
+	*users_out = NULL;
+	*count_out = 0;
+	if (set_plugin(p->view, "acl_shared_dict").n == 0)
+		return 0;
+	rc = conf_read(&k, e);
+	for (size_t i = 0; rc == 0 && i < k.c.namespace_count; i++)
+		wanted = wanted || (k.c.namespaces[i].is_template && span_find(k.c.namespaces[i].location, SPAN("%h")) != SIZE_MAX);
+	if (wanted && k.c.home_template.n == 0 && k.c.acl.on && k.c.acl.dict.n > 0) {
+		path = arena_cstr(a, k.c.acl.dict);
+		rc = path == NULL ? err_set(e, ERR_LIMIT, "too long a path") :
+		    shared_dict_find(path, p->user, &k.c.acl, a, users_out, count_out, e);
+	}
 	conf_clear(&k);
 	return rc;
 }

@@ -285,6 +285,23 @@ open_all(struct storage *st, const struct storage_conf *c, struct err *e)
 	return rc;
 }
 
+static int
+copy_homes(struct storage *st, const struct storage_conf *c, struct err *e)
+{
+	st->homes = c->home_count == 0 ? NULL : calloc(c->home_count, sizeof(*st->homes));
+	for (size_t i = 0; i < c->home_count && st->homes != NULL; i++) {
+		const struct user_home *from = &c->homes[i];
+		struct user_home *to = &st->homes[i];
+
+		st->home_count = i + 1;
+		to->user = span_of(strndup(from->user.p, from->user.n), from->user.n);
+		to->home = span_of(strndup(from->home.p, from->home.n), from->home.n);
+		if (to->user.p == NULL || to->home.p == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+	}
+	return c->home_count > 0 && st->homes == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
 int
 storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **out, struct err *e)
 {
@@ -295,14 +312,15 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 	st->conf = *c;
 	st->conf.user = st->conf.home = st->conf.location = st->conf.home_template = SPAN_NONE;
 	st->conf.namespaces = NULL;
+	st->conf.homes = NULL;
 	st->notify_fd = notify_fd;
 	st->stores = ARRAY_INIT(struct store *, 1000);
 	st->user = strndup(c->user.n == 0 ? "" : c->user.p, c->user.n);
 	if (c->home_template.n > 0)
 		st->home_template = strndup(c->home_template.p, c->home_template.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
-	if ((c->quota.root_count > 0 && quota_new(&c->quota, &st->quota, e) == -1) || open_all(st, c, e) == -1 ||
-	    acl_open(st, &c->acl, e) == -1) {
+	if ((c->quota.root_count > 0 && quota_new(&c->quota, &st->quota, e) == -1) || copy_homes(st, c, e) == -1 ||
+	    open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
 		storage_close(st);
 		return -1;
 	}
@@ -338,6 +356,11 @@ storage_close(struct storage *st)
 	free(st->user);
 	free(st->home);
 	free(st->home_template);
+	for (size_t i = 0; i < st->home_count; i++) {
+		free((char *)(uintptr_t)st->homes[i].user.p);
+		free((char *)(uintptr_t)st->homes[i].home.p);
+	}
+	free(st->homes);
 	free(st);
 }
 
@@ -399,6 +422,9 @@ store_commit(struct store *s, struct change_set *cs, struct err *e)
 	enum drv_rc drc = DRV_CONFLICT;
 	bool mended = false;
 
+	index_private_retry(s->ix);
+	if (index_is_private(s->ix))
+		return index_private_refuse(s->ix, e);
 	for (int try = 0; try < COMMIT_TRIES && drc == DRV_CONFLICT && !cs->keyword_missed; try++) {
 		bool happened = false;
 

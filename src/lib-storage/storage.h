@@ -17,11 +17,17 @@
 
 struct storage;
 
+struct user_home {
+	struct span user, home;
+};
+
 struct storage_params {
 	const struct set_view *view;	/* borrowed; mail_location etc. with %variables still in them */
 	struct span user, home;		/* copied */
 	struct span protocol, rip, lip, session;	/* for %variables; may be empty */
 	bool released_too;		/* also mail that another server has now: to take it back */
+	const struct user_home *homes;	/* of other users, copied: see storage_homes_wanted */
+	size_t home_count;
 	int notify_fd;			/* channel to hub (lib/ipc-types.h MSG_CHANGED, MSG_WATCH), or -1; borrowed */
 };
 
@@ -33,6 +39,10 @@ int storage_open(const struct storage_params *p, struct storage **out, struct er
 void storage_close(struct storage *st);		/* finishes what is written behind; NULL is fine */
 /* What Landlock must allow for p: root, index, control directories.  NULL-terminated, in arena.  For before storage_open. */
 int storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
+/* Whose homes must be known for the shared namespaces of p: those who give mailboxes to the user, where the settings do not
+ * tell where homes are.  In arena; usually none. */
+int storage_homes_wanted(const struct storage_params *p, struct arena *a, struct span **users_out, size_t *count_out,
+    struct err *e);
 /* Work that may be done when nobody waits: flag renames behind, sweep of tmp, pruning.  Call when idle and at the end. */
 int storage_maintain(struct storage *st, struct err *e);
 /* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */

@@ -89,9 +89,10 @@ header_md5(struct mailbox *box, uint32_t uid, struct buf *out, struct err *e)
 	header_begin(&it, header, FIELDS_MAX, SIZE_MAX);
 	while (header_next(&it, &f)) {
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			if (!span_ieq(f.name, names[i]) || (i == 3 && received))
+			/* The first Received is the newest; behind it what the sender wrote does not count. */
+			if (!span_ieq(f.name, names[i]) || (received && (i == 0 || i == 2 || i == 3)))
 				continue;
-			received = received || i == 3;	/* the first is the newest */
+			received = received || i == 3;
 			digest_value(ctx, f.raw);
 		}
 	}
@@ -109,18 +110,24 @@ formatted(struct mailbox *box, uint32_t uid, const struct mailbox_names *names, 
 	struct buf md5 = BUF_INIT(64);
 	struct mailbox_view_state vs;
 	struct span guid = span_str(names->guid);
+	bool wants_guid, digest;
 	int rc = -1;
 
 	mailbox_view_state(box, &vs);
 	snprintf(uid_text, sizeof(uid_text), "%u", uid);
 	snprintf(validity_text, sizeof(validity_text), "%u", vs.uidvalidity);
-	if (guid.n == 0 && has_variable(format, 'g', SPAN("guid"))) {
+	wants_guid = guid.n == 0 && has_variable(format, 'g', SPAN("guid"));
+	/* In an mbox the digest is both. */
+	digest = has_variable(format, 'm', SPAN("md5")) || (wants_guid && names->file[0] == '\0');
+	if (digest && header_md5(box, uid, &md5, e) == -1)
+		goto out;
+	if (wants_guid && names->file[0] == '\0') {
+		guid = buf_span(&md5);
+	} else if (wants_guid) {
 		if (mailbox_email_id(box, uid, email_id, e) == -1)
-			return -1;
+			goto out;
 		guid = span_str(email_id);
 	}
-	if (has_variable(format, 'm', SPAN("md5")) && header_md5(box, uid, &md5, e) == -1)
-		goto out;
 	rc = vars_expand(out, format, (struct var[]){
 		{ 'u', "uid", span_str(uid_text) },
 		{ 'v', "uidvalidity", span_str(validity_text) },

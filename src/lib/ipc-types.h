@@ -89,6 +89,9 @@ enum ipc_type {
 	MSG_HIBERNATED,		/* hibernate: F_ID */
 	MSG_WAKE,		/* hibernate -> parent: F_ID F_SESSION F_STATE F_IDENTITY F_CODE (why) [F_PREREAD], fd: the client */
 
+	/* worker -> its parent */
+	MSG_HOME = 95,		/* F_ID F_USER; the parent: F_ID F_HOME (empty: nobody, or nobody's business) */
+
 	/* adm -> master */
 	MSG_RELOAD = 100,	/* F_ID; MSG_DONE with F_CODE 0, or 1 and F_TEXT */
 	MSG_SHUTDOWN,		/* F_ID; MSG_DONE, then the end */

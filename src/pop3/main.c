@@ -8,7 +8,8 @@ int
 main(void)
 {
 	static const struct worker_parent_options options = {
-		.service = "pop3", .serve = pop3_serve, .refuse = pop3_refuse_login, .paths = storage_paths,
+		.service = "pop3", .serve = pop3_serve, .refuse = pop3_refuse_login,
+		.homes = storage_homes_wanted, .paths = storage_paths,
 	};
 
 	return worker_parent_main(&options);

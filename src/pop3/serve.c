@@ -62,6 +62,7 @@ static void
 params_of(const struct session_start *ss, struct storage_params *out)
 {
 	*out = (struct storage_params){ .view = ss->view, .user = ss->id.user, .home = ss->id.home,
+					.homes = ss->homes, .home_count = ss->home_count,
 					.protocol = SPAN("pop3"), .rip = ss->rip, .lip = ss->lip,
 					.session = ss->session, .notify_fd = ss->hub_fd };
 }

@@ -262,5 +262,41 @@ class Sharing(unittest.TestCase):
             self.assertIn("user/dave/alice", f.read())
 
 
+class Homes(unittest.TestCase):
+    """Homes that only a database knows are asked for before the sandbox closes."""
+
+    def test_homes(self):
+        server = culver.Server(start=False)
+        os.mkdir(server.path("dict"), 0o700)
+        os.chown(server.path("dict"), server.uid, server.gid)
+        with open(server.path("users"), "w") as f:
+            for n, user in enumerate(server.users):
+                home = server.path("home%d" % n)
+                os.mkdir(home, 0o700)
+                os.chown(home, server.uid, server.gid)
+                uid = 12345 if user == "dave" else server.uid
+                f.write("%s::%d:%d::%s\n" % (user, uid, uid if user == "dave" else server.gid, home))
+        with open(server.config) as f:
+            text = f.read()
+        text = re.sub(r"userdb \{[^}]*\}", "userdb {\n  driver = passwd-file\n  args = %s\n}" % server.path("users"), text)
+        with open(server.config, "w") as f:
+            f.write(text + CONFIG.replace("DIR", server.dir).split("namespace public")[0])
+        with server.start():
+            alice = server.imap("alice")
+            bob = server.imap("bob")
+            alice.create("Work")
+            self.assertEqual(alice.setacl("Work", "bob", "lr")[0], "OK")
+            bob.logout()
+            bob = server.imap("bob")
+            self.assertIn(b"shared/alice/Work", b"".join(bob.list('""', "shared/*")[1]))
+            self.assertEqual(bob.select("shared/alice/Work", True)[0], "OK")
+            # Of another system user neither mail nor home is told.
+            with open(server.path("dict", "shared-mailboxes"), "a") as f:
+                f.write("shared/shared-boxes/user/bob/dave\n1\nshared/shared-boxes/user/bob/nobody\n1\n")
+            bob = server.imap("bob")
+            self.assertNotIn(b"shared/dave", b"".join(bob.list('""', "shared/*")[1]))
+            self.assertEqual(bob.select("shared/dave", True)[0], "NO")
+
+
 if __name__ == "__main__":
     unittest.main()

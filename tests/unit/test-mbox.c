@@ -474,6 +474,153 @@ test_layouts(void **state)
 	}
 }
 
+/* Processes that lock in every way there is add and take away at the same time. */
+static void
+test_lock_methods(void **state)
+{
+	static const enum mbox_lock_method ways[][MBOX_LOCKS_MAX] = {
+		{ MBOX_LOCK_FLOCK }, { MBOX_LOCK_LOCKF }, { MBOX_LOCK_DOTLOCK }, { MBOX_LOCK_DOTLOCK_TRY, MBOX_LOCK_FLOCK },
+		{ MBOX_LOCK_FCNTL, MBOX_LOCK_FLOCK },
+	};
+	enum { PROCESSES = 3, EACH = 8 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		struct fixture f;
+		struct mailbox *box;
+		uint32_t uid = 0;
+
+		begin(&f);
+		memcpy(f.conf.mbox.write_locks, ways[i], sizeof(ways[i]));
+		memcpy(f.conf.mbox.read_locks, ways[i], sizeof(ways[i]));
+		for (unsigned k = 0; k < PROCESSES; k++) {
+			pid_t pid = fork();
+
+			assert_true(pid != -1);
+			if (pid != 0)
+				continue;
+			fixture_open(&f);
+			box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+			for (unsigned n = 0; n < EACH; n++) {
+				uid = save_numbered(box, 100 * k + n);
+				add_flags(box, uid, MSG_FLAGGED);
+				if (n % 2 == 0)
+					expunge_uid(box, uid);
+			}
+			mailbox_close(box);
+			fixture_close(&f);
+			_exit(0);
+		}
+		for (unsigned k = 0; k < PROCESSES; k++) {
+			int status = -1;
+
+			wait(&status);
+			assert_int_equal(status, 0);
+		}
+		for (int pass = 0; pass < 2; pass++) {
+			unsigned sum = 0;
+
+			fixture_open(&f);
+			box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+			assert_int_equal(mailbox_count(box), PROCESSES * EACH / 2);
+			for (uint32_t seq = 1; seq <= mailbox_count(box); seq++) {
+				sum += number_of(box, mailbox_uid(box, seq));
+				assert_int_equal(flags_of(box, mailbox_uid(box, seq)), MSG_FLAGGED);
+			}
+			/* 1 + 3 + 5 + 7 of each, and its hundreds */
+			assert_int_equal(sum, 3 * 16 + 4 * (100 + 200));
+			check_counts(box);
+			mailbox_close(box);
+			fixture_close(&f);
+			lose_index(&f);
+		}
+		fixture_clear(&f);
+	}
+}
+
+/* Between a namespace of mbox files and one of Maildirs. */
+static void
+test_other_storage(void **state)
+{
+	static const struct namespace_conf both[] = {
+		{ .location = { "mbox:~/mail", 11 }, .inbox = true, .separator = '/', .subscriptions = true },
+		{ .prefix = { "dir/", 4 }, .location = { "maildir:~/Maildir:LAYOUT=fs", 27 }, .separator = '/', .subscriptions = true },
+	};
+	static const char text[] = "Subject: x\r\n\r\nFrom me\r\n\r\nno end";
+	struct fixture f;
+	struct mailbox *a, *b;
+	struct copy_result r;
+	struct err e = ERR_INIT;
+	uint64_t bit;
+
+	(void)state;
+	begin(&f);
+	f.conf.namespaces = both;
+	f.conf.namespace_count = 2;
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("dir/b"), false, &e), &e);
+	a = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	save_text(a, text, MSG_SEEN);
+	sync_box(a, NULL);
+	MUST(mailbox_keyword_mask(a, &SPAN("work"), 1, true, &bit, &e), &e);
+	struct flag_change fc = { .op = FLAGS_ADD, .keywords = bit };
+
+	MUST(mailbox_store(a, (uint32_t[]){ 1 }, 1, &fc, NULL, NULL, NULL, &e), &e);
+	b = box_of(f.st, "dir/b", MAILBOX_SAVE);
+	MUST(mailbox_copy(a, (uint32_t[]){ 1 }, 1, b, true, f.a, &r, &e), &e);
+	mailbox_close(b);
+	sync_box(a, NULL);
+	assert_int_equal(mailbox_count(a), 0);
+	mailbox_close(a);
+	b = box_of(f.st, "dir/b", MAILBOX_WRITE);
+	body_is(b, 1, "Subject: x\n\n>From me\n\nno end");
+	assert_int_equal(flags_of(b, 1), MSG_SEEN);
+	a = box_of(f.st, "INBOX", MAILBOX_SAVE);
+	MUST(mailbox_copy(b, (uint32_t[]){ 1 }, 1, a, false, f.a, &r, &e), &e);
+	mailbox_close(a);
+	mailbox_close(b);
+	a = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(mailbox_count(a), 1);
+	body_is(a, 2, "Subject: x\n\n>From me\n\nno end");
+	assert_int_equal(flags_of(a, 2), MSG_SEEN);
+	mailbox_close(a);
+	fixture_clear(&f);
+}
+
+/* No mail_location: what is there is found. */
+static void
+test_found(void **state)
+{
+	static const struct {
+		const char *make, *inbox;
+	} cases[] = {
+		{ "mkdir mail && touch mail/inbox", "mail/inbox" },
+		{ "mkdir Mail && touch Mail/inbox", "Mail/inbox" },
+		{ "touch mbox", "mbox" },
+		{ "true", NULL },
+		{ "mkdir mail", NULL },			/* anything may be in it */
+		{ "mkdir Maildir && mkdir mail && touch mail/inbox", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct fixture f;
+		struct mailbox *box;
+
+		fixture_init(&f);
+		f.conf.user = SPAN("nobody-has-this-name");
+		fixture_run(&f, "%s", cases[i].make);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		save_numbered(box, 1);
+		mailbox_close(box);
+		assert_int_equal(fixture_number(&f, "test -d Maildir/cur && echo 1 || echo 0"), cases[i].inbox == NULL);
+		if (cases[i].inbox != NULL)
+			assert_int_equal(fixture_number(&f, "grep -c '^From ' %s", cases[i].inbox), 1);
+		fixture_clear(&f);
+	}
+}
+
 #define BIG ((int64_t)1 << 31)
 
 /* Past what 31 bits count: the file is sparse, and nothing of it may be moved. */
@@ -526,6 +673,9 @@ main(void)
 		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_lock_methods),
+		cmocka_unit_test(test_other_storage),
+		cmocka_unit_test(test_found),
 		cmocka_unit_test(test_large_file),
 	};
 

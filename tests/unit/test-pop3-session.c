@@ -259,6 +259,8 @@ test_md5(void **state)
 		  "d63cea350a2c84d85cb005fb47e98e19" },
 		{ "Date: folded\n  date value\nFrom: a@b\n\nbody\n", "a437ac7149b15a7080d754502efedfcf" },
 		{ "Date: folded\r\n  date value\r\nFrom: a@b\r\n\r\nbody\r\n", "a437ac7149b15a7080d754502efedfcf" },
+		{ "Received: a\nFrom: y\nDate: x\nMessage-ID: z\n\nb\n", "0cc175b9c0f1b6a831c399e269772661" },
+		{ "Received: a\nDelivered-To: x\n\nb\n", "9cea1e2473aaf49955fa34faac95b3e7" },
 		{ "Received: a;b;c\nFrom: a@b\n\nbody\n", "e1e41abe725bfe71b5356c6f96dc8ebe" },
 	};
 	const struct uidl_rules rules = { .format = SPAN("%m") };

@@ -467,6 +467,46 @@ test_file(void **state)
 	fixture_clear(&f);
 }
 
+/* A file that several messages share: what is refused has not touched it. */
+static void
+test_mbox(void **state)
+{
+	struct fixture f;
+	struct mailbox *inbox, *work;
+	struct err e = ERR_INIT;
+	long size;
+
+	(void)state;
+	fixture_init(&f);
+	with_root(&f, QUOTA_COUNT, 1000, 0);
+	f.conf.location = SPAN("mbox:~/mail:INBOX=~/inbox");
+	fixture_run(&f, "mkdir mail && : > inbox");
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+	inbox = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	work = box_of(f.st, "Work", MAILBOX_WRITE);
+	assert_int_equal(try_save(inbox, 498, 1), ERR_NONE);
+	assert_true(usage(&f).messages == 1 && usage(&f).bytes >= 500);
+	size = fixture_number(&f, "stat -c %%s inbox");
+	assert_int_equal(try_save(inbox, 598, 1), ERR_OVERQUOTA);
+	assert_int_equal(try_save(inbox, 300, 2), ERR_OVERQUOTA);
+	assert_int_equal(fixture_number(&f, "stat -c %%s inbox"), size);
+	sync_box(inbox, NULL);
+	assert_int_equal(mailbox_count(inbox), 1);
+	assert_int_equal(try_copy(&f, inbox, 1, work, true), ERR_NONE);
+	assert_true(usage(&f).messages == 1);
+	size = fixture_number(&f, "stat -c %%s mail/Work");
+	sync_box(work, NULL);
+	assert_int_equal(try_save(inbox, 300, 1), ERR_NONE);
+	assert_int_equal(try_copy(&f, work, 1, work, false), ERR_OVERQUOTA);
+	assert_int_equal(fixture_number(&f, "stat -c %%s mail/Work"), size);
+	expunge_uid(work, 1);
+	assert_true(usage(&f).messages == 1 && usage(&f).bytes < 400);
+	mailbox_close(work);
+	mailbox_close(inbox);
+	fixture_clear(&f);
+}
+
 /* Somebody else's mailbox: its owner's limits hold, in the transaction of who saves. */
 static void
 test_owner(void **state)
@@ -654,7 +694,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits), cmocka_unit_test(test_mailbox_rules), cmocka_unit_test(test_grace_and_size),
 		cmocka_unit_test(test_outside_sizes), cmocka_unit_test(test_race), cmocka_unit_test(test_file),
-		cmocka_unit_test(test_model), cmocka_unit_test(test_owner), cmocka_unit_test(test_warnings), cmocka_unit_test(test_crossing),
+		cmocka_unit_test(test_model), cmocka_unit_test(test_owner), cmocka_unit_test(test_mbox), cmocka_unit_test(test_warnings), cmocka_unit_test(test_crossing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -434,6 +434,35 @@ test_copy_again(void **state)
 	}
 }
 
+/* A flag that was set and taken off again is as the file's name has it; still it is newer than what another program wrote. */
+static void
+test_flags_and_back(void **state)
+{
+	struct flag_change off = { .op = FLAGS_REMOVE, .flags = MSG_FLAGGED };
+	struct fixture f;
+	struct mailbox *box;
+	struct err e = ERR_INIT;
+	uint32_t uid = 1;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	save_numbered(box, 1);
+	add_flags(box, 1, MSG_SEEN);
+	MUST(storage_maintain(f.st, &e), &e);
+	add_flags(box, 1, MSG_FLAGGED);
+	MUST(mailbox_store(box, &uid, 1, &off, NULL, NULL, NULL, &e), &e);
+	fixture_run(&f, "cd Maildir/cur && for i in *:2,S; do mv $i ${i%%S}T; done");
+	MUST(storage_maintain(f.st, &e), &e);
+	sync_box(box, NULL);
+	assert_int_equal(flags_of(box, 1), MSG_SEEN);
+	MUST(storage_maintain(f.st, &e), &e);
+	assert_int_equal(fixture_number(&f, "ls Maildir/cur | grep -c ':2,S$'"), 1);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 /* The index is lost while a session is at work: COPY and EXPUNGE find the messages, and their keywords, all the same. */
 static void
 test_lost_in_between(void **state)
@@ -534,6 +563,7 @@ main(void)
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_copy_and_move),
 		cmocka_unit_test(test_copy_again),
+		cmocka_unit_test(test_flags_and_back),
 		cmocka_unit_test(test_lost_in_between),
 		cmocka_unit_test(test_made_anew),
 	};

@@ -35,7 +35,9 @@ maildir_dirty(struct maildir_box *box, uint32_t first, uint32_t last)
 bool
 maildir_is_due(void *b)
 {
-	return ((struct maildir_box *)b)->dirty_first != 0;
+	const struct maildir_box *box = b;
+
+	return box->dirty_first != 0 && !index_is_private(box->store->ix);
 }
 
 /* Brings the name of one file to its record.  1 renamed, 2 it had the name, 0 it is not there, -1. */
@@ -51,7 +53,8 @@ rename_one(struct maildir_box *box, struct change_seen *c, char name[MAILDIR_NAM
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", box->path);
 	snprintf(from, sizeof(from), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(c->rec.name));
 	snprintf(to, sizeof(to), "%s/%s", maildir_subdirs[SUB_CUR], name);
-	if (strcmp(from, to) == 0)
+	/* The name that the index has; another program may have given the file one with other flags. */
+	if (strcmp(from, to) == 0 && faccessat(box->fd, from, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 2;
 	if (renameat(box->fd, from, box->fd, to) == -1)
 		return errno == ENOENT ? 0 : err_errno(e, "rename %s/%s", box->path, from);
@@ -153,7 +156,7 @@ maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count
 
 	(void)uids;
 	(void)count;
-	if (uid == 0)
+	if (uid == 0 || index_is_private(box->store->ix))
 		return DRV_OK;
 	while (more == 1) {
 		more = write_batch(box, &b, &uid, e);
@@ -230,7 +233,7 @@ maildir_maintain(void *b, struct err *e)
 	enum drv_rc drc = maildir_write_behind(box, NULL, 0, e);
 	int rc;
 
-	if (drc != DRV_OK)
+	if (drc != DRV_OK || index_is_private(box->store->ix))
 		return drc;
 	if (!box->swept && box->store->p.tmp_age_s > 0) {
 		sweep_tmp(box);

@@ -149,7 +149,7 @@ state_make(struct index_txn *t, struct maildir_box *box, struct maildir_control 
 {
 	struct idx_state st = {
 		.id = c->id,
-		.bits = IDX_STATE_UNSCANNED,
+		.bits = IDX_STATE_UNSCANNED | (c->made_up && index_is_private(box->store->ix) ? IDX_STATE_PRIVATE : 0),
 		.uidvalidity = c->uidvalidity,
 		.uidnext = c->uid_start,
 		.highestmodseq = c->modseq_start,
@@ -243,14 +243,21 @@ control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
 	c->modseq_start = 1;
 	if (maildir_adopt_refused(box, e) == -1)
 		return -1;
-	rc = maildir_adopt_read(box, c, &a, e);
+	/* Where nothing can be written nothing can be taken over. */
+	if (index_is_private(box->store->ix))
+		a = (struct adoption){ 0 }, rc = 0;
+	else
+		rc = maildir_adopt_read(box, c, &a, e);
 	if (rc == 0 && a.from == ADOPT_NOTHING)
 		guess_from_files(box, c);
+	c->made_up = c->uidvalidity == 0;
 	c->uid_reserved = c->uid_start + MAILDIR_RESERVE;
 	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
 	/* Numbers first, then the files, then the state: a state never stands without its control file. */
 	if (rc == 0)
 		rc = take_numbers(box, c, &a, e);
+	if (rc == 0 && index_is_private(box->store->ix))
+		return 0;
 	if (rc == 0)
 		rc = maildir_adopt_write(box, c, &a, e);
 	/* Synced: clients are told these numbers before there is a file whose name could tell them. */
@@ -281,7 +288,7 @@ box_identify(struct maildir_box *box, struct err *e)
 	} else if (known == 1) {
 		c.uid_start = c.uid_reserved;
 		c.modseq_start = c.modseq_reserved;
-		rc = maildir_release_undo(box, &c, e);
+		rc = index_is_private(box->store->ix) ? 0 : maildir_release_undo(box, &c, e);
 	}
 	if (rc == 0 && fstatat(box->fd, "cur", &cur, 0) == -1)
 		rc = err_errno(e, "stat %s/cur", box->path);

@@ -52,6 +52,9 @@ look_at_record(struct look *l, const struct idx_state *st, uint32_t uid, const s
 		tell(l, "message %u: its file %s is not there", uid, path);
 		return;
 	}
+	if (m->physical_size != IDX_SIZE_UNKNOWN && m->physical_size != (uint64_t)sb.st_size)
+		tell(l, "message %u: its file %s has %lld octets, and the index says %llu", uid, path, (long long)sb.st_size,
+		    (unsigned long long)m->physical_size);
 	if (n.uid != 0 && n.uidvalidity == st->uidvalidity && n.uid != uid)
 		tell(l, "message %u: its file says that it is %u: %s", uid, n.uid, path);
 	if (!(m->bits & IDX_DIRTY) && (n.flags != m->flags || n.keywords != m->keywords))

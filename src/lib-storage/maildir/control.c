@@ -146,6 +146,8 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 	struct buf text = BUF_INIT(CONTROL_MAX);
 	int rc, dir;
 
+	if (index_is_private(box->store->ix))
+		return 0;
 	buf_addf(&text, "culver-mailbox 1\nuidvalidity %u\nid %u\nuid-reserved %u\nmodseq-reserved %llu\n", c->uidvalidity,
 	    c->id, c->uid_reserved, (unsigned long long)c->modseq_reserved);
 	for (int i = 0; i < MAILDIR_LETTERS; i++)

@@ -33,6 +33,7 @@ struct maildir_control {
 	uint32_t uid_reserved;
 	uint64_t modseq_reserved;
 	char *keywords[MAILDIR_LETTERS];	/* NULL: the letter is free */
+	bool made_up;			/* not in the file: nothing told the UIDVALIDITY */
 	/* Not in the file: where a state that must be made goes on from; 1 and 1 for a new mailbox. */
 	uint32_t uid_start;
 	uint64_t modseq_start;

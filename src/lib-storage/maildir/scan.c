@@ -87,7 +87,7 @@ seal(struct maildir_box *box, int sub, bool coarse, struct idx_stamp *out)
 	bool fine;
 
 	clock_gettime(CLOCK_REALTIME, &ts[1]);
-	fine = !coarse && utimensat(box->fd, maildir_subdirs[sub], ts, 0) == 0;
+	fine = !coarse && !index_is_private(box->store->ix) && utimensat(box->fd, maildir_subdirs[sub], ts, 0) == 0;
 	if (fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == -1)
 		return false;
 	*out = (struct idx_stamp){ .sec = sb.st_mtim.tv_sec, .nsec = (uint32_t)sb.st_mtim.tv_nsec,
@@ -432,6 +432,10 @@ rename_new(struct scan *s, struct by_arrival *a, const struct stat *sb, uint32_t
 	bool info = a->f->len > a->f->base_len || a->f->sub == SUB_CUR;
 	uint64_t size, virtual_size;
 
+	if (index_is_private(s->box->store->ix)) {
+		memcpy(out, file_name(s, a->f).p, (size_t)a->f->len + 1);
+		return 1;
+	}
 	maildir_name_sizes(&a->n, (uint64_t)sb->st_size, IDX_SIZE_UNKNOWN, &size, &virtual_size);
 	if (!maildir_name_tag(tagged, a->n.base, validity, uid) &&
 	    !maildir_name_new(tagged, size, virtual_size, validity, uid))
@@ -507,6 +511,9 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	struct stat sb;
 	int rc = 1;
 
+	/* A UID that we can not keep would be somebody else's later: without one, the message waits for who may give it. */
+	if (a->f->uid == 0 && index_is_private(s->box->store->ix) && !(st->bits & IDX_STATE_PRIVATE))
+		return 0;
 	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[a->f->sub], file_name(s, a->f).p);
 	rc = look_at(s, a, path, &sb, e);
 	if (rc != 1)

@@ -74,6 +74,15 @@ parse_head(struct span line, struct uidlist *out)
 	return true;
 }
 
+static bool
+is_name(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if ((unsigned char)name.p[i] < ' ' || name.p[i] == '/' || name.p[i] == 0x7f)
+			return false;
+	return name.n <= NAME_MAX_OCTETS;
+}
+
 /* "<uid> <fields> :<name>", or "<uid> <name>" of version 1. */
 static bool
 parse_entry(struct uidlist *l, struct span line, struct uidlist_entry *entry)
@@ -96,8 +105,7 @@ parse_entry(struct uidlist *l, struct span line, struct uidlist_entry *entry)
 		name = rest;
 	}
 	name = span_sub(name, 0, span_chr(name, ':'));
-	if (name.n > NAME_MAX_OCTETS || fields.n > UINT16_MAX || span_chr(name, '/') != name.n ||
-	    span_chr(name, '\0') != name.n || (name.n == 0 && l->version != 3))
+	if (!is_name(name) || fields.n > UINT16_MAX || (name.n == 0 && l->version != 3))
 		return false;
 	*entry = (struct uidlist_entry){
 		.uid = uid,

@@ -183,7 +183,7 @@ state_make(struct index_txn *t, struct mbox_box *box, const struct mbox_control 
 {
 	struct idx_state st = {
 		.id = c->id,
-		.bits = IDX_STATE_UNSCANNED,
+		.bits = IDX_STATE_UNSCANNED | (c->made_up && index_is_private(box->store->ix) ? IDX_STATE_PRIVATE : 0),
 		.uidvalidity = c->uidvalidity,
 		.uidnext = uid_start,
 		.highestmodseq = modseq_start,
@@ -194,7 +194,8 @@ state_make(struct index_txn *t, struct mbox_box *box, const struct mbox_control 
 	idx_state_set_name(&st, span_str(box->name));
 	st.recent_uid = st.uidnext;
 	st.pruned_to = st.highestmodseq > 1 ? st.highestmodseq : 0;
-	return index_mailbox_make(t, &st, e);
+	/* What is left under the number is of a mailbox that was deleted, or whose state was lost. */
+	return index_mailbox_purge(t, c->id, SIZE_MAX, e) == -1 ? -1 : index_mailbox_make(t, &st, e);
 }
 
 /* What stands under this name, or this id, in the index, and is another mailbox, goes. */
@@ -248,6 +249,7 @@ gather(struct mbox_box *box, struct mbox_control *c, uint32_t *uid_start, uint64
 			/* Higher than any count of changes that was told. */
 			*modseq_start = (uint64_t)time(NULL) << 10;
 		}
+		c->made_up = r.uidvalidity == 0;
 		c->uid_reserved = *uid_start + MBOX_RESERVE;
 		c->modseq_reserved = *modseq_start + MBOX_RESERVE;
 	}
@@ -357,50 +359,39 @@ mbox_replaced(struct mbox_box *box, uint32_t uidvalidity, struct err *e)
 	return err_set(e, ERR_NOTFOUND, "mailbox %s is another one now", box->name), DRV_GONE;
 }
 
-/*
- * IDX_STATE_DOUBT: after a power cut the index may be of an earlier time.  Numbers go on above all that was ever given, and
- * the file is read again; where it is another mailbox than the index knows under this name, that one goes.  With the box's
- * own lock.
- */
+/* IDX_STATE_DOUBT: the marks of the control directory are above all that was ever given.  1: it tells of another mailbox. */
 static int
-settle_locked(struct mbox_box *box, struct err *e)
+settle(struct mbox_box *box, uint32_t id, struct err *e)
 {
+	bool had = box->locked != MBOX_UNLOCKED;
 	struct mbox_control c;
 	struct index_txn *t;
 	struct idx_state st;
-	uint32_t uid_start;
-	uint64_t modseq_start;
-	bool known, other = false;
-	int rc = gather(box, &c, &uid_start, &modseq_start, &known, e);
+	int rc, known;
 
-	if (rc == -1 || index_write(box->store->ix, &t, e) == -1)
+	if (!had && mbox_lock_own(box, e) == -1)
 		return -1;
-	rc = index_state_get(t, box->id, &st, e);
-	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
-		other = (c.uidvalidity != 0 && c.uidvalidity != st.uidvalidity) || (known && c.id != st.id);
-		rc = other ? index_mailbox_remove(t, span_str(box->name), e) :
-		    index_settle(t, &st, uid_start, modseq_start, e);
-		rc = rc == -1 ? -1 : 1;
+	known = mbox_control_read(box, &c, e);
+	rc = known == -1 ? -1 : index_write(box->store->ix, &t, e);
+	if (rc == 0) {
+		rc = index_state_get(t, id, &st, e);
+		if (known == 0) {
+			c.uid_reserved = st.uid_reserved < LAST_UID_MAX ? st.uid_reserved + MBOX_RESERVE : st.uid_reserved;
+			c.modseq_reserved = (uint64_t)time(NULL) << 10;
+		}
+		if (rc == 1 && known == 1 && (c.uidvalidity != st.uidvalidity || c.id != st.id))
+			rc = 2;
+		else if (rc == 1 && st.bits & IDX_STATE_DOUBT)
+			rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e) == -1 ? -1 : 1;
+		if (rc == 2 && index_mailbox_remove(t, span_str(box->name), e) == -1)
+			rc = -1;
+		if (rc > 0)
+			rc = index_commit(t, e) == -1 ? -1 : rc - 1;
+		else
+			index_abort(t);
 	}
-	if (rc != 1) {
-		index_abort(t);
-		return rc;
-	}
-	if (index_commit(t, e) == -1)
-		return -1;
-	return other ? identify_locked(box, e) : 0;
-}
-
-static int
-settle(struct mbox_box *box, struct err *e)
-{
-	bool had = box->locked != MBOX_UNLOCKED;
-	int rc = had ? 0 : mbox_lock(box, MBOX_READ, -1, e);
-
-	if (rc == 0)
-		rc = settle_locked(box, e);
-	if (!had && box->locked != MBOX_UNLOCKED)
-		mbox_unlock(box);
+	if (!had)
+		mbox_unlock_own(box);
 	return rc;
 }
 
@@ -417,14 +408,20 @@ box_find(struct mbox_box *box, struct err *e)
 	rc = index_mailbox_find(t, span_str(box->name), &id, e);
 	if (rc == 1)
 		rc = index_state_get(t, id, &st, e);
+	if (rc == 1 && st.bits & IDX_STATE_DOUBT) {
+		index_read_end(box->store->ix);
+		rc = settle(box, id, e);
+		if (rc != 0)
+			return rc == -1 ? -1 : identify(box, e);
+		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
+	}
 	if (rc == 1) {
 		box->id = id;
 		box->due = st.dirty > 0;	/* left by one that died */
-		if (!(st.bits & IDX_STATE_DOUBT))
-			return 0;
+		return 0;
 	}
 	index_read_end(box->store->ix);
-	return rc == -1 ? -1 : rc == 1 ? settle(box, e) : identify(box, e);
+	return rc == -1 ? -1 : identify(box, e);
 }
 
 /* The control directory: without one (a file system that is read-only) all is as well as it can be. */
@@ -582,12 +579,15 @@ mbox_begin(struct mbox_box *box, uint32_t uids, struct index_txn **t, struct idx
 		if (rc == 1 && !(st->bits & IDX_STATE_DOUBT) && mbox_has_room(st, uids))
 			return DRV_OK;
 		index_abort(*t);
+		if (rc == 1 && st->bits & IDX_STATE_DOUBT) {
+			rc = settle(box, box->id, e);
+			if (rc == 0)
+				continue;
+			rc = rc == 1 ? 0 : -1;
+		}
 		if (rc == -1)
 			return mbox_rc(e);
-		if (rc == 1 && st->bits & IDX_STATE_DOUBT)
-			drc = settle(box, e) == 0 ? DRV_OK : mbox_rc(e);
-		else
-			drc = rc == 0 ? mbox_find_again(box, e) : mbox_reserve(box, uids, e);
+		drc = rc == 0 ? mbox_find_again(box, e) : mbox_reserve(box, uids, e);
 		if (drc != DRV_OK)
 			return drc;
 	}

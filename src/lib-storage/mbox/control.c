@@ -75,6 +75,8 @@ mbox_control_write(struct mbox_box *box, const struct mbox_control *c, bool sync
 
 	if (box->control_fd == -1)
 		return err_set(e, ERR_DENIED, "there is no control directory %s", box->control_path);
+	if (index_is_private(box->store->ix))
+		return 0;
 	buf_addf(&text, "culver-mailbox 1\nuidvalidity %u\nid %u\nuid-reserved %u\nmodseq-reserved %llu\n", c->uidvalidity,
 	    c->id, c->uid_reserved, (unsigned long long)c->modseq_reserved);
 	rc = file_replace(box->control_fd, CONTROL_NAME, buf_span(&text), 0600,

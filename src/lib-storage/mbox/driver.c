@@ -180,6 +180,7 @@ const struct driver mbox_driver = {
 	.keywords_add = mbox_keywords_add,
 	.keywords_max = mbox_keywords_max,
 	.maintain = mbox_maintain,
+	.check = mbox_check,
 	.is_due = mbox_is_due,
 	.watch_dirs = mbox_watch_dirs,
 };

@@ -26,6 +26,7 @@ struct mbox_control {
 	uint32_t uidvalidity, id;
 	uint32_t uid_reserved;
 	uint64_t modseq_reserved;
+	bool made_up;			/* not in the file: nothing told the UIDVALIDITY */
 };
 
 enum mbox_lock_kind { MBOX_UNLOCKED, MBOX_READ, MBOX_WRITE };
@@ -200,6 +201,7 @@ enum drv_rc mbox_write_behind(struct mbox_box *box, int wait_ms, struct err *e);
 enum drv_rc mbox_commit(void *store, struct change_set *cs, struct err *e);
 enum drv_rc mbox_copy(struct mbox_store *s, struct change_set *cs, struct err *e);
 enum drv_rc mbox_maintain(void *box, struct err *e);
+enum drv_rc mbox_check(void *box, bool repair, driver_finding_fn *fn, void *ctx, struct err *e);	/* check.c */
 bool mbox_is_due(void *box);
 enum drv_rc mbox_body_open(void *box, uint32_t uid, struct extent *out, struct err *e);
 

@@ -370,7 +370,7 @@ mbox_write_behind(struct mbox_box *box, int wait_ms, struct err *e)
 
 	index_read_end(box->store->ix);
 	box->due = false;
-	if (rc != 1 || !is_pending(&st) || box->readonly)
+	if (rc != 1 || !is_pending(&st) || box->readonly || index_is_private(box->store->ix))
 		return rc == -1 ? mbox_rc(e) : DRV_OK;
 	if (mbox_lock(box, MBOX_WRITE, wait_ms, e) == -1) {
 		/* Another program works on it, or nobody may: the index keeps what is to be written. */
@@ -415,5 +415,7 @@ mbox_maintain(void *b, struct err *e)
 bool
 mbox_is_due(void *b)
 {
-	return ((struct mbox_box *)b)->due;
+	struct mbox_box *box = b;
+
+	return box->due && !index_is_private(box->store->ix);
 }

@@ -33,6 +33,7 @@
 #include "lib/sys.h"
 
 #define TAKE_TRIES 4
+#define GIVEN_MOST 1000000	/* UIDs that another program may have given meanwhile: more is a joke */
 #define TICK_NS 20000000	/* a file system's clock ticks at least every 20 ms */
 #define TICK_COARSE 3		/* seconds: one without nanoseconds */
 
@@ -55,6 +56,7 @@ struct taking {
 	struct array seen, adds, gone;
 	uint32_t prev;			/* the UID before */
 	bool trust;			/* X-UID is this mailbox's */
+	uint32_t base_validity, base_last_uid;	/* as the file's head has them */
 };
 
 static bool
@@ -254,11 +256,15 @@ static int
 take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 {
 	char room[MBOX_PLACE_MAX];
-	struct change_add *add = array_push(&k->adds);
+	struct change_add *add;
 	struct span place = mbox_place_write(room, m);
 	bool passed = false, keeps = m->uid != 0 && k->trust && m->uid > k->prev && m->uid < k->st.uid_reserved &&
 	    (m->uid >= k->st.uidnext || k->st.bits & IDX_STATE_UNSCANNED);
 
+	/* A UID that we can not keep would be somebody else's later: without one, the message waits for who may give it. */
+	if (!keeps && index_is_private(k->box->store->ix) && !(k->st.bits & IDX_STATE_PRIVATE))
+		return 0;
+	add = array_push(&k->adds);
 	if (add == NULL)
 		return err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path);
 	add->uid = keeps ? m->uid : k->st.uidnext;
@@ -352,6 +358,16 @@ taking_clear(struct taking *k)
 	free(k->by_digest);
 }
 
+/* UIDs that the file's head says were given: by another program, to messages that are gone again. */
+static void
+pass_over_given(struct taking *k)
+{
+	uint32_t last = k->base_last_uid;
+
+	if (last >= k->st.uidnext && last - k->st.uidnext < GIVEN_MOST && k->base_validity == k->st.uidvalidity)
+		k->st.uidnext = last + 1;
+}
+
 /* Compares what was read with the index, which then has it. */
 static enum drv_rc
 take_in(struct taking *k, uint32_t from_uid, bool whole, struct idx_state *st_out, struct err *e)
@@ -377,6 +393,8 @@ take_in(struct taking *k, uint32_t from_uid, bool whole, struct idx_state *st_ou
 			rc = load_known(k, from_uid, e);
 		if (rc == 0)
 			rc = compare(k, e);
+		if (rc == 0)
+			pass_over_given(k);
 		if (rc == 0 && k->st.uidnext > k->st.uid_reserved) {
 			need = k->st.uidnext - uidnext;
 			index_abort(k->t);
@@ -426,6 +444,26 @@ read_tail(struct taking *k, uint64_t size, uint32_t *from_uid)
 	return first->digest == place.digest && (first->uid == 0 || first->uid == *from_uid);
 }
 
+/* What the first message says of the whole: after its tail alone was read, too. */
+static int
+read_head(struct taking *k, bool whole, uint64_t size, struct err *e)
+{
+	struct mbox_reading base;
+	int rc = 0;
+
+	if (whole) {
+		k->base_validity = k->r.uidvalidity;
+		k->base_last_uid = k->r.last_uid;
+		return 0;
+	}
+	mbox_reading_init(&base);
+	rc = mbox_read_base(k->box, size, &base, e);
+	k->base_validity = base.uidvalidity;
+	k->base_last_uid = base.last_uid;
+	mbox_reading_clear(&base);
+	return rc;
+}
+
 enum drv_rc
 mbox_sync_locked(struct mbox_box *box, bool thorough, struct idx_state *st, struct err *e)
 {
@@ -459,6 +497,8 @@ mbox_sync_locked(struct mbox_box *box, bool thorough, struct idx_state *st, stru
 		if (mbox_read(box, 0, (uint64_t)sb.st_size, &k.r, e) == -1)
 			drc = mbox_rc(e);
 	}
+	if (drc == DRV_OK && read_head(&k, whole, (uint64_t)sb.st_size, e) == -1)
+		drc = mbox_rc(e);
 	/* With the same inode it is our file still, and somebody put a header there that he should not have. */
 	if (drc == DRV_OK && k.r.uidvalidity != 0 && k.r.uidvalidity != st->uidvalidity && !same_file(st, &sb))
 		drc = mbox_replaced(box, k.r.uidvalidity, e);
