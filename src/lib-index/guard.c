@@ -122,9 +122,9 @@ open_it(void *ctx)
 }
 
 int
-index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e)
+index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, bool create, struct err *e)
 {
-	struct opening o = { env, path, mode, true, e };
+	struct opening o = { env, path, mode, create, e };
 
 	if (index_run_guarded(open_it, &o))
 		return 0;

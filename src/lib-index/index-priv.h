@@ -75,7 +75,7 @@ int index_env_room(struct index_env *env, struct err *e);
 void index_env_reset_readers(struct index_env *env);
 
 /* index_env_open(create) of a file that may hold anything. */
-int index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, struct err *e);
+int index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, bool create, struct err *e);
 /* guard.c: where LMDB's assertions end. */
 void index_assert_failed(const char *msg);
 /* Runs fn(ctx), which reads a file that may hold anything: its answer, or false when it had to be rescued. */

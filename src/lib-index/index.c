@@ -274,7 +274,7 @@ env_try(struct index_env *env, enum session_verdict verdict, bool others, enum i
 		break;
 	}
 	if ((verdict == SESSION_CLEAN ? index_env_open(env, env->path, env->mode, true, e) :
-	    index_env_open_guarded(env, env->path, env->mode, e)) == -1) {
+	    index_env_open_guarded(env, env->path, env->mode, true, e)) == -1) {
 		if (e->code != ERR_CORRUPT)
 			return -1;
 		if (env->version > INDEX_VERSION && others)

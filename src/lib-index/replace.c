@@ -104,9 +104,12 @@ index_env_replace(struct index_env *env, enum index_salvage how, const char *why
 
 	if (make_fresh(env, path, e) == -1)
 		return -1;
-	/* A file that can not even be opened has nothing to give. */
+	/*
+	 * A file that can not even be opened has nothing to give.  Nothing is made in it: a first try may have died in the
+	 * middle of a write, and then this process itself has the lock that it would wait for.
+	 */
 	if (how != INDEX_SALVAGE_NOTHING && size > 0 && env->env == NULL &&
-	    index_env_open_guarded(env, env->path, env->mode, &old_e) == -1)
+	    index_env_open_guarded(env, env->path, env->mode, false, &old_e) == -1)
 		env->env = NULL;
 	fresh.map_start = (size_t)size * 2;
 	rc = fill_fresh(&fresh, path, how == INDEX_SALVAGE_NOTHING ? NULL : env, how, &got, e);

@@ -131,6 +131,7 @@ struct format {
 	const char *location;		/* mail_location */
 	char separator;
 	const char *index_dir;		/* below home */
+	bool one_file;			/* for all messages of a mailbox */
 	void (*foreign)(struct world *w);	/* what other programs do: see PREP_FOREIGN */
 };
 extern const struct format formats[];

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define PAGE 4096
+#define SECTOR 512	/* is written whole or not at all */
 
 uint64_t
 random_next(uint64_t *seed)
@@ -168,20 +169,35 @@ apply_one(struct cut *k, const struct event *ev)
 static void
 apply_some(struct cut *k, const struct event *ev)
 {
-	size_t n = ev->n;
-	char *zeros;
+	size_t n = ev->n, had;
 
-	switch (k->c->data == DATA_RANDOM ? random_next(&k->seed) % 4 : k->c->data == DATA_ALL ? 2 : k->c->data == DATA_ZEROS) {
+	unsigned how = k->c->data == DATA_RANDOM ? (unsigned)(random_next(&k->seed) % 4) : k->c->data == DATA_ALL ? 2 :
+	    k->c->data == DATA_ZEROS;
+
+	if (k->c->no_zeros && how == 1)
+		how = 3;
+	if (k->c->whole_writes && how != 0)
+		how = 2;
+	/* What is written over keeps its old octets; zeros, or half a sector, can only be where there was nothing. */
+	had = k->out->nodes[ev->node].n;
+	if (how != 2 && how != 0 && ev->kind == EV_WRITE && ev->at < had) {
+		size_t over = had - ev->at < n ? (size_t)(had - ev->at) : n;
+		uint64_t end = how == 1 ? ev->at : (ev->at + random_next(&k->seed) % (n + 1)) / SECTOR * SECTOR;
+
+		if (end > ev->at)
+			tree_write(k->out, ev->node, ev->at, ev->data, end - ev->at < over ? (size_t)(end - ev->at) : over);
+		if (over < n && how == 1)
+			tree_truncate(k->out, ev->node, ev->at + n);
+		return;
+	}
+	switch (how) {
 	case 0:		/* lost */
 		return;
 	case 1:		/* the size, not the data */
-		if (ev->kind != EV_WRITE) {
+		if (ev->kind != EV_WRITE)
 			apply_one(k, ev);
-			return;
-		}
-		zeros = must_alloc(n);
-		tree_write(k->out, ev->node, ev->at, zeros, n);
-		free(zeros);
+		else
+			tree_truncate(k->out, ev->node, ev->at + n > had ? ev->at + n : had);
 		return;
 	case 2:
 		apply_one(k, ev);

@@ -380,8 +380,81 @@ maildir_foreign(struct world *w)
 		apply_step(&w->want[0], &as_steps[i]);
 }
 
+/* The messages of an mbox file, changed as mail programs do: one goes, others come. */
+static void
+change_mbox(const struct world *w, const char *name, unsigned gone, const char *more)
+{
+	static char text[1 << 20], mark[64];
+	char path[512], *at, *end;
+	size_t n;
+	int fd;
+
+	path_in(w, path, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd == -1 || (n = (size_t)read(fd, text, sizeof(text) - 1)) == (size_t)-1)
+		die("read %s", path);
+	text[n] = '\0';
+	snprintf(mark, sizeof(mark), "Subject: Number %u\n", gone);
+	at = gone == 0 ? NULL : strstr(text, mark);
+	if (at != NULL) {
+		while (at > text && !(strncmp(at, "From ", 5) == 0 && at[-1] == '\n'))
+			at--;
+		end = strstr(at, "\nFrom ");
+		n -= (size_t)(end + 1 - at);
+		memmove(at, end + 1, strlen(end + 1) + 1);
+	}
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", more);
+	if (pwrite(fd, text, n, 0) != (ssize_t)n || ftruncate(fd, (off_t)n) == -1)
+		die("write %s", path);
+	close(fd);
+}
+
+/* From_ lines are in local time; DATE_OF as it says it. */
+static void
+mbox_text(struct buf *out, unsigned number, const char *status)
+{
+	static char text[65536];
+	time_t date = (time_t)DATE_OF(number);
+	char stamp[64];
+	struct tm tm;
+	size_t n = message_text(number, text, sizeof(text)), first = (size_t)(strchr(text, '\n') + 1 - text);
+
+	localtime_r(&date, &tm);
+	strftime(stamp, sizeof(stamp), "%a %b %e %H:%M:%S %Y", &tm);
+	buf_addf(out, "From a@example.org %s\n", stamp);
+	buf_add(out, span_of(text, first));
+	buf_adds(out, status);
+	buf_add(out, span_of(text + first, n - first));
+	buf_addc(out, '\n');
+}
+
+static void
+mbox_foreign(struct world *w)
+{
+	static const struct step as_steps[] = {
+		{ .kind = STEP_SAVE, .box = "INBOX", N(301, 302) },
+		{ .kind = STEP_SAVE, .box = "INBOX", N(303), .flags = MSG_SEEN },
+		{ .kind = STEP_SAVE, .box = "Work", N(304), .flags = MSG_SEEN | MSG_FLAGGED },
+		{ .kind = STEP_EXPUNGE, .box = "INBOX", N(2) },
+	};
+	struct buf more = BUF_INIT(1 << 20);
+
+	mbox_text(&more, 301, "");
+	mbox_text(&more, 302, "");
+	mbox_text(&more, 303, "Status: RO\n");
+	change_mbox(w, "mail/inbox", 2, buf_cstr(&more));
+	buf_reset(&more);
+	mbox_text(&more, 304, "Status: RO\nX-Status: F\n");
+	change_mbox(w, "mail/.Work", 0, buf_cstr(&more));
+	buf_clear(&more);
+	for (size_t i = 0; i < COUNT(as_steps); i++)
+		apply_step(&w->want[0], &as_steps[i]);
+}
+
 const struct format formats[] = {
-	{ "maildir", "maildir:~/Maildir", '.', "Maildir/culver.index", maildir_foreign },
-	{ "maildir-fs", "maildir:~/Maildir:LAYOUT=fs", '/', "Maildir/culver.index", maildir_foreign },
+	{ "maildir", "maildir:~/Maildir", '.', "Maildir/culver.index", false, maildir_foreign },
+	/* Names hold mail and others below them. */
+	{ "mbox", "mbox:~/mail:INBOX=~/mail/inbox:LAYOUT=maildir++", '.', "mail/.culver.index", true, mbox_foreign },
+	{ "maildir-fs", "maildir:~/Maildir:LAYOUT=fs", '/', "Maildir/culver.index", false, maildir_foreign },
 };
 const size_t format_count = COUNT(formats);

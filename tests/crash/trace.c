@@ -87,7 +87,7 @@ errors_of(enum call_class class)
 	static const int lists[CALL_CLASSES][6] = {
 		[CALL_OPEN] = { EIO, EMFILE, EINTR, 0 },
 		[CALL_MAKE] = { ENOSPC, EDQUOT, EIO, EACCES, 0 },
-		[CALL_RENAME] = { ENOSPC, EDQUOT, EIO, EACCES, 0 },
+		[CALL_RENAME] = { ENOSPC, EDQUOT, EIO, 0 },
 		[CALL_REMOVE] = { EIO, EACCES, 0 },
 		[CALL_WRITE] = { ENOSPC, EDQUOT, EIO, EINTR, 0 },
 		[CALL_SIZE] = { ENOSPC, EIO, EINTR, 0 },
@@ -556,13 +556,14 @@ act(struct tracer *t, const struct call *c)
 			t->storm = 0;
 		return false;
 	}
-	if (p->kind == PLAN_FAIL_ALL && t->out->calls >= p->at && c->changes) {
+	/* A full disk lets files go; one that fails lets nothing be done. */
+	if (p->kind == PLAN_FAIL_ALL && t->out->calls >= p->at && c->changes && (c->class != CALL_REMOVE || p->error == EIO)) {
 		if (!t->out->fired)
 			t->out->call = *c;
 		t->out->fired = set_answer(t->pid, true, -p->error);
 		return false;
 	}
-	if (p->kind == PLAN_NONE || !here)
+	if (p->kind == PLAN_NONE || p->kind == PLAN_FAIL_ALL || !here)
 		return p->kind == PLAN_NONE && c->changes;
 	t->out->call = *c;
 	t->out->fired = true;

@@ -117,6 +117,8 @@ struct choice {
 	enum keep_entries entries;
 	enum keep_data data;
 	enum keep_index index;
+	bool whole_writes;	/* of a file that was not synced a write is there or not */
+	bool no_zeros;		/* a file grows with its data, not before */
 	uint64_t seed;
 };
 

@@ -34,7 +34,7 @@ look_at_message(struct mailbox *box, uint32_t uid, struct seen_msg *m, struct er
 	if (m->number < WORKS_NUMBER && rec.internal_date != DATE_OF(m->number))
 		return err_set(e, ERR_TEMP, "%.*s: message %u has the date %lld", SPAN_ARG(mailbox_name(box)), uid,
 		    (long long)rec.internal_date);
-	if (rec.physical_size != n)
+	if (box->drv == &maildir_driver && rec.physical_size != n)
 		return err_set(e, ERR_TEMP, "%.*s: message %u has the size %llu", SPAN_ARG(mailbox_name(box)), uid,
 		    (unsigned long long)rec.physical_size);
 	m->uid = uid;
@@ -295,7 +295,7 @@ litter_in(const char *path, unsigned depth, struct err *e)
 
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		if (tmp || strncmp(d->d_name, ".culver-tmp", 11) == 0 || strncmp(d->d_name, ".culver-mailbox.", 16) == 0)
+		if (tmp || span_ends(span_str(d->d_name), SPAN(".lock")) || strstr(d->d_name, "journal") != NULL || strncmp(d->d_name, ".culver-tmp", 11) == 0 || strncmp(d->d_name, ".culver-mailbox.", 16) == 0)
 			rc = err_set(e, ERR_TEMP, "%s/%s was left", path, d->d_name);
 		snprintf(below, sizeof(below), "%.300s/%.255s", path, d->d_name);
 		if (rc == 0 && d->d_type == DT_DIR && depth < 6)

@@ -120,9 +120,14 @@ test_outside_mail(void **state)
 	body_is(box, 2, "From: b@example.org\nSubject: two\n\nsecond\n");
 	assert_int_equal(flags_of(box, 1), 0);
 	assert_int_equal(flags_of(box, 2), MSG_SEEN);
-	add_file(&f, "mail/inbox", ONE);
+	/* Somebody's fields are not ours. */
+	add_file(&f, "mail/inbox", "From a@example.org Thu Nov 26 10:00:00 2026\nX-Keywords: many words of nobody\nX-UID: 1\n"
+	    "From: a@example.org\nSubject: one\n\nfirst\n\n");
 	sync_box(box, NULL);
 	assert_int_equal(mailbox_count(box), 3);
+	const struct span *names;
+
+	assert_int_equal(mailbox_keywords(box, &names), 0);
 	add_flags(box, 1, MSG_FLAGGED);
 	mailbox_close(box);
 	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
@@ -538,6 +543,43 @@ test_lock_methods(void **state)
 	}
 }
 
+/* Mail is added behind a last line without an end; then what stands before it goes. */
+static void
+test_unended(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+
+	(void)state;
+	begin(&f);
+	put_file(&f, "mail/inbox", ONE "From b Thu Nov 26 10:00:00 2026\nB: 1\n\nno end");
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(save_numbered(box, 3), 3);
+	assert_int_equal(save_text(box, "C: 1\r\n\r\nnone here", 0), 4);
+	assert_int_equal(save_numbered(box, 5), 5);
+	for (int pass = 0; pass < 3; pass++) {
+		if (pass == 1) {
+			expunge_uid(box, 1);
+			mailbox_close(box);
+			fixture_close(&f);
+			lose_index(&f);
+			fixture_open(&f);
+			box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		}
+		if (pass == 2)
+			expunge_uid(box, 3);
+		sync_box(box, NULL);
+		assert_int_equal(mailbox_count(box), 5 - pass);
+		body_is(box, 2, "B: 1\n\nno end\n");
+		body_is(box, 4, "C: 1\n\nnone here");
+		assert_int_equal(number_of(box, 5), 5);
+		check_counts(box);
+	}
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 /* Between a namespace of mbox files and one of Maildirs. */
 static void
 test_other_storage(void **state)
@@ -675,6 +717,7 @@ main(void)
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_lock_methods),
 		cmocka_unit_test(test_other_storage),
+		cmocka_unit_test(test_unended),
 		cmocka_unit_test(test_found),
 		cmocka_unit_test(test_large_file),
 	};

@@ -36,13 +36,18 @@ static int
 intent_set(struct mbox_box *box, uint64_t old, uint64_t new, bool sync, struct err *e)
 {
 	char room[INTENT_LEN];
+	bool made;
 
 	if (box->control_fd == -1)
 		return 0;
-	if (intent_open(box, true) == -1)
+	made = intent_open(box, false) == -1;
+	if (made && intent_open(box, true) == -1)
 		return err_errno(e, "make %s/%s", box->control_path, NAME);
 	be64_put(room, old);
 	be64_put(room + 8, new);
+	/* A new file is found after a power cut only if its directory was synced. */
+	if (made && sync && fsync(box->control_fd) == -1)
+		return err_errno(e, "sync %s", box->control_path);
 	if (mbox_pwrite(box->intent_fd, span_of(room, sizeof(room)), 0, NAME, e) == -1)
 		return -1;
 	return sync && fdatasync(box->intent_fd) == -1 ? err_errno(e, "sync %s/%s", box->control_path, NAME) : 0;

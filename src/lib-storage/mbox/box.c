@@ -258,31 +258,45 @@ gather(struct mbox_box *box, struct mbox_control *c, uint32_t *uid_start, uint64
 	return rc;
 }
 
+/* A new mailbox: its numbers are in the control file, synced, before anything else tells them to somebody. */
+static int
+give_numbers(struct mbox_box *box, struct mbox_control *c, struct err *e)
+{
+	struct index_txn *t;
+	int rc = index_write(box->store->ix, &t, e);
+
+	if (rc == -1)
+		return -1;
+	if (index_new_number(t, &c->id, e) == -1 || (c->uidvalidity == 0 && index_new_number(t, &c->uidvalidity, e) == -1))
+		rc = -1;
+	if (rc == 0)
+		rc = index_commit(t, e);
+	else
+		index_abort(t);
+	/* Without a place for it the marks are in the index alone. */
+	return rc == 0 && box->control_fd != -1 ? mbox_control_write(box, c, true, e) : rc;
+}
+
 /* The slow way, with the box's lock. */
 static int
 identify_locked(struct mbox_box *box, struct err *e)
 {
 	struct mbox_control c;
 	struct index_txn *t = NULL;
-	uint32_t uid_start;
+	uint32_t uid_start, there;
 	uint64_t modseq_start;
 	bool known, new_id = false;
 	int rc = gather(box, &c, &uid_start, &modseq_start, &known, e);
 
+	if (rc == 0 && !known)
+		rc = give_numbers(box, &c, e);
 	if (rc == 0)
 		rc = index_write(box->store->ix, &t, e);
 	if (rc == 0) {
-		rc = known ? make_way(t, box, &c, &new_id, e) : 0;
-		if (rc == 0 && !known) {
-			uint32_t there;
-
-			rc = index_mailbox_find(t, span_str(box->name), &there, e);
-			if (rc == 1)
-				rc = index_mailbox_remove(t, span_str(box->name), e);
-			if (rc == 0 && ((rc = index_new_number(t, &c.id, e)) == -1 ||
-			    (c.uidvalidity == 0 && (rc = index_new_number(t, &c.uidvalidity, e)) == -1)))
-				rc = -1;
-		}
+		if (known)
+			rc = make_way(t, box, &c, &new_id, e);
+		else if ((rc = index_mailbox_find(t, span_str(box->name), &there, e)) == 1)
+			rc = index_mailbox_remove(t, span_str(box->name), e);
 		if (rc == 0 && (index_number_seen(t, c.id, e) == -1 || index_number_seen(t, c.uidvalidity, e) == -1))
 			rc = -1;
 		if (rc == 0)
@@ -294,9 +308,8 @@ identify_locked(struct mbox_box *box, struct err *e)
 	}
 	if (rc == 0)
 		box->id = c.id;
-	/* Without a place for it the marks are in the index alone. */
-	if (rc == 0 && (!known || new_id) && box->control_fd != -1)
-		rc = mbox_control_write(box, &c, false, e);
+	if (rc == 0 && new_id && box->control_fd != -1)
+		rc = mbox_control_write(box, &c, true, e);
 	return rc;
 }
 

@@ -241,6 +241,10 @@ commit_mailbox(struct mbox_store *s, struct change_set *cs, struct err *e)
 		index_abort(t);
 	else if (index_commit(t, e) == -1)
 		drc = mbox_rc(e);
+	if (drc == DRV_OK)
+		drc = mbox_sync_moved(s, cs->name, e);
+	if (drc == DRV_OK && cs->op == MAILBOX_RENAME)
+		drc = mbox_sync_moved(s, cs->new_name, e);
 	return drc == DRV_OK && cs->op == MAILBOX_DELETE && rc == 1 ? purge(s, id, e) : drc;
 }
 

@@ -466,3 +466,19 @@ mbox_rename(struct mbox_store *s, struct span from, struct span to, struct err *
 	free(cb);
 	return rc == 0 ? DRV_OK : mbox_rc(e);
 }
+
+enum drv_rc
+mbox_sync_moved(struct mbox_store *s, struct span name, struct err *e)
+{
+	char *path, *control;
+	int rc;
+
+	if (s->p.fsync == FSYNC_NEVER)
+		return DRV_OK;
+	path = mbox_path(s, name, e);
+	control = path == NULL ? NULL : mbox_control_path(s, name, e);
+	rc = control == NULL || sync_parent(path, e) == -1 || sync_parent(control, e) == -1 ? -1 : 0;
+	free(path);
+	free(control);
+	return rc == 0 ? DRV_OK : mbox_rc(e);
+}

@@ -117,12 +117,13 @@ dotlock_make(struct mbox_box *box, const char *path)
 {
 	char text[300];
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644), n;
+	struct err e = ERR_INIT;
 
 	if (fd == -1)
 		return -1;
 	n = snprintf(text, sizeof(text), "%d:%s\n", (int)getpid(), host_name());
-	if (write(fd, text, (size_t)n) != n || fstat(fd, &box->dotlock_sb) == -1) {
-		int saved = errno == 0 ? ENOSPC : errno;
+	if (fd_write_all(fd, span_of(text, (size_t)n), &e) == -1 || fstat(fd, &box->dotlock_sb) == -1) {
+		int saved = errno;
 
 		close(fd);
 		unlink(path);

@@ -104,6 +104,8 @@ int mbox_exists(void *store, struct span name);
 enum drv_rc mbox_make(struct mbox_store *s, struct span name, bool only_parent, struct err *e);
 enum drv_rc mbox_delete(struct mbox_store *s, struct span name, struct err *e);
 enum drv_rc mbox_rename(struct mbox_store *s, struct span from, struct span to, struct err *e);
+/* Behind mbox_rename and mbox_delete, when no transaction is open: what became of the name survives a power cut. */
+enum drv_rc mbox_sync_moved(struct mbox_store *s, struct span name, struct err *e);
 /* An empty file, with the rights that its directory asks for. */
 int mbox_make_file(const struct mbox_store *s, const char *path, struct err *e);
 

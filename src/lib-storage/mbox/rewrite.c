@@ -19,6 +19,7 @@
 #define SEGS_MAX 20000000u
 #define DATA_MAX ((size_t)2 << 30)
 #define SPARE_MOST 512		/* more room than this is given back */
+#define LINE_ENDS 4		/* octets of those put behind a message that had none */
 #define BEHIND_WAIT_MS 2000	/* others may have the file locked: then later */
 
 struct item {
@@ -173,11 +174,14 @@ needs_header(const struct rewriting *w, const struct item *it)
 	return it->bits & (IDX_DIRTY | IDX_NEW) || (it->m.uid < w->st.recent_uid && it->m.uid >= w->st.stamp[1].nsec);
 }
 
-/* One message to its new place; *to moves behind it. */
+/*
+ * One message to its new place; *to moves behind it.  All goes with it up to `end', where the next one begins: line ends may
+ * have been put in there, behind a message whose last line had none.
+ */
 static int
-plan_item(struct rewriting *w, struct item *it, bool base, uint64_t *to, struct err *e)
+plan_item(struct rewriting *w, struct item *it, bool base, uint64_t end, uint64_t *to, struct err *e)
 {
-	uint64_t header_at = it->m.off + it->m.from_len;
+	uint64_t header_at = it->m.off + it->m.from_len, body_at = header_at + it->m.hdr_len;
 	int changed = 0;
 
 	it->to = *to;
@@ -195,9 +199,11 @@ plan_item(struct rewriting *w, struct item *it, bool base, uint64_t *to, struct 
 		return -1;
 	}
 	*to += it->new_hdr_len;
-	if (plan_copy(w, header_at + it->m.hdr_len, *to, it->m.body_len + it->m.blank, e) == -1)
+	if (end < body_at)
+		return err_set(e, ERR_CORRUPT, "index: messages of %s lie one over the other", w->box->name);
+	if (plan_copy(w, body_at, *to, end - body_at, e) == -1)
 		return -1;
-	*to += it->m.body_len + it->m.blank;
+	*to += end - body_at;
 	return 0;
 }
 
@@ -224,11 +230,7 @@ plan_front(struct rewriting *w, uint64_t *to, bool *has_pseudo, struct err *e)
 		it.m.flags = r.first.flags;
 		it.new_hdr_len = it.m.hdr_len;
 		*to = it.m.off;
-		rc = plan_item(w, &it, true, to, e);
-		/* Blank lines behind it, if there are any. */
-		if (rc == 0)
-			rc = plan_copy(w, mbox_msg_end(&it.m), *to, first - mbox_msg_end(&it.m), e);
-		*to += first - mbox_msg_end(&it.m);
+		rc = plan_item(w, &it, true, first, to, e);
 	}
 	mbox_reading_clear(&r);
 	return rc;
@@ -245,9 +247,18 @@ make_plan(struct rewriting *w, struct err *e)
 	for (size_t i = 0; i < w->items.n; i++) {
 		struct item *it = item_at(w, i);
 
-		if (it->gone)
+		uint64_t end = i + 1 < w->items.n ? item_at(w, i + 1)->m.off : w->plan.old_size, own = mbox_msg_end(&it->m);
+
+		if (it->gone) {
+			/* What is more than line ends is mail that the index does not know: it is nobody's to remove. */
+			if (end <= own + LINE_ENDS)
+				continue;
+			if (plan_copy(w, own, to, end - own, e) == -1)
+				return -1;
+			to += end - own;
 			continue;
-		if (plan_item(w, it, !has_base, &to, e) == -1)
+		}
+		if (plan_item(w, it, !has_base, end, &to, e) == -1)
 			return -1;
 		has_base = true;
 	}

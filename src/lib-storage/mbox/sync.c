@@ -260,6 +260,7 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 	struct span place = mbox_place_write(room, m);
 	bool passed = false, keeps = m->uid != 0 && k->trust && m->uid > k->prev && m->uid < k->st.uid_reserved &&
 	    (m->uid >= k->st.uidnext || k->st.bits & IDX_STATE_UNSCANNED);
+	unsigned most = k->kw.max;
 
 	/* A UID that we can not keep would be somebody else's later: without one, the message waits for who may give it. */
 	if (!keeps && index_is_private(k->box->store->ix) && !(k->st.bits & IDX_STATE_PRIVATE))
@@ -267,6 +268,9 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 	add = array_push(&k->adds);
 	if (add == NULL)
 		return err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path);
+	/* A sender can write X-Keywords as well: of mail that nobody here has numbered only known ones count. */
+	if (!keeps)
+		k->kw.max = (unsigned)k->kw.count;
 	add->uid = keeps ? m->uid : k->st.uidnext;
 	if (add->uid <= k->prev)
 		add->uid = k->prev + 1;
@@ -287,6 +291,7 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 		.name = arena_dup(k->a, place),
 	};
 	add->rec.flags = (uint8_t)(m->flags | (passed ? IDX_PASSED : 0));
+	k->kw.max = most;
 	return add->rec.name.p == NULL ? err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path) : 0;
 }
 
