@@ -364,6 +364,15 @@ storage_close(struct storage *st)
 	free(st);
 }
 
+bool
+storage_is_current(const struct storage *st)
+{
+	for (size_t i = 0; i < st->stores.n; i++)
+		if (access((*(struct store **)array_at(&st->stores, i))->index_path, F_OK) == -1 && errno == ENOENT)
+			return false;
+	return true;
+}
+
 int
 storage_maintain(struct storage *st, struct err *e)
 {

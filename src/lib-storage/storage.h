@@ -36,6 +36,8 @@ struct storage_params {
  * when the place can not be used; a damaged index is rebuilt, not an error.  ERR_INUSE: all of it was released.
  */
 int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
+/* False: an index has been taken away, as `culveradm release' does: who keeps storages open for later opens it anew. */
+bool storage_is_current(const struct storage *st);
 void storage_close(struct storage *st);		/* finishes what is written behind; NULL is fine */
 /* What Landlock must allow for p: root, index, control directories.  NULL-terminated, in arena.  For before storage_open. */
 int storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);

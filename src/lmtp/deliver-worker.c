@@ -128,7 +128,7 @@ cached_get(struct worker *w, const struct identity *id, struct err *e)
 	for (size_t i = 0; i < DELIVER_STORAGES; i++) {
 		struct cached *c = &w->cache[i];
 
-		if (c->storage != NULL && is_same(&c->id, id))
+		if (c->storage != NULL && is_same(&c->id, id) && storage_is_current(c->storage))
 			return c;
 		/* The user's fields have changed: the old storage must go first, a process may open an index once. */
 		if (c->storage != NULL && span_eq(c->id.user, id->user)) {
