@@ -395,6 +395,8 @@ begin(struct run *r, struct err *e)
 	struct stat sb;
 	uint64_t entries, n = work_of(r->p, &entries);
 
+	if (mbox_intent_settle(r->box, e) == -1)
+		return -1;
 	if (fstat(r->box->fd, &sb) == -1)
 		return err_errno(e, "stat %s", r->box->path);
 	r->fd = openat(r->box->control_fd, NAME_NEW, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

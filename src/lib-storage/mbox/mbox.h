@@ -189,6 +189,8 @@ int mbox_temp_file(struct mbox_box *box, struct err *e);
 enum drv_rc mbox_append(struct mbox_box *box, struct change_set *cs, struct err *e);
 /* Undoes what a crash left of an append.  With the lock for writing. */
 int mbox_intent_recover(struct mbox_box *box, bool *needed_out, bool may_write, struct err *e);
+/* Before octets of the file are moved: no note of an append comes again with a loss of power. */
+int mbox_intent_settle(struct mbox_box *box, struct err *e);
 
 /*
  * Writes what waits into the file, and takes the expunged ones out of it; then the index.  With the lock for writing, synced.
