@@ -126,7 +126,10 @@ open_it(void *ctx)
  * checkers find it; more than these a process does not meet.
  */
 #define GIVEN_UP 256
-static MDB_env *given_up[GIVEN_UP];
+static struct {
+	MDB_env *env;
+	MDB_txn *txn;
+} given_up[GIVEN_UP];
 static size_t given_up_n;
 
 int
@@ -137,8 +140,10 @@ index_env_open_guarded(struct index_env *env, const char *path, mode_t mode, boo
 	if (index_run_guarded(open_it, &o))
 		return 0;
 	if (e->code == ERR_NONE) {
-		given_up[given_up_n++ % GIVEN_UP] = env->env;
+		given_up[given_up_n % GIVEN_UP].env = env->env;
+		given_up[given_up_n++ % GIVEN_UP].txn = env->opening;
 		env->env = NULL;
+		env->opening = NULL;
 		err_set(e, ERR_CORRUPT, "%s: it can not be opened", path);
 	}
 	return -1;

@@ -11,6 +11,7 @@
 struct index_env {
 	struct index_env *next;
 	MDB_env *env;
+	MDB_txn *opening;		/* while its databases are opened */
 	MDB_dbi dbi[DB_COUNT];
 	uint64_t dev, ino;		/* of the directory */
 	uint64_t data_ino;		/* of data.mdb */

@@ -72,6 +72,7 @@ databases_open(struct index_env *env, bool create, struct err *e)
 
 	if (rc != 0)
 		return index_err(e, rc, "begin");
+	env->opening = txn;
 	for (int i = 0; i < DB_COUNT && rc == 0; i++)
 		rc = mdb_dbi_open(txn, index_db_names[i], create ? MDB_CREATE : 0, &env->dbi[i]);
 	if (rc == 0 && create) {
@@ -92,6 +93,7 @@ databases_open(struct index_env *env, bool create, struct err *e)
 		rc = mdb_txn_commit(txn);	/* also for a reading one: it keeps the handles */
 	else
 		mdb_txn_abort(txn);
+	env->opening = NULL;
 	env->version = is;
 	if (rc == 0 && is != INDEX_VERSION)
 		return err_set(e, ERR_CORRUPT, "it is of version %u, and this Culver's is %u", is, INDEX_VERSION);
