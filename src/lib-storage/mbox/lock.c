@@ -186,12 +186,17 @@ static void
 dotlock_remove(struct mbox_box *box)
 {
 	struct stat sb;
+	int rc;
 
 	if (box->dotlock == NULL)
 		return;
-	/* Somebody who thought us dead may have put another there. */
 	mbox_privileges_up(box->store);
-	if (lstat(box->dotlock, &sb) == 0 && sb.st_ino == box->dotlock_sb.st_ino && sb.st_dev == box->dotlock_sb.st_dev)
+	rc = lstat(box->dotlock, &sb);
+	/* A disk that fails has a second chance: a lock that stays keeps everybody out. */
+	if (rc == -1 && errno != ENOENT)
+		rc = lstat(box->dotlock, &sb);
+	/* Somebody who thought us dead may have put another there. */
+	if (rc == 0 && sb.st_ino == box->dotlock_sb.st_ino && sb.st_dev == box->dotlock_sb.st_dev)
 		unlink(box->dotlock);
 	mbox_privileges_down(box->store);
 	free(box->dotlock);
