@@ -392,6 +392,7 @@ test_power(struct testing *t)
 		{ ENTRIES_SYNCED, DATA_LOST, INDEX_AS_FILES, false, false, 8 },
 	};
 	struct progress end = t->w.sh->at;
+	uint64_t start = t->seed;
 	unsigned turn = (unsigned)(random_next(&t->seed) % COUNT(fixed));
 	size_t changes = 1;
 
@@ -412,8 +413,9 @@ test_power(struct testing *t)
 				cut_once(t, i, &fixed[k], at->acked, at->begun);
 		for (unsigned k = 0; k < (t->o->all ? SEEDS : 1); k++) {
 			struct choice random = { .entries = k % 3 == 0 ? ENTRIES_PREFIX : ENTRIES_RANDOM, .data = DATA_RANDOM };
+			uint64_t seed = start + i * SEEDS + k;	/* the same also when this point alone is wanted */
 
-			random.seed = random_next(&t->seed);
+			random.seed = random_next(&seed);
 			random.index = (enum keep_index)(random.seed % 6);
 			cut_once(t, i, &random, at->acked, at->begun);
 		}
@@ -522,6 +524,15 @@ struct board {
 	unsigned next, points, rounds, failed, done;
 };
 
+/* The same for a test whichever others run. */
+static uint64_t
+seed_of(uint64_t seed, const char *name)
+{
+	for (; *name != '\0'; name++)
+		seed = (seed ^ (unsigned char)*name) * 0x100000001b3u;
+	return seed;
+}
+
 static void
 work(struct board *b, const struct job *jobs, size_t count, const struct options *o, int out_fd, unsigned who)
 {
@@ -537,7 +548,7 @@ work(struct board *b, const struct job *jobs, size_t count, const struct options
 		char name[128], *text = NULL;
 		size_t text_n = 0;
 
-		*t = (struct testing){ .o = o, .job = jobs[i], .seed = o->seed + i };
+		*t = (struct testing){ .o = o, .job = jobs[i], .seed = seed_of(o->seed, job_name(&jobs[i], name)) };
 		t->w.op = jobs[i].op;
 		t->w.format = jobs[i].format;
 		t->w.fsync = jobs[i].fsync;
