@@ -295,14 +295,15 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 	return add->rec.name.p == NULL ? err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path) : 0;
 }
 
+/* from_uid: of the first message that was read; 1 also when the index has lost that. */
 static int
-compare(struct taking *k, struct err *e)
+compare(struct taking *k, uint32_t from_uid, struct err *e)
 {
 	bool passed = false;
 
 	k->at = 0;
-	k->st.dev = k->known_count == 0 || k->known[0].uid <= k->st.dev ? 0 : k->st.dev;
-	k->prev = k->known_count == 0 ? 0 : k->known[0].uid - 1;
+	k->st.dev = from_uid <= k->st.dev ? 0 : k->st.dev;
+	k->prev = from_uid - 1;
 	if (k->r.has_first)
 		mbox_keywords_mask(&k->kw, span_sub(buf_span(&k->r.text), k->r.base_at, k->r.base_n), &passed);
 	for (size_t i = 0; i < k->r.msgs.n; i++) {
@@ -397,7 +398,7 @@ take_in(struct taking *k, uint32_t from_uid, bool whole, struct idx_state *st_ou
 		if (rc == 0)
 			rc = load_known(k, from_uid, e);
 		if (rc == 0)
-			rc = compare(k, e);
+			rc = compare(k, from_uid, e);
 		if (rc == 0)
 			pass_over_given(k);
 		if (rc == 0 && k->st.uidnext > k->st.uid_reserved) {
