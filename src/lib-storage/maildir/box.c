@@ -190,7 +190,7 @@ attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, 
 		by_id = 2;	/* a number that was given twice: this one gets another */
 	if (by_id == 1 && !span_eq(idx_state_name(&st), span_str(box->name)) && is_copy(box, &st, cur))
 		by_id = 2;
-	if (rc == 1 && !(by_id == 1 && there == c->id) && index_mailbox_remove(t, span_str(box->name), e) == -1)
+	if (rc == 1 && !(by_id == 1 && there == c->id) && index_mailbox_drop(t, span_str(box->name), e) == -1)
 		return -1;
 	if (by_id == 1) {
 		box->id = c->id;

@@ -196,7 +196,7 @@ take_out(struct listing *l, bool dry_run, uint32_t *number_out, struct release_r
 		out->uidnext = st.uidnext;
 	}
 	if (rc == 1 && !dry_run)
-		rc = index_new_number(t, number_out, e) == -1 || index_mailbox_remove(t, span_str(box->name), e) == -1 ? -1 : 1;
+		rc = index_new_number(t, number_out, e) == -1 || index_mailbox_drop(t, span_str(box->name), e) == -1 ? -1 : 1;
 	if (rc == -1 || dry_run) {
 		index_abort(t);
 		return rc;
