@@ -152,6 +152,8 @@ void run_op(void *world);
 int observe(struct world *w, struct storage *st, struct seen *out, struct err *e);
 int check_works(struct world *w, struct storage *st, struct err *e);
 int check_told(struct world *w, struct storage *st, struct err *e);
+/* All that is stored agrees: what `culveradm scrub' does. */
+int check_scrub(struct storage *st, struct err *e);
 /* Nothing that was being written lies about; only when nobody was killed. */
 int check_litter(struct world *w, struct err *e);
 

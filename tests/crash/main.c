@@ -66,7 +66,7 @@ fresh_process(void *world)
 	/* An mbox is put right when it is first written to. */
 	if (st != NULL && ((w->format->one_file && check_works(w, st, &e) == -1) ||
 	    observe(w, st, &w->sh->seen, &e) == -1 || check_told(w, st, &e) == -1 ||
-	    (!w->format->one_file && check_works(w, st, &e) == -1)))
+	    (!w->format->one_file && check_works(w, st, &e) == -1) || check_scrub(st, &e) == -1))
 		snprintf(w->sh->error, sizeof(w->sh->error), "%s", e.log);
 	storage_close(st);
 }
@@ -126,7 +126,7 @@ look_again(void *world)
 	remove_tree(path);
 	later = 2 * BOOT_SECONDS;
 	st = world_open(w);
-	if (st != NULL && observe(w, st, &w->sh->seen, &e) == -1)
+	if (st != NULL && (observe(w, st, &w->sh->seen, &e) == -1 || check_scrub(st, &e) == -1))
 		snprintf(w->sh->error, sizeof(w->sh->error), "%s", e.log);
 	storage_close(st);
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "lib-storage/scrub.h"
 
 #define TEXT_MAX ((size_t)512 << 10)
 
@@ -310,4 +311,37 @@ int
 check_litter(struct world *w, struct err *e)
 {
 	return litter_in(w->home, 0, e);
+}
+
+static void
+on_problem(void *ctx, struct span mailbox, const char *text, bool repaired)
+{
+	struct err *e = ctx;
+
+	(void)repaired;
+	if (e->code == ERR_NONE)
+		err_set(e, ERR_TEMP, "scrub: %.*s: %s", SPAN_ARG(mailbox), text);
+}
+
+int
+check_scrub(struct storage *st, struct err *e)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct scrub_result result = { 0 };
+	struct err found = ERR_INIT;
+	struct mailbox_info *list;
+	size_t count = 0;
+	int rc = storage_list(st, a, &list, &count, e);
+
+	if (rc == 0)
+		rc = storage_scrub_index(st, false, on_problem, &found, &result, e);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (list[i].attrs & MBOX_EXISTS)
+			rc = storage_scrub(st, list[i].name, false, on_problem, &found, &result, e);
+	arena_free(a);
+	if (rc == 0 && result.problems > 0) {
+		*e = found;
+		rc = -1;
+	}
+	return rc;
 }
