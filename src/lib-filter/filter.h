@@ -25,6 +25,7 @@ enum filter_kind {
 	FILTER_REJECT,		/* refused with `text' as the reason */
 	FILTER_SEND,		/* the message `text', of our making, goes to `target' with the envelope sender `sender' */
 	FILTER_PIPE,		/* the program `target' gets the message */
+	FILTER_MARK,		/* nothing, but that `mark' is remembered */
 };
 
 struct filter_flags {
@@ -76,6 +77,8 @@ struct filter_host {
 	    struct span *out, int *status, struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
+	/* A setting by its name ("sieve_vacation_min_period"), as it is written in plugin {}.  False: it is not set. */
+	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
 	const struct span *aliases;	/* further addresses that are the user's */
