@@ -9,6 +9,8 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 
+struct sieve_tester;
+
 struct filter_message {
 	struct span text;		/* all of it; line ends are LF or CRLF */
 	struct span header, body;	/* of text: header with its empty line */
@@ -25,6 +27,7 @@ enum filter_kind {
 	FILTER_REJECT,		/* refused with `text' as the reason */
 	FILTER_SEND,		/* the message `text', of our making, goes to `target' with the envelope sender `sender' */
 	FILTER_PIPE,		/* the program `target' gets the message */
+	FILTER_MARK,		/* nothing, but that `mark' is remembered */
 };
 
 struct filter_flags {
@@ -38,6 +41,7 @@ struct filter_action {
 	struct filter_action *next;
 	enum filter_kind kind;
 	unsigned line;			/* of the script, for the journal */
+	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
 	size_t arg_count;
@@ -76,8 +80,11 @@ struct filter_host {
 	    struct span *out, int *status, struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
+	/* A setting by its name ("sieve_vacation_min_period"), as it is written in plugin {}.  False: it is not set. */
+	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
+	struct sieve_tester *tester;	/* of "culveradm sieve test" (sieve/tester.h); NULL elsewhere */
 	const struct span *aliases;	/* further addresses that are the user's */
 	size_t alias_count;
 };

@@ -59,6 +59,7 @@ static int
 run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct filter_action *action;
+	const struct sieve_tagged *t;
 	struct filter_flags flags;
 	struct span target;
 
@@ -74,6 +75,10 @@ run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 	action->target = target;
 	action->flags = flags;
 	action->create = action->create || sieve_tag_get(n, TAG_CREATE) != NULL;
+	if ((t = sieve_tag_get(n, TAG_SPECIALUSE)) != NULL && sieve_run_string(r, n, t->value->strings[0], &action->special_use) == -1)
+		return -1;
+	if ((t = sieve_tag_get(n, TAG_MAILBOXID)) != NULL && sieve_run_string(r, n, t->value->strings[0], &action->mailbox_id) == -1)
+		return -1;
 	action->or_keep = true;
 	return 0;
 }
@@ -128,7 +133,8 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 
 static const struct sieve_tag_use keep_tags[] = { { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use fileinto_tags[] = {
-	{ TAG_COPY, EXT_COPY }, { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_CREATE, EXT_MAILBOX }, { TAG_NONE, EXT_CORE }
+	{ TAG_COPY, EXT_COPY }, { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_CREATE, EXT_MAILBOX },
+	{ TAG_SPECIALUSE, EXT_SPECIAL_USE }, { TAG_MAILBOXID, EXT_MAILBOXID }, { TAG_NONE, EXT_CORE }
 };
 static const struct sieve_tag_use redirect_tags[] = { { TAG_COPY, EXT_COPY }, { TAG_NONE, EXT_CORE } };
 

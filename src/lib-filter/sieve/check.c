@@ -6,7 +6,10 @@
 
 #include "lib/encode.h"
 
-enum { GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH };
+enum {
+	GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH,
+	GROUP_PERIOD, GROUP_ZONE, GROUP_LOCATION, GROUP_UNIQUE, GROUP_BOX,
+};
 
 static const struct {
 	const char *name;
@@ -158,10 +161,45 @@ check_shape(struct sieve_checker *c, const struct sieve_node *n)
 	return 0;
 }
 
+static int check_node(struct sieve_checker *c, struct sieve_node *n, bool reached);
+
+/*
+ * The tests of a test.  What "ihave" has decided already is not looked at any more: there may be words in it that nobody
+ * knows (RFC 5463 section 4).  Such tests have no word, and are never run.
+ */
+static int
+check_tests(struct sieve_checker *c, struct sieve_node *n)
+{
+	bool all = span_ieq(n->name, SPAN("allof")), always = true, never = false, some = false, open = true;
+
+	for (struct sieve_node *t = n->tests; t != NULL && open; t = t->next) {
+		if (check_node(c, t, true) == -1)
+			return -1;
+		always = always && t->holds == SIEVE_ALWAYS;
+		some = some || t->holds == SIEVE_ALWAYS;
+		never = never || t->holds == SIEVE_NEVER;
+		open = n->word->tests != TESTS_LIST || t->holds != (all ? SIEVE_NEVER : SIEVE_ALWAYS);
+	}
+	if (n->tests == NULL)
+		return 0;
+	if (n->word->tests == TESTS_LIST) {
+		bool no = true;
+
+		for (struct sieve_node *t = n->tests; t != NULL; t = t->next)
+			no = no && t->holds == SIEVE_NEVER;
+		n->holds = all ? (never ? SIEVE_NEVER : always ? SIEVE_ALWAYS : SIEVE_VARIES) :
+		    some ? SIEVE_ALWAYS : no ? SIEVE_NEVER : SIEVE_VARIES;
+	} else if (n->tests->holds != SIEVE_VARIES) {
+		n->holds = (n->tests->holds == SIEVE_ALWAYS) != span_ieq(n->name, SPAN("not")) ? SIEVE_ALWAYS : SIEVE_NEVER;
+	}
+	return 0;
+}
+
 static int check_list(struct sieve_checker *c, struct sieve_node *n);
 
+/* reached: false for a branch that is never taken, since "ihave" has decided for another. */
 static int
-check_node(struct sieve_checker *c, struct sieve_node *n)
+check_node(struct sieve_checker *c, struct sieve_node *n, bool reached)
 {
 	bool is_require = !n->is_test && span_ieq(n->name, SPAN("require"));
 
@@ -174,7 +212,11 @@ check_node(struct sieve_checker *c, struct sieve_node *n)
 	c->requires_over = c->requires_over || !is_require;
 	if (check_arguments(c, n) == -1 || check_shape(c, n) == -1)
 		return -1;
-	if (check_list(c, n->tests) == -1 || check_list(c, n->block) == -1)
+	if (!reached)
+		return 0;
+	if (check_tests(c, n) == -1)
+		return -1;
+	if ((n->is_test || n->holds != SIEVE_NEVER) && check_list(c, n->block) == -1)
 		return -1;
 	return n->word->check == NULL ? 0 : n->word->check(c, n);
 }
@@ -190,13 +232,17 @@ static int
 check_list(struct sieve_checker *c, struct sieve_node *n)
 {
 	const struct sieve_node *before = NULL;
+	bool decided = false;		/* a branch before this one is always taken */
 
 	for (; n != NULL; before = n, n = n->next) {
-		if (!n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else"))) &&
-		    (before == NULL || !is_branch(before)))
+		bool follows = !n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else")));
+
+		if (follows && (before == NULL || !is_branch(before)))
 			return sieve_fail(c, n, "there is no if before it");
-		if (check_node(c, n) == -1)
+		decided = decided && follows;
+		if (check_node(c, n, !decided) == -1)
 			return -1;
+		decided = decided || (is_branch(n) && n->holds == SIEVE_ALWAYS);
 	}
 	return 0;
 }
@@ -205,6 +251,18 @@ int
 sieve_check(struct sieve_checker *c, struct sieve_node *script)
 {
 	return check_list(c, script);
+}
+
+int
+sieve_check_index(struct sieve_checker *c, const struct sieve_node *n)
+{
+	const struct sieve_tagged *t = sieve_tag_get(n, TAG_INDEX);
+
+	if (t == NULL && sieve_tag_get(n, TAG_LAST) != NULL)
+		return sieve_fail(c, n, ":last needs :index");
+	if (t != NULL && (t->value->number == 0 || t->value->number > 1000000))
+		return sieve_fail(c, n, ":index counts from 1");
+	return 0;
 }
 
 int

@@ -5,8 +5,14 @@
 #include "lib-filter/sieve/match.h"
 #include "lib-filter/sieve/word.h"
 
+struct sieve_script;
+struct sieve_compile_options;
+
 struct sieve_checker {
 	struct arena *a;
+	const struct sieve_compile_options *options;
+	struct sieve_script *unit, *main;	/* what is checked; the script that includes it, or itself */
+	unsigned depth;			/* of includes */
 	struct sieve_extset available, required;
 	struct sieve_error *error;
 	bool requires_over;		/* a command that is not require was there */
@@ -28,8 +34,14 @@ int sieve_check_match(struct sieve_checker *c, struct sieve_node *n);
 #define SIEVE_PART_TAGS                                                                                                \
 	{ TAG_LOCALPART, EXT_CORE }, { TAG_DOMAIN, EXT_CORE }, { TAG_ALL, EXT_CORE }, { TAG_USER, EXT_SUBADDRESS },      \
 	{ TAG_DETAIL, EXT_SUBADDRESS }
+#define SIEVE_INDEX_TAGS { TAG_INDEX, EXT_INDEX }, { TAG_LAST, EXT_INDEX }
+/* :last needs :index, which counts from 1 (RFC 5260 section 6). */
+int sieve_check_index(struct sieve_checker *c, const struct sieve_node *n);
 /* Every constant string of the list is a header field's name (RFC 5322 section 2.2). */
 int sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
+/* variables.c: a name of a variable without namespace; one that a command sets, with it. */
+bool sieve_is_variable(struct span name);
+int sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name);
 /* One address of the form local@domain. */
 bool sieve_is_address(struct span s);
 #endif

@@ -49,8 +49,12 @@ sieve_extset_parse(struct sieve_extset *out, struct span text, struct span *bad_
 const struct sieve_word *
 sieve_word_find(struct span name, bool is_test)
 {
-	static const struct sieve_word *const tables[] = { sieve_words_control, sieve_words_action, sieve_words_test,
-	    sieve_words_variables, sieve_words_flags };
+	static const struct sieve_word *const tables[] = {
+		sieve_words_control, sieve_words_action, sieve_words_test,
+		sieve_words_variables, sieve_words_flags,
+		sieve_words_vacation, sieve_words_date, sieve_words_environment, sieve_words_include, sieve_words_mailbox,
+		sieve_words_duplicate, sieve_words_tester,
+	};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct sieve_word *w = tables[i]; w->name != NULL; w++)

@@ -25,10 +25,13 @@ struct sieve_run {
 	struct filter_action *actions, **tail;
 	size_t action_count, redirect_count;
 	bool keep;			/* the implicit keep stands */
-	bool stopped;
+	bool stopped, returned;		/* returned: only from the script that is included */
 	uint64_t steps;
 
 	struct hash *variables;		/* struct span *, by lower-case name */
+	struct hash *globals;		/* those of "global" (RFC 6609), of all scripts */
+	bool *included;			/* by sieve_script.idx: was run already */
+	bool vacation;			/* there was one */
 	struct sieve_captures captures;	/* ${1}...: in a */
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 };
@@ -56,10 +59,27 @@ int sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const st
 int sieve_matching_value(struct sieve_matching *x, struct span value);	/* 1: that is it; 0 go on; -1 */
 int sieve_matching_end(struct sieve_matching *x);		/* 1 or 0: what :count says */
 
+/*
+ * fn for each field of the header that has the name, or for the one that :index and :last of x->n name; it returns 0 to
+ * go on.
+ */
+typedef int sieve_field_fn(struct sieve_matching *x, struct span value);
+int sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn);
+
+/* What the implicit keep is: its flags, and the message. */
+int sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out);
+
 /* Whether a test holds: 1, 0, -1. */
 int sieve_run_test(struct sieve_run *r, const struct sieve_node *n);
 /* Commands up to the end of the list or to stop. */
 int sieve_run_block(struct sieve_run *r, const struct sieve_node *n);
+
+/* A copy in the arena, or the error. */
+int sieve_run_dup(struct sieve_run *r, const struct sieve_node *n, struct span s, struct span *out);
+/* What host->is_marked and filter_action.mark get: kind and a digest of the parts. */
+int sieve_run_mark(struct sieve_run *r, const struct sieve_node *n, const char *kind, const struct span *parts, size_t count,
+    struct span *out);
+int64_t sieve_run_now(const struct sieve_run *r);
 
 /* variables.c */
 int sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span name, struct span value);

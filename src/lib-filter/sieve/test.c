@@ -59,7 +59,7 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 static int
 check_header(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]) == -1 ? -1 : sieve_check_match(c, n);
+	return sieve_check_field_names(c, n, n->pos[0]) == -1 || sieve_check_index(c, n) == -1 ? -1 : sieve_check_match(c, n);
 }
 
 static int
@@ -115,21 +115,32 @@ check_size(struct sieve_checker *c, struct sieve_node *n)
 	    sieve_fail(c, n, "takes :over or :under") : 0;
 }
 
-/* fn for each field of the header that has the name; it returns 0 to go on. */
-typedef int field_fn(struct sieve_matching *x, struct span value);
-
-static int
-each_field(struct sieve_matching *x, struct span name, field_fn *fn)
+int
+sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
 {
+	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
+	bool last = sieve_tag_get(x->n, TAG_LAST) != NULL;
+	struct span header = x->r->message->header;
 	struct header_iter it;
 	struct header_field f;
+	uint64_t want = index == NULL ? 0 : index->value->number, seen = 0;
 	int rc = 0;
 
-	if (sieve_run_work(x->r, x->n, 1 + x->r->message->header.n / 1024) == -1)
+	if (sieve_run_work(x->r, x->n, 1 + header.n / 1024) == -1)
 		return -1;
-	header_begin(&it, x->r->message->header, FIELDS_MAX, HEADER_MAX);
+	if (last) {
+		uint64_t all = 0;
+
+		header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
+		while (header_next(&it, &f))
+			all += span_ieq(f.name, name);
+		if (want > all)
+			return 0;
+		want = all - want + 1;
+	}
+	header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
 	while (rc == 0 && header_next(&it, &f))
-		if (span_ieq(f.name, name))
+		if (span_ieq(f.name, name) && (++seen == want || want == 0))
 			rc = fn(x, f.value);
 	return rc;
 }
@@ -143,7 +154,7 @@ on_header(struct sieve_matching *x, struct span raw)
 }
 
 static int
-test_fields(struct sieve_run *r, const struct sieve_node *n, field_fn *fn)
+test_fields(struct sieve_run *r, const struct sieve_node *n, sieve_field_fn *fn)
 {
 	struct sieve_matching x;
 	int rc = 0;
@@ -153,7 +164,7 @@ test_fields(struct sieve_run *r, const struct sieve_node *n, field_fn *fn)
 	for (size_t i = 0; i < n->pos[0]->count && rc == 0; i++) {
 		struct span name;
 
-		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : each_field(&x, name, fn);
+		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, fn);
 	}
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
@@ -299,14 +310,16 @@ test_size(struct sieve_run *r, const struct sieve_node *n)
 	return sieve_tag_get(n, TAG_OVER) != NULL ? size > limit : size < limit;
 }
 
-static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
-static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, SIEVE_INDEX_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, SIEVE_INDEX_TAGS,
+	{ TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use envelope_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use size_tags[] = { { TAG_OVER, EXT_CORE }, { TAG_UNDER, EXT_CORE }, { TAG_NONE, EXT_CORE } };
 
 const struct sieve_word sieve_words_test[] = {
 	{ .name = "header", .is_test = true, .args = "LL", .tags = match_tags, .check = check_header, .run = test_header },
 	{ .name = "address", .is_test = true, .args = "LL", .tags = address_tags, .check = check_address, .run = test_address },
-	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = address_tags, .check = check_envelope,
+	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = envelope_tags, .check = check_envelope,
 	    .run = test_envelope },
 	{ .name = "exists", .is_test = true, .args = "L", .check = check_exists, .run = test_exists },
 	{ .name = "size", .is_test = true, .args = "N", .tags = size_tags, .check = check_size, .run = test_size },
