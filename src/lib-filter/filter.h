@@ -9,6 +9,8 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 
+struct sieve_tester;
+
 struct filter_message {
 	struct span text;		/* all of it; line ends are LF or CRLF */
 	struct span header, body;	/* of text: header with its empty line */
@@ -39,6 +41,7 @@ struct filter_action {
 	struct filter_action *next;
 	enum filter_kind kind;
 	unsigned line;			/* of the script, for the journal */
+	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
 	size_t arg_count;
@@ -84,6 +87,7 @@ struct filter_host {
 	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
+	struct sieve_tester *tester;	/* of "culveradm sieve test" (sieve/tester.h); NULL elsewhere */
 	const struct span *aliases;	/* further addresses that are the user's */
 	size_t alias_count;
 };

@@ -5,6 +5,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/action.c \
 	src/lib-filter/sieve/ast.h \
 	src/lib-filter/sieve/body.c \
+	src/lib-filter/sieve/chain.c src/lib-filter/sieve/chain.h \
 	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
 	src/lib-filter/sieve/control.c \
@@ -30,6 +31,9 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \
 	src/lib-filter/sieve/tag.def \
 	src/lib-filter/sieve/test.c \
+	src/lib-filter/sieve/tester-file.c src/lib-filter/sieve/tester-file.h \
+	src/lib-filter/sieve/tester-world.c src/lib-filter/sieve/tester-world.h \
+	src/lib-filter/sieve/tester.c src/lib-filter/sieve/tester.h \
 	src/lib-filter/sieve/vacation-reply.c \
 	src/lib-filter/sieve/vacation.c src/lib-filter/sieve/vacation.h \
 	src/lib-filter/sieve/variables.c \
@@ -49,6 +53,11 @@ tests_unit_test_sieve_ext_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-sieve-body
 tests_unit_test_sieve_body_SOURCES = tests/unit/test-sieve-body.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
 tests_unit_test_sieve_body_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-scripts
+tests_unit_test_sieve_scripts_SOURCES = tests/unit/test-sieve-scripts.c
+tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=1
+tests_unit_test_sieve_scripts_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-sieve-script
 fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)

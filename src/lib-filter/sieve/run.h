@@ -72,6 +72,9 @@ int sieve_matching_end(struct sieve_matching *x);		/* 1 or 0: what :count says *
 typedef int sieve_field_fn(struct sieve_matching *x, struct span value);
 int sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn);
 
+/* What the implicit keep is: its flags, and the message. */
+int sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out);
+
 /* Whether a test holds: 1, 0, -1. */
 int sieve_run_test(struct sieve_run *r, const struct sieve_node *n);
 /* Commands up to the end of the list or to stop. */

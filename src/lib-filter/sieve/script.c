@@ -53,6 +53,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	r->action_count++;
 	action->kind = kind;
 	action->line = n->line;
+	action->verb = n->word == NULL ? NULL : n->word->name;
 	if (r->edits.changed && kind != FILTER_SEND && sieve_message_text(r, n, &action->message) == -1)
 		return NULL;
 	*r->tail = action;
@@ -176,18 +177,25 @@ sieve_run_test(struct sieve_run *r, const struct sieve_node *n)
 	return sieve_run_work(r, n, 1) == -1 ? -1 : n->word->run(r, n);
 }
 
+static const struct sieve_node nowhere = { .name = { "keep", 4 } };
+
+int
+sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out)
+{
+	out->keep = true;
+	return sieve_flags_of(r, &nowhere, &out->flags);
+}
+
 static int
 add_keep(struct sieve_run *r)
 {
-	static const struct sieve_node nowhere = { .name = { "keep", 4 } };
 	struct filter_action *action;
 
 	r->limits.actions++;		/* there is always room for it */
 	action = sieve_run_action(r, &nowhere, FILTER_SAVE);
 	if (action == NULL)
 		return -1;
-	action->keep = true;
-	return sieve_flags_of(r, &nowhere, &action->flags);
+	return sieve_run_implicit_keep(r, action);
 }
 
 int

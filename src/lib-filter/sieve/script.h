@@ -38,6 +38,7 @@ struct sieve_compile_options {
 	struct sieve_extset available_global;	/* the same in included scripts of the server */
 	const struct filter_host *host;		/* its `script' finds what is included; NULL: there is nothing */
 	bool upload;				/* a script that is included may still be missing */
+	bool tests;				/* it is run by the tester (tester.h) */
 };
 
 struct sieve_limits {
