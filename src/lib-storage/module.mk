@@ -43,6 +43,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/mbox/commit.c \
 	src/lib-storage/mbox/control.c \
 	src/lib-storage/mbox/driver.c \
+	src/lib-storage/mbox/intent.c \
 	src/lib-storage/mbox/journal.c \
 	src/lib-storage/mbox/layout.c \
 	src/lib-storage/mbox/lock.c \

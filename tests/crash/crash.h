@@ -117,10 +117,10 @@ struct world {
 	const struct op *op;
 	const struct format *format;
 	enum fsync_mode fsync;
-	char home[128];
+	char home[128], keep[128];	/* keep: see tree_keep() */
 	struct storage_conf conf;
 	struct shared *sh;
-	struct tree base;		/* before the operation; files' inodes are not those on disk */
+	struct tree base;		/* before the operation; files' inodes are not those on disk, unless they are kept */
 	struct tree_node stale;		/* an old data.mdb */
 	bool have_stale;
 	struct want want[STEPS + 1];

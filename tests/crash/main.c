@@ -372,6 +372,7 @@ cut_once(struct testing *t, unsigned call, const struct choice *c, unsigned acke
 	mine.whole_writes = w->format->one_file && w->fsync != FSYNC_ALWAYS;
 	prepare_again(w);
 	journal_cut(&t->journal, call, &mine, w->format->index_dir, w->have_stale ? &w->stale : NULL, &cut);
+	cut.keep = w->base.keep;
 	tree_store(&cut, w->home);
 	tree_clear(&cut);
 	t->rounds++;
@@ -550,6 +551,7 @@ work(struct board *b, const struct job *jobs, size_t count, const struct options
 		t->w.sh = sh;
 		memset(sh, 0, sizeof(*sh));
 		snprintf(t->w.home, sizeof(t->w.home), "%.80s/w%u", o->dir, who);
+		snprintf(t->w.keep, sizeof(t->w.keep), "%.80s/k%u", o->dir, who);
 		t->out = open_memstream(&text, &text_n);
 		run_job(t);
 		fprintf(t->out, "# %s: %u points, %u rounds, %u failed\n", job_name(&jobs[i], name), t->points, t->rounds,
@@ -569,6 +571,7 @@ work(struct board *b, const struct job *jobs, size_t count, const struct options
 		free(line);
 		free(text);
 		remove_tree(t->w.home);
+		remove_tree(t->w.keep);
 		tree_clear(&t->w.base);
 		free(t->w.stale.data);
 		free(t);

@@ -312,6 +312,14 @@ prepare_state(struct world *w, char *why, size_t why_n)
 	return false;
 }
 
+static void
+load_base(struct world *w)
+{
+	tree_load(&w->base, w->home);
+	if (w->format->one_file)
+		tree_keep(&w->base, w->home, w->keep);
+}
+
 bool
 prepare(struct world *w, char *why, size_t why_n)
 {
@@ -341,7 +349,7 @@ prepare(struct world *w, char *why, size_t why_n)
 		w->want[w->steps + 1] = w->want[w->steps];
 		apply_step(&w->want[w->steps + 1], &w->op->steps[w->steps]);
 	}
-	tree_load(&w->base, w->home);
+	load_base(w);
 	return true;
 }
 
@@ -356,7 +364,7 @@ prepare_again(struct world *w)
 	if (!in_child(w, look, "looking again", why, sizeof(why)))
 		die("%s", why);
 	tree_clear(&w->base);
-	tree_load(&w->base, w->home);
+	load_base(w);
 }
 
 /* What procmail, mutt and the shell do to a Maildir. */
