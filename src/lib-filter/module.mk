@@ -4,6 +4,8 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/filter.c src/lib-filter/filter.h \
 	src/lib-filter/sieve/action.c \
 	src/lib-filter/sieve/ast.h \
+	src/lib-filter/sieve/binary.c src/lib-filter/sieve/binary.h \
+	src/lib-filter/sieve/cache.c src/lib-filter/sieve/cache.h \
 	src/lib-filter/sieve/chain.c src/lib-filter/sieve/chain.h \
 	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
@@ -46,6 +48,15 @@ UNIT_TESTS += tests/unit/test-sieve-scripts
 tests_unit_test_sieve_scripts_SOURCES = tests/unit/test-sieve-scripts.c
 tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=1
 tests_unit_test_sieve_scripts_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-binary
+tests_unit_test_sieve_binary_SOURCES = tests/unit/test-sieve-binary.c
+tests_unit_test_sieve_binary_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-sieve-binary
+fuzz_fuzz_sieve_binary_SOURCES = fuzz/fuzz-sieve-binary.c $(fuzz_main)
+fuzz_fuzz_sieve_binary_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_binary_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-sieve-script
 fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)
