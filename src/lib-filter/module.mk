@@ -23,7 +23,10 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/run.h \
 	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
+	src/lib-filter/sieve/sequence.c src/lib-filter/sieve/sequence.h \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \
+	src/lib-filter/sieve/site.c src/lib-filter/sieve/site.h \
+	src/lib-filter/sieve/store.c src/lib-filter/sieve/store.h \
 	src/lib-filter/sieve/tag.def \
 	src/lib-filter/sieve/test.c \
 	src/lib-filter/sieve/tester-file.c src/lib-filter/sieve/tester-file.h \
@@ -34,7 +37,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/variables.c \
 	src/lib-filter/sieve/word.h
 
-FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
+FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve
 tests_unit_test_sieve_SOURCES = tests/unit/test-sieve.c
@@ -52,6 +55,10 @@ tests_unit_test_sieve_scripts_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-sieve-binary
 tests_unit_test_sieve_binary_SOURCES = tests/unit/test-sieve-binary.c
 tests_unit_test_sieve_binary_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-site
+tests_unit_test_sieve_site_SOURCES = tests/unit/test-sieve-site.c
+tests_unit_test_sieve_site_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-sieve-binary
 fuzz_fuzz_sieve_binary_SOURCES = fuzz/fuzz-sieve-binary.c $(fuzz_main)
