@@ -51,6 +51,7 @@ struct filter_action {
 	bool keep;			/* SAVE: it is the (implicit) keep: `target' is empty, the host knows where that is */
 	bool or_keep;			/* when it fails the message is kept instead */
 	bool quiet_bounce;		/* REJECT: by the MTA if possible (ereject), never by a message of ours */
+	struct span dsn_notify, dsn_ret, by;	/* REDIRECT: the values of NOTIFY=, RET= and BY=; empty: none */
 	struct span special_use, mailbox_id;	/* SAVE: rather there, if there is such a mailbox */
 	struct span mark;		/* what the host is to remember when this has been done, for so many seconds */
 	int64_t mark_seconds;
@@ -70,8 +71,10 @@ struct filter_host {
 	int (*script)(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e);
 	/* An item of "environment" (RFC 5183); false: unknown. */
 	bool (*environment)(void *ctx, struct span name, struct arena *a, struct span *out);
-	/* Whether value is in an external list (RFC 6134). */
+	/* External lists (RFC 6134): whether there is one, whether value is in it, and all that is in it. */
+	bool (*list_exists)(void *ctx, struct span list);		/* no */
 	bool (*list_has)(void *ctx, struct span list, struct span value);	/* no */
+	bool (*list_members)(void *ctx, struct span list, struct arena *a, struct span **out, size_t *count);	/* false */
 	/*
 	 * Runs a program with input; *out is what it wrote, in a; *status its exit status.  -1: it could not be run, ran too
 	 * long, wrote too much.  NULL: programs are not run.

@@ -10,6 +10,7 @@ enum {
 	GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH,
 	GROUP_PERIOD, GROUP_ZONE, GROUP_LOCATION, GROUP_UNIQUE, GROUP_BOX,
 };
+enum { GROUP_TRANSFORM = 100, GROUP_MIME, GROUP_IMPORTANCE, GROUP_BYTIME, GROUP_INPUT };
 
 static const struct {
 	const char *name;
@@ -107,9 +108,10 @@ static int
 check_arguments(struct sieve_checker *c, struct sieve_node *n)
 {
 	const char *want = n->word->args;
-	size_t count = 0, given = 0, optional = want[0] == '?';
+	size_t given = 0, optional = strcspn(want, "?"), all = strlen(want) - (want[optional] == '?');
+	char types[8];
 
-	want += optional;
+	snprintf(types, sizeof(types), "%.*s%s", (int)optional, want, want[optional] == '?' ? want + optional + 1 : "");
 	for (struct sieve_arg *arg = n->args; arg != NULL; arg = arg->next)
 		if (arg->type == SIEVE_TAG) {
 			if (take_tag(c, n, &arg) == -1)
@@ -119,22 +121,22 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 		} else {
 			n->pos[given++] = arg;
 		}
-	/* What may be left out is the first. */
-	if (optional && given + 1 == strlen(want)) {
-		for (size_t i = given; i > 0; i--)
+	if (want[optional] == '?' && given + 1 == all) {
+		for (size_t i = given; i > optional; i--)
 			n->pos[i] = n->pos[i - 1];
-		n->pos[0] = NULL;
+		n->pos[optional] = NULL;
 		given++;
-		count = 1;
 	}
-	if (given > strlen(want))
+	if (given > all)
 		return sieve_fail(c, n, "there are too many arguments");
-	if (given < strlen(want))
-		return sieve_fail(c, n, "%s is missing", type_name(want[given]));
-	for (; count < given; count++) {
-		if (!has_type(n->pos[count], want[count]))
-			return sieve_fail(c, n, "argument %zu must be %s", count + 1, type_name(want[count]));
-		if (check_strings(c, n, n->pos[count]) == -1)
+	if (given < all)
+		return sieve_fail(c, n, "%s is missing", type_name(types[given]));
+	for (size_t i = 0; i < given; i++) {
+		if (n->pos[i] == NULL)
+			continue;
+		if (!has_type(n->pos[i], types[i]))
+			return sieve_fail(c, n, "argument %zu must be %s", i + 1, type_name(types[i]));
+		if (check_strings(c, n, n->pos[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -204,13 +206,17 @@ check_node(struct sieve_checker *c, struct sieve_node *n, bool reached)
 {
 	bool is_require = !n->is_test && span_ieq(n->name, SPAN("require"));
 
-	n->word = sieve_word_find(n->name, n->is_test);
+	n->word = sieve_word_find(n->name, n->is_test, &c->required);
 	if (n->word == NULL)
 		return sieve_error_set(c->error, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
 		    n->is_test ? "test" : "command");
 	if (!extset_has(&c->required, n->word->ext))
 		return sieve_fail(c, n, "needs require \"%s\"", sieve_extensions[n->word->ext].name);
 	c->requires_over = c->requires_over || !is_require;
+	for (struct sieve_node *t = n->tests; t != NULL; t = t->next)
+		t->parent = n;
+	for (struct sieve_node *b = n->block; b != NULL; b = b->next)
+		b->parent = n;
 	if (check_arguments(c, n) == -1 || check_shape(c, n) == -1)
 		return -1;
 	if (!reached)

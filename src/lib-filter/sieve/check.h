@@ -25,12 +25,15 @@ int sieve_check(struct sieve_checker *c, struct sieve_node *script);
 int sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Whether a string is the same whenever the script runs: it has no variables in it. */
 bool sieve_is_constant(const struct sieve_checker *c, struct span s);
-/* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match. */
+/* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match.  The keys are the last argument. */
 int sieve_check_match(struct sieve_checker *c, struct sieve_node *n);
+/* regex.c: the keys of a :regex, as far as they are constant. */
+int sieve_check_regex(struct sieve_checker *c, struct sieve_node *n, struct sieve_match *m);
 /* The tags that sieve_check_match looks at, for the tables of words. */
 #define SIEVE_MATCH_TAGS                                                                                               \
 	{ TAG_IS, EXT_CORE }, { TAG_CONTAINS, EXT_CORE }, { TAG_MATCHES, EXT_CORE }, { TAG_COMPARATOR, EXT_CORE },      \
-	{ TAG_COUNT_REL, EXT_RELATIONAL }, { TAG_VALUE_REL, EXT_RELATIONAL }
+	{ TAG_COUNT_REL, EXT_RELATIONAL }, { TAG_VALUE_REL, EXT_RELATIONAL },                                          \
+	{ TAG_REGEX, EXT_REGEX }, { TAG_LIST, EXT_EXTLISTS }
 #define SIEVE_PART_TAGS                                                                                                \
 	{ TAG_LOCALPART, EXT_CORE }, { TAG_DOMAIN, EXT_CORE }, { TAG_ALL, EXT_CORE }, { TAG_USER, EXT_SUBADDRESS },      \
 	{ TAG_DETAIL, EXT_SUBADDRESS }

@@ -9,6 +9,7 @@
 #include "lib/hash.h"
 #include "lib-filter/filter.h"
 #include "lib-filter/sieve/match.h"
+#include "lib-filter/sieve/message.h"
 #include "lib-mail/charset.h"
 #include "lib-filter/sieve/script.h"
 #include "lib-filter/sieve/word.h"
@@ -34,6 +35,9 @@ struct sieve_run {
 	bool vacation;			/* there was one */
 	struct sieve_captures captures;	/* ${1}...: in a */
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
+
+	struct sieve_edits edits;	/* what the script has changed in the message (message.h) */
+	const struct sieve_node *broken;	/* the foreverypart that a "break" leaves */
 };
 
 int sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -53,6 +57,8 @@ struct sieve_matching {
 	const struct sieve_match *m;
 	struct span *keys;		/* with their variables */
 	size_t key_count;
+	const struct sieve_regex **regexes;	/* :regex: a key each */
+	bool forget;			/* what matched sets no ${1} */
 	uint64_t count;			/* values seen, for :count */
 };
 int sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct sieve_node *n, const struct sieve_arg *keys);
@@ -85,6 +91,12 @@ int64_t sieve_run_now(const struct sieve_run *r);
 int sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span name, struct span value);
 struct span sieve_variable_get(const struct sieve_run *r, struct span name);
 int sieve_captures_keep(struct sieve_run *r, const struct sieve_node *n, const struct sieve_captures *c);
+/* regex.c: x->regexes for the keys (those that are constant were compiled with the script), and one of them at work. */
+int sieve_regex_prepare(struct sieve_matching *x, const struct sieve_arg *keys);
+int sieve_regex_run(struct sieve_matching *x, size_t key, struct span value, struct sieve_captures *captures);
+/* extlists.c: what a list has in it; whether the list that a key names has the value (1, 0, -1). */
+int sieve_list_members(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span **out, size_t *count);
+int sieve_list_has(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span value);
 /* flags.c: of a command that takes :flags, else those of the internal variable. */
 int sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_flags *out);
 #endif

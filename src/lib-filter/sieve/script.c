@@ -54,6 +54,8 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	action->kind = kind;
 	action->line = n->line;
 	action->verb = n->word == NULL ? NULL : n->word->name;
+	if (r->edits.changed && kind != FILTER_SEND && sieve_message_text(r, n, &action->message) == -1)
+		return NULL;
 	*r->tail = action;
 	r->tail = &action->next;
 	return action;
@@ -119,14 +121,15 @@ sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct
 	for (size_t i = 0; i < keys->count; i++)
 		if (sieve_run_string(r, n, keys->strings[i], &x->keys[i]) == -1)
 			return -1;
-	return 0;
+	return x->m->type == SIEVE_REGEX ? sieve_regex_prepare(x, keys) : 0;
 }
 
 int
 sieve_matching_value(struct sieve_matching *x, struct span value)
 {
 	struct sieve_captures captures = { .count = 0 };
-	bool remember = x->m->type == SIEVE_MATCHES && extset_has(&x->r->script->required, EXT_VARIABLES);
+	bool remember = (x->m->type == SIEVE_MATCHES || x->m->type == SIEVE_REGEX) && !x->forget &&
+	    extset_has(&x->r->script->required, EXT_VARIABLES);
 
 	x->count++;
 	if (x->m->type == SIEVE_COUNT)
@@ -137,8 +140,18 @@ sieve_matching_value(struct sieve_matching *x, struct span value)
 
 		if (sieve_run_work(x->r, x->n, 1 + product / (STEP_OCTETS * STEP_OCTETS)) == -1)
 			return -1;
-		if (sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL))
-			return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
+		if (x->m->type == SIEVE_REGEX || x->m->type == SIEVE_LIST) {
+			int rc = x->m->type == SIEVE_LIST ? sieve_list_has(x->r, x->n, x->keys[i], value) :
+			    sieve_regex_run(x, i, value, remember ? &captures : NULL);
+
+			if (rc == -1)
+				return -1;
+			if (rc == 0)
+				continue;
+		} else if (!sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL)) {
+			continue;
+		}
+		return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
 	}
 	return 0;
 }
@@ -170,6 +183,8 @@ int
 sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out)
 {
 	out->keep = true;
+	if (r->edits.changed && sieve_message_text(r, &nowhere, &out->message) == -1)
+		return -1;
 	return sieve_flags_of(r, &nowhere, &out->flags);
 }
 
@@ -220,6 +235,7 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 	};
 	int rc;
 
+	sieve_message_begin(&r, m);
 	r.tail = &r.actions;
 	rc = r.charsets == NULL || r.variables == NULL || r.globals == NULL || r.included == NULL ?
 	    sieve_error_set(&r.error, 0, "out of memory") : sieve_run_block(&r, s->commands);
@@ -231,10 +247,12 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 		r.tail = &r.actions;
 		r.keep = true;
 		r.flags = SPAN_NONE;
+		r.edits.changed = false;
 		*error = r.error;
 	}
 	if (r.keep && add_keep(&r) == -1)
 		rc = -1;
+	sieve_message_end(&r);
 	hash_free(r.variables);
 	hash_free(r.globals);
 	free(r.included);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the message: address, header, exists, size (RFC 5228 section 5), envelope; :user and :detail (RFC 5233). */
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -17,7 +18,7 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 		enum sieve_match_type type;
 	} types[] = {
 		{ TAG_IS, SIEVE_IS }, { TAG_CONTAINS, SIEVE_CONTAINS }, { TAG_MATCHES, SIEVE_MATCHES },
-		{ TAG_COUNT_REL, SIEVE_COUNT }, { TAG_VALUE_REL, SIEVE_VALUE },
+		{ TAG_COUNT_REL, SIEVE_COUNT }, { TAG_VALUE_REL, SIEVE_VALUE }, { TAG_REGEX, SIEVE_REGEX }, { TAG_LIST, SIEVE_LIST },
 	};
 	static const struct {
 		enum sieve_tag tag;
@@ -51,9 +52,9 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (sieve_tag_get(n, parts[i].tag) != NULL)
 			m->part = parts[i].part;
-	if (m->comparator == SIEVE_NUMERIC && (m->type == SIEVE_CONTAINS || m->type == SIEVE_MATCHES))
+	if (m->comparator == SIEVE_NUMERIC && (m->type == SIEVE_CONTAINS || m->type == SIEVE_MATCHES || m->type == SIEVE_REGEX))
 		return sieve_fail(c, n, "the comparator i;ascii-numeric knows no substrings");
-	return 0;
+	return m->type == SIEVE_REGEX ? sieve_check_regex(c, n, m) : 0;
 }
 
 static int
@@ -101,6 +102,12 @@ check_envelope(struct sieve_checker *c, struct sieve_node *n)
 	for (size_t i = 0; i < names->count; i++) {
 		struct span name = names->strings[i];
 
+		if (sieve_dsn_item(name) != EXT_CORE) {
+			if (!extset_has(&c->required, sieve_dsn_item(name)))
+				return sieve_fail(c, n, "\"%.*s\" needs require \"%s\"", SPAN_ARG(name),
+				    sieve_extensions[sieve_dsn_item(name)].name);
+			continue;
+		}
 		if (sieve_is_constant(c, name) && !span_ieq(name, SPAN("from")) && !span_ieq(name, SPAN("to")) &&
 		    !span_ieq(name, SPAN("auth")) && !span_ieq(name, SPAN("orig_to")))
 			return sieve_fail(c, n, "the envelope has no \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
@@ -283,6 +290,8 @@ test_envelope(struct sieve_run *r, const struct sieve_node *n)
 			rc = match_path(&x, m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient);
 		else if (span_ieq(name, SPAN("auth")) && m->auth_user.n > 0)
 			rc = match_path(&x, m->auth_user);
+		else if (sieve_dsn_item(name) != EXT_CORE && extset_has(&r->script->required, sieve_dsn_item(name)))
+			rc = sieve_dsn_match(&x, name);
 	}
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }

@@ -288,6 +288,14 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 		}
 		swap(&text, &next);
 	}
+	if (sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
+		for (size_t i = 0; i < text.n; i++) {
+			if (strchr("\\^$.[]|()?*+{}", text.p[i]) != NULL && text.p[i] != '\0')
+				buf_addc(&next, '\\');
+			buf_addc(&next, text.p[i]);
+		}
+		swap(&text, &next);
+	}
 	if (sieve_tag_get(n, TAG_LENGTH) != NULL) {
 		size_t characters = 0;
 
@@ -340,6 +348,7 @@ test_string(struct sieve_run *r, const struct sieve_node *n)
 static const struct sieve_tag_use set_tags[] = {
 	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },
 	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },
+	{ TAG_QUOTEREGEX, EXT_REGEX },
 	{ TAG_NONE, EXT_CORE }
 };
 static const struct sieve_tag_use string_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
