@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/tester-world.h"
@@ -318,6 +319,41 @@ test_script_compile(struct sieve_run *r, const struct sieve_node *n)
 	return compile(r, n, name, &t->script);
 }
 
+/* The script that was compiled, to a binary and back; binaries have names, and are in memory. */
+static int
+run_binary(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct sieve_tester *t = tester_of(r);
+	struct sieve_compile_options options = options_of(t);
+	struct buf out = BUF_INIT(SIEVE_BINARY_MAX);
+	struct sieve_stamp stamp = { .size = 0 };
+	const struct tester_pair *p;
+	struct sieve_script *loaded;
+	struct sieve_error error;
+	struct span name;
+	int rc;
+
+	if (string_at(r, n, 0, &name) == -1)
+		return -1;
+	if (span_ieq(n->name, SPAN("test_binary_save")) || sieve_tag_get(n, TAG_SAVE) != NULL) {
+		if (t->script == NULL)
+			return sieve_run_fail(r, n, "no script was compiled");
+		rc = sieve_script_dump(t->script, &stamp, &out) == 0 && tester_pair_set(t, &t->binaries, SPAN(""), name, buf_span(&out)) ?
+		    0 : sieve_run_fail(r, n, "the binary can not be made");
+		buf_clear(&out);
+		return rc;
+	}
+	p = tester_pair_get(t->binaries, SPAN(""), name);
+	if (p == NULL)
+		return sieve_run_fail(r, n, "there is no binary \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
+	loaded = sieve_script_load(p->value, &options, &error);
+	if (loaded == NULL)
+		return sieve_run_fail(r, n, "%s", error.text);
+	sieve_script_free(t->script);
+	t->script = loaded;
+	return 0;
+}
+
 static int
 run_one(struct sieve_run *r, const struct sieve_script *s, struct filter_action **out)
 {
@@ -483,6 +519,9 @@ static const struct sieve_tag_use mailbox_tags[] = {
 };
 static const struct sieve_tag_use metadata_tags[] = { { TAG_MAILBOX, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use reload_tags[] = { { TAG_EXTENSION, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use binary_tags[] = {
+	{ TAG_LOAD, EXT_TESTSUITE }, { TAG_SAVE, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE }
+};
 static const struct sieve_tag_use run_tags[] = { { TAG_APPEND_RESULT, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_INDEX, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
 
@@ -504,6 +543,9 @@ const struct sieve_word sieve_words_tester[] = {
 	{ WORD("test_config_unset", "S"), .run = run_config_unset },
 	{ WORD("test_config_reload", ""), .tags = reload_tags, .run = run_config_reload },
 	{ TEST("test_script_compile", "S"), .run = test_script_compile },
+	{ WORD("test_binary", "S"), .tags = binary_tags, .run = run_binary },
+	{ WORD("test_binary_save", "S"), .run = run_binary },
+	{ WORD("test_binary_load", "S"), .run = run_binary },
 	{ TEST("test_script_run", ""), .tags = run_tags, .run = test_script_run },
 	{ TEST("test_multiscript", "L"), .run = test_multiscript },
 	{ TEST("test_result_execute", ""), .run = test_result_execute },
