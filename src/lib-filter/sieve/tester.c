@@ -286,6 +286,12 @@ options_of(struct sieve_tester *t)
 	return (struct sieve_compile_options){ .available = t->available, .available_global = t->available, .host = &t->host };
 }
 
+static void
+on_error(void *ctx, const struct sieve_error *error)
+{
+	tester_error(ctx, error->text);
+}
+
 static int
 compile(struct sieve_run *r, const struct sieve_node *n, struct span name, struct sieve_script **out)
 {
@@ -298,9 +304,12 @@ compile(struct sieve_run *r, const struct sieve_node *n, struct span name, struc
 	if (t->io->read(t->io->ctx, name, t->a, &text, &e) == -1)
 		return sieve_run_fail(r, n, "\"%.*s\" can not be read", SPAN_ARG(span_sub(name, 0, 100)));
 	t->error_count = 0;
+	options.on_error = on_error;
+	options.on_error_ctx = t;
 	*out = sieve_compile_with(text, &options, &error);
 	if (*out == NULL) {
-		tester_error(t, error.text);
+		if (t->error_count == 0)
+			tester_error(t, error.text);
 		tester_error(t, "the script is not valid");
 	}
 	return *out != NULL;
