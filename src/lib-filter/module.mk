@@ -12,6 +12,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/date.c \
 	src/lib-filter/sieve/dsn.c src/lib-filter/sieve/dsn.h \
 	src/lib-filter/sieve/duplicate.c \
+	src/lib-filter/sieve/editheader.c \
 	src/lib-filter/sieve/environment.c \
 	src/lib-filter/sieve/ere.c \
 	src/lib-filter/sieve/extension.c \
@@ -49,6 +50,10 @@ tests_unit_test_sieve_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-sieve-ext
 tests_unit_test_sieve_ext_SOURCES = tests/unit/test-sieve-ext.c
 tests_unit_test_sieve_ext_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-message
+tests_unit_test_sieve_message_SOURCES = tests/unit/test-sieve-message.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
+tests_unit_test_sieve_message_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-body
 tests_unit_test_sieve_body_SOURCES = tests/unit/test-sieve-body.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h

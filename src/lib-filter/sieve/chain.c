@@ -97,6 +97,8 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 	for (struct filter_action *x = actions; x != NULL; x = next) {
 		next = x->next;
 		x->next = NULL;
+		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
+			x->message = c->changed.text;
 		if (x->kind == FILTER_SAVE && x->keep) {
 			keep = x;
 		} else if (!is_known(c, x)) {

@@ -14,6 +14,13 @@ sieve_message_end(struct sieve_run *r)
 	arena_free(r->edits.arena);
 }
 
+void
+sieve_message_use(struct sieve_run *r, const struct filter_message *m)
+{
+	sieve_message_end(r);
+	sieve_message_begin(r, m);
+}
+
 static int
 no_memory(struct sieve_run *r, const struct sieve_node *n)
 {

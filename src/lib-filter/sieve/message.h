@@ -43,6 +43,8 @@ struct sieve_edits {
 
 void sieve_message_begin(struct sieve_run *r, const struct filter_message *m);
 void sieve_message_end(struct sieve_run *r);
+/* Another message, from here on. */
+void sieve_message_use(struct sieve_run *r, const struct filter_message *m);
 
 /* All that follow: 0; -1 with the run's error. */
 /* The whole of it as it is now; stays valid. */
