@@ -24,9 +24,11 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/mailbox.c \
 	src/lib-filter/sieve/match.c src/lib-filter/sieve/match.h \
 	src/lib-filter/sieve/message.c src/lib-filter/sieve/message.h \
+	src/lib-filter/sieve/mime.c src/lib-filter/sieve/mime.h \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/part.c src/lib-filter/sieve/part.h \
 	src/lib-filter/sieve/regex.c src/lib-filter/sieve/regex.h \
+	src/lib-filter/sieve/replace.c \
 	src/lib-filter/sieve/run.h \
 	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \

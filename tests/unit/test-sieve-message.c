@@ -152,10 +152,231 @@ test_edit_settings(void **state)
 	rig_clear(&rig);
 }
 
+/* ---- mime, foreverypart, extracttext, replace, enclose ---- */
+
+static const char parts[] =
+    "From: Ann <ann@example.org>\n"
+    "To: bob@example.com\n"
+    "Subject: parts\n"
+    "MIME-Version: 1.0\n"
+    "Content-Type: multipart/mixed; boundary=x\n"
+    "\n"
+    "--x\n"
+    "Content-Type: text/plain; charset=iso-8859-1\n"
+    "\n"
+    "one \xfc\n"
+    "--x\n"
+    "Content-Type: multipart/alternative; boundary=y\n"
+    "X-Part: outer\n"
+    "\n"
+    "--y\n"
+    "Content-Type: text/html\n"
+    "X-Part: inner\n"
+    "\n"
+    "<b>two</b>\n"
+    "--y--\n"
+    "--x\n"
+    "Content-Type: application/x-exe; name*=utf-8''a%20b.exe\n"
+    "Content-Disposition: attachment; filename=\"run me.exe\"\n"
+    "X-Part: last\n"
+    "\n"
+    "MZ\n"
+    "--x\n"
+    "Content-Type: message/rfc822\n"
+    "\n"
+    "From: carl@example.net\n"
+    "Subject: inside\n"
+    "Content-Type: text/plain\n"
+    "\n"
+    "three\n"
+    "--x--\n";
+
+#define M "require [\"mime\",\"foreverypart\",\"extracttext\",\"replace\",\"enclose\",\"fileinto\",\"variables\",\"relational\"," \
+    "\"comparator-i;ascii-numeric\",\"editheader\",\"index\"]; "
+#define IF(test) M "if " test " { fileinto \"yes\"; } else { fileinto \"no\"; }"
+#define YES "save yes"
+#define NO "save no"
+
+static const struct rig_case mimes[] = {
+	{ IF("header :mime :type \"content-type\" \"multipart\""), YES },
+	{ IF("header :mime :subtype \"content-type\" \"MIXED\""), YES },
+	{ IF("header :mime :contenttype \"content-type\" \"multipart/mixed\""), YES },
+	{ IF("header :mime :param \"boundary\" \"content-type\" \"x\""), YES },
+	{ IF("header :mime :param [\"none\",\"boundary\"] \"content-type\" \"y\""), NO },
+	{ IF("header :mime :anychild :param \"boundary\" \"content-type\" \"y\""), YES },
+	{ IF("header :mime :anychild :param \"filename\" :contains \"content-disposition\" \".exe\""), YES },
+	{ IF("header :mime :anychild :param \"name\" \"content-type\" \"a b.exe\""), YES },
+	{ IF("header :mime :anychild :type \"content-disposition\" \"attachment\""), YES },
+	{ IF("header :mime :anychild :subtype \"content-disposition\" \"\""), NO },
+	{ IF("header :mime :type \"subject\" \"parts\""), NO },
+	{ IF("header :mime :anychild \"subject\" \"inside\""), YES },
+	{ IF("header :mime \"subject\" \"inside\""), NO },
+	{ IF("header :mime \"subject\" \"parts\""), YES },
+	{ IF("header :mime :anychild :count \"eq\" \"x-part\" \"3\""), YES },
+	{ IF("address :mime :anychild :domain \"from\" \"example.net\""), YES },
+	{ IF("exists :mime :anychild [\"x-part\", \"subject\"]"), YES },
+	{ IF("exists :mime :anychild [\"x-part\", \"x-nothing\"]"), NO },
+	{ IF("exists :mime \"x-part\""), NO },
+	{ IF("exists \"x-part\""), NO },
+	{ IF("header :anychild \"a\" \"b\""), "line 1: header: :anychild, :type, :subtype, :contenttype and :param need :mime" },
+	{ IF("header :mime :type :subtype \"a\" \"b\""), "line 1: header: :subtype and :type can not be together" },
+	{ "if header :mime \"a\" \"b\" {}", "line 1: header: :mime needs require \"mime\"" },
+	/* the order, and what a part is */
+	{ M "foreverypart { if header :mime :contenttype :matches \"content-type\" \"*\" { set \"x\" \"${x} ${1}\"; } } "
+	    "fileinto \"${x}\";", "save  multipart/mixed text/plain multipart/alternative text/html application/x-exe message/rfc822 "
+	    "text/plain" },
+	{ M "foreverypart { if header :mime \"x-part\" \"inner\" { fileinto \"a\"; break; } if header :mime \"x-part\" \"last\" "
+	    "{ fileinto \"b\"; } }", "save a" },
+	{ M "foreverypart { if header \"subject\" \"parts\" { set \"x\" \"${x}.\"; } } fileinto \"${x}\";", "save ......." },
+	/* a loop in a loop is of the parts below */
+	{ M "foreverypart :name \"a\" { if header :mime :subtype \"content-type\" \"alternative\" { foreverypart { if header :mime "
+	    ":contenttype :matches \"content-type\" \"*\" { set \"x\" \"${x} ${1}\"; } } } } fileinto \"${x}\";", "save  text/html" },
+	{ M "foreverypart :name \"a\" { foreverypart :name \"b\" { set \"x\" \"${x}.\"; if header :mime \"x-part\" \"outer\" { break "
+	    ":name \"a\"; } } } fileinto \"${x}\";", "save .." },
+	{ M "foreverypart { set \"x\" \"${x}.\"; stop; } fileinto \"${x}\";", "keep" },
+	{ M "foreverypart { extracttext \"t\"; set \"x\" \"${x}[${t}]\"; } if string :is \"${x}\" \"[][one \xc3\xbc][][<b>two</b>][][][three]\" "
+	    "{ fileinto \"yes\"; }", YES },
+	{ M "foreverypart { extracttext :first 5 :upper \"t\"; set \"x\" \"${x}${t}\"; } fileinto \"${x}\";",
+	    "save ONE \xc3\xbc<B>TWTHREE" },
+	{ M "break;", "line 1: break: there is no foreverypart around it" },
+	{ M "foreverypart :name \"a\" { break :name \"b\"; }", "line 1: break: there is no foreverypart \"b\" around it" },
+	{ M "extracttext \"x\";", "line 1: extracttext: there is no foreverypart around it" },
+	{ M "foreverypart { foreverypart { foreverypart { foreverypart { foreverypart {} } } } }",
+	    "line 1: foreverypart: loops are nested too deeply" },
+	{ M "foreverypart;", "line 1: foreverypart: takes a block" },
+	{ "require [\"foreverypart\",\"extracttext\"]; foreverypart { extracttext \"x\"; }",
+	    "line 1: extracttext: a variable needs require \"variables\"" },
+};
+
+static void
+test_mime(void **state)
+{
+	struct sieve_rig rig;
+
+	(void)state;
+	rig_init(&rig, parts);
+	assert_int_equal(rig_cases(&rig, mimes, COUNT(mimes)), 0);
+	rig_clear(&rig);
+}
+
+static void
+test_replace(void **state)
+{
+	struct sieve_rig rig;
+	struct span text;
+
+	(void)state;
+	rig_init(&rig, parts);
+	/* one part, and what is tested afterwards */
+	assert_span(rig_run(&rig, M "foreverypart { if header :mime :param \"filename\" :matches \"content-disposition\" \"*.exe\" { "
+	    "replace \"removed\"; if header :mime :contenttype \"content-type\" \"text/plain\" { set \"x\" \"y\"; } } } "
+	    "if allof (string \"${x}\" \"y\", not header :mime :anychild \"x-part\" \"last\", header :mime :anychild \"x-part\" "
+	    "\"inner\") { fileinto \"yes\"; }"), YES);
+	text = rig_message(&rig, 0);
+	assert_true(span_find(text, SPAN("--x\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 7bit\n\nremoved\n"
+	    "--x\nContent-Type: message/rfc822\n")) != SIZE_MAX);
+	assert_true(span_find(text, SPAN("MZ")) == SIZE_MAX);
+	/* two parts; what is in a part that was replaced is not visited */
+	assert_span(rig_run(&rig, M "foreverypart { if header :mime :subtype \"content-type\" \"alternative\" { replace :mime "
+	    "\"Content-Type: text/x-new\r\n\r\nnew\"; } elsif header :mime \"x-part\" \"inner\" { fileinto \"wrong\"; } "
+	    "elsif header :mime \"subject\" \"inside\" { replace \"--x\"; } } fileinto \"yes\";"), YES);
+	text = rig_message(&rig, 0);
+	assert_true(span_find(text, SPAN("--x\nContent-Type: text/x-new\n\nnew\n--x\nContent-Type: application/x-exe;")) != SIZE_MAX);
+	assert_true(span_find(text, SPAN("base64\n\nLS14\n\n--x--\n")) != SIZE_MAX);
+	/* all of it */
+	rig_run(&rig, M "replace :subject \"gone \xc3\xbc\" :from \"x@example.org\" \"text\";");
+	assert_span(rig_message(&rig, 0), "Original-From: Ann <ann@example.org>\nTo: bob@example.com\nOriginal-Subject: parts\nSubject: "
+	    "=?UTF-8?Q?gone_=C3=BC?=\nFrom: x@example.org\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n"
+	    "Content-Transfer-Encoding: 7bit\n\ntext");
+	rig_run(&rig, M "replace :mime \"Content-Type: text/html\r\nX-Other: y\r\n\r\n<b>\"; if header :mime :subtype \"content-type\" "
+	    "\"html\" { addheader \"X-Seen\" \"yes\"; }");
+	assert_span(rig_message(&rig, 0), "X-Seen: yes\nFrom: Ann <ann@example.org>\nTo: bob@example.com\nSubject: parts\n"
+	    "MIME-Version: 1.0\nContent-Type: text/html\n\n<b>");
+	/* the header changes while the parts are walked through */
+	assert_span(rig_run(&rig, M "foreverypart { if header :mime :matches \"x-part\" \"*\" { addheader :last \"X-P\" \"${1}\"; "
+	    "replace \"r\"; } } if header :count \"eq\" \"x-p\" \"2\" { fileinto \"yes\"; }"), YES);
+	assert_true(span_find(rig_message(&rig, 0), SPAN("boundary=x\nX-P: outer\nX-P: last\n\n--x\n")) != SIZE_MAX);
+	rig_clear(&rig);
+}
+
+static void
+test_enclose(void **state)
+{
+	struct sieve_rig rig;
+	struct span text, boundary;
+
+	(void)state;
+	rig_init(&rig, mail);
+	rig_run(&rig, M "enclose :subject \"Look\" :headers [\"x-tag\"] \"It is inside.\"; if header \"subject\" \"Look\" { addheader "
+	    ":last \"X-In\" \"1\"; } foreverypart { if header :mime :subtype \"content-type\" \"rfc822\" { addheader :last \"X-In\" "
+	    "\"2\"; } }");
+	text = rig_message(&rig, 0);
+	assert_true(span_starts(text, SPAN("X-Tag: one\nX-Tag: two\nX-Tag: three\nSubject: Look\nFrom: bob+work@example.com\nDate: Tue, "
+	    "14 Nov 2023 22:13:20 +0000\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"=_")));
+	assert_true(span_find(text, SPAN("X-In: 1\nX-In: 2\n\n--=_")) != SIZE_MAX);
+	assert_true(span_find(text, SPAN("\n\nIt is inside.\n--=_")) != SIZE_MAX);
+	assert_true(span_find(text, SPAN("Content-Type: message/rfc822\nContent-Disposition: attachment\n\nReceived: from a\n")) != SIZE_MAX);
+	boundary = span_from(text, span_find(text, SPAN("=_")));
+	boundary = span_sub(boundary, 0, span_chr(boundary, '"'));
+	assert_true(boundary.n > 20);
+	assert_true(span_ends(text, span_str(arena_printf(rig.a, "Body.\n\n--%.*s--\n", SPAN_ARG(boundary)))));
+	/* twice: one in the other; and what can not be after it in a loop */
+	assert_span(rig_run(&rig, M "enclose \"a\"; enclose :subject \"b\" \"b\"; if header :mime :anychild :count \"eq\" "
+	    "\"subject\" \"3\" { fileinto \"yes\"; }"), YES);
+	assert_span(rig_run(&rig, M "foreverypart { enclose \"a\"; replace \"b\"; }"),
+	    "failed at line 1: replace: the message has been replaced or enclosed meanwhile: keep");
+	assert_null(rig_action(&rig, 0)->message.p);
+	rig_clear(&rig);
+}
+
+/* Parts without end: depth, number, headers. */
+static void
+test_many_parts(void **state)
+{
+	struct buf text = BUF_INIT((size_t)64 << 20);
+	struct sieve_rig rig;
+
+	(void)state;
+	buf_adds(&text, "MIME-Version: 1.0\n");
+	for (int i = 0; i < 10000; i++)
+		buf_addf(&text, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i);
+	buf_adds(&text, "\nlast words\n");
+	rig_init(&rig, text.p);
+	rig.mail_size = text.n;
+	assert_span(rig_run(&rig, M "foreverypart { set \"x\" \"${x}.\"; } if header :mime :anychild \"x-nothing\" \"a\" { fileinto \"a\"; }"),
+	    "keep");
+	rig_clear(&rig);
+	buf_reset(&text);
+	buf_adds(&text, "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n");
+	for (int i = 0; i < 100000; i++)
+		buf_adds(&text, "--b\n\nx\n");
+	rig_init(&rig, text.p);
+	rig.mail_size = text.n;
+	assert_span(rig_run(&rig, "require [\"body\",\"fileinto\"]; if body :contains \"nothing\" { fileinto \"a\"; }"), "keep");
+	assert_span(rig_run(&rig, M "foreverypart { replace \"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\"; break; }"), "keep");
+	/* each replacement writes the message anew: the steps or the memory end it */
+	assert_true(span_starts(rig_run(&rig, M "foreverypart { if header :mime :contenttype \"content-type\" \"none\" {} elsif exists :mime "
+	    "\"mime-version\" {} else { replace \"y\"; } }"), SPAN("failed at line 1: replace: the script ")));
+	rig_clear(&rig);
+	buf_reset(&text);
+	for (int i = 0; i < 1000000; i++)
+		buf_adds(&text, "A: b\n");
+	buf_adds(&text, "\nx\n");
+	rig_init(&rig, text.p);
+	rig.mail_size = text.n;
+	assert_span(rig_run(&rig, M "addheader \"X\" \"y\"; deleteheader :is \"a\" \"b\"; if header \"x-nothing\" \"b\" { stop; }"), "keep");
+	rig_clear(&rig);
+	buf_clear(&text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_mime),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_enclose),
+		cmocka_unit_test(test_many_parts),
 		cmocka_unit_test(test_edits),
 		cmocka_unit_test(test_edit_ends),
 		cmocka_unit_test(test_edit_settings),

@@ -111,7 +111,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 		if (!tester_set_message(t, value))
 			return no_memory(r, n);
 		r->flags = SPAN_NONE;
-		sieve_message_use(r, &t->message);
+		if (sieve_message_use(r, n, &t->message) == -1)
+			return -1;
 		return 0;
 	}
 	value = arena_dup(t->a, without_brackets(value));
@@ -127,7 +128,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 		t->message.auth_user = value;
 	else
 		return sieve_run_fail(r, n, "\"%.*s\" can not be set", SPAN_ARG(span_sub(object, 0, 60)));
-	sieve_message_use(r, &t->message);
+	if (sieve_message_use(r, n, &t->message) == -1)
+		return -1;
 	return 0;
 }
 
@@ -159,7 +161,8 @@ find_message(struct sieve_run *r, const struct sieve_node *n)
 	t->message.auth_user = auth;
 	t->message.sender = folder != NULL ? from : m->from;
 	t->message.recipient = folder != NULL ? to : m->to;
-	sieve_message_use(r, &t->message);
+	if (sieve_message_use(r, n, &t->message) == -1)
+		return -1;
 	r->flags = m->flags;
 	return 1;
 }
