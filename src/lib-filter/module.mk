@@ -8,6 +8,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/chain.c src/lib-filter/sieve/chain.h \
 	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
+	src/lib-filter/sieve/compose.c src/lib-filter/sieve/compose.h \
 	src/lib-filter/sieve/control.c \
 	src/lib-filter/sieve/date.c \
 	src/lib-filter/sieve/dsn.c src/lib-filter/sieve/dsn.h \
@@ -18,13 +19,17 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/extension.c \
 	src/lib-filter/sieve/extension.def \
 	src/lib-filter/sieve/extlists.c \
+	src/lib-filter/sieve/fcc.c src/lib-filter/sieve/fcc.h \
 	src/lib-filter/sieve/flags.c \
 	src/lib-filter/sieve/include.c \
 	src/lib-filter/sieve/lexer.c src/lib-filter/sieve/lexer.h \
 	src/lib-filter/sieve/mailbox.c \
+	src/lib-filter/sieve/mailto.c src/lib-filter/sieve/mailto.h \
 	src/lib-filter/sieve/match.c src/lib-filter/sieve/match.h \
 	src/lib-filter/sieve/message.c src/lib-filter/sieve/message.h \
 	src/lib-filter/sieve/mime.c src/lib-filter/sieve/mime.h \
+	src/lib-filter/sieve/notify-old.c \
+	src/lib-filter/sieve/notify.c src/lib-filter/sieve/notify.h \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/part.c src/lib-filter/sieve/part.h \
 	src/lib-filter/sieve/regex.c src/lib-filter/sieve/regex.h \
@@ -56,6 +61,10 @@ tests_unit_test_sieve_ext_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-sieve-message
 tests_unit_test_sieve_message_SOURCES = tests/unit/test-sieve-message.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
 tests_unit_test_sieve_message_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-notify
+tests_unit_test_sieve_notify_SOURCES = tests/unit/test-sieve-notify.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
+tests_unit_test_sieve_notify_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-body
 tests_unit_test_sieve_body_SOURCES = tests/unit/test-sieve-body.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h

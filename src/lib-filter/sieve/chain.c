@@ -53,7 +53,7 @@ conflicts(const struct sieve_chain *c, const struct filter_action *actions)
 	for (; actions != NULL; actions = actions->next)
 		refuses = refuses || actions->kind == FILTER_REJECT;
 	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
-		delivers = delivers || x->kind == FILTER_SAVE || x->kind == FILTER_REDIRECT;
+		delivers = delivers || (x->kind == FILTER_SAVE && !x->own) || x->kind == FILTER_REDIRECT;
 	return refuses && delivers;
 }
 

@@ -14,6 +14,12 @@
 #include "lib-filter/sieve/script.h"
 #include "lib-filter/sieve/word.h"
 
+struct sieve_note {			/* a notification that is to be sent (notify.c) */
+	struct sieve_note *next;
+	struct span id, importance, message;
+	struct filter_action *action;
+};
+
 struct sieve_run {
 	const struct sieve_script *script;
 	const struct filter_message *message;
@@ -33,6 +39,7 @@ struct sieve_run {
 	struct hash *globals;		/* those of "global" (RFC 6609), of all scripts */
 	bool *included;			/* by sieve_script.idx: was run already */
 	bool vacation;			/* there was one */
+	struct sieve_note *notes;
 	struct sieve_captures captures;	/* ${1}...: in a */
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 
