@@ -21,6 +21,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/extlists.c \
 	src/lib-filter/sieve/fcc.c src/lib-filter/sieve/fcc.h \
 	src/lib-filter/sieve/flags.c \
+	src/lib-filter/sieve/imapsieve.c src/lib-filter/sieve/imapsieve.h \
 	src/lib-filter/sieve/include.c \
 	src/lib-filter/sieve/lexer.c src/lib-filter/sieve/lexer.h \
 	src/lib-filter/sieve/mailbox.c \
@@ -32,11 +33,14 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/notify.c src/lib-filter/sieve/notify.h \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/part.c src/lib-filter/sieve/part.h \
+	src/lib-filter/sieve/program.c \
 	src/lib-filter/sieve/regex.c src/lib-filter/sieve/regex.h \
 	src/lib-filter/sieve/replace.c \
+	src/lib-filter/sieve/report.c \
 	src/lib-filter/sieve/run.h \
 	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \
+	src/lib-filter/sieve/spamtest.c \
 	src/lib-filter/sieve/tag.def \
 	src/lib-filter/sieve/test.c \
 	src/lib-filter/sieve/tester-file.c src/lib-filter/sieve/tester-file.h \
@@ -65,6 +69,10 @@ tests_unit_test_sieve_message_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-sieve-notify
 tests_unit_test_sieve_notify_SOURCES = tests/unit/test-sieve-notify.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
 tests_unit_test_sieve_notify_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-vnd
+tests_unit_test_sieve_vnd_SOURCES = tests/unit/test-sieve-vnd.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
+tests_unit_test_sieve_vnd_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-body
 tests_unit_test_sieve_body_SOURCES = tests/unit/test-sieve-body.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h

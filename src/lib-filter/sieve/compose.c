@@ -111,12 +111,19 @@ sieve_compose_lines(struct buf *out, struct span text)
 }
 
 void
-sieve_compose_body(struct buf *out, struct span reason)
+sieve_compose_body(struct buf *out, struct span text)
+{
+	buf_adds(out, "MIME-Version: 1.0\r\n");
+	sieve_compose_part(out, text);
+}
+
+void
+sieve_compose_part(struct buf *out, struct span reason)
 {
 	struct buf encoded = BUF_INIT(REPLY_MAX);
 	bool plain = is_plain(reason);
 
-	buf_adds(out, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n");
+	buf_adds(out, "Content-Type: text/plain; charset=utf-8\r\n");
 	buf_addf(out, "Content-Transfer-Encoding: %s\r\n\r\n", plain ? "7bit" : "quoted-printable");
 	if (!plain)
 		qp_encode(&encoded, reason);

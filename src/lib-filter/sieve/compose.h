@@ -10,6 +10,8 @@ void sieve_compose_text(struct buf *out, const char *name, struct span text);
 int sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text);
 /* The fields of a text part, an empty line, the text. */
 void sieve_compose_body(struct buf *out, struct span text);
+/* The same as a part of a message that has its MIME-Version. */
+void sieve_compose_part(struct buf *out, struct span text);
 /* With CRLF line ends, also at the end. */
 void sieve_compose_lines(struct buf *out, struct span text);
 /* "Message-ID:" and "Date:", unlike those of any other message: kind is a word of the id. */

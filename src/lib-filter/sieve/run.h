@@ -107,6 +107,8 @@ int sieve_captures_keep(struct sieve_run *r, const struct sieve_node *n, const s
 /* regex.c: x->regexes for the keys (those that are constant were compiled with the script), and one of them at work. */
 int sieve_regex_prepare(struct sieve_matching *x, const struct sieve_arg *keys);
 int sieve_regex_run(struct sieve_matching *x, size_t key, struct span value, struct sieve_captures *captures);
+/* environment.c: an item (RFC 5183); false: it is not known. */
+bool sieve_environment_get(const struct sieve_run *r, struct span name, struct span *out);
 /* extlists.c: what a list has in it; whether the list that a key names has the value (1, 0, -1). */
 int sieve_list_members(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span **out, size_t *count);
 int sieve_list_has(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span value);

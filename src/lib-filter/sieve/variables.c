@@ -187,6 +187,12 @@ value_of(const struct sieve_run *r, struct span inside, struct span *out)
 		*out = number < r->captures.count ? r->captures.part[number] : SPAN("");
 		return true;
 	}
+	/* vnd.dovecot.environment: the items of the environment are a namespace. */
+	if (extset_has(&r->script->required, EXT_VND_ENVIRONMENT) && span_istarts(inside, SPAN("env."))) {
+		if (!sieve_environment_get(r, span_from(inside, 4), out))
+			*out = SPAN("");
+		return true;
+	}
 	if (!is_name(&r->script->required, inside))
 		return false;
 	*out = sieve_variable_get(r, inside);
