@@ -4,6 +4,8 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/filter.c src/lib-filter/filter.h \
 	src/lib-filter/sieve/action.c \
 	src/lib-filter/sieve/ast.h \
+	src/lib-filter/sieve/binary.c src/lib-filter/sieve/binary.h \
+	src/lib-filter/sieve/cache.c src/lib-filter/sieve/cache.h \
 	src/lib-filter/sieve/body.c \
 	src/lib-filter/sieve/chain.c src/lib-filter/sieve/chain.h \
 	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
@@ -39,8 +41,11 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/report.c \
 	src/lib-filter/sieve/run.h \
 	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
+	src/lib-filter/sieve/sequence.c src/lib-filter/sieve/sequence.h \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \
+	src/lib-filter/sieve/site.c src/lib-filter/sieve/site.h \
 	src/lib-filter/sieve/spamtest.c \
+	src/lib-filter/sieve/store.c src/lib-filter/sieve/store.h \
 	src/lib-filter/sieve/tag.def \
 	src/lib-filter/sieve/test.c \
 	src/lib-filter/sieve/tester-file.c src/lib-filter/sieve/tester-file.h \
@@ -51,7 +56,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/variables.c \
 	src/lib-filter/sieve/word.h
 
-FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS) \
+FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS) \
 	$(PCRE2_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve
@@ -80,8 +85,21 @@ tests_unit_test_sieve_body_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-scripts
 tests_unit_test_sieve_scripts_SOURCES = tests/unit/test-sieve-scripts.c
-tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=1
+tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=270
 tests_unit_test_sieve_scripts_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-binary
+tests_unit_test_sieve_binary_SOURCES = tests/unit/test-sieve-binary.c
+tests_unit_test_sieve_binary_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-site
+tests_unit_test_sieve_site_SOURCES = tests/unit/test-sieve-site.c
+tests_unit_test_sieve_site_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-sieve-binary
+fuzz_fuzz_sieve_binary_SOURCES = fuzz/fuzz-sieve-binary.c $(fuzz_main)
+fuzz_fuzz_sieve_binary_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_binary_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-sieve-script
 fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)

@@ -8,6 +8,8 @@
 struct sieve_script;
 struct sieve_compile_options;
 
+#define SIEVE_FAILURES_MAX 50		/* mistakes of a script that are told */
+
 struct sieve_checker {
 	struct arena *a;
 	const struct sieve_compile_options *options;
@@ -16,7 +18,9 @@ struct sieve_checker {
 	struct sieve_extset available, required;
 	struct sieve_error *error;
 	bool requires_over;		/* a command that is not require was there */
-	size_t redirects, actions;	/* that the script has */
+	bool told;			/* what *error says has been told to options->on_error */
+	unsigned failures;
+	struct sieve_error first;
 };
 
 int sieve_check(struct sieve_checker *c, struct sieve_node *script);
