@@ -37,7 +37,8 @@ struct filter_flags {
 struct filter_action {
 	struct filter_action *next;
 	enum filter_kind kind;
-	unsigned line;			/* of the script, for the journal */
+	unsigned line;			/* of the script, for the journal; 0: what happens without being asked for */
+	struct span script;		/* its name or path */
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
 	size_t arg_count;
