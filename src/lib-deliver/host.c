@@ -98,6 +98,15 @@ environment(void *ctx, struct span name, struct arena *a, struct span *out)
 	return true;
 }
 
+static bool
+setting(void *ctx, const char *name, struct span *out)
+{
+	struct deliver_host *h = ctx;
+
+	*out = set_plugin(h->r->view, name);
+	return out->p != NULL;
+}
+
 static void
 write_log(void *ctx, struct span text)
 {
@@ -121,7 +130,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	*h = (struct deliver_host){ .r = r, .a = a, .by = "sieve: ", .dir_fd = -1 };
 	h->table = (struct filter_host){
 		.ctx = h, .mailbox_exists = mailbox_exists, .special_use_exists = special_use_exists,
-		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now,
+		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
 	};
 	if (r->storage != NULL && storage_user_dir(r->storage, &h->dir_fd, &e) == -1) {

@@ -348,6 +348,14 @@ store(struct work *w, const struct filter_action *actions, const struct filter_m
 	return -1;
 }
 
+static bool
+does_something(const struct filter_action *a)
+{
+	while (a != NULL && a->kind == FILTER_MARK)
+		a = a->next;
+	return a != NULL;
+}
+
 int
 deliver_perform(const struct deliver_request *r, const struct filter_action *actions, const struct filter_message *m,
     struct deliver_host *host, struct performed *out, struct err *e)
@@ -359,7 +367,11 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 		return -1;
 	for (const struct filter_action *a = actions; a != NULL; a = a->next) {
 		struct err one = ERR_INIT;
-		int rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : a->kind == FILTER_SEND ? do_send(&w, a, &one) : 0;
+		int rc;
+
+		if (a->kind == FILTER_MARK)
+			remember(&w, a);
+		rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : a->kind == FILTER_SEND ? do_send(&w, a, &one) : 0;
 
 		if (rc == 0)
 			continue;
@@ -370,7 +382,7 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 	for (const struct filter_action *a = actions; a != NULL; a = a->next)
 		if (a->kind == FILTER_REJECT)
 			do_reject(&w, a, m);
-	if (actions == NULL)
+	if (!does_something(actions))
 		say(&w, NULL, "discarded");
 	return 0;
 }
