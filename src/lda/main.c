@@ -21,6 +21,7 @@
 #include "lib/priv.h"
 #include "lib/sys.h"
 #include "lib-config/config.h"
+#include "lib-deliver/queue-client.h"
 #include "lib-deliver/sieve.h"
 #include "lib-deliver/smtp-path.h"
 #include "lib-mail/header.h"
@@ -255,6 +256,7 @@ deliver(struct lda *l)
 				     .notify_fd = -1 };
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
 				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
+	const struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
 	struct deliver_result result;
 	uint64_t gone;
 	struct err e = ERR_INIT;
@@ -266,6 +268,7 @@ deliver(struct lda *l)
 	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
 	r.orig_recipient = l->args.original != NULL ? address_of(l, span_str(l->args.original)) : SPAN("");
 	r.mailbox = span_str(l->args.mailbox);
+	r.means = &means;
 	r.says_why = l->args.tells_rejection;
 	r.header = make_header(l, r.message);
 	if (become_user(l, &sp, &e) == -1 || storage_open(&sp, &r.storage, &e) == -1)

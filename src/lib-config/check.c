@@ -243,7 +243,7 @@ check_service(struct config *c, const struct block *b)
 static void
 check_listener(struct config *c, const struct block *b)
 {
-	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp", "quota-status" };
+	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp", "queue", "quota-status" };
 
 	for (size_t i = 0; i < sizeof(listening) / sizeof(listening[0]); i++) {
 		if (span_eq(b->parent->name, span_str(listening[i])))

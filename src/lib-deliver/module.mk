@@ -7,6 +7,8 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
 	src/lib-deliver/outgoing.c src/lib-deliver/outgoing.h \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \
+	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
+	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
 	src/lib-deliver/save.c src/lib-deliver/save.h \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h

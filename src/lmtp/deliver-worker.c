@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-deliver/queue-client.h"
 #include "lib-deliver/sieve.h"
 
 #define IDENTITY_MEMORY (256 << 10)
@@ -197,6 +198,7 @@ deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, c
     struct deliver_result *out, struct err *e)
 {
 	struct cached *c = cached_get(w, id, e);
+	struct deliver_means means = { .submit = queue_submit };
 
 	if (c == NULL)
 		return -1;
@@ -205,6 +207,8 @@ deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, c
 	r->user = c->id.user;
 	r->home = c->id.home;
 	r->filter = c->filter;
+	means.ctx = c->view;
+	r->means = &means;
 	r->says_why = true;
 	r->max_hops = set_num(c->view, SET_lmtp_max_hops);
 	deliver_log_prefix(c->view, "lmtp", c->id.user, r->session);
