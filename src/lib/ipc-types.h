@@ -26,6 +26,7 @@ enum peer_kind {
 	PEER_HELPER = 1 << 11,		/* auth's root helper */
 	PEER_POLICY = 1 << 12,		/* quota-status */
 	PEER_SCRIPT = 1 << 13,
+	PEER_QUEUE = 1 << 14,
 };
 
 enum ipc_type {
