@@ -20,8 +20,14 @@ int
 spam_reply_parse(enum spam_scanner scanner, enum spam_task task, struct span reply, struct arena *a, struct spam_verdict *v,
     struct err *e)
 {
-	*v = (struct spam_verdict){ .tests = SPAN("") };
-	return scanner == SPAM_SPAMD ? spamd_reply(task, reply, a, v, e) : rspamd_reply(task, reply, a, v, e);
+	static const struct spam_verdict none = { .tests = { "", 0 } };
+	int rc;
+
+	*v = none;
+	rc = scanner == SPAM_SPAMD ? spamd_reply(task, reply, a, v, e) : rspamd_reply(task, reply, a, v, e);
+	if (rc == -1)
+		*v = none;
+	return rc;
 }
 
 void
