@@ -5,6 +5,7 @@
  *	octet  24	1: suspect, 2: condemned
  *	octet  25	how many began to open the index and have not come to its end: 0, or processes died of it
  *	octets 32..	slots: the process id, 4 octets each
+ *	octets 4088..	claim.c's: mailbox id, and the UID behind the last that may be in a file's name
  * Octet 0 is what is locked while somebody opens.
  */
 #include "lib-index/session.h"
@@ -19,8 +20,9 @@
 #define MAGIC "culvers1"
 #define HEAD 32
 #define OPENING 25
-#define SLOTS 1024
+#define SLOTS 1014
 #define SLOT_SIZE 4
+#define CLAIM (HEAD + SLOTS * SLOT_SIZE)	/* in the same block */
 #define BOOT_TOLERANCE 300	/* seconds that a set clock may move the time of the boot */
 
 struct boot {
@@ -181,8 +183,8 @@ session_enter(int fd, bool verified)
 		/* A dead one's slot is taken over, so that it is seen once; a live one's can not be locked. */
 		if (be32_get(data + at) != 0 && !verified)
 			continue;
-		if (at >= n && slot != -1)
-			break;
+		if ((at >= n || be32_get(data + at) == 0) && slot != -1)
+			continue;
 		if (!slot_lock(fd, at, SLOT_SIZE, false, true))
 			continue;
 		if (slot == -1) {
@@ -252,4 +254,30 @@ session_others(int fd, int own, uint32_t *pids, int max)
 	}
 	slot_lock(fd, 0, 1, false, false);
 	return n < 0 ? -1 : others;
+}
+
+int
+session_claim_get(int fd, char out[SESSION_CLAIM_LEN])
+{
+	ssize_t n;
+
+	memset(out, 0, SESSION_CLAIM_LEN);
+	do {
+		n = pread(fd, out, SESSION_CLAIM_LEN, CLAIM);
+	} while (n == -1 && errno == EINTR);
+	return n == -1 ? -1 : 0;
+}
+
+int
+session_claim_put(int fd, const char claim[SESSION_CLAIM_LEN])
+{
+	for (size_t done = 0; done < SESSION_CLAIM_LEN;) {
+		ssize_t n = pwrite(fd, claim + done, SESSION_CLAIM_LEN - done, CLAIM + (off_t)done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			return -1;
+	}
+	return 0;
 }

@@ -17,6 +17,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/behind.c \
 	src/lib-storage/maildir/box.c \
 	src/lib-storage/maildir/check.c \
+	src/lib-storage/maildir/claim.c \
 	src/lib-storage/maildir/commit.c \
 	src/lib-storage/maildir/control.c \
 	src/lib-storage/maildir/copy.c \
@@ -159,6 +160,10 @@ tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-thread
 tests_unit_test_thread_SOURCES = tests/unit/test-thread.c tests/unit/storage-fixture.c
 tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-maildir-claims
+tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_claims_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_maildir_claims_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mdb_txn_commit
 UNIT_TESTS += tests/unit/test-storage-stress
 tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
 tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

@@ -118,6 +118,9 @@ check_variable(struct sieve_checker *c, struct sieve_node *n)
 {
 	if (n->pos[0] != NULL && !extset_has(&c->required, EXT_VARIABLES))
 		return sieve_fail(c, n, "a variable needs require \"variables\"");
+	for (size_t i = 0; n->pos[0] != NULL && i < n->pos[0]->count; i++)
+		if (sieve_check_variable(c, n, n->pos[0]->strings[i]) == -1)
+			return -1;
 	return 0;
 }
 

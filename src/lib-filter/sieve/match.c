@@ -266,6 +266,9 @@ match_octets(const struct sieve_match *m, struct span value, struct span key, st
 	case SIEVE_VALUE:
 	case SIEVE_COUNT:
 		break;
+	case SIEVE_REGEX:	/* these are not matched here: script.c */
+	case SIEVE_LIST:
+		return false;
 	}
 	return sieve_relation_holds(m->relation, sieve_compare(m->comparator, value, key));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the message: address, header, exists, size (RFC 5228 section 5), envelope; :user and :detail (RFC 5233). */
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -17,7 +18,7 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 		enum sieve_match_type type;
 	} types[] = {
 		{ TAG_IS, SIEVE_IS }, { TAG_CONTAINS, SIEVE_CONTAINS }, { TAG_MATCHES, SIEVE_MATCHES },
-		{ TAG_COUNT_REL, SIEVE_COUNT }, { TAG_VALUE_REL, SIEVE_VALUE },
+		{ TAG_COUNT_REL, SIEVE_COUNT }, { TAG_VALUE_REL, SIEVE_VALUE }, { TAG_REGEX, SIEVE_REGEX }, { TAG_LIST, SIEVE_LIST },
 	};
 	static const struct {
 		enum sieve_tag tag;
@@ -51,15 +52,15 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (sieve_tag_get(n, parts[i].tag) != NULL)
 			m->part = parts[i].part;
-	if (m->comparator == SIEVE_NUMERIC && (m->type == SIEVE_CONTAINS || m->type == SIEVE_MATCHES))
+	if (m->comparator == SIEVE_NUMERIC && (m->type == SIEVE_CONTAINS || m->type == SIEVE_MATCHES || m->type == SIEVE_REGEX))
 		return sieve_fail(c, n, "the comparator i;ascii-numeric knows no substrings");
-	return 0;
+	return m->type == SIEVE_REGEX ? sieve_check_regex(c, n, m) : 0;
 }
 
 static int
 check_header(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]) == -1 ? -1 : sieve_check_match(c, n);
+	return sieve_check_field_names(c, n, n->pos[0]) == -1 || sieve_check_index(c, n) == -1 ? -1 : sieve_check_match(c, n);
 }
 
 static int
@@ -101,6 +102,12 @@ check_envelope(struct sieve_checker *c, struct sieve_node *n)
 	for (size_t i = 0; i < names->count; i++) {
 		struct span name = names->strings[i];
 
+		if (sieve_dsn_item(name) != EXT_CORE) {
+			if (!extset_has(&c->required, sieve_dsn_item(name)))
+				return sieve_fail(c, n, "\"%.*s\" needs require \"%s\"", SPAN_ARG(name),
+				    sieve_extensions[sieve_dsn_item(name)].name);
+			continue;
+		}
 		if (sieve_is_constant(c, name) && !span_ieq(name, SPAN("from")) && !span_ieq(name, SPAN("to")) &&
 		    !span_ieq(name, SPAN("auth")) && !span_ieq(name, SPAN("orig_to")))
 			return sieve_fail(c, n, "the envelope has no \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
@@ -115,21 +122,32 @@ check_size(struct sieve_checker *c, struct sieve_node *n)
 	    sieve_fail(c, n, "takes :over or :under") : 0;
 }
 
-/* fn for each field of the header that has the name; it returns 0 to go on. */
-typedef int field_fn(struct sieve_matching *x, struct span value);
-
-static int
-each_field(struct sieve_matching *x, struct span name, field_fn *fn)
+int
+sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
 {
+	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
+	bool last = sieve_tag_get(x->n, TAG_LAST) != NULL;
+	struct span header = x->r->message->header;
 	struct header_iter it;
 	struct header_field f;
+	uint64_t want = index == NULL ? 0 : index->value->number, seen = 0;
 	int rc = 0;
 
-	if (sieve_run_work(x->r, x->n, 1 + x->r->message->header.n / 1024) == -1)
+	if (sieve_run_work(x->r, x->n, 1 + header.n / 1024) == -1)
 		return -1;
-	header_begin(&it, x->r->message->header, FIELDS_MAX, HEADER_MAX);
+	if (last) {
+		uint64_t all = 0;
+
+		header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
+		while (header_next(&it, &f))
+			all += span_ieq(f.name, name);
+		if (want > all)
+			return 0;
+		want = all - want + 1;
+	}
+	header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
 	while (rc == 0 && header_next(&it, &f))
-		if (span_ieq(f.name, name))
+		if (span_ieq(f.name, name) && (++seen == want || want == 0))
 			rc = fn(x, f.value);
 	return rc;
 }
@@ -143,7 +161,7 @@ on_header(struct sieve_matching *x, struct span raw)
 }
 
 static int
-test_fields(struct sieve_run *r, const struct sieve_node *n, field_fn *fn)
+test_fields(struct sieve_run *r, const struct sieve_node *n, sieve_field_fn *fn)
 {
 	struct sieve_matching x;
 	int rc = 0;
@@ -153,7 +171,7 @@ test_fields(struct sieve_run *r, const struct sieve_node *n, field_fn *fn)
 	for (size_t i = 0; i < n->pos[0]->count && rc == 0; i++) {
 		struct span name;
 
-		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : each_field(&x, name, fn);
+		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, fn);
 	}
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
@@ -272,6 +290,8 @@ test_envelope(struct sieve_run *r, const struct sieve_node *n)
 			rc = match_path(&x, m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient);
 		else if (span_ieq(name, SPAN("auth")) && m->auth_user.n > 0)
 			rc = match_path(&x, m->auth_user);
+		else if (sieve_dsn_item(name) != EXT_CORE && extset_has(&r->script->required, sieve_dsn_item(name)))
+			rc = sieve_dsn_match(&x, name);
 	}
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
@@ -299,14 +319,16 @@ test_size(struct sieve_run *r, const struct sieve_node *n)
 	return sieve_tag_get(n, TAG_OVER) != NULL ? size > limit : size < limit;
 }
 
-static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
-static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, SIEVE_INDEX_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, SIEVE_INDEX_TAGS,
+	{ TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use envelope_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use size_tags[] = { { TAG_OVER, EXT_CORE }, { TAG_UNDER, EXT_CORE }, { TAG_NONE, EXT_CORE } };
 
 const struct sieve_word sieve_words_test[] = {
 	{ .name = "header", .is_test = true, .args = "LL", .tags = match_tags, .check = check_header, .run = test_header },
 	{ .name = "address", .is_test = true, .args = "LL", .tags = address_tags, .check = check_address, .run = test_address },
-	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = address_tags, .check = check_envelope,
+	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = envelope_tags, .check = check_envelope,
 	    .run = test_envelope },
 	{ .name = "exists", .is_test = true, .args = "L", .check = check_exists, .run = test_exists },
 	{ .name = "size", .is_test = true, .args = "N", .tags = size_tags, .check = check_size, .run = test_size },

@@ -102,9 +102,8 @@ sieve_decode_characters(struct arena *a, struct span *s)
 
 /* ---- names ---- */
 
-/* variable-name = num-variable / identifier, with a namespace's dots; of what is not built in we know no namespace. */
-static bool
-is_name(struct span s)
+bool
+sieve_is_variable(struct span s)
 {
 	if (s.n == 0 || s.n > NAME_MAX_OCTETS || ascii_is_digit(s.p[0]))
 		return false;
@@ -112,6 +111,15 @@ is_name(struct span s)
 		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '_')
 			return false;
 	return true;
+}
+
+/* "global." is the one namespace (RFC 6609 section 3.4), where "include" is there. */
+static bool
+is_name(const struct sieve_extset *required, struct span s)
+{
+	if (extset_has(required, EXT_INCLUDE) && span_istarts(s, SPAN("global.")))
+		s = span_from(s, 7);
+	return sieve_is_variable(s);
 }
 
 static struct span
@@ -122,9 +130,25 @@ lower_name(struct span name, char room[NAME_MAX_OCTETS])
 	return span_of(room, name.n);
 }
 
+/* Where the variable is: *name loses its namespace. */
+static struct hash *
+table_of(const struct sieve_run *r, struct span *name)
+{
+	const struct sieve_names *g = r->script->globals;
+
+	if (span_istarts(*name, SPAN("global."))) {
+		*name = span_from(*name, 7);
+		return r->globals;
+	}
+	while (g != NULL && !span_ieq(g->name, *name))
+		g = g->next;
+	return g != NULL ? r->globals : r->variables;
+}
+
 int
 sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span name, struct span value)
 {
+	struct hash *table = table_of(r, &name);
 	char room[NAME_MAX_OCTETS];
 	struct span *slot = arena_alloc(r->a, 1, sizeof(*slot));
 
@@ -137,7 +161,7 @@ sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span 
 	if (slot == NULL)
 		return sieve_run_fail(r, n, "the script needs too much memory");
 	*slot = value;
-	return hash_set(r->variables, lower_name(name, room), slot) ? 0 :
+	return hash_set(table, lower_name(name, room), slot) ? 0 :
 	    sieve_run_fail(r, n, "there are more than %zu variables", r->limits.variables);
 }
 
@@ -145,7 +169,8 @@ struct span
 sieve_variable_get(const struct sieve_run *r, struct span name)
 {
 	char room[NAME_MAX_OCTETS];
-	const struct span *v = name.n > NAME_MAX_OCTETS ? NULL : hash_get(r->variables, lower_name(name, room));
+	const struct hash *table = table_of(r, &name);
+	const struct span *v = name.n > NAME_MAX_OCTETS ? NULL : hash_get(table, lower_name(name, room));
 
 	return v == NULL ? SPAN("") : *v;
 }
@@ -162,7 +187,7 @@ value_of(const struct sieve_run *r, struct span inside, struct span *out)
 		*out = number < r->captures.count ? r->captures.part[number] : SPAN("");
 		return true;
 	}
-	if (!is_name(inside))
+	if (!is_name(&r->script->required, inside))
 		return false;
 	*out = sieve_variable_get(r, inside);
 	return true;
@@ -263,6 +288,14 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 		}
 		swap(&text, &next);
 	}
+	if (sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
+		for (size_t i = 0; i < text.n; i++) {
+			if (strchr("\\^$.[]|()?*+{}", text.p[i]) != NULL && text.p[i] != '\0')
+				buf_addc(&next, '\\');
+			buf_addc(&next, text.p[i]);
+		}
+		swap(&text, &next);
+	}
 	if (sieve_tag_get(n, TAG_LENGTH) != NULL) {
 		size_t characters = 0;
 
@@ -279,12 +312,17 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 	return rc;
 }
 
+int
+sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name)
+{
+	return is_name(&c->required, name) ? 0 :
+	    sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+}
+
 static int
 check_set(struct sieve_checker *c, struct sieve_node *n)
 {
-	struct span name = n->pos[0]->strings[0];
-
-	return is_name(name) ? 0 : sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+	return sieve_check_variable(c, n, n->pos[0]->strings[0]);
 }
 
 static int
@@ -310,6 +348,7 @@ test_string(struct sieve_run *r, const struct sieve_node *n)
 static const struct sieve_tag_use set_tags[] = {
 	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },
 	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },
+	{ TAG_QUOTEREGEX, EXT_REGEX },
 	{ TAG_NONE, EXT_CORE }
 };
 static const struct sieve_tag_use string_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };

@@ -80,6 +80,21 @@ add_files(struct maildir_box *box, struct box_change *c, struct idx_state *st, p
 	return 0;
 }
 
+/* Back to where it can be tried again.  False: the name of one may still be there. */
+static bool
+take_back(struct maildir_box *box, struct box_change *c, path_room *paths, size_t done)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < done; i++) {
+		struct maildir_stage *stage = c->adds[i].stage;
+
+		if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1 && unlinkat(box->fd, paths[i], 0) == -1)
+			all = false;
+	}
+	return all;
+}
+
 static enum drv_rc
 commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 {
@@ -87,7 +102,8 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	struct index_txn *t;
 	struct idx_state st;
 	struct idx_batch batch;
-	bool held[2], used[2] = { false, false };
+	bool held[2], used[2] = { false, false }, all_back = true;
+	struct err none = ERR_INIT;
 	path_room *paths;
 	size_t done = 0;
 	enum drv_rc drc;
@@ -103,7 +119,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		return drv_of(e);
 	}
 	drc = maildir_batch_begin(box, c->add_count, &batch, e) == -1 ? drv_of(e) :
-	    maildir_begin(box, (uint32_t)c->add_count, &t, &st, e);
+	    maildir_begin_naming(box, (uint32_t)c->add_count, &t, &st, e);
 	if (drc != DRV_OK) {
 		free(paths);
 		return drc;
@@ -120,22 +136,23 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		rc = index_apply(t, c, &st, e);
 	if (rc == 0)
 		rc = maildir_batch_end(t, &batch, e);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = index_commit(t, e);
-	else
+	} else {
+		/* With the lock in hand: nobody is to find the names. */
+		all_back = take_back(box, c, paths, done);
+		if (all_back)
+			index_claim_put(t, 0, 0, &none);
 		index_abort(t);
+		done = 0;
+	}
 	/* Durable before it is acknowledged.  Where that fails, none of it is to be seen. */
 	if (rc == 0 && cs->durable)
 		rc = maildir_dirs_sync(box, used, e);
-	for (size_t i = 0; i < done; i++) {
-		struct maildir_stage *stage = c->adds[i].stage;
-
-		if (rc == 0)
-			stage->tmp[0] = '\0';	/* it is a message now */
-		else if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1 &&	/* where it can be tried again */
-		    unlinkat(box->fd, paths[i], 0) == -1)
-			batch.count = 0;	/* the note stays: a scan will see to it */
-	}
+	for (size_t i = 0; i < done && rc == 0; i++)
+		((struct maildir_stage *)c->adds[i].stage)->tmp[0] = '\0';	/* it is a message now */
+	if (rc == -1 && !(take_back(box, c, paths, done) && all_back))
+		batch.count = 0;	/* the note stays: a scan will see to it */
 	if (rc == -1)
 		maildir_batch_forget(box, &batch);
 	for (size_t i = 0; i < c->add_count; i++) {

@@ -754,14 +754,17 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 {
 	struct index_txn *t;
 	struct idx_state st;
-	int rc = 0;
+	struct maildir_claim claim;
+	int rc;
 	enum drv_rc drc = maildir_begin(s->box, 0, &t, &st, e);
 
 	if (drc != DRV_OK)
 		return drc;
 	*again_out = false;
 	s->renamed[0] = s->renamed[1] = 0;
-	if (!same_state(before, &st))
+	rc = maildir_claim_left(s->box, t, &claim, e);
+	/* What somebody left who died is there by now, whenever the list was read. */
+	if (rc == 0 && (!same_state(before, &st) || claim.left != 0))
 		rc = list_files(s, t, &st, e);
 	if (rc == 0)
 		rc = table_build(s, e);
@@ -772,8 +775,14 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 		*again_out = true;
 		return maildir_reserve(s->box, (uint32_t)s->fresh, e);
 	}
+	if (rc == 0 && s->fresh > 0 && (drc = maildir_claim_more(s->box, t, &st, (uint32_t)s->fresh, &claim, e)) != DRV_OK) {
+		*again_out = drc == DRV_CONFLICT;
+		return drc == DRV_CONFLICT ? DRV_OK : drc;
+	}
 	if (rc == 0)
 		rc = apply_scan(s, t, &st, e);
+	if (rc == 0)
+		rc = maildir_claim_meet(t, &st, &claim, e);
 	if (rc == 0)
 		rc = index_commit(t, e);
 	else
