@@ -19,6 +19,7 @@ struct deliver_request {
 	struct span mailbox;		/* asked for by name (culver-lda -m); empty: INBOX, or as detail says */
 	struct span header;		/* to be put in front of the message: whole lines with CR LF */
 	struct span message;
+	bool junk;			/* a spam scanner says so: what is kept goes to the mailbox for that */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
 };
 

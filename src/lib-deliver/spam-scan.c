@@ -228,16 +228,15 @@ talk(const struct spam_scan *s, struct span question, struct span text, struct b
 }
 
 int
-spam_scan_ask(struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
+spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
     struct err *e)
 {
 	struct buf question = BUF_INIT(65536), reply = BUF_INIT(SPAM_REPLY_MAX);
 	struct spam_question asked = *q;
 	int rc;
 
-	if (s->silent_until > now_ms() / 1000)
+	if (s->silent_until != NULL && *s->silent_until > now_ms() / 1000)
 		return err_set(e, ERR_TIMEOUT, "the spam scanner has not answered lately: not asked");
-	s->silent_until = 0;
 	asked.size = text.n;
 	asked.password = s->password;
 	spam_question_write(&question, s->scanner, &asked);
@@ -245,8 +244,8 @@ spam_scan_ask(struct spam_scan *s, const struct spam_question *q, struct span te
 		rc = err_set(e, ERR_LIMIT, "the question to the spam scanner is too long");
 	else
 		rc = talk(s, buf_span(&question), text, &reply, e);
-	if (rc == -1 && e->code == ERR_TIMEOUT)
-		s->silent_until = now_ms() / 1000 + SILENT_S;
+	if (rc == -1 && e->code == ERR_TIMEOUT && s->silent_until != NULL)
+		*s->silent_until = now_ms() / 1000 + SILENT_S;
 	if (rc == 0)
 		rc = spam_reply_parse(s->scanner, q->task, buf_span(&reply), a, v, e);
 	buf_clear(&question);

@@ -24,7 +24,8 @@ struct spam_scan {
 	struct span password;
 	struct spam_address addresses[SPAM_ADDRESSES_MAX];	/* tried in this order */
 	size_t address_count;
-	int64_t silent_until;		/* seconds of the monotonic clock; 0: it answers */
+	/* Seconds of the monotonic clock, 0: it answers; in memory that all share who ask.  NULL: not remembered. */
+	volatile int64_t *silent_until;
 	bool mark, strip, defer_on_failure, has_reject, has_junk;
 	int64_t reject, junk;		/* thousandths */
 };
@@ -39,7 +40,7 @@ int spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e)
  * Sends the question and text, reads the answer.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long), ERR_TEMP,
  * ERR_SYNTAX, ERR_EOF.
  */
-int spam_scan_ask(struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
+int spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
     struct err *e);
 
 /* What the settings make of a verdict: the site's thresholds, or where none are set what the scanner thinks. */

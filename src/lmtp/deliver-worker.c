@@ -223,6 +223,7 @@ on_deliver(struct worker *w)
 	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
 	r.detail = ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX);
 	r.header = ipc_bytes(m, F_TEXT, HEADER_MAX);
+	r.junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
