@@ -76,6 +76,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/subscription-file.c src/lib-storage/subscription-file.h \
 	src/lib-storage/subscriptions.c \
 	src/lib-storage/uidl.c src/lib-storage/uidl.h \
+	src/lib-storage/user-dir.c \
 	src/lib-storage/thread.c src/lib-storage/thread.h \
 	src/lib-storage/view-cache.c \
 	src/lib-storage/view.c
