@@ -248,6 +248,10 @@ spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct s
 		*s->silent_until = now_ms() / 1000 + SILENT_S;
 	if (rc == 0)
 		rc = spam_reply_parse(s->scanner, q->task, buf_span(&reply), a, v, e);
+	if (rc == 0 && s->has_junk) {
+		v->is_spam = v->score >= s->junk;
+		v->required = s->junk;
+	}
 	buf_clear(&question);
 	buf_clear(&reply);
 	return rc;
@@ -260,5 +264,5 @@ spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v)
 		return SPAM_FATE_DEFER;
 	if (s->has_reject ? v->score >= s->reject : v->reject)
 		return SPAM_FATE_REJECT;
-	return (s->has_junk ? v->score >= s->junk : v->is_spam) ? SPAM_FATE_JUNK : SPAM_FATE_NONE;
+	return v->is_spam ? SPAM_FATE_JUNK : SPAM_FATE_NONE;
 }

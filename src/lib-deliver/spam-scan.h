@@ -37,7 +37,7 @@ struct spam_scan {
 int spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e);
 
 /*
- * Sends the question and text, reads the answer.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long), ERR_TEMP,
+ * Sends the question and text, reads the answer.  spam_junk_score takes the place of the scanner's own threshold.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long), ERR_TEMP,
  * ERR_SYNTAX, ERR_EOF.
  */
 int spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,

@@ -51,10 +51,10 @@ enum priv_profile {
 	PRIV_LOGIN,	/* descriptors it was given or accepts; no files, no new sockets, no new executable memory */
 	PRIV_EVENTS,	/* auth's, hub's, hibernate's loop: the above, reading files, inotify, unix sockets, loading modules */
 	PRIV_LMTP,	/* as PRIV_LOGIN, and memory files and unix sockets */
-	PRIV_LMTP_INET,	/* the same, and connections to other hosts: where a scanner or a server behind is asked */
 	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
 	PRIV_PARENT,	/* the parent of mail workers, inherited by them: PRIV_MAIL, and what making a worker takes */
 	PRIV_NO_SIGNALS,	/* on top of that in a worker where Landlock does not scope signals: none to other processes */
+	PRIV_LMTP_INET,	/* as PRIV_LMTP, and connections to other hosts: where a scanner or a server behind is asked */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */
 struct priv_filter *priv_filter_new(enum priv_profile profile, struct err *e);

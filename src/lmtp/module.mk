@@ -22,7 +22,7 @@ src_lmtp_deliver_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliv
 	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS)
 
 lmtp_test_libs = src/lmtp/liblmtp.a $(lmtp_scan) src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
-	src/lib/libbase.a $(JANSSON_LIBS)
+	src/lib/libbase.a $(JANSSON_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
 
 UNIT_TESTS += tests/unit/test-smtp-data tests/unit/test-lmtp-session
 tests_unit_test_smtp_data_SOURCES = tests/unit/test-smtp-data.c

@@ -165,6 +165,13 @@ test_several(void **state)
 	assert_int_equal(ask(&s, 100, &spam, &code), 0);
 	assert_true(spam);
 	finish(pid);
+	s.address_count = 0;
+	pid = start(&s, ANSWERS);
+	s.has_junk = true;
+	s.junk = 7001;
+	assert_int_equal(ask(&s, 100, &spam, &code), 0);
+	assert_false(spam);
+	finish(pid);
 	assert_int_equal(ask(&s, 100, &spam, &code), -1);
 	assert_int_equal(code, ERR_TEMP);
 	assert_true(silent_until == 0);
@@ -192,13 +199,10 @@ test_fate(void **state)
 
 	(void)state;
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_JUNK);
-	s.has_junk = s.has_reject = true;
-	s.junk = 6001;
-	s.reject = 15000;
+	v.is_spam = false;
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_NONE);
-	v.score = 6001;
-	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_JUNK);
-	v.reject = true;
+	s.has_reject = v.is_spam = v.reject = true;
+	s.reject = 15000;
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_JUNK);
 	v.score = 15000;
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_REJECT);
