@@ -108,6 +108,7 @@ int cmd_mailbox_rename(struct adm *a);
 int cmd_mailbox_subscribe(struct adm *a);
 int cmd_mailbox_unsubscribe(struct adm *a);
 int cmd_fetch(struct adm *a);
+int cmd_sieve_test(struct adm *a);
 int cmd_quota_get(struct adm *a);
 int cmd_quota_recalc(struct adm *a);
 int cmd_search(struct adm *a);

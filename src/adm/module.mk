@@ -18,6 +18,7 @@ culveradm_SOURCES = \
 	src/adm/cmd-release.c \
 	src/adm/cmd-save.c \
 	src/adm/cmd-server.c \
+	src/adm/cmd-sieve.c \
 	src/adm/cmd-who.c \
 	src/adm/format.c src/adm/format.h \
 	src/adm/mail.h \
@@ -27,9 +28,9 @@ culveradm_SOURCES = \
 	src/adm/query.c src/adm/query.h \
 	src/adm/server.c \
 	src/adm/user.c
-culveradm_LDADD = src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
+culveradm_LDADD = src/lib-filter/libfilter.a src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
 	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(PACK_LIBS) $(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS) \
-	$(EV_LIBS)
+	$(EV_LIBS) $(PCRE2_LIBS)
 
 UNIT_TESTS += tests/unit/test-adm
 tests_unit_test_adm_SOURCES = tests/unit/test-adm.c src/adm/format.c src/adm/query.c

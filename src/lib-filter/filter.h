@@ -9,6 +9,8 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 
+struct sieve_tester;
+
 struct filter_message {
 	struct span text;		/* all of it; line ends are LF or CRLF */
 	struct span header, body;	/* of text: header with its empty line */
@@ -25,6 +27,7 @@ enum filter_kind {
 	FILTER_REJECT,		/* refused with `text' as the reason */
 	FILTER_SEND,		/* the message `text', of our making, goes to `target' with the envelope sender `sender' */
 	FILTER_PIPE,		/* the program `target' gets the message */
+	FILTER_MARK,		/* nothing, but that `mark' is remembered */
 };
 
 struct filter_flags {
@@ -37,7 +40,9 @@ struct filter_flags {
 struct filter_action {
 	struct filter_action *next;
 	enum filter_kind kind;
-	unsigned line;			/* of the script, for the journal */
+	unsigned line;			/* of the script, for the journal; 0: what happens without being asked for */
+	struct span script;		/* its name or path */
+	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
 	size_t arg_count;
@@ -45,8 +50,10 @@ struct filter_action {
 	struct filter_flags flags;
 	bool create;			/* SAVE: the mailbox is made when it is not there */
 	bool keep;			/* SAVE: it is the (implicit) keep: `target' is empty, the host knows where that is */
+	bool own;			/* SAVE: `message' is one that the filter has made, not the one that came */
 	bool or_keep;			/* when it fails the message is kept instead */
 	bool quiet_bounce;		/* REJECT: by the MTA if possible (ereject), never by a message of ours */
+	struct span dsn_notify, dsn_ret, by;	/* REDIRECT: the values of NOTIFY=, RET= and BY=; empty: none */
 	struct span special_use, mailbox_id;	/* SAVE: rather there, if there is such a mailbox */
 	struct span mark;		/* what the host is to remember when this has been done, for so many seconds */
 	int64_t mark_seconds;
@@ -66,8 +73,10 @@ struct filter_host {
 	int (*script)(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e);
 	/* An item of "environment" (RFC 5183); false: unknown. */
 	bool (*environment)(void *ctx, struct span name, struct arena *a, struct span *out);
-	/* Whether value is in an external list (RFC 6134). */
+	/* External lists (RFC 6134): whether there is one, whether value is in it, and all that is in it. */
+	bool (*list_exists)(void *ctx, struct span list);		/* no */
 	bool (*list_has)(void *ctx, struct span list, struct span value);	/* no */
+	bool (*list_members)(void *ctx, struct span list, struct arena *a, struct span **out, size_t *count);	/* false */
 	/*
 	 * Runs a program with input; *out is what it wrote, in a; *status its exit status.  -1: it could not be run, ran too
 	 * long, wrote too much.  NULL: programs are not run.
@@ -76,8 +85,11 @@ struct filter_host {
 	    struct span *out, int *status, struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
+	/* A setting by its name ("sieve_vacation_min_period"), as it is written in plugin {}.  False: it is not set. */
+	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
+	struct sieve_tester *tester;	/* of "culveradm sieve test" (sieve/tester.h); NULL elsewhere */
 	const struct span *aliases;	/* further addresses that are the user's */
 	size_t alias_count;
 };

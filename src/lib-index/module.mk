@@ -4,6 +4,7 @@ src_lib_index_libindex_a_SOURCES = \
 	src/lib-index/batch.c \
 	src/lib-index/change.c src/lib-index/change.h \
 	src/lib-index/check.c src/lib-index/check.h src/lib-index/check-priv.h \
+	src/lib-index/claim.c src/lib-index/claim.h \
 	src/lib-index/guard.c \
 	src/lib-index/index.c src/lib-index/index.h src/lib-index/index-priv.h \
 	src/lib-index/mend.c \

@@ -5,6 +5,7 @@
  *	octet  24	1: suspect, 2: condemned
  *	octet  25	how many began to open the index and have not come to its end: 0, or processes died of it
  *	octets 32..	slots: the process id, 4 octets each
+ *	octets 4088..	claim.c's: mailbox id, and the UID behind the last that may be in a file's name
  * Octet 0 is what is locked while somebody opens.
  */
 #include "lib-index/session.h"
@@ -19,8 +20,9 @@
 #define MAGIC "culvers1"
 #define HEAD 32
 #define OPENING 25
-#define SLOTS 1024
+#define SLOTS 1014
 #define SLOT_SIZE 4
+#define CLAIM (HEAD + SLOTS * SLOT_SIZE)	/* in the same block */
 #define BOOT_TOLERANCE 300	/* seconds that a set clock may move the time of the boot */
 
 struct boot {
@@ -60,6 +62,17 @@ boot_now(void)
 	}
 	this_boot = b;
 	return b;
+}
+
+static ssize_t
+read_at(int fd, void *out, size_t n, off_t at)
+{
+	ssize_t got;
+
+	do {
+		got = pread(fd, out, n, at);
+	} while (got == -1 && errno == EINTR);
+	return got;
 }
 
 static bool
@@ -137,7 +150,7 @@ session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, bool *
 		close(fd);
 		return -1;
 	}
-	n = pread(fd, data, sizeof(data), 0);
+	n = read_at(fd, data, sizeof(data), 0);
 	*others_out = false;
 	*verdict_out = verdict_of(fd, data, n, others_out);
 	opening = n > OPENING ? data[OPENING] : 0;
@@ -161,7 +174,7 @@ int
 session_enter(int fd, bool verified)
 {
 	char data[HEAD + SLOTS * SLOT_SIZE], pid[SLOT_SIZE];
-	ssize_t n = pread(fd, data, sizeof(data), 0);
+	ssize_t n = read_at(fd, data, sizeof(data), 0);
 	struct boot b = boot_now();
 	int slot = -1;
 
@@ -181,8 +194,8 @@ session_enter(int fd, bool verified)
 		/* A dead one's slot is taken over, so that it is seen once; a live one's can not be locked. */
 		if (be32_get(data + at) != 0 && !verified)
 			continue;
-		if (at >= n && slot != -1)
-			break;
+		if ((at >= n || be32_get(data + at) == 0) && slot != -1)
+			continue;
 		if (!slot_lock(fd, at, SLOT_SIZE, false, true))
 			continue;
 		if (slot == -1) {
@@ -227,7 +240,7 @@ session_is_suspect(int fd)
 {
 	char c = 0;
 
-	return pread(fd, &c, 1, 24) == 1 && c != 0;
+	return read_at(fd, &c, 1, 24) == 1 && c != 0;
 }
 
 int
@@ -239,7 +252,7 @@ session_others(int fd, int own, uint32_t *pids, int max)
 
 	if (!slot_lock(fd, 0, 1, true, true))
 		return -1;
-	n = pread(fd, data, sizeof(data), 0);
+	n = read_at(fd, data, sizeof(data), 0);
 	for (int i = 0; HEAD + (i + 1) * SLOT_SIZE <= n; i++) {
 		off_t at = HEAD + i * SLOT_SIZE;
 
@@ -252,4 +265,25 @@ session_others(int fd, int own, uint32_t *pids, int max)
 	}
 	slot_lock(fd, 0, 1, false, false);
 	return n < 0 ? -1 : others;
+}
+
+int
+session_claim_get(int fd, char out[SESSION_CLAIM_LEN])
+{
+	memset(out, 0, SESSION_CLAIM_LEN);
+	return read_at(fd, out, SESSION_CLAIM_LEN, CLAIM) == -1 ? -1 : 0;
+}
+
+int
+session_claim_put(int fd, const char claim[SESSION_CLAIM_LEN])
+{
+	for (size_t done = 0; done < SESSION_CLAIM_LEN;) {
+		ssize_t n = pwrite(fd, claim + done, SESSION_CLAIM_LEN - done, CLAIM + (off_t)done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			return -1;
+	}
+	return 0;
 }

@@ -36,6 +36,11 @@ int session_others(int fd, int own, uint32_t *pids, int max);
 bool session_is_suspect(int fd);
 /* The lock that session_begin takes and session_enter gives back, for somebody who is in already. */
 bool session_lock(int fd, bool on);
+/* Octets that whoever has the index's write lock leaves to the next who has it, should it be killed: claim.c.  -1 and errno;
+ * zeros when there are none. */
+#define SESSION_CLAIM_LEN 8
+int session_claim_get(int fd, char out[SESSION_CLAIM_LEN]);
+int session_claim_put(int fd, const char claim[SESSION_CLAIM_LEN]);
 /* For tests: from now on this process takes the system to have been started anew, with this boot id (not 0). */
 void session_boot_set(uint64_t id);
 #endif

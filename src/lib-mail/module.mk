@@ -8,6 +8,7 @@ src_lib_mail_libmail_a_SOURCES = \
 	src/lib-mail/encoded-word.c src/lib-mail/encoded-word.h \
 	src/lib-mail/header.c src/lib-mail/header.h \
 	src/lib-mail/header-name.c src/lib-mail/header-name.h src/lib-mail/header-name.def \
+	src/lib-mail/html-text.c src/lib-mail/html-text.h \
 	src/lib-mail/imap-mime.c src/lib-mail/imap-mime.h \
 	src/lib-mail/lex.h src/lib-mail/limits.h \
 	src/lib-mail/match.c src/lib-mail/match.h \

@@ -17,6 +17,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/behind.c \
 	src/lib-storage/maildir/box.c \
 	src/lib-storage/maildir/check.c \
+	src/lib-storage/maildir/claim.c \
 	src/lib-storage/maildir/commit.c \
 	src/lib-storage/maildir/control.c \
 	src/lib-storage/maildir/copy.c \
@@ -32,7 +33,9 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/outcome.c \
-	src/lib-storage/maildir/scan.c \
+	src/lib-storage/maildir/scan-match.c \
+	src/lib-storage/maildir/scan-new.c \
+	src/lib-storage/maildir/scan.c src/lib-storage/maildir/scan.h \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/maildir/uidlist.c src/lib-storage/maildir/uidlist.h \
 	src/lib-storage/mbox/append.c \
@@ -76,6 +79,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/subscription-file.c src/lib-storage/subscription-file.h \
 	src/lib-storage/subscriptions.c \
 	src/lib-storage/uidl.c src/lib-storage/uidl.h \
+	src/lib-storage/user-dir.c \
 	src/lib-storage/thread.c src/lib-storage/thread.h \
 	src/lib-storage/view-cache.c \
 	src/lib-storage/view.c
@@ -160,6 +164,10 @@ tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-thread
 tests_unit_test_thread_SOURCES = tests/unit/test-thread.c tests/unit/storage-fixture.c
 tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-maildir-claims
+tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_claims_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_maildir_claims_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mdb_txn_commit
 UNIT_TESTS += tests/unit/test-storage-stress
 tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
 tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

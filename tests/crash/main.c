@@ -64,9 +64,9 @@ fresh_process(void *world)
 	struct storage *st = world_open(w);
 
 	/* An mbox is put right when it is first written to. */
-	if (st != NULL && ((w->format->one_file && check_works(w, st, &e) == -1) ||
+	if (st != NULL && ((op_gives(w->op) && world_adopt(st, &e) == -1) || (w->format->one_file && check_works(w, st, &e) == -1) ||
 	    observe(w, st, &w->sh->seen, &e) == -1 || check_told(w, st, &e) == -1 ||
-	    (!w->format->one_file && check_works(w, st, &e) == -1)))
+	    (!w->format->one_file && check_works(w, st, &e) == -1) || check_scrub(st, &e) == -1))
 		snprintf(w->sh->error, sizeof(w->sh->error), "%s", e.log);
 	storage_close(st);
 }
@@ -93,7 +93,7 @@ only_look(void *world)
 	struct err e = ERR_INIT;
 	struct storage *st = world_open(w);
 
-	if (st != NULL)
+	if (st != NULL && (!op_gives(w->op) || world_adopt(st, &e) == 0))
 		observe(w, st, &w->sh->seen, &e);
 	storage_close(st);
 }
@@ -126,7 +126,7 @@ look_again(void *world)
 	remove_tree(path);
 	later = 2 * BOOT_SECONDS;
 	st = world_open(w);
-	if (st != NULL && observe(w, st, &w->sh->seen, &e) == -1)
+	if (st != NULL && (observe(w, st, &w->sh->seen, &e) == -1 || check_scrub(st, &e) == -1))
 		snprintf(w->sh->error, sizeof(w->sh->error), "%s", e.log);
 	storage_close(st);
 }
@@ -146,9 +146,14 @@ check_after(struct testing *t, unsigned acked, unsigned begun)
 	struct world *w = &t->w;
 	struct verdict_of v = { .acked = acked, .begun = begun, .power = t->power,
 		.may_be_older = t->power && w->fsync != FSYNC_ALWAYS };
+	struct err e = ERR_INIT;
 	struct seen *first;
 	bool ok;
 
+	if (acked > 0 && w->op->steps[acked - 1].kind == STEP_RELEASE && check_dovecot(w, &e) == -1) {
+		snprintf(t->why, sizeof(t->why), "%s", e.log);
+		return false;
+	}
 	if (!in_child(w, t->power ? after_power_cut : t->repaired ? after_repair : fresh_process, "a fresh process", t->why, sizeof(t->why)) ||
 	    !judge(w, &v, t->why, sizeof(t->why)))
 		return false;
@@ -502,6 +507,8 @@ list_jobs(struct job *out, const char *only, bool all)
 
 	for (size_t f = 0; f < format_count; f++) {
 		for (size_t o = 0; o < op_count; o++) {
+			if (op_gives(&ops[o]) && !formats[f].released)
+				continue;
 			for (int k = 0; k < FAULTS; k++) {
 				if (!all && only == NULL && !is_in_sample(&formats[f], (enum fault)k))
 					continue;

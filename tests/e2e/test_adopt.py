@@ -28,7 +28,7 @@ def snapshot(imap, folders):
     for name in folders:
         typ, data = imap.select(quoted(name), readonly=True)
         assert typ == "OK", (name, data)
-        validity, next_uid = int(imap.response("UIDVALIDITY")[1][0]), int(imap.response("UIDNEXT")[1][0])
+        validity, next_uid = int(imap.response("UIDVALIDITY")[1][0]), int(imap.response("UIDNEXT")[1][0] or 0)
         messages = {}
         if int(data[0]) > 0:
             for line in imap.uid("FETCH", "1:*", "(UID FLAGS RFC822.SIZE INTERNALDATE)")[1]:

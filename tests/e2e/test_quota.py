@@ -2,18 +2,21 @@
 """Quota against the running server: IMAP, LMTP, warnings, maildirsize, Postfix's policy protocol, culveradm."""
 import imaplib
 import os
+import smtplib
 import socket
 import stat
 import subprocess
 import unittest
 
 import culver
+from postfix import Postfix
 from test_delivery import LDA, Lmtp
 
 ADM = os.path.join(culver.PREFIX, "bin", "culveradm")
 
 CONFIG = """
 mail_plugins = quota
+auth_username_format = %%Ln
 protocol imap {
   mail_plugins = quota imap_quota
 }
@@ -270,6 +273,24 @@ class Quota(Base):
                 except ConnectionError:
                     pass
         imap.logout()
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/usr/sbin/postfix"), "Postfix is started by root")
+    def test_postfix(self):
+        """Postfix asks at RCPT, and nobody has to bounce what would not fit."""
+        self.empty("alice")
+        self.empty("bob")
+        with Postfix(self.server, "lmtp:unix:" + self.server.path("run", "lmtp"),
+                     {"smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:%d, permit" % self.port,
+                      "smtpd_delay_reject": "no"}) as postfix, \
+                smtplib.SMTP("127.0.0.1", postfix.port, timeout=culver.WAIT) as smtp:
+            smtp.sendmail("out@example.net", ["alice@example.org"], message(9000))
+            culver.wait_for(lambda: self.server.adm("quota", "get", "-u", "alice").split().count("1"), "it arrives", 40)
+            with self.assertRaises(smtplib.SMTPRecipientsRefused) as caught:
+                smtp.sendmail("out@example.net", ["alice@example.org"], message(14000))
+            self.assertEqual(caught.exception.recipients["alice@example.org"],
+                             (552, b"5.2.2 <alice@example.org>: Recipient address rejected: Mailbox is full"))
+            self.assertEqual(smtp.sendmail("out@example.net", ["bob@example.org"], message(14000)), {})
+        self.empty("alice")
 
     def test_adm(self):
         imap = self.empty("alice")

@@ -171,7 +171,7 @@ test_killed(void **state)
 	fixture_open(&f);
 	check(&f, 10);
 	fixture_close(&f);
-	assert_int_equal(fixture_number(&f, "od -An -tx1 -j32 Maildir/culver.index/sessions | grep -c '[1-9a-f]'"), 0);
+	assert_int_equal(fixture_number(&f, "od -An -tx1 -j32 -N4056 Maildir/culver.index/sessions | grep -c '[1-9a-f]'"), 0);
 	fixture_clear(&f);
 }
 

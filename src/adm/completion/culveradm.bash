@@ -1,7 +1,7 @@
 # bash completion for culveradm
 _culveradm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} words i
-	local first="reload stop log service who kick config user auth pw mailbox acl fetch search expunge flags save index scrub quota force-resync adopt release help"
+	local first="reload stop log service who kick config user auth pw sieve mailbox acl fetch search expunge flags save index scrub quota force-resync adopt release help"
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | -o | -f) ((i++)) ;;
@@ -33,9 +33,13 @@ _culveradm() {
 		quota) words="get recalc" ;;
 		flags) words="add remove replace" ;;
 		help) words=$first ;;
+		sieve) words="test" ;;
 		who) words="-1" ;;
 		*) words="-u -A -F" ;;
 		esac
+	elif [ "${COMP_WORDS[i]}" = sieve ]; then
+		COMPREPLY=($(compgen -f -- "$cur"))
+		return
 	else
 		words="-u -A -F"
 	fi

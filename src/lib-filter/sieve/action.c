@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* keep, discard, redirect (RFC 5228 section 4), fileinto, reject and ereject (RFC 5429), with :copy, :flags, :create. */
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
 
 #define MAILBOX_MAX 1000
@@ -10,9 +11,9 @@ check_redirect(struct sieve_checker *c, struct sieve_node *n)
 {
 	struct span to = n->pos[0]->strings[0];
 
-	if (sieve_is_constant(c, to) && !sieve_is_address(to))
+	if (sieve_tag_get(n, TAG_LIST) == NULL && sieve_is_constant(c, to) && !sieve_is_address(to))
 		return sieve_fail(c, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(to, 0, 60)));
-	return 0;
+	return sieve_check_redirect_options(c, n);
 }
 
 static int
@@ -50,7 +51,7 @@ static struct filter_action *
 find_action(const struct sieve_run *r, enum filter_kind kind, struct span target)
 {
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == kind && !a->keep && span_eq(a->target, target))
+		if (a->kind == kind && !a->keep && !a->own && span_eq(a->target, target))
 			return a;
 	return NULL;
 }
@@ -59,6 +60,7 @@ static int
 run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct filter_action *action;
+	const struct sieve_tagged *t;
 	struct filter_flags flags;
 	struct span target;
 
@@ -74,23 +76,22 @@ run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 	action->target = target;
 	action->flags = flags;
 	action->create = action->create || sieve_tag_get(n, TAG_CREATE) != NULL;
+	if ((t = sieve_tag_get(n, TAG_SPECIALUSE)) != NULL && sieve_run_string(r, n, t->value->strings[0], &action->special_use) == -1)
+		return -1;
+	if ((t = sieve_tag_get(n, TAG_MAILBOXID)) != NULL && sieve_run_string(r, n, t->value->strings[0], &action->mailbox_id) == -1)
+		return -1;
 	action->or_keep = true;
 	return 0;
 }
 
 static int
-run_redirect(struct sieve_run *r, const struct sieve_node *n)
+redirect_to(struct sieve_run *r, const struct sieve_node *n, struct span target)
 {
 	struct filter_action *action;
-	struct span target;
 
-	if (sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1)
-		return -1;
 	target = span_trim(target);
 	if (!sieve_is_address(target))
 		return sieve_run_fail(r, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(target, 0, 60)));
-	if (sieve_tag_get(n, TAG_COPY) == NULL)
-		r->keep = false;
 	if (find_action(r, FILTER_REDIRECT, target) != NULL)
 		return 0;
 	if (r->redirect_count >= r->limits.redirects)
@@ -102,6 +103,25 @@ run_redirect(struct sieve_run *r, const struct sieve_node *n)
 	action->target = target;
 	action->sender = r->message->sender;
 	action->or_keep = true;
+	return sieve_redirect_options(r, n, action);
+}
+
+static int
+run_redirect(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct span target, *members = &target;
+	size_t count = 1;
+
+	if (sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 ||
+	    (sieve_tag_get(n, TAG_LIST) != NULL && sieve_list_members(r, n, target, &members, &count) == -1))
+		return -1;
+	if (count == 0)
+		return 0;		/* an empty list delivers to nobody: the message is kept */
+	for (size_t i = 0; i < count; i++)
+		if (redirect_to(r, n, members[i]) == -1)
+			return -1;
+	if (sieve_tag_get(n, TAG_COPY) == NULL)
+		r->keep = false;
 	return 0;
 }
 
@@ -113,7 +133,7 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 	struct span reason;
 
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == FILTER_REJECT || a->kind == FILTER_SAVE || a->kind == FILTER_REDIRECT)
+		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT)
 			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
 		return -1;
@@ -128,9 +148,12 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 
 static const struct sieve_tag_use keep_tags[] = { { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use fileinto_tags[] = {
-	{ TAG_COPY, EXT_COPY }, { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_CREATE, EXT_MAILBOX }, { TAG_NONE, EXT_CORE }
+	{ TAG_COPY, EXT_COPY }, { TAG_FLAGS, EXT_IMAP4FLAGS }, { TAG_CREATE, EXT_MAILBOX },
+	{ TAG_SPECIALUSE, EXT_SPECIAL_USE }, { TAG_MAILBOXID, EXT_MAILBOXID }, { TAG_NONE, EXT_CORE }
 };
-static const struct sieve_tag_use redirect_tags[] = { { TAG_COPY, EXT_COPY }, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use redirect_tags[] = {
+	{ TAG_COPY, EXT_COPY }, { TAG_LIST, EXT_EXTLISTS }, SIEVE_DSN_TAGS, { TAG_NONE, EXT_CORE }
+};
 
 const struct sieve_word sieve_words_action[] = {
 	{ .name = "keep", .args = "", .tags = keep_tags, .run = run_keep },

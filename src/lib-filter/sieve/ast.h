@@ -23,6 +23,7 @@ struct sieve_arg {
 	struct span *strings;		/* of a list, or one alone */
 	size_t count;
 	bool is_list;			/* it was written with brackets */
+	bool decoded;			/* encoded characters in it have been replaced (check.c) */
 	struct span tag;		/* without its colon */
 };
 
@@ -37,6 +38,8 @@ struct sieve_node {
 	struct sieve_node *block;
 	bool has_test_list, has_block, is_test;
 	/* check.c */
+	enum { SIEVE_VARIES, SIEVE_ALWAYS, SIEVE_NEVER } holds;	/* of a test: what "ihave" in it decides when it is checked */
+	const struct sieve_node *parent;	/* the command in whose block it is, or whose test */
 	const struct sieve_word *word;
 	struct sieve_arg *pos[4];	/* arguments without tag, in order */
 	struct sieve_tagged *tags;	/* those with one */

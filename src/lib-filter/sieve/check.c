@@ -5,8 +5,13 @@
 #include <stdio.h>
 
 #include "lib/encode.h"
+#include "lib-filter/sieve/script.h"
 
-enum { GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH };
+enum {
+	GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH,
+	GROUP_PERIOD, GROUP_ZONE, GROUP_LOCATION, GROUP_UNIQUE, GROUP_BOX,
+};
+enum { GROUP_TRANSFORM = 100, GROUP_MIME, GROUP_IMPORTANCE, GROUP_BYTIME, GROUP_INPUT };
 
 static const struct {
 	const char *name;
@@ -27,7 +32,22 @@ sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	c->told = false;
 	return sieve_error_set(c->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+}
+
+/* With options->on_error all mistakes are told, not only the first: *c->error has that one in the end. */
+static bool
+goes_on(struct sieve_checker *c)
+{
+	if (c->options->on_error == NULL)
+		return false;
+	if (!c->told)
+		c->options->on_error(c->options->on_error_ctx, c->error);
+	c->told = true;
+	if (c->failures++ == 0)
+		c->first = *c->error;
+	return c->failures < SIEVE_FAILURES_MAX;
 }
 
 bool
@@ -56,14 +76,15 @@ type_name(char type)
 }
 
 static int
-check_strings(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *arg)
+check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_arg *arg)
 {
 	for (size_t i = 0; i < arg->count; i++) {
-		if (extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
+		if (!arg->decoded && extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
 			return sieve_fail(c, n, "${unicode:} names no character, or the script is too large");
 		if (!utf8_is_valid(arg->strings[i]))
 			return sieve_fail(c, n, "a string is not UTF-8");
 	}
+	arg->decoded = true;
 	return 0;
 }
 
@@ -103,9 +124,10 @@ static int
 check_arguments(struct sieve_checker *c, struct sieve_node *n)
 {
 	const char *want = n->word->args;
-	size_t count = 0, given = 0, optional = want[0] == '?';
+	size_t given = 0, optional = strcspn(want, "?"), all = strlen(want) - (want[optional] == '?');
+	char types[8];
 
-	want += optional;
+	snprintf(types, sizeof(types), "%.*s%s", (int)optional, want, want[optional] == '?' ? want + optional + 1 : "");
 	for (struct sieve_arg *arg = n->args; arg != NULL; arg = arg->next)
 		if (arg->type == SIEVE_TAG) {
 			if (take_tag(c, n, &arg) == -1)
@@ -115,22 +137,22 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 		} else {
 			n->pos[given++] = arg;
 		}
-	/* What may be left out is the first. */
-	if (optional && given + 1 == strlen(want)) {
-		for (size_t i = given; i > 0; i--)
+	if (want[optional] == '?' && given + 1 == all) {
+		for (size_t i = given; i > optional; i--)
 			n->pos[i] = n->pos[i - 1];
-		n->pos[0] = NULL;
+		n->pos[optional] = NULL;
 		given++;
-		count = 1;
 	}
-	if (given > strlen(want))
+	if (given > all)
 		return sieve_fail(c, n, "there are too many arguments");
-	if (given < strlen(want))
-		return sieve_fail(c, n, "%s is missing", type_name(want[given]));
-	for (; count < given; count++) {
-		if (!has_type(n->pos[count], want[count]))
-			return sieve_fail(c, n, "argument %zu must be %s", count + 1, type_name(want[count]));
-		if (check_strings(c, n, n->pos[count]) == -1)
+	if (given < all)
+		return sieve_fail(c, n, "%s is missing", type_name(types[given]));
+	for (size_t i = 0; i < given; i++) {
+		if (n->pos[i] == NULL)
+			continue;
+		if (!has_type(n->pos[i], types[i]))
+			return sieve_fail(c, n, "argument %zu must be %s", i + 1, type_name(types[i]));
+		if (check_strings(c, n, n->pos[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -158,23 +180,68 @@ check_shape(struct sieve_checker *c, const struct sieve_node *n)
 	return 0;
 }
 
+static int check_node(struct sieve_checker *c, struct sieve_node *n, bool reached);
+
+/*
+ * The tests of a test.  What "ihave" has decided already is not looked at any more: there may be words in it that nobody
+ * knows (RFC 5463 section 4).  Such tests have no word, and are never run.
+ */
+static int
+check_tests(struct sieve_checker *c, struct sieve_node *n)
+{
+	bool all = span_ieq(n->name, SPAN("allof")), always = true, never = false, some = false, open = true;
+
+	for (struct sieve_node *t = n->tests; t != NULL && open; t = t->next) {
+		if (check_node(c, t, true) == -1)
+			return -1;
+		always = always && t->holds == SIEVE_ALWAYS;
+		some = some || t->holds == SIEVE_ALWAYS;
+		never = never || t->holds == SIEVE_NEVER;
+		open = n->word->tests != TESTS_LIST || t->holds != (all ? SIEVE_NEVER : SIEVE_ALWAYS);
+	}
+	if (n->tests == NULL)
+		return 0;
+	if (n->word->tests == TESTS_LIST) {
+		bool no = true;
+
+		for (struct sieve_node *t = n->tests; t != NULL; t = t->next)
+			no = no && t->holds == SIEVE_NEVER;
+		n->holds = all ? (never ? SIEVE_NEVER : always ? SIEVE_ALWAYS : SIEVE_VARIES) :
+		    some ? SIEVE_ALWAYS : no ? SIEVE_NEVER : SIEVE_VARIES;
+	} else if (n->tests->holds != SIEVE_VARIES) {
+		n->holds = (n->tests->holds == SIEVE_ALWAYS) != span_ieq(n->name, SPAN("not")) ? SIEVE_ALWAYS : SIEVE_NEVER;
+	}
+	return 0;
+}
+
 static int check_list(struct sieve_checker *c, struct sieve_node *n);
 
+/* reached: false for a branch that is never taken, since "ihave" has decided for another. */
 static int
-check_node(struct sieve_checker *c, struct sieve_node *n)
+check_node(struct sieve_checker *c, struct sieve_node *n, bool reached)
 {
 	bool is_require = !n->is_test && span_ieq(n->name, SPAN("require"));
 
-	n->word = sieve_word_find(n->name, n->is_test);
-	if (n->word == NULL)
+	n->word = sieve_word_find(n->name, n->is_test, &c->required);
+	if (n->word == NULL) {
+		c->told = false;
 		return sieve_error_set(c->error, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
 		    n->is_test ? "test" : "command");
+	}
 	if (!extset_has(&c->required, n->word->ext))
 		return sieve_fail(c, n, "needs require \"%s\"", sieve_extensions[n->word->ext].name);
 	c->requires_over = c->requires_over || !is_require;
+	for (struct sieve_node *t = n->tests; t != NULL; t = t->next)
+		t->parent = n;
+	for (struct sieve_node *b = n->block; b != NULL; b = b->next)
+		b->parent = n;
 	if (check_arguments(c, n) == -1 || check_shape(c, n) == -1)
 		return -1;
-	if (check_list(c, n->tests) == -1 || check_list(c, n->block) == -1)
+	if (!reached)
+		return 0;
+	if (check_tests(c, n) == -1)
+		return -1;
+	if ((n->is_test || n->holds != SIEVE_NEVER) && check_list(c, n->block) == -1)
 		return -1;
 	return n->word->check == NULL ? 0 : n->word->check(c, n);
 }
@@ -190,21 +257,44 @@ static int
 check_list(struct sieve_checker *c, struct sieve_node *n)
 {
 	const struct sieve_node *before = NULL;
+	bool decided = false;		/* a branch before this one is always taken */
+	bool failed = false;
 
 	for (; n != NULL; before = n, n = n->next) {
-		if (!n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else"))) &&
-		    (before == NULL || !is_branch(before)))
-			return sieve_fail(c, n, "there is no if before it");
-		if (check_node(c, n) == -1)
-			return -1;
+		bool follows = !n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else")));
+
+		decided = decided && follows;
+		if ((follows && (before == NULL || !is_branch(before)) ? sieve_fail(c, n, "there is no if before it") :
+		    check_node(c, n, !decided)) == -1) {
+			if (!goes_on(c))
+				return -1;
+			failed = true;
+		}
+		decided = decided || (is_branch(n) && n->holds == SIEVE_ALWAYS);
 	}
-	return 0;
+	return failed ? -1 : 0;
 }
 
 int
 sieve_check(struct sieve_checker *c, struct sieve_node *script)
 {
-	return check_list(c, script);
+	int rc = check_list(c, script);
+
+	if (rc == -1 && c->failures > 0)
+		*c->error = c->first;
+	return rc;
+}
+
+int
+sieve_check_index(struct sieve_checker *c, const struct sieve_node *n)
+{
+	const struct sieve_tagged *t = sieve_tag_get(n, TAG_INDEX);
+
+	if (t == NULL && sieve_tag_get(n, TAG_LAST) != NULL)
+		return sieve_fail(c, n, ":last needs :index");
+	if (t != NULL && (t->value->number == 0 || t->value->number > 1000000))
+		return sieve_fail(c, n, ":index counts from 1");
+	return 0;
 }
 
 int

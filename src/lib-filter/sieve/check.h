@@ -5,12 +5,22 @@
 #include "lib-filter/sieve/match.h"
 #include "lib-filter/sieve/word.h"
 
+struct sieve_script;
+struct sieve_compile_options;
+
+#define SIEVE_FAILURES_MAX 50		/* mistakes of a script that are told */
+
 struct sieve_checker {
 	struct arena *a;
+	const struct sieve_compile_options *options;
+	struct sieve_script *unit, *main;	/* what is checked; the script that includes it, or itself */
+	unsigned depth;			/* of includes */
 	struct sieve_extset available, required;
 	struct sieve_error *error;
 	bool requires_over;		/* a command that is not require was there */
-	size_t redirects, actions;	/* that the script has */
+	bool told;			/* what *error says has been told to options->on_error */
+	unsigned failures;
+	struct sieve_error first;
 };
 
 int sieve_check(struct sieve_checker *c, struct sieve_node *script);
@@ -19,17 +29,30 @@ int sieve_check(struct sieve_checker *c, struct sieve_node *script);
 int sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Whether a string is the same whenever the script runs: it has no variables in it. */
 bool sieve_is_constant(const struct sieve_checker *c, struct span s);
-/* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match. */
+/* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match.  The keys are the last argument. */
 int sieve_check_match(struct sieve_checker *c, struct sieve_node *n);
+#define SIEVE_MODIFIER_TAGS                                                                                            \
+	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },                       \
+	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },              \
+	{ TAG_QUOTEREGEX, EXT_REGEX }, { TAG_ENCODEURL, EXT_ENOTIFY }
+/* regex.c: the keys of a :regex, as far as they are constant. */
+int sieve_check_regex(struct sieve_checker *c, struct sieve_node *n, struct sieve_match *m);
 /* The tags that sieve_check_match looks at, for the tables of words. */
 #define SIEVE_MATCH_TAGS                                                                                               \
 	{ TAG_IS, EXT_CORE }, { TAG_CONTAINS, EXT_CORE }, { TAG_MATCHES, EXT_CORE }, { TAG_COMPARATOR, EXT_CORE },      \
-	{ TAG_COUNT_REL, EXT_RELATIONAL }, { TAG_VALUE_REL, EXT_RELATIONAL }
+	{ TAG_COUNT_REL, EXT_RELATIONAL }, { TAG_VALUE_REL, EXT_RELATIONAL },                                          \
+	{ TAG_REGEX, EXT_REGEX }, { TAG_LIST, EXT_EXTLISTS }
 #define SIEVE_PART_TAGS                                                                                                \
 	{ TAG_LOCALPART, EXT_CORE }, { TAG_DOMAIN, EXT_CORE }, { TAG_ALL, EXT_CORE }, { TAG_USER, EXT_SUBADDRESS },      \
 	{ TAG_DETAIL, EXT_SUBADDRESS }
+#define SIEVE_INDEX_TAGS { TAG_INDEX, EXT_INDEX }, { TAG_LAST, EXT_INDEX }
+/* :last needs :index, which counts from 1 (RFC 5260 section 6). */
+int sieve_check_index(struct sieve_checker *c, const struct sieve_node *n);
 /* Every constant string of the list is a header field's name (RFC 5322 section 2.2). */
 int sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
+/* variables.c: a name of a variable without namespace; one that a command sets, with it. */
+bool sieve_is_variable(struct span name);
+int sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name);
 /* One address of the form local@domain. */
 bool sieve_is_address(struct span s);
 #endif

@@ -4,16 +4,19 @@
 /* Match types and comparators (RFC 5228 section 2.7, RFC 5231, RFC 4790, RFC 5051).  Pure. */
 #include "lib/buf.h"
 
-enum sieve_match_type { SIEVE_IS, SIEVE_CONTAINS, SIEVE_MATCHES, SIEVE_COUNT, SIEVE_VALUE };
+enum sieve_match_type { SIEVE_IS, SIEVE_CONTAINS, SIEVE_MATCHES, SIEVE_COUNT, SIEVE_VALUE, SIEVE_REGEX, SIEVE_LIST };
 enum sieve_comparator { SIEVE_OCTET, SIEVE_CASEMAP, SIEVE_NUMERIC, SIEVE_UNICODE };
 enum sieve_relation { SIEVE_GT, SIEVE_GE, SIEVE_LT, SIEVE_LE, SIEVE_EQ, SIEVE_NE };
 enum sieve_part { SIEVE_ALL, SIEVE_LOCALPART, SIEVE_DOMAIN, SIEVE_USER, SIEVE_DETAIL };
+
+struct sieve_regex;
 
 struct sieve_match {
 	enum sieve_match_type type;
 	enum sieve_comparator comparator;
 	enum sieve_relation relation;		/* of COUNT and VALUE */
 	enum sieve_part part;
+	const struct sieve_regex **regexes;	/* of a REGEX: a key each, NULL where it has variables */
 };
 
 /* False: no such comparator (relation). */

@@ -1,50 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-filter/sieve/script.h"
 
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/encode.h"
+#include "lib/sys.h"
 #include "lib-filter/sieve/check.h"
-#include "lib-filter/sieve/parse.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-mail/encoded-word.h"
 
 #define STEP_OCTETS 64		/* octets that are looked at in one step */
 #define FIELD_MAX ((size_t)1 << 20)
-
-struct sieve_script *
-sieve_compile(struct span text, const struct sieve_extset *available, struct sieve_error *error)
-{
-	struct sieve_script *s = calloc(1, sizeof(*s));
-	struct sieve_checker c = { .available = *available, .error = error };
-	struct span copy;
-
-	if (s == NULL || (s->a = arena_new(SIEVE_SCRIPT_MEMORY)) == NULL) {
-		sieve_error_set(error, 0, "out of memory");
-		free(s);
-		return NULL;
-	}
-	c.a = s->a;
-	copy = arena_dup(s->a, text);
-	if (copy.p == NULL)
-		sieve_error_set(error, 0, "the script is too large");
-	else if (sieve_parse(copy, s->a, &s->commands, error) == 0 && sieve_check(&c, s->commands) == 0) {
-		s->required = c.required;
-		return s;
-	}
-	sieve_script_free(s);
-	return NULL;
-}
-
-void
-sieve_script_free(struct sieve_script *s)
-{
-	if (s == NULL)
-		return;
-	arena_free(s->a);
-	free(s);
-}
 
 int
 sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...)
@@ -84,9 +53,49 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	r->action_count++;
 	action->kind = kind;
 	action->line = n->line;
+	action->verb = n->word == NULL ? NULL : n->word->name;
+	if (r->edits.changed && kind != FILTER_SEND && sieve_message_text(r, n, &action->message) == -1)
+		return NULL;
 	*r->tail = action;
 	r->tail = &action->next;
 	return action;
+}
+
+int
+sieve_run_dup(struct sieve_run *r, const struct sieve_node *n, struct span s, struct span *out)
+{
+	*out = arena_dup(r->a, s);
+	return out->p == NULL ? sieve_run_fail(r, n, "the script needs too much memory") : 0;
+}
+
+int64_t
+sieve_run_now(const struct sieve_run *r)
+{
+	return r->host->now != NULL ? r->host->now(r->host->ctx) : clock_wall_us() / 1000000;
+}
+
+int
+sieve_run_mark(struct sieve_run *r, const struct sieve_node *n, const char *kind, const struct span *parts, size_t count,
+    struct span *out)
+{
+	struct buf text = BUF_INIT(256);
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE], size[8];
+	unsigned int len = 0;
+	bool ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+
+	for (size_t i = 0; i < count && ok; i++) {
+		be64_put(size, parts[i].n);	/* so that "a", "bc" is not "ab", "c" */
+		ok = EVP_DigestUpdate(md, size, sizeof(size)) == 1 && EVP_DigestUpdate(md, parts[i].p, parts[i].n) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(md, digest, &len) == 1;
+	EVP_MD_CTX_free(md);
+	buf_adds(&text, kind);
+	buf_addc(&text, ' ');
+	hex_encode(&text, span_of(digest, len));
+	*out = ok && !text.failed ? arena_dup(r->a, buf_span(&text)) : SPAN_NONE;
+	buf_clear(&text);
+	return out->p == NULL ? sieve_run_fail(r, n, "no digest could be made") : 0;
 }
 
 int
@@ -112,14 +121,15 @@ sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct
 	for (size_t i = 0; i < keys->count; i++)
 		if (sieve_run_string(r, n, keys->strings[i], &x->keys[i]) == -1)
 			return -1;
-	return 0;
+	return x->m->type == SIEVE_REGEX ? sieve_regex_prepare(x, keys) : 0;
 }
 
 int
 sieve_matching_value(struct sieve_matching *x, struct span value)
 {
 	struct sieve_captures captures = { .count = 0 };
-	bool remember = x->m->type == SIEVE_MATCHES && extset_has(&x->r->script->required, EXT_VARIABLES);
+	bool remember = (x->m->type == SIEVE_MATCHES || x->m->type == SIEVE_REGEX) && !x->forget &&
+	    extset_has(&x->r->script->required, EXT_VARIABLES);
 
 	x->count++;
 	if (x->m->type == SIEVE_COUNT)
@@ -130,8 +140,18 @@ sieve_matching_value(struct sieve_matching *x, struct span value)
 
 		if (sieve_run_work(x->r, x->n, 1 + product / (STEP_OCTETS * STEP_OCTETS)) == -1)
 			return -1;
-		if (sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL))
-			return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
+		if (x->m->type == SIEVE_REGEX || x->m->type == SIEVE_LIST) {
+			int rc = x->m->type == SIEVE_LIST ? sieve_list_has(x->r, x->n, x->keys[i], value) :
+			    sieve_regex_run(x, i, value, remember ? &captures : NULL);
+
+			if (rc == -1)
+				return -1;
+			if (rc == 0)
+				continue;
+		} else if (!sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL)) {
+			continue;
+		}
+		return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
 	}
 	return 0;
 }
@@ -157,18 +177,51 @@ sieve_run_test(struct sieve_run *r, const struct sieve_node *n)
 	return sieve_run_work(r, n, 1) == -1 ? -1 : n->word->run(r, n);
 }
 
+static const struct sieve_node nowhere = { .name = { "keep", 4 } };
+
+int
+sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out)
+{
+	out->keep = true;
+	if (r->edits.changed && sieve_message_text(r, &nowhere, &out->message) == -1)
+		return -1;
+	return sieve_flags_of(r, &nowhere, &out->flags);
+}
+
 static int
 add_keep(struct sieve_run *r)
 {
-	static const struct sieve_node nowhere = { .name = { "keep", 4 } };
 	struct filter_action *action;
 
 	r->limits.actions++;		/* there is always room for it */
 	action = sieve_run_action(r, &nowhere, FILTER_SAVE);
 	if (action == NULL)
 		return -1;
-	action->keep = true;
-	return sieve_flags_of(r, &nowhere, &action->flags);
+	return sieve_run_implicit_keep(r, action);
+}
+
+static bool
+own(struct arena *a, struct span *s)
+{
+	if (s->n > 0)
+		*s = arena_dup(a, *s);
+	return s->n == 0 || s->p != NULL;
+}
+
+/* Strings without variables are the script's: the actions live longer than that. */
+static bool
+own_actions(struct arena *a, struct filter_action *x)
+{
+	bool ok = true;
+
+	for (; x != NULL && ok; x = x->next) {
+		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id);
+		for (size_t i = 0; i < x->arg_count && ok; i++)
+			ok = own(a, &x->args[i]);
+		for (size_t i = 0; i < x->flags.keyword_count && ok; i++)
+			ok = own(a, &x->flags.keywords[i]);
+	}
+	return ok;
 }
 
 int
@@ -178,23 +231,31 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 	struct sieve_run r = {
 		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true,
 		.charsets = charset_cache_new(), .variables = hash_new(limits->variables),
+		.globals = hash_new(limits->variables), .included = calloc(s->include_count + 1, sizeof(bool)),
 	};
 	int rc;
 
+	sieve_message_begin(&r, m);
 	r.tail = &r.actions;
-	rc = r.charsets == NULL || r.variables == NULL ? sieve_error_set(&r.error, 0, "out of memory") :
-	    sieve_run_block(&r, s->commands);
+	rc = r.charsets == NULL || r.variables == NULL || r.globals == NULL || r.included == NULL ?
+	    sieve_error_set(&r.error, 0, "out of memory") : sieve_run_block(&r, s->commands);
+	if (rc == 0 && !own_actions(a, r.actions))
+		rc = sieve_error_set(&r.error, 0, "the script needs too much memory");
 	if (rc == -1) {
 		/* What a broken script wanted is not done by half: the message is kept. */
 		r.actions = NULL;
 		r.tail = &r.actions;
 		r.keep = true;
 		r.flags = SPAN_NONE;
+		r.edits.changed = false;
 		*error = r.error;
 	}
 	if (r.keep && add_keep(&r) == -1)
 		rc = -1;
+	sieve_message_end(&r);
 	hash_free(r.variables);
+	hash_free(r.globals);
+	free(r.included);
 	charset_cache_free(r.charsets);
 	*out = r.actions;
 	return rc;

@@ -11,9 +11,37 @@
 #include "lib-filter/sieve/word.h"
 
 struct sieve_script {
-	struct arena *a;		/* holds all of it */
+	struct arena *a;		/* holds all of it; of an included script: the including one's */
 	struct sieve_node *commands;
 	struct sieve_extset required;
+	struct sieve_names *globals;	/* variables that "global" declares (RFC 6609 section 3.3) */
+	/* Scripts that are included, each once, in the order in which they were met. */
+	struct sieve_script *included;	/* the list, of the main script */
+	struct sieve_script *next;
+	enum { SCRIPT_PARSED, SCRIPT_OPEN, SCRIPT_CHECKED, SCRIPT_MISSING } state;	/* OPEN: it is being checked */
+	bool personal;			/* of an included script: where it is from */
+	struct span name, text;		/* text: as it was compiled; empty when it came from a binary */
+	size_t idx, include_count;
+	bool loaded;			/* from a binary: it knows all that it includes */
+};
+
+struct sieve_names {
+	struct sieve_names *next;
+	struct span name;
+};
+
+#define SIEVE_INCLUDES_MAX 255		/* scripts that one may include, all in all */
+#define SIEVE_INCLUDE_DEPTH_MAX 10
+
+struct sieve_compile_options {
+	struct sieve_extset available;		/* what require may name */
+	struct sieve_extset available_global;	/* the same in included scripts of the server */
+	const struct filter_host *host;		/* its `script' finds what is included; NULL: there is nothing */
+	/* Each mistake, not only the first; NULL: that one will do.  A script that can not be parsed has one. */
+	void (*on_error)(void *ctx, const struct sieve_error *error);
+	void *on_error_ctx;
+	bool upload;				/* a script that is included may still be missing */
+	bool tests;				/* it is run by the tester (tester.h) */
 };
 
 struct sieve_limits {
@@ -29,6 +57,9 @@ struct sieve_limits {
 
 /* available: what require may name.  NULL: *error says where it is wrong. */
 struct sieve_script *sieve_compile(struct span text, const struct sieve_extset *available, struct sieve_error *error);
+/* The same, with the scripts that it includes. */
+struct sieve_script *sieve_compile_with(struct span text, const struct sieve_compile_options *options,
+    struct sieve_error *error);
 void sieve_script_free(struct sieve_script *s);	/* NULL is fine */
 
 /*

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the message: address, header, exists, size (RFC 5228 section 5), envelope; :user and :detail (RFC 5233). */
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/dsn.h"
+#include "lib-filter/sieve/mime.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -17,7 +19,7 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 		enum sieve_match_type type;
 	} types[] = {
 		{ TAG_IS, SIEVE_IS }, { TAG_CONTAINS, SIEVE_CONTAINS }, { TAG_MATCHES, SIEVE_MATCHES },
-		{ TAG_COUNT_REL, SIEVE_COUNT }, { TAG_VALUE_REL, SIEVE_VALUE },
+		{ TAG_COUNT_REL, SIEVE_COUNT }, { TAG_VALUE_REL, SIEVE_VALUE }, { TAG_REGEX, SIEVE_REGEX }, { TAG_LIST, SIEVE_LIST },
 	};
 	static const struct {
 		enum sieve_tag tag;
@@ -51,21 +53,21 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (sieve_tag_get(n, parts[i].tag) != NULL)
 			m->part = parts[i].part;
-	if (m->comparator == SIEVE_NUMERIC && (m->type == SIEVE_CONTAINS || m->type == SIEVE_MATCHES))
+	if (m->comparator == SIEVE_NUMERIC && (m->type == SIEVE_CONTAINS || m->type == SIEVE_MATCHES || m->type == SIEVE_REGEX))
 		return sieve_fail(c, n, "the comparator i;ascii-numeric knows no substrings");
-	return 0;
+	return m->type == SIEVE_REGEX ? sieve_check_regex(c, n, m) : 0;
 }
 
 static int
 check_header(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]) == -1 ? -1 : sieve_check_match(c, n);
+	return sieve_check_field_names(c, n, n->pos[0]) == -1 || sieve_check_index(c, n) == -1 || sieve_check_mime(c, n) == -1 ? -1 : sieve_check_match(c, n);
 }
 
 static int
 check_exists(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]);
+	return sieve_check_field_names(c, n, n->pos[0]) == -1 ? -1 : sieve_check_mime(c, n);
 }
 
 /* RFC 5228 section 5.1: only fields that hold addresses. */
@@ -101,6 +103,12 @@ check_envelope(struct sieve_checker *c, struct sieve_node *n)
 	for (size_t i = 0; i < names->count; i++) {
 		struct span name = names->strings[i];
 
+		if (sieve_dsn_item(name) != EXT_CORE) {
+			if (!extset_has(&c->required, sieve_dsn_item(name)))
+				return sieve_fail(c, n, "\"%.*s\" needs require \"%s\"", SPAN_ARG(name),
+				    sieve_extensions[sieve_dsn_item(name)].name);
+			continue;
+		}
 		if (sieve_is_constant(c, name) && !span_ieq(name, SPAN("from")) && !span_ieq(name, SPAN("to")) &&
 		    !span_ieq(name, SPAN("auth")) && !span_ieq(name, SPAN("orig_to")))
 			return sieve_fail(c, n, "the envelope has no \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
@@ -115,23 +123,41 @@ check_size(struct sieve_checker *c, struct sieve_node *n)
 	    sieve_fail(c, n, "takes :over or :under") : 0;
 }
 
-/* fn for each field of the header that has the name; it returns 0 to go on. */
-typedef int field_fn(struct sieve_matching *x, struct span value);
-
 static int
-each_field(struct sieve_matching *x, struct span name, field_fn *fn)
+fields_in(struct sieve_matching *x, struct span header)
 {
+	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
+	bool last = sieve_tag_get(x->n, TAG_LAST) != NULL;
 	struct header_iter it;
 	struct header_field f;
+	uint64_t want = index == NULL ? 0 : index->value->number, seen = 0;
 	int rc = 0;
 
-	if (sieve_run_work(x->r, x->n, 1 + x->r->message->header.n / 1024) == -1)
+	if (sieve_run_work(x->r, x->n, 1 + header.n / 1024) == -1)
 		return -1;
-	header_begin(&it, x->r->message->header, FIELDS_MAX, HEADER_MAX);
+	if (last) {
+		uint64_t all = 0;
+
+		header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
+		while (header_next(&it, &f))
+			all += span_ieq(f.name, x->field);
+		if (want > all)
+			return 0;
+		want = all - want + 1;
+	}
+	header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
 	while (rc == 0 && header_next(&it, &f))
-		if (span_ieq(f.name, name))
-			rc = fn(x, f.value);
+		if (span_ieq(f.name, x->field) && (++seen == want || want == 0))
+			rc = x->on_field(x, f.value);
 	return rc;
+}
+
+int
+sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
+{
+	x->field = name;
+	x->on_field = fn;
+	return sieve_tag_get(x->n, TAG_MIME) != NULL ? sieve_mime_each_header(x, fields_in) : fields_in(x, x->r->message->header);
 }
 
 static int
@@ -139,11 +165,13 @@ on_header(struct sieve_matching *x, struct span raw)
 {
 	struct span value;
 
+	if (sieve_mime_is_partial(x->n))
+		return sieve_mime_value(x, x->field, raw);
 	return sieve_run_decode(x->r, x->n, raw, &value) == -1 ? -1 : sieve_matching_value(x, value);
 }
 
 static int
-test_fields(struct sieve_run *r, const struct sieve_node *n, field_fn *fn)
+test_fields(struct sieve_run *r, const struct sieve_node *n, sieve_field_fn *fn)
 {
 	struct sieve_matching x;
 	int rc = 0;
@@ -153,7 +181,7 @@ test_fields(struct sieve_run *r, const struct sieve_node *n, field_fn *fn)
 	for (size_t i = 0; i < n->pos[0]->count && rc == 0; i++) {
 		struct span name;
 
-		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : each_field(&x, name, fn);
+		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, fn);
 	}
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
@@ -272,43 +300,56 @@ test_envelope(struct sieve_run *r, const struct sieve_node *n)
 			rc = match_path(&x, m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient);
 		else if (span_ieq(name, SPAN("auth")) && m->auth_user.n > 0)
 			rc = match_path(&x, m->auth_user);
+		else if (sieve_dsn_item(name) != EXT_CORE && extset_has(&r->script->required, sieve_dsn_item(name)))
+			rc = sieve_dsn_match(&x, name);
 	}
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
 
 static int
+on_exists(struct sieve_matching *x, struct span raw)
+{
+	(void)x;
+	(void)raw;
+	return 1;
+}
+
+static int
 test_exists(struct sieve_run *r, const struct sieve_node *n)
 {
-	for (size_t i = 0; i < n->pos[0]->count; i++) {
-		struct span name, value;
+	struct sieve_matching x = { .r = r, .n = n };
+	int rc = 1;
 
-		if (sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ||
-		    sieve_run_work(r, n, 1 + r->message->header.n / 1024) == -1)
-			return -1;
-		if (!header_get(r->message->header, name, &value))
-			return 0;
+	for (size_t i = 0; i < n->pos[0]->count && rc == 1; i++) {
+		struct span name;
+
+		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, on_exists);
 	}
-	return 1;
+	return rc;
 }
 
 static int
 test_size(struct sieve_run *r, const struct sieve_node *n)
 {
-	uint64_t size = r->message->text.n, limit = n->pos[0]->number;
+	uint64_t size = r->message->header.n + r->message->body.n, limit = n->pos[0]->number;
 
 	return sieve_tag_get(n, TAG_OVER) != NULL ? size > limit : size < limit;
 }
 
-static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
-static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, SIEVE_INDEX_TAGS, SIEVE_MIME_TAGS, SIEVE_MIME_FIELD_TAGS,
+	{ TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use exists_tags[] = { SIEVE_MIME_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, SIEVE_INDEX_TAGS, SIEVE_MIME_TAGS,
+	{ TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use envelope_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use size_tags[] = { { TAG_OVER, EXT_CORE }, { TAG_UNDER, EXT_CORE }, { TAG_NONE, EXT_CORE } };
 
 const struct sieve_word sieve_words_test[] = {
 	{ .name = "header", .is_test = true, .args = "LL", .tags = match_tags, .check = check_header, .run = test_header },
 	{ .name = "address", .is_test = true, .args = "LL", .tags = address_tags, .check = check_address, .run = test_address },
-	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = address_tags, .check = check_envelope,
+	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = envelope_tags, .check = check_envelope,
 	    .run = test_envelope },
-	{ .name = "exists", .is_test = true, .args = "L", .check = check_exists, .run = test_exists },
+	{ .name = "exists", .is_test = true, .args = "L", .tags = exists_tags, .check = check_exists, .run = test_exists },
 	{ .name = "size", .is_test = true, .args = "N", .tags = size_tags, .check = check_size, .run = test_size },
 	{ .name = NULL },
 };

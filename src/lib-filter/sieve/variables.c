@@ -102,9 +102,8 @@ sieve_decode_characters(struct arena *a, struct span *s)
 
 /* ---- names ---- */
 
-/* variable-name = num-variable / identifier, with a namespace's dots; of what is not built in we know no namespace. */
-static bool
-is_name(struct span s)
+bool
+sieve_is_variable(struct span s)
 {
 	if (s.n == 0 || s.n > NAME_MAX_OCTETS || ascii_is_digit(s.p[0]))
 		return false;
@@ -112,6 +111,15 @@ is_name(struct span s)
 		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '_')
 			return false;
 	return true;
+}
+
+/* "global." is the one namespace (RFC 6609 section 3.4), where "include" is there. */
+static bool
+is_name(const struct sieve_extset *required, struct span s)
+{
+	if (extset_has(required, EXT_INCLUDE) && span_istarts(s, SPAN("global.")))
+		s = span_from(s, 7);
+	return sieve_is_variable(s);
 }
 
 static struct span
@@ -122,9 +130,25 @@ lower_name(struct span name, char room[NAME_MAX_OCTETS])
 	return span_of(room, name.n);
 }
 
+/* Where the variable is: *name loses its namespace. */
+static struct hash *
+table_of(const struct sieve_run *r, struct span *name)
+{
+	const struct sieve_names *g = r->script->globals;
+
+	if (span_istarts(*name, SPAN("global."))) {
+		*name = span_from(*name, 7);
+		return r->globals;
+	}
+	while (g != NULL && !span_ieq(g->name, *name))
+		g = g->next;
+	return g != NULL ? r->globals : r->variables;
+}
+
 int
 sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span name, struct span value)
 {
+	struct hash *table = table_of(r, &name);
 	char room[NAME_MAX_OCTETS];
 	struct span *slot = arena_alloc(r->a, 1, sizeof(*slot));
 
@@ -137,7 +161,7 @@ sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span 
 	if (slot == NULL)
 		return sieve_run_fail(r, n, "the script needs too much memory");
 	*slot = value;
-	return hash_set(r->variables, lower_name(name, room), slot) ? 0 :
+	return hash_set(table, lower_name(name, room), slot) ? 0 :
 	    sieve_run_fail(r, n, "there are more than %zu variables", r->limits.variables);
 }
 
@@ -145,7 +169,8 @@ struct span
 sieve_variable_get(const struct sieve_run *r, struct span name)
 {
 	char room[NAME_MAX_OCTETS];
-	const struct span *v = name.n > NAME_MAX_OCTETS ? NULL : hash_get(r->variables, lower_name(name, room));
+	const struct hash *table = table_of(r, &name);
+	const struct span *v = name.n > NAME_MAX_OCTETS ? NULL : hash_get(table, lower_name(name, room));
 
 	return v == NULL ? SPAN("") : *v;
 }
@@ -162,7 +187,13 @@ value_of(const struct sieve_run *r, struct span inside, struct span *out)
 		*out = number < r->captures.count ? r->captures.part[number] : SPAN("");
 		return true;
 	}
-	if (!is_name(inside))
+	/* vnd.dovecot.environment: the items of the environment are a namespace. */
+	if (extset_has(&r->script->required, EXT_VND_ENVIRONMENT) && span_istarts(inside, SPAN("env."))) {
+		if (!sieve_environment_get(r, span_from(inside, 4), out))
+			*out = SPAN("");
+		return true;
+	}
+	if (!is_name(&r->script->required, inside))
 		return false;
 	*out = sieve_variable_get(r, inside);
 	return true;
@@ -236,15 +267,35 @@ swap(struct buf *a, struct buf *b)
 	buf_reset(b);
 }
 
-static int
-run_set(struct sieve_run *r, const struct sieve_node *n)
+/* Quotes each octet that is one of specials. */
+static void
+put_quoted(struct buf *out, struct span s, const char *specials)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != '\0' && strchr(specials, s.p[i]) != NULL)
+			buf_addc(out, '\\');
+		buf_addc(out, s.p[i]);
+	}
+}
+
+/* RFC 5435 section 6: all but "unreserved" of RFC 3986. */
+static void
+put_url(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL))
+			buf_addc(out, s.p[i]);
+		else
+			buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
+	}
+}
+
+int
+sieve_run_modify(struct sieve_run *r, const struct sieve_node *n, struct span value, struct span *out)
 {
 	struct buf text = BUF_INIT(4 * EXPANDED_MAX), next = BUF_INIT(4 * EXPANDED_MAX);
-	struct span value;
 	int rc;
 
-	if (sieve_run_string(r, n, n->pos[1]->strings[0], &value) == -1)
-		return -1;
 	buf_add(&text, value);
 	/* In the order of their precedence (RFC 5229 section 4.1). */
 	if (sieve_tag_get(n, TAG_LOWER) != NULL || sieve_tag_get(n, TAG_UPPER) != NULL) {
@@ -255,12 +306,12 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 		put_case(&next, buf_span(&text), sieve_tag_get(n, TAG_UPPERFIRST) != NULL, 1);
 		swap(&text, &next);
 	}
-	if (sieve_tag_get(n, TAG_QUOTEWILDCARD) != NULL) {
-		for (size_t i = 0; i < text.n; i++) {
-			if (strchr("*?\\", text.p[i]) != NULL && text.p[i] != '\0')
-				buf_addc(&next, '\\');
-			buf_addc(&next, text.p[i]);
-		}
+	if (sieve_tag_get(n, TAG_QUOTEWILDCARD) != NULL || sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
+		put_quoted(&next, buf_span(&text), sieve_tag_get(n, TAG_QUOTEREGEX) != NULL ? "\\^$.[]|()?*+{}" : "*?\\");
+		swap(&text, &next);
+	}
+	if (sieve_tag_get(n, TAG_ENCODEURL) != NULL) {
+		put_url(&next, buf_span(&text));
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_LENGTH) != NULL) {
@@ -271,20 +322,34 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 		buf_addf(&next, "%zu", characters);
 		swap(&text, &next);
 	}
-	value = arena_dup(r->a, buf_span(&text));
-	rc = text.failed || next.failed || value.p == NULL ? sieve_run_fail(r, n, "the script needs too much memory") :
-	    sieve_variable_set(r, n, n->pos[0]->strings[0], value);
+	rc = text.failed || next.failed ? sieve_run_fail(r, n, "the script needs too much memory") :
+	    sieve_run_dup(r, n, buf_span(&text), out);
 	buf_clear(&text);
 	buf_clear(&next);
 	return rc;
 }
 
 static int
+run_set(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct span value;
+
+	if (sieve_run_string(r, n, n->pos[1]->strings[0], &value) == -1 || sieve_run_modify(r, n, value, &value) == -1)
+		return -1;
+	return sieve_variable_set(r, n, n->pos[0]->strings[0], value);
+}
+
+int
+sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name)
+{
+	return is_name(&c->required, name) ? 0 :
+	    sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+}
+
+static int
 check_set(struct sieve_checker *c, struct sieve_node *n)
 {
-	struct span name = n->pos[0]->strings[0];
-
-	return is_name(name) ? 0 : sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+	return sieve_check_variable(c, n, n->pos[0]->strings[0]);
 }
 
 static int
@@ -307,11 +372,7 @@ test_string(struct sieve_run *r, const struct sieve_node *n)
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
 
-static const struct sieve_tag_use set_tags[] = {
-	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },
-	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },
-	{ TAG_NONE, EXT_CORE }
-};
+static const struct sieve_tag_use set_tags[] = { SIEVE_MODIFIER_TAGS, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use string_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
 
 const struct sieve_word sieve_words_variables[] = {

@@ -75,7 +75,7 @@ struct sieve_word {
 	const char *name;
 	bool is_test;
 	enum sieve_ext ext;
-	const char *args;		/* without tags: S a string, L a list, N a number; "?" in front: may be left out */
+	const char *args;		/* without tags: S a string, L a list, N a number; one behind a "?" may be left out */
 	const struct sieve_tag_use *tags;	/* up to TAG_NONE; NULL: none */
 	enum { TESTS_NONE, TESTS_ONE, TESTS_LIST } tests;
 	bool block;
@@ -88,13 +88,18 @@ struct sieve_word {
 /* One table an extension or family: each ends with a word without name. */
 extern const struct sieve_word sieve_words_control[], sieve_words_action[], sieve_words_test[],
     sieve_words_variables[], sieve_words_flags[];
+extern const struct sieve_word sieve_words_body[], sieve_words_extlists[], sieve_words_editheader[], sieve_words_mime[],
+    sieve_words_replace[], sieve_words_notify[], sieve_words_notify_old[],
+    sieve_words_spamtest[], sieve_words_program[], sieve_words_report[];
+extern const struct sieve_word sieve_words_vacation[], sieve_words_date[], sieve_words_environment[], sieve_words_include[],
+    sieve_words_mailbox[], sieve_words_duplicate[], sieve_words_tester[];
 /*
  * encoded-character (RFC 5228 section 2.4.2.4): ${hex: 40 41} and ${unicode: 40}.  What is not of that form stays.  False:
  * no such character, or the arena is full.
  */
 bool sieve_decode_characters(struct arena *a, struct span *s);
-/* NULL: no such command (test). */
-const struct sieve_word *sieve_word_find(struct span name, bool is_test);
+/* NULL: no such command (test).  Of several with one name (two extensions' "notify") the one that was required. */
+const struct sieve_word *sieve_word_find(struct span name, bool is_test, const struct sieve_extset *required);
 
 /* The tag among those of the node, or NULL. */
 static inline const struct sieve_tagged *

@@ -24,7 +24,6 @@
 #include <unistd.h>
 #include "lib/log.h"
 
-#define PURGE_BATCH 20000	/* records */
 #define EXPUNGE_BATCH 1000	/* unlinks in one transaction: others wait no longer than that takes */
 
 int
@@ -80,6 +79,21 @@ add_files(struct maildir_box *box, struct box_change *c, struct idx_state *st, p
 	return 0;
 }
 
+/* Back to where it can be tried again.  False: the name of one may still be there. */
+static bool
+take_back(struct maildir_box *box, struct box_change *c, path_room *paths, size_t done)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < done; i++) {
+		struct maildir_stage *stage = c->adds[i].stage;
+
+		if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1 && unlinkat(box->fd, paths[i], 0) == -1)
+			all = false;
+	}
+	return all;
+}
+
 static enum drv_rc
 commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 {
@@ -87,7 +101,8 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	struct index_txn *t;
 	struct idx_state st;
 	struct idx_batch batch;
-	bool held[2], used[2] = { false, false };
+	bool held[2], used[2] = { false, false }, all_back = true;
+	struct err none = ERR_INIT;
 	path_room *paths;
 	size_t done = 0;
 	enum drv_rc drc;
@@ -103,7 +118,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		return drv_of(e);
 	}
 	drc = maildir_batch_begin(box, c->add_count, &batch, e) == -1 ? drv_of(e) :
-	    maildir_begin(box, (uint32_t)c->add_count, &t, &st, e);
+	    maildir_begin_naming(box, (uint32_t)c->add_count, &t, &st, e);
 	if (drc != DRV_OK) {
 		free(paths);
 		return drc;
@@ -120,22 +135,23 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		rc = index_apply(t, c, &st, e);
 	if (rc == 0)
 		rc = maildir_batch_end(t, &batch, e);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = index_commit(t, e);
-	else
+	} else {
+		/* With the lock in hand: nobody is to find the names. */
+		all_back = take_back(box, c, paths, done);
+		if (all_back)
+			index_claim_put(t, 0, 0, &none);
 		index_abort(t);
+		done = 0;
+	}
 	/* Durable before it is acknowledged.  Where that fails, none of it is to be seen. */
 	if (rc == 0 && cs->durable)
 		rc = maildir_dirs_sync(box, used, e);
-	for (size_t i = 0; i < done; i++) {
-		struct maildir_stage *stage = c->adds[i].stage;
-
-		if (rc == 0)
-			stage->tmp[0] = '\0';	/* it is a message now */
-		else if (renameat(box->fd, paths[i], box->fd, stage->tmp) == -1 &&	/* where it can be tried again */
-		    unlinkat(box->fd, paths[i], 0) == -1)
-			batch.count = 0;	/* the note stays: a scan will see to it */
-	}
+	for (size_t i = 0; i < done && rc == 0; i++)
+		((struct maildir_stage *)c->adds[i].stage)->tmp[0] = '\0';	/* it is a message now */
+	if (rc == -1 && !(take_back(box, c, paths, done) && all_back))
+		batch.count = 0;	/* the note stays: a scan will see to it */
 	if (rc == -1)
 		maildir_batch_forget(box, &batch);
 	for (size_t i = 0; i < c->add_count; i++) {
@@ -276,25 +292,6 @@ commit_flags(struct maildir_box *box, struct change_set *cs, struct err *e)
 	return DRV_OK;
 }
 
-/* The records of a mailbox that is gone: in pieces, so that nobody waits long. */
-static enum drv_rc
-purge(struct maildir_store *s, uint32_t id, struct err *e)
-{
-	struct index_txn *t;
-	int more = 1;
-
-	while (more == 1) {
-		if (index_write(s->ix, &t, e) == -1)
-			return drv_of(e);
-		more = index_mailbox_purge(t, id, PURGE_BATCH, e);
-		if (more == -1)
-			index_abort(t);
-		else if (index_commit(t, e) == -1)
-			more = -1;
-	}
-	return more == -1 ? drv_of(e) : DRV_OK;
-}
-
 /*
  * A new mailbox is opened at once: that gives it a UIDVALIDITY of its own.  Files that are moved into it before anybody
  * else opens it may carry that of another, or of one of this name that was deleted.
@@ -344,6 +341,7 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 	struct index_txn *t;
 	char trash[MAILDIR_TRASH_MAX] = "";
 	uint32_t id = 0;
+	bool gone = false;
 	enum drv_rc drc;
 	int rc;
 
@@ -378,13 +376,17 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 		index_abort(t);
 	else if (index_commit(t, e) == -1)
 		drc = drv_of(e);
+	else
+		gone = cs->op == MAILBOX_DELETE && rc == 1;
 	if (drc == DRV_OK)
 		drc = maildir_sync_moved(s, cs->name, e);
 	if (drc == DRV_OK && cs->op == MAILBOX_RENAME)
 		drc = maildir_sync_moved(s, cs->new_name, e);
 	if (trash[0] != '\0')
 		maildir_trash_empty(s, trash);
-	return drc == DRV_OK && trash[0] != '\0' && id != 0 ? purge(s, id, e) : drc;
+	if (gone)
+		index_mailbox_sweep(s->ix, id);
+	return drc;
 }
 
 enum drv_rc

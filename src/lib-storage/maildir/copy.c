@@ -23,6 +23,7 @@ struct copying {
 	size_t done;
 	bool used_to[2], used_from[2];
 	bool renamed;			/* a file was not where the index has it */
+	bool all_back;			/* what was done to files is undone */
 	struct idx_batch batch;
 };
 
@@ -191,12 +192,12 @@ static void
 undo(struct copying *c)
 {
 	for (size_t i = c->done; i-- > 0;) {
-		if (c->cs->move)
-			renameat(c->to->fd, c->to_paths[i], c->from->fd, c->from_paths[i]);
-		else if (unlinkat(c->to->fd, c->to_paths[i], 0) == -1 && errno != ENOENT)
-			c->batch.count = 0;	/* the note stays: a scan will see to it */
+		int rc = c->cs->move ? renameat(c->to->fd, c->to_paths[i], c->from->fd, c->from_paths[i]) :
+		    unlinkat(c->to->fd, c->to_paths[i], 0);
+
+		c->all_back = c->all_back && (rc == 0 || errno == ENOENT);
 	}
-	maildir_batch_forget(c->to, &c->batch);
+	c->done = 0;
 }
 
 static int
@@ -242,6 +243,7 @@ copy_once(struct copying *c, struct err *e)
 		return drc;
 	c->done = 0;
 	c->renamed = false;
+	c->all_back = true;
 	rc = c->from->generation == index_generation(index_txn_index(c->t)) ?
 	    index_state_get(c->t, c->from->id, &c->from_st, e) : 0;
 	if (rc == 0) {
@@ -263,13 +265,28 @@ copy_once(struct copying *c, struct err *e)
 		held_to[i] = maildir_stamp_holds(c->to, &c->to_st, i);
 		held_from[i] = maildir_stamp_holds(c->from, &c->from_st, i);
 	}
+	if (rc == 1) {
+		drc = maildir_claim(c->to, c->t, &c->to_st, (uint32_t)count, e);
+		if (drc != DRV_OK)
+			return drc;
+	}
 	rc = rc != 1 ? -1 : transfer_all(c, e);
 	if (rc == 0)
 		rc = apply_both(c, held_to, held_from, e);
-	if (rc == 0)
+	/* Some were gone, perhaps. */
+	if (rc == 0 && c->cs->box[0]->add_count != count)
+		rc = index_claim_put(c->t, c->to->id, c->to_st.uidnext, e);
+	if (rc == 0) {
 		rc = index_commit(c->t, e);
-	else
+	} else {
+		struct err none = ERR_INIT;
+
+		/* With the lock in hand: nobody is to find the names. */
+		undo(c);
+		if (c->all_back)
+			index_claim_put(c->t, 0, 0, &none);
 		index_abort(c->t);
+	}
 	if (rc == 0 && c->cs->durable &&
 	    (maildir_dirs_sync(c->to, c->used_to, e) == -1 ||
 	    /* A rename lost from the source alone would leave the message in both: only `always' waits for that, too. */
@@ -278,6 +295,9 @@ copy_once(struct copying *c, struct err *e)
 	if (rc == 0)
 		return DRV_OK;
 	undo(c);
+	if (!c->all_back && !c->cs->move)
+		c->batch.count = 0;	/* the note stays: a scan will see to it */
+	maildir_batch_forget(c->to, &c->batch);
 	return c->renamed || c->cs->keyword_missed ? DRV_CONFLICT : drv_of(e);
 }
 

@@ -3,6 +3,7 @@
 #define CULVER_LIB_STORAGE_MAILDIR_H
 /* Shared by the files of the Maildir driver alone. */
 #include <sys/stat.h>
+#include "lib-index/claim.h"
 #include "lib-storage/driver.h"
 
 #define MAILDIR_NAME_MAX 255
@@ -24,6 +25,7 @@ struct maildir_store {
 	char *dirname, *subscriptions;	/* NULL: none */
 	struct index *ix;
 	struct maildir_perm perm;	/* of the root */
+	unsigned settling;		/* scans that claim.c has begun */
 	struct packer *packer, *guard;	/* made when needed; guard: for mail that looks compressed itself */
 };
 
@@ -176,6 +178,23 @@ enum drv_rc maildir_begin_known(struct maildir_box *box, struct index_txn **t, s
 /* Within one that has begun: whether there are as many. */
 bool maildir_has_room(const struct idx_state *st, uint32_t uids);
 enum drv_rc maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e);
+/* claim.c: within a write transaction, before the first of so many files is named with its UID.  When it is not DRV_OK the
+ * transaction is over; DRV_CONFLICT: begin again. */
+enum drv_rc maildir_claim(struct maildir_box *box, struct index_txn *t, const struct idx_state *st, uint32_t uids,
+    struct err *e);
+/* The same for a scan, which finds what somebody left that died in this mailbox. */
+struct maildir_claim {
+	uint32_t left;		/* UIDs below it were claimed by one who died; 0: by nobody */
+	uint32_t upto;		/* and below this one by us */
+};
+int maildir_claim_left(struct maildir_box *box, struct index_txn *t, struct maildir_claim *out, struct err *e);
+enum drv_rc maildir_claim_more(struct maildir_box *box, struct index_txn *t, const struct idx_state *st, uint32_t uids,
+    struct maildir_claim *c, struct err *e);
+/* Before the scan is committed: st is the mailbox's as it was put. */
+int maildir_claim_meet(struct index_txn *t, struct idx_state *st, const struct maildir_claim *c, struct err *e);
+/* maildir_begin() and maildir_claim(). */
+enum drv_rc maildir_begin_naming(struct maildir_box *box, uint32_t uids, struct index_txn **t, struct idx_state *st,
+    struct err *e);
 int maildir_sub_fd(struct maildir_box *box, int sub);
 enum drv_rc maildir_keywords_add(void *box, const struct span *names, size_t count, struct err *e);
 unsigned maildir_keywords_max(void *box);
@@ -192,7 +211,7 @@ void maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub);
 enum drv_rc maildir_names(void *box, uint32_t uid, struct span record_name, char file[256], char guid[256], struct err *e);
 enum drv_rc maildir_uidls_save(void *box, const struct mailbox_uidl *list, size_t count, struct err *e);
 enum drv_rc maildir_release(void *box, const struct release_params *p, struct release_report *out, struct err *e);
-enum held_by maildir_held_by(void *store, struct span name);
+enum held_by maildir_held_by(void *store, struct span name, struct err *e);
 enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
 
 /* outcome.c, commit.c, copy.c, behind.c, stage.c */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/chain.h"
+
+/* The message is to be kept, for now. */
+static void
+start_keep(struct sieve_chain *c)
+{
+	c->keep = arena_alloc(c->a, 1, sizeof(*c->keep));
+	if (c->keep != NULL) {
+		c->keep->kind = FILTER_SAVE;
+		c->keep->keep = true;
+	} else {
+		c->broken = true;
+	}
+}
+
+void
+sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a)
+{
+	*c = (struct sieve_chain){ .message = m, .host = host, .limits = *limits, .a = a };
+	c->tail = &c->actions;
+	start_keep(c);
+}
+
+bool
+sieve_chain_goes_on(const struct sieve_chain *c)
+{
+	return c->keep != NULL && !c->broken;
+}
+
+/* A keep that says more (by the command, with flags) is not forgotten for one that the next script has only implied. */
+static void
+take_keep(struct sieve_chain *c, struct filter_action *keep)
+{
+	if (c->keep != NULL && c->keep->flags.given && (c->keep->flags.flags != 0 || c->keep->flags.keyword_count > 0) &&
+	    keep->verb == NULL && keep->flags.flags == 0 && keep->flags.keyword_count == 0)
+		keep->flags = c->keep->flags;
+	if (keep->message.p != NULL) {		/* the next script sees what this one has made of it */
+		struct filter_message m = *c->message;
+
+		filter_message_init(&c->changed, keep->message);
+		m.text = c->changed.text;
+		m.header = c->changed.header;
+		m.body = c->changed.body;
+		c->changed = m;
+		c->message = &c->changed;
+	} else {
+		keep->message = c->keep == NULL ? SPAN_NONE : c->keep->message;
+	}
+	c->keep = keep;
+}
+
+/* A message that a script before this one delivers can not be refused any more (RFC 5429 section 2). */
+static bool
+conflicts(const struct sieve_chain *c, const struct filter_action *actions)
+{
+	bool refuses = false, delivers = false;
+
+	for (; actions != NULL; actions = actions->next)
+		refuses = refuses || actions->kind == FILTER_REJECT;
+	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
+		delivers = delivers || (x->kind == FILTER_SAVE && !x->own) || x->kind == FILTER_REDIRECT;
+	return refuses && delivers;
+}
+
+static void
+count(struct sieve_chain *c, const struct filter_action *x)
+{
+	if (c->limits.actions > 0)
+		c->limits.actions--;
+	if (x->kind == FILTER_REDIRECT && c->limits.redirects > 0)
+		c->limits.redirects--;
+}
+
+/* Of two redirects to one address, two saves in one mailbox, one is enough. */
+static bool
+is_known(const struct sieve_chain *c, const struct filter_action *x)
+{
+	if (x->kind != FILTER_SAVE && x->kind != FILTER_REDIRECT && x->kind != FILTER_MARK)
+		return false;
+	for (const struct filter_action *y = c->actions; y != NULL; y = y->next)
+		if (y->kind == x->kind && span_eq(y->target, x->target) && span_eq(y->mark, x->mark) &&
+		    span_eq(y->message, x->message))
+			return true;
+	return false;
+}
+
+int
+sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error)
+{
+	struct filter_action *actions, *next, *keep = NULL;
+
+	if (!sieve_chain_goes_on(c))
+		return 0;
+	if (sieve_script_run(s, c->message, c->host, &c->limits, c->a, &actions, error) == -1) {
+		sieve_chain_break(c);
+		return -1;
+	}
+	if (conflicts(c, actions)) {
+		sieve_chain_break(c);
+		return sieve_error_set(error, 0, "a message can not be refused that another script delivers");
+	}
+	for (struct filter_action *x = actions; x != NULL; x = next) {
+		next = x->next;
+		x->next = NULL;
+		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
+			x->message = c->changed.text;
+		if (x->kind == FILTER_SAVE && x->keep) {
+			keep = x;
+		} else if (!is_known(c, x)) {
+			count(c, x);
+			*c->tail = x;
+			c->tail = &x->next;
+		}
+	}
+	if (keep != NULL)
+		take_keep(c, keep);
+	else
+		c->keep = NULL;
+	return 0;
+}
+
+int
+sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error)
+{
+	int rc;
+
+	start_keep(c);
+	rc = sieve_chain_run(c, s, error);
+	if (rc == 0 && c->keep != NULL && c->keep->verb == NULL)
+		c->keep = NULL;
+	return rc;
+}
+
+void
+sieve_chain_break(struct sieve_chain *c)
+{
+	c->broken = true;
+	if (c->keep == NULL)
+		start_keep(c);
+}
+
+int
+sieve_chain_end(struct sieve_chain *c, struct filter_action **out)
+{
+	if (c->keep != NULL) {
+		*c->tail = c->keep;
+		c->tail = &c->keep->next;
+	}
+	*out = c->actions;
+	return c->broken && c->actions == NULL ? -1 : 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_SIEVE_CHAIN_H
+#define CULVER_LIB_FILTER_SIEVE_CHAIN_H
+/*
+ * Several scripts, one after the other, on one message.  The next one runs only when the one before would have kept the
+ * message: its keep, implicit or by the command, is not done but is what the next script starts with.  What is still to be
+ * kept after the last is kept.  A script that fails ends the chain: its own actions are dropped, the message is kept, and
+ * those of the scripts before it stay.
+ */
+#include "lib-filter/sieve/script.h"
+
+struct sieve_chain {
+	const struct filter_message *message;
+	struct filter_message changed;		/* as a script before has changed it */
+	const struct filter_host *host;
+	struct sieve_limits limits;		/* what is left of them, for all scripts together */
+	struct arena *a;
+	struct filter_action *actions, **tail;
+	struct filter_action *keep;		/* the last keep that was wanted; NULL: the message is not to be kept */
+	bool broken;
+};
+
+void sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a);
+/* Whether a further script would run. */
+bool sieve_chain_goes_on(const struct sieve_chain *c);
+/* Runs it, if the chain goes on.  -1: it failed, *error. */
+int sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error);
+/* After all of them have discarded the message: one more script runs, and its implicit keep is to discard. */
+int sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error);
+/* A script could not be had: as one that fails. */
+void sieve_chain_break(struct sieve_chain *c);
+/* All actions, the keep among them.  -1: no memory for it. */
+int sieve_chain_end(struct sieve_chain *c, struct filter_action **out);
+#endif

@@ -1,0 +1,3 @@
+require ["fileinto", "copy"];
+fileinto :copy "List";
+redirect :copy "ann@example.org";
