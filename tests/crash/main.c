@@ -492,15 +492,8 @@ job_name(const struct job *j, char out[128])
 	return out;
 }
 
-/* Not all of an mbox's faults are answered as they should be yet: doc/testing.md says which; they are in --all. */
-static bool
-is_in_sample(const struct format *f, enum fault fault)
-{
-	return !f->one_file || fault == FAULT_KILL || fault == FAULT_STORM || fault == FAULT_TWICE;
-}
-
 static size_t
-list_jobs(struct job *out, const char *only, bool all)
+list_jobs(struct job *out, const char *only)
 {
 	char name[128];
 	size_t n = 0;
@@ -510,8 +503,6 @@ list_jobs(struct job *out, const char *only, bool all)
 			if (op_gives(&ops[o]) && !formats[f].released)
 				continue;
 			for (int k = 0; k < FAULTS; k++) {
-				if (!all && only == NULL && !is_in_sample(&formats[f], (enum fault)k))
-					continue;
 				for (int sync = 0; sync < (k == FAULT_POWER ? 2 : 1); sync++) {
 					/* Errors where most is asked of the disk. */
 					bool always = k == FAULT_POWER ? sync == 1 : k == FAULT_ERROR || k == FAULT_LIE;
@@ -645,7 +636,7 @@ main(int argc, char **argv)
 	if (b == MAP_FAILED)
 		die("mmap");
 	o.dir = make_dir(room);
-	count = list_jobs(jobs, o.only, o.all);
+	count = list_jobs(jobs, o.only);
 	printf("1..%zu\n", count);
 	fflush(stdout);
 	for (long i = 0; i < workers; i++) {
