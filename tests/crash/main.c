@@ -22,6 +22,7 @@
 #define SHORT_ROUNDS 14		/* of a test, when not all are wanted */
 #define SHOWN 6			/* failures of a test that are printed */
 #define SEEDS 8
+#define LOCK_MS 5000
 #define BOOT_SECONDS 300	/* longer than a lock file without a name in it counts */
 
 enum fault { FAULT_KILL, FAULT_ERROR, FAULT_FULL, FAULT_STORM, FAULT_LIE, FAULT_POWER, FAULT_TWICE, FAULTS };
@@ -465,6 +466,8 @@ run_job(struct testing *t)
 	w->conf.location = span_str(w->format->location);
 	w->conf.fsync = w->fsync;
 	w->conf.copy_by_link = !w->op->by_content;
+	/* A lock file that was made, while the answer was that it was not, is nobody's that can be known. */
+	w->conf.mbox.lock_timeout_ms = LOCK_MS;
 	if (!prepare(w, t->why, sizeof(t->why)) || !run_clean(t)) {
 		failed(t, "preparing");
 		return;
