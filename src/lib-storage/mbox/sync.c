@@ -58,6 +58,7 @@ struct taking {
 	struct array seen, adds, gone;
 	uint32_t prev;			/* the UID before */
 	bool trust;			/* X-UID is this mailbox's */
+	uint64_t named;			/* keyword bits that had a name: others are left by an index that lost its names */
 	bool file_flags;		/* the file's flags are as new as any that were acknowledged */
 	uint32_t base_validity, base_last_uid;	/* as the file's head has them */
 };
@@ -228,7 +229,8 @@ take_known(struct taking *k, struct known *n, const struct mbox_msg *m, struct e
 	k->prev = n->uid;
 	if (rc != 1)
 		return rc;
-	if (c.rec.bits & IDX_DIRTY && k->file_flags && (flags != c.rec.flags || keywords != c.rec.keywords))
+	if (c.rec.bits & IDX_DIRTY && (k->file_flags || c.rec.keywords & ~k->named) &&
+	    (flags != c.rec.flags || keywords != c.rec.keywords))
 		c.rec.bits &= (uint8_t)~IDX_DIRTY;
 	if (!carries && (k->st.dev == 0 || n->uid < k->st.dev))
 		k->st.dev = n->uid;
@@ -402,6 +404,9 @@ take_in(struct taking *k, uint32_t from_uid, bool whole, struct idx_state *st_ou
 		k->file_flags = k->st.bits & IDX_STATE_UNSCANNED && !k->box->readonly && k->box->store->p.fsync == FSYNC_ALWAYS;
 		k->trust = k->r.uidvalidity == 0 || k->r.uidvalidity == k->st.uidvalidity;
 		rc = mbox_keywords_load(&k->kw, k->box, k->t, e);
+		k->named = 0;
+		for (size_t i = 0; i < k->kw.count && rc == 0; i++)
+			k->named |= (uint64_t)(k->kw.name[i].n > 0) << i;
 		if (rc == 0)
 			rc = load_known(k, from_uid, e);
 		if (rc == 0)
