@@ -369,7 +369,7 @@ cut_once(struct testing *t, unsigned call, const struct choice *c, unsigned acke
 	struct tree cut;
 
 	/* Small messages of an mbox file are not noted on disk before they are written, unless all is to be synced. */
-	mine.no_zeros = w->format->one_file;
+	mine.no_zeros = w->format->one_file && w->fsync != FSYNC_ALWAYS;
 	mine.whole_writes = w->format->one_file && w->fsync != FSYNC_ALWAYS;
 	prepare_again(w);
 	journal_cut(&t->journal, call, &mine, w->format->index_dir, w->have_stale ? &w->stale : NULL, &cut);
