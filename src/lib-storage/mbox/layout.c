@@ -198,7 +198,7 @@ flat_name(const struct mbox_store *s, struct span disk, struct buf *name)
 	return true;
 }
 
-/* What is gone, or nobody may look at, is passed over; a disk that fails is not, or RENAME would leave a child behind. */
+/* What is gone, or nobody may look at, is passed over: 0. */
 static int
 list_skip(struct listing *l, const char *disk)
 {
@@ -206,21 +206,37 @@ list_skip(struct listing *l, const char *disk)
 	    err_errno(l->e, "look at %s in %s", disk, l->s->root);
 }
 
+/*
+ * 1, 0 it is passed over, -1.  One that the disk fails to tell of is there all the same, as its directory knows: it fails alone
+ * when it is opened, and RENAME does not leave it behind.
+ */
+static int
+entry_stat(struct listing *l, int dir, const struct dirent *d, struct stat *sb)
+{
+	if (fstatat(dir, d->d_name, sb, 0) == 0)
+		return 1;
+	if (errno != EIO || (d->d_type != DT_REG && d->d_type != DT_DIR))
+		return list_skip(l, d->d_name);
+	*sb = (struct stat){ .st_mode = d->d_type == DT_REG ? S_IFREG : S_IFDIR, .st_ino = d->d_ino, .st_dev = l->inbox.st_dev };
+	return 1;
+}
+
 static int list_dir(struct listing *l, int parent, const char *path, struct buf *name, unsigned depth);
 
 /* One entry of a directory; name is that of the directory. */
 static int
-list_entry(struct listing *l, int dir, const char *disk, struct buf *name, unsigned depth)
+list_entry(struct listing *l, int dir, const struct dirent *d, struct buf *name, unsigned depth)
 {
+	const char *disk = d->d_name;
 	char file[400];
 	struct stat sb;
-	int rc = 0;
+	int rc;
 
 	if (!l->s->p.fs_layout) {
 		if (!flat_name(l->s, span_str(disk), name))
 			return 0;
-		if (fstatat(dir, disk, &sb, 0) == -1)
-			return list_skip(l, disk);
+		if ((rc = entry_stat(l, dir, d, &sb)) != 1)
+			return rc;
 		if (l->s->dirname != NULL) {
 			snprintf(file, sizeof(file), "%s/%s", disk, l->s->dirname);
 			return S_ISDIR(sb.st_mode) ? list_add(l, buf_span(name), fstatat(dir, file, &sb, 0) == 0, false) : 0;
@@ -229,8 +245,8 @@ list_entry(struct listing *l, int dir, const char *disk, struct buf *name, unsig
 	}
 	if (is_reserved(span_str(disk)))
 		return 0;
-	if (fstatat(dir, disk, &sb, 0) == -1)
-		return list_skip(l, disk);
+	if ((rc = entry_stat(l, dir, d, &sb)) != 1)
+		return rc;
 	if (name->n > 0)
 		buf_addc(name, '/');
 	if (!name_add(l->s, name, span_str(disk)))
@@ -264,7 +280,7 @@ list_dir(struct listing *l, int parent, const char *path, struct buf *name, unsi
 		if (fd != -1)
 			close(fd);
 		errno = why;
-		return why == ENOENT ? 0 : depth > 0 ? list_skip(l, path) : err_errno(l->e, "open %s", path);
+		return depth > 0 || why == ENOENT ? 0 : err_errno(l->e, "open %s", path);
 	}
 	for (;;) {
 		errno = 0;
@@ -275,7 +291,7 @@ list_dir(struct listing *l, int parent, const char *path, struct buf *name, unsi
 			break;
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
-		rc = list_entry(l, fd, d->d_name, name, depth);
+		rc = list_entry(l, fd, d, name, depth);
 		name->n = keep;
 		name->failed = false;
 		if (rc == -1)
