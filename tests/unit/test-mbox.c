@@ -366,6 +366,63 @@ test_folders(void **state)
 	fixture_clear(&f);
 }
 
+static uint32_t
+id_of(struct fixture *f, const char *name, uint32_t count)
+{
+	struct mailbox *box;
+	struct mailbox_view_state state;
+
+	fixture_open(f);
+	box = box_of(f->st, name, MAILBOX_READ);
+	mailbox_view_state(box, &state);
+	assert_int_equal(mailbox_count(box), count);
+	mailbox_close(box);
+	fixture_close(f);
+	return state.mailbox_id;
+}
+
+/* MAILBOXID goes with a mailbox that is renamed, whatever is left under the new name, and when the index is lost, or old. */
+static void
+test_rename_keeps_id(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct err e = ERR_INIT;
+	uint32_t id;
+
+	(void)state;
+	begin(&f);
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("Old"), false, &e), &e);
+	box = box_of(f.st, "Old", MAILBOX_SAVE);
+	save_numbered(box, 1);
+	save_numbered(box, 2);
+	mailbox_close(box);
+	fixture_close(&f);
+	id = id_of(&f, "Old", 2);
+	fixture_run(&f, "cp -a mail/.culver.index index");
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("New"), false, &e), &e);
+	fixture_close(&f);
+	assert_int_not_equal(id_of(&f, "New", 0), id);
+	fixture_run(&f, "rm mail/New");		/* another program's way */
+	fixture_open(&f);
+	MUST(storage_rename(f.st, SPAN("Old"), SPAN("New"), &e), &e);
+	fixture_close(&f);
+	assert_int_equal(id_of(&f, "New", 2), id);
+	fixture_run(&f, "rm -r mail/.culver.index");
+	assert_int_equal(id_of(&f, "New", 2), id);
+	fixture_run(&f, "rm -r mail/.culver.index && cp -a index mail/.culver.index");
+	assert_int_equal(id_of(&f, "New", 2), id);
+	/* Without a directory for it nothing is kept, and nothing is in the way. */
+	fixture_run(&f, "rm -r mail/.culver.control");
+	fixture_open(&f);
+	MUST(storage_rename(f.st, SPAN("New"), SPAN("Newer"), &e), &e);
+	fixture_close(&f);
+	id_of(&f, "Newer", 2);
+	fixture_clear(&f);
+}
+
 /* ---- locks ---- */
 
 static void
@@ -713,6 +770,7 @@ main(void)
 		cmocka_unit_test(test_saved_as_it_was),
 		cmocka_unit_test(test_outside_changes),
 		cmocka_unit_test(test_folders),
+		cmocka_unit_test(test_rename_keeps_id),
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_lock_methods),

@@ -477,6 +477,25 @@ mbox_delete(struct mbox_store *s, struct span name, struct err *e)
 	return rc == 0 ? DRV_OK : mbox_rc(e);
 }
 
+/* What is kept about a mailbox goes with it. */
+static int
+control_rename(const struct mbox_store *s, struct span from, const char *ca, struct span to, const char *cb, struct err *e)
+{
+	if (rename(ca, cb) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return err_errno(e, "rename %s to %s", ca, cb);
+	/* Of one that was there, and that another program removed. */
+	control_remove(s, to);
+	if (rename(ca, cb) == 0)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return err_errno(e, "rename %s to %s", ca, cb);
+	/* Others lie in it.  The file itself tells UIDVALIDITY and UIDs. */
+	control_remove(s, from);
+	return 0;
+}
+
 enum drv_rc
 mbox_rename(struct mbox_store *s, struct span from, struct span to, struct err *e)
 {
@@ -492,10 +511,10 @@ mbox_rename(struct mbox_store *s, struct span from, struct span to, struct err *
 	else if (rename(a, b) == -1)
 		err_errno(e, "rename %s to %s", a, b);
 	else {
-		/* There may be none: of a mailbox that nobody has opened, or where it could not be made. */
-		rc = make_parent(s, cb, e);
-		if (rc == 0 && rename(ca, cb) == -1 && errno != ENOENT)
-			rc = err_errno(e, "rename %s to %s", ca, cb);
+		/* There may be nothing: of a mailbox that nobody has opened, or where it could not be made. */
+		rc = access(ca, F_OK) == -1 && (errno == ENOENT || errno == EACCES) ? 0 : make_parent(s, cb, e);
+		if (rc == 0)
+			rc = control_rename(s, from, ca, to, cb, e);
 		/* The file tells UIDVALIDITY and UIDs, but not all. */
 		if (rc == -1 && rename(b, a) == -1)
 			log_error("%s: can not be renamed back from %s", a, b);
