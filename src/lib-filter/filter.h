@@ -40,7 +40,8 @@ struct filter_flags {
 struct filter_action {
 	struct filter_action *next;
 	enum filter_kind kind;
-	unsigned line;			/* of the script, for the journal */
+	unsigned line;			/* of the script, for the journal; 0: what happens without being asked for */
+	struct span script;		/* its name or path */
 	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
