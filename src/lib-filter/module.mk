@@ -10,29 +10,41 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/chain.c src/lib-filter/sieve/chain.h \
 	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
+	src/lib-filter/sieve/compose.c src/lib-filter/sieve/compose.h \
 	src/lib-filter/sieve/control.c \
 	src/lib-filter/sieve/date.c \
 	src/lib-filter/sieve/dsn.c src/lib-filter/sieve/dsn.h \
 	src/lib-filter/sieve/duplicate.c \
+	src/lib-filter/sieve/editheader.c \
 	src/lib-filter/sieve/environment.c \
 	src/lib-filter/sieve/ere.c \
 	src/lib-filter/sieve/extension.c \
 	src/lib-filter/sieve/extension.def \
 	src/lib-filter/sieve/extlists.c \
+	src/lib-filter/sieve/fcc.c src/lib-filter/sieve/fcc.h \
 	src/lib-filter/sieve/flags.c \
+	src/lib-filter/sieve/imapsieve.c src/lib-filter/sieve/imapsieve.h \
 	src/lib-filter/sieve/include.c \
 	src/lib-filter/sieve/lexer.c src/lib-filter/sieve/lexer.h \
 	src/lib-filter/sieve/mailbox.c \
+	src/lib-filter/sieve/mailto.c src/lib-filter/sieve/mailto.h \
 	src/lib-filter/sieve/match.c src/lib-filter/sieve/match.h \
 	src/lib-filter/sieve/message.c src/lib-filter/sieve/message.h \
+	src/lib-filter/sieve/mime.c src/lib-filter/sieve/mime.h \
+	src/lib-filter/sieve/notify-old.c \
+	src/lib-filter/sieve/notify.c src/lib-filter/sieve/notify.h \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/part.c src/lib-filter/sieve/part.h \
+	src/lib-filter/sieve/program.c \
 	src/lib-filter/sieve/regex.c src/lib-filter/sieve/regex.h \
+	src/lib-filter/sieve/replace.c \
+	src/lib-filter/sieve/report.c \
 	src/lib-filter/sieve/run.h \
 	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
 	src/lib-filter/sieve/sequence.c src/lib-filter/sieve/sequence.h \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \
 	src/lib-filter/sieve/site.c src/lib-filter/sieve/site.h \
+	src/lib-filter/sieve/spamtest.c \
 	src/lib-filter/sieve/store.c src/lib-filter/sieve/store.h \
 	src/lib-filter/sieve/tag.def \
 	src/lib-filter/sieve/test.c \
@@ -54,6 +66,18 @@ tests_unit_test_sieve_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-sieve-ext
 tests_unit_test_sieve_ext_SOURCES = tests/unit/test-sieve-ext.c
 tests_unit_test_sieve_ext_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-message
+tests_unit_test_sieve_message_SOURCES = tests/unit/test-sieve-message.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
+tests_unit_test_sieve_message_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-notify
+tests_unit_test_sieve_notify_SOURCES = tests/unit/test-sieve-notify.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
+tests_unit_test_sieve_notify_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-vnd
+tests_unit_test_sieve_vnd_SOURCES = tests/unit/test-sieve-vnd.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
+tests_unit_test_sieve_vnd_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-body
 tests_unit_test_sieve_body_SOURCES = tests/unit/test-sieve-body.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h

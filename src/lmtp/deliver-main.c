@@ -40,7 +40,7 @@ struct job {
 	struct pool *pool;		/* NULL: the token is on its way to auth */
 	struct worker *worker;		/* NULL: it waits */
 	int fd;
-	bool fits;			/* MSG_FITS: there is no message, only its size */
+	bool fits, junk;			/* MSG_FITS: there is no message, only its size */
 	uint64_t size;
 };
 
@@ -370,6 +370,8 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 	} else {
 		ipc_put_bytes(&o, F_SENDER, j->sender);
 		ipc_put_bytes(&o, F_TEXT, j->header);
+		if (j->junk)
+			ipc_put_u32(&o, F_JUNK, 1);
 		ipc_put_fd(&o, j->fd);
 	}
 	peer_send(w->channel, &o);
@@ -497,6 +499,7 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
 	} else {
 		j->sender = arena_dup(j->arena, ipc_bytes(m, F_SENDER, ADDRESS_MAX));
 		j->header = arena_dup(j->arena, ipc_bytes(m, F_TEXT, HEADER_MAX));
+		j->junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	}
 	j->recipient = arena_dup(j->arena, ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX));
 	j->detail = arena_dup(j->arena, ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX));

@@ -164,6 +164,8 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 	if (r->detail.n > 0)
 		ipc_put_bytes(&o, F_DETAIL, r->detail);
 	ipc_put_bytes(&o, F_TEXT, r->header);
+	if (t->junk)
+		ipc_put_u32(&o, F_JUNK, 1);
 	ipc_put_fd(&o, fd);
 	r->token_ms = INT64_MIN / 2;	/* used up */
 	return ipc_send(k->deliver_fd, &o, e);

@@ -14,6 +14,8 @@
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
 
+struct spam_scan;
+
 struct lmtp_options {
 	struct span hostname;
 	struct span delimiters;		/* recipient_delimiter */
@@ -26,6 +28,7 @@ struct lmtp_options {
 	bool check_quota;		/* lmtp_rcpt_check_quota */
 	bool needs_tls;			/* MAIL is refused before STARTTLS */
 	enum { LMTP_ADDRESS_FINAL, LMTP_ADDRESS_NONE, LMTP_ADDRESS_ORIGINAL } delivery_address;
+	const struct spam_scan *scan;		/* NULL: nothing to ask, nothing to take out */
 };
 
 enum lmtp_lookup { LMTP_FOUND, LMTP_UNKNOWN, LMTP_DISABLED, LMTP_TEMP, LMTP_REFUSED };
@@ -50,6 +53,7 @@ struct lmtp_transaction {
 	uint64_t declared_size;
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
+	bool junk;			/* as the spam scanner says */
 	unsigned number;		/* of this session, from 1 on */
 	char session[SESSION_ID_MAX + 1];
 	struct message message;

@@ -59,7 +59,7 @@ conflicts(const struct sieve_chain *c, const struct filter_action *actions)
 	for (; actions != NULL; actions = actions->next)
 		refuses = refuses || actions->kind == FILTER_REJECT;
 	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
-		delivers = delivers || x->kind == FILTER_SAVE || x->kind == FILTER_REDIRECT;
+		delivers = delivers || (x->kind == FILTER_SAVE && !x->own) || x->kind == FILTER_REDIRECT;
 	return refuses && delivers;
 }
 
@@ -100,6 +100,8 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 		next = x->next;
 		x->next = NULL;
 		x->script = c->name;
+		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
+			x->message = c->changed.text;
 		if (x->kind == FILTER_SAVE && x->keep) {
 			keep = x;
 		} else if (!is_known(c, x)) {

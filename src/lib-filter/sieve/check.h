@@ -31,6 +31,10 @@ int sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *
 bool sieve_is_constant(const struct sieve_checker *c, struct span s);
 /* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match.  The keys are the last argument. */
 int sieve_check_match(struct sieve_checker *c, struct sieve_node *n);
+#define SIEVE_MODIFIER_TAGS                                                                                            \
+	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },                       \
+	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },              \
+	{ TAG_QUOTEREGEX, EXT_REGEX }, { TAG_ENCODEURL, EXT_ENOTIFY }
 /* regex.c: the keys of a :regex, as far as they are constant. */
 int sieve_check_regex(struct sieve_checker *c, struct sieve_node *n, struct sieve_match *m);
 /* The tags that sieve_check_match looks at, for the tables of words. */

@@ -93,14 +93,6 @@ run_test_fail(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- the message ---- */
 
-/* The tester's message is the one at work, and nothing in it has been edited. */
-static void
-use_message(struct sieve_run *r)
-{
-	sieve_message_end(r);
-	sieve_message_begin(r, &tester_of(r)->message);
-}
-
 static struct span
 without_brackets(struct span path)
 {
@@ -120,7 +112,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 		if (!tester_set_message(t, value))
 			return no_memory(r, n);
 		r->flags = SPAN_NONE;
-		use_message(r);
+		if (sieve_message_use(r, n, &t->message) == -1)
+			return -1;
 		return 0;
 	}
 	value = arena_dup(t->a, without_brackets(value));
@@ -136,7 +129,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 		t->message.auth_user = value;
 	else
 		return sieve_run_fail(r, n, "\"%.*s\" can not be set", SPAN_ARG(span_sub(object, 0, 60)));
-	use_message(r);
+	if (sieve_message_use(r, n, &t->message) == -1)
+		return -1;
 	return 0;
 }
 
@@ -168,7 +162,8 @@ find_message(struct sieve_run *r, const struct sieve_node *n)
 	t->message.auth_user = auth;
 	t->message.sender = folder != NULL ? from : m->from;
 	t->message.recipient = folder != NULL ? to : m->to;
-	use_message(r);
+	if (sieve_message_use(r, n, &t->message) == -1)
+		return -1;
 	r->flags = m->flags;
 	return 1;
 }
