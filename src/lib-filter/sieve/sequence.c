@@ -51,6 +51,16 @@ struct sieve_sequence {
 
 /* ---- the settings ---- */
 
+/* What is not set is no error, and leaves none. */
+static int
+unless_missing(struct err *e)
+{
+	if (e->code != ERR_NOTFOUND)
+		return -1;
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
 static int
 add_setting(struct sieve_sequence *q, enum sieve_place place, const char *setting, struct err *e)
 {
@@ -58,7 +68,7 @@ add_setting(struct sieve_sequence *q, enum sieve_place place, const char *settin
 	struct location *loc;
 
 	if (sieve_site_location(q->site, setting, q->a, &where, e) == -1)
-		return e->code == ERR_NOTFOUND ? 0 : -1;
+		return unless_missing(e);
 	loc = arena_alloc(q->a, 1, sizeof(*loc));
 	if (loc == NULL)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
@@ -96,7 +106,7 @@ find_personal(struct sieve_sequence *q, struct err *e)
 	struct sieve_location where;
 
 	if (sieve_site_personal(q->site, q->a, &where, e) == -1)
-		return e->code == ERR_NOTFOUND ? 0 : -1;
+		return unless_missing(e);
 	q->dir = where.path;
 	q->active = where.active;
 	return 0;
@@ -195,101 +205,7 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 	return out;
 }
 
-/* ---- the scripts that are there ---- */
-
-struct finder {
-	struct arena *a;
-	struct source *first, **tail;
-	size_t count;
-};
-
-static int
-add(struct finder *f, enum sieve_place place, const char *path, struct err *e)
-{
-	struct source *s = f->count < SOURCES_MAX ? arena_alloc(f->a, 1, sizeof(*s)) : NULL;
-
-	if (s == NULL)
-		return err_set(e, ERR_LIMIT, "there are too many scripts");
-	s->place = place;
-	s->path = path;
-	*f->tail = s;
-	f->tail = &s->next;
-	f->count++;
-	return 0;
-}
-
-static int
-by_name(const void *x, const void *y)
-{
-	return strcmp(*(char *const *)x, *(char *const *)y);
-}
-
-/* A directory stands for its files *.sieve, in the order of their names. */
-static int
-add_directory(struct finder *f, const struct location *loc, struct err *e)
-{
-	struct array names = ARRAY_INIT(char *, SOURCES_MAX);
-	DIR *dir = opendir(loc->path);
-	const struct dirent *entry;
-	int rc = 0;
-
-	if (dir == NULL)
-		return errno == ENOENT ? 0 : err_errno(e, "%s: %s", loc->setting, loc->path);
-	while ((entry = readdir(dir)) != NULL && rc == 0) {
-		struct span name = span_str(entry->d_name);
-		char **slot;
-
-		if (name.p[0] == '.' || !span_ends(name, SPAN(".sieve")))
-			continue;
-		slot = array_push(&names);
-		if (slot == NULL || (*slot = arena_printf(f->a, "%s/%s", loc->path, entry->d_name)) == NULL)
-			rc = err_set(e, ERR_LIMIT, "%s: there are too many scripts in %s", loc->setting, loc->path);
-	}
-	closedir(dir);
-	if (rc == 0 && names.n > 0)
-		qsort(names.p, names.n, sizeof(char *), by_name);
-	for (size_t i = 0; i < names.n && rc == 0; i++)
-		rc = add(f, loc->place, *(char **)array_at(&names, i), e);
-	array_clear(&names);
-	return rc;
-}
-
-static int
-add_location(struct finder *f, const struct location *loc, struct err *e)
-{
-	struct stat st;
-
-	if (stat(loc->path, &st) == -1)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(e, "%s: %s", loc->setting, loc->path);
-	return S_ISDIR(st.st_mode) ? add_directory(f, loc, e) : add(f, loc->place, loc->path, e);
-}
-
-static int
-find_sources(const struct sieve_sequence *q, struct arena *a, struct source **out, struct err *e)
-{
-	struct finder f = { .a = a };
-	bool asked = false, own = false;
-	struct stat st;
-
-	f.tail = &f.first;
-	for (const struct location *loc = q->locations;; loc = loc->next) {
-		/* The user's comes behind the last that is before it. */
-		if (!asked && (loc == NULL || loc->place != SIEVE_BEFORE)) {
-			asked = true;
-			own = q->active != NULL && stat(q->active, &st) == 0 && S_ISREG(st.st_mode);
-			if (own && add(&f, SIEVE_PERSONAL, q->active, e) == -1)
-				return -1;
-		}
-		if (loc == NULL)
-			break;
-		if (!(loc->place == SIEVE_DEFAULT && own) && add_location(&f, loc, e) == -1)
-			return -1;
-	}
-	*out = f.first;
-	return 0;
-}
-
-/* ---- run ---- */
+/* ---- failures ---- */
 
 struct run {
 	struct sieve_sequence *q;
@@ -338,6 +254,119 @@ fail(struct run *r, const struct source *s, const struct sieve_error *error, con
 	if (s->place == SIEVE_PERSONAL)
 		tell_user(s, f->line, f->why, r->a);
 }
+
+/* ---- the scripts that are there ---- */
+
+struct finder {
+	struct run *r;
+	struct arena *a;
+	struct source *first, **tail;
+	size_t count;
+};
+
+static int
+add(struct finder *f, enum sieve_place place, const char *path, struct err *e)
+{
+	struct source *s = f->count < SOURCES_MAX ? arena_alloc(f->a, 1, sizeof(*s)) : NULL;
+
+	if (s == NULL)
+		return err_set(e, ERR_LIMIT, "there are too many scripts");
+	s->place = place;
+	s->path = path;
+	*f->tail = s;
+	f->tail = &s->next;
+	f->count++;
+	return 0;
+}
+
+static int
+by_name(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+/* What can not be looked at is told, and passed over. */
+static int
+unreadable(struct finder *f, const struct location *loc)
+{
+	const struct source s = { .place = loc->place, .path = loc->path };
+	const struct sieve_error none = { .line = 0 };
+	struct err e = ERR_INIT;
+
+	if (errno != ENOENT && errno != ENOTDIR) {
+		err_errno(&e, "%s", loc->setting);
+		fail(f->r, &s, &none, &e);
+	}
+	return 0;
+}
+
+/* A directory stands for its files *.sieve, in the order of their names. */
+static int
+add_directory(struct finder *f, const struct location *loc, struct err *e)
+{
+	struct array names = ARRAY_INIT(char *, SOURCES_MAX);
+	DIR *dir = opendir(loc->path);
+	const struct dirent *entry;
+	int rc = 0;
+
+	if (dir == NULL)
+		return unreadable(f, loc);
+	while ((entry = readdir(dir)) != NULL && rc == 0) {
+		struct span name = span_str(entry->d_name);
+		char **slot;
+
+		if (name.p[0] == '.' || !span_ends(name, SPAN(".sieve")))
+			continue;
+		slot = array_push(&names);
+		if (slot == NULL || (*slot = arena_printf(f->a, "%s/%s", loc->path, entry->d_name)) == NULL)
+			rc = err_set(e, ERR_LIMIT, "%s: there are too many scripts in %s", loc->setting, loc->path);
+	}
+	closedir(dir);
+	if (rc == 0 && names.n > 0)
+		qsort(names.p, names.n, sizeof(char *), by_name);
+	for (size_t i = 0; i < names.n && rc == 0; i++)
+		rc = add(f, loc->place, *(char **)array_at(&names, i), e);
+	array_clear(&names);
+	return rc;
+}
+
+static int
+add_location(struct finder *f, const struct location *loc, struct err *e)
+{
+	struct stat st;
+
+	if (stat(loc->path, &st) == -1)
+		return unreadable(f, loc);
+	return S_ISDIR(st.st_mode) ? add_directory(f, loc, e) : add(f, loc->place, loc->path, e);
+}
+
+static int
+find_sources(struct run *r, struct source **out, struct err *e)
+{
+	struct finder f = { .r = r, .a = r->a };
+	const struct sieve_sequence *q = r->q;
+	bool asked = false, own = false;
+	struct stat st;
+
+	f.tail = &f.first;
+	for (const struct location *loc = q->locations;; loc = loc->next) {
+		/* The user's comes behind the last that is before it. */
+		if (!asked && (loc == NULL || loc->place != SIEVE_BEFORE)) {
+			asked = true;
+			own = q->active != NULL && stat(q->active, &st) == 0 && S_ISREG(st.st_mode);
+			if (own && add(&f, SIEVE_PERSONAL, q->active, e) == -1)
+				return -1;
+		}
+		if (loc == NULL)
+			break;
+		if (!(loc->place == SIEVE_DEFAULT && own) && add_location(&f, loc, e) == -1)
+			return -1;
+	}
+	*out = f.first;
+	return 0;
+}
+
+/* ---- run ---- */
 
 static bool
 is_same(const struct stat *x, const struct stat *y)
@@ -440,7 +469,7 @@ sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, con
 	struct source *sources;
 
 	*out = (struct sieve_outcome){ .actions = NULL };
-	if (find_sources(q, a, &sources, e) == -1)
+	if (find_sources(&r, &sources, e) == -1)
 		return -1;
 	q->personal.host = q->global.host = host->script != NULL ? host : &q->including;
 	sieve_chain_begin(&r.chain, m, host, &q->limits, a);

@@ -37,8 +37,8 @@ struct sieve_outcome {
 };
 
 /*
- * All of it in a.  host->script may be NULL: what is included is found where the settings say.  -1: no memory, a directory
- * that can not be read; the message is to be kept or tried again.
+ * All of it in a.  host->script may be NULL: what is included is found where the settings say.  -1: no memory, too
+ * many scripts; the message is to be kept or tried again.
  */
 int sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, const struct filter_host *host,
     struct arena *a, struct sieve_outcome *out, struct err *e);
