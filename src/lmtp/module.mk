@@ -7,7 +7,8 @@ src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/link.c src/lmtp/link.h \
 	src/lmtp/message.c src/lmtp/message.h \
 	src/lmtp/session.c src/lmtp/session.h \
-	src/lmtp/transaction.c
+	src/lmtp/transaction.c \
+	src/lmtp/xclient.c
 
 lmtp_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
 	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
