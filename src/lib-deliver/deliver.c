@@ -20,9 +20,21 @@ deliver_place(const struct deliver_request *r)
 {
 	if (r->mailbox.n > 0)
 		return r->mailbox;
+	if (r->junk.n > 0)
+		return r->junk;
 	if (r->detail.n > 0 && set_bool(r->view, SET_lmtp_save_to_detail_mailbox))
 		return r->detail;
 	return SPAN("INBOX");
+}
+
+struct span
+deliver_junk_place(struct storage *st, const struct set_view *view, struct arena *a)
+{
+	struct span name = set_str(view, SET_spam_junk_mailbox), found;
+
+	if (name.n > 0)
+		return name;
+	return deliver_special_use(st, SPAN_NONE, SPAN("\\Junk"), a, &found) ? found : SPAN("");
 }
 
 /* Received fields in the message; the one that was put in front does not count. */

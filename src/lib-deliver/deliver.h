@@ -37,6 +37,7 @@ struct deliver_request {
 	struct span mailbox;		/* asked for by name (culver-lda -m); empty: INBOX, or as detail says */
 	struct span header;		/* to be put in front of the message: whole lines with CR LF */
 	struct span message;
+	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
 	struct deliver_filter *filter;	/* NULL: none */
 	const struct deliver_means *means;	/* NULL: none of it */
@@ -53,6 +54,9 @@ struct deliver_result {
 
 /* Decides and acts; writes the lines of deliver_log_format, or that of the failure. */
 void deliver_message(const struct deliver_request *r, struct deliver_result *out);
+
+/* The mailbox for spam, as the settings name it; empty: there is none.  In a, or the view's. */
+struct span deliver_junk_place(struct storage *st, const struct set_view *view, struct arena *a);
 
 /* Whether a message of size octets (0: any) would be taken, as far as that can be known: reply 250, or why not. */
 void deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver_result *out);

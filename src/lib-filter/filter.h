@@ -50,6 +50,7 @@ struct filter_action {
 	struct filter_flags flags;
 	bool create;			/* SAVE: the mailbox is made when it is not there */
 	bool keep;			/* SAVE: it is the (implicit) keep: `target' is empty, the host knows where that is */
+	bool own;			/* SAVE: `message' is one that the filter has made, not the one that came */
 	bool or_keep;			/* when it fails the message is kept instead */
 	bool quiet_bounce;		/* REJECT: by the MTA if possible (ereject), never by a message of ours */
 	struct span dsn_notify, dsn_ret, by;	/* REDIRECT: the values of NOTIFY=, RET= and BY=; empty: none */

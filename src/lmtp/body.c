@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "lib/sys.h"
 #include "lib-mail/date.h"
 #include "lmtp/data.h"
+#include "lmtp/scan.h"
 
 #define HEADER_MAX 8192
 #define STEP_MAX 65536
@@ -64,6 +66,31 @@ answer_all(struct lmtp_session *l, unsigned code, const char *reply)
 	}
 }
 
+/* Delivers what the spam scanner leaves of it, unless it wants none of it. */
+static void
+hand_on(struct lmtp_session *l, int fd)
+{
+	struct lmtp_transaction *t = &l->t;
+	int scanned = fd;
+
+	switch (l->o->scan == NULL ? SPAM_FATE_NONE : lmtp_scan(l->o->scan, l, fd, &scanned)) {
+	case SPAM_FATE_REJECT:
+		answer_all(l, 550, "5.7.1 Refused as spam");
+		break;
+	case SPAM_FATE_DEFER:
+		answer_all(l, 451, "4.7.1 Try again later");
+		break;
+	case SPAM_FATE_JUNK:
+		t->junk = true;
+		/* fallthrough */
+	case SPAM_FATE_NONE:
+		l->backend->deliver(l->backend->ctx, t, scanned);
+		break;
+	}
+	if (scanned != fd)
+		close(scanned);
+}
+
 /* The message is whole: a reply for each recipient, in their order (RFC 2033 section 4.2). */
 static void
 finish(struct lmtp_session *l)
@@ -82,7 +109,7 @@ finish(struct lmtp_session *l)
 		for (size_t i = 0; i < t->rcpt_count; i++)
 			complete = make_header(l, &t->rcpts[i]) == 0 && complete;
 		if (complete)
-			l->backend->deliver(l->backend->ctx, t, fd);
+			hand_on(l, fd);
 	}
 	for (size_t i = 0; i < t->rcpt_count; i++)
 		stream_putf(l->s, "%u %s\r\n", t->rcpts[i].code, t->rcpts[i].reply);

@@ -219,6 +219,8 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	read_options(view, &o);
 	o.needs_tls = needs_tls(view, p);
 	o.trusts_client = is_inet && netaddr_in_list(&p->remote, set_str(view, SET_login_trusted_networks));
+	if (p->scan->on || p->scan->strip)
+		o.scan = p->scan;
 	if (priv_filter_apply(p->filter, &e) == -1)
 		log_fatal("%s", e.log);
 	log_info("Connect from %s", rip[0] == '\0' ? "local" : rip);

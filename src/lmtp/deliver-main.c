@@ -41,7 +41,7 @@ struct job {
 	struct pool *pool;		/* NULL: the token is on its way to auth */
 	struct worker *worker;		/* NULL: it waits */
 	int fd;
-	bool fits;			/* MSG_FITS: there is no message, only its size */
+	bool fits, junk;			/* MSG_FITS: there is no message, only its size */
 	uint64_t size;
 };
 
@@ -377,6 +377,8 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 		for (size_t i = 0; i < 4; i++)
 			if (j->dsn[i].n > 0)
 				ipc_put_bytes(&o, dsn_fields[i], j->dsn[i]);
+		if (j->junk)
+			ipc_put_u32(&o, F_JUNK, 1);
 		ipc_put_fd(&o, j->fd);
 	}
 	peer_send(w->channel, &o);
@@ -506,6 +508,7 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
 		j->header = arena_dup(j->arena, ipc_bytes(m, F_TEXT, HEADER_MAX));
 		for (size_t i = 0; i < 4; i++)
 			j->dsn[i] = arena_dup(j->arena, ipc_opt_bytes(m, dsn_fields[i], ADDRESS_MAX));
+		j->junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	}
 	j->recipient = arena_dup(j->arena, ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX));
 	j->detail = arena_dup(j->arena, ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX));

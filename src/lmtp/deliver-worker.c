@@ -194,7 +194,7 @@ answer(struct worker *w, uint32_t id, unsigned code, const char *text)
 
 /* fits: only asks, for a message of size octets. */
 static int
-deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, const struct identity *id,
+deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_request *r, const struct identity *id,
     struct deliver_result *out, struct err *e)
 {
 	struct cached *c = cached_get(w, id, e);
@@ -209,6 +209,8 @@ deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, c
 	r->filter = c->filter;
 	means.ctx = c->view;
 	r->means = &means;
+	if (junk)
+		r->junk = deliver_junk_place(c->storage, c->view, w->arena);
 	r->says_why = true;
 	r->max_hops = set_num(c->view, SET_lmtp_max_hops);
 	deliver_log_prefix(c->view, "lmtp", c->id.user, r->session);
@@ -233,6 +235,7 @@ on_deliver(struct worker *w)
 	struct err e = ERR_INIT;
 	uint32_t number = ipc_u32(m, F_ID);
 	int fd = ipc_fd(m), rc;
+	bool junk;
 
 	r.sender = ipc_bytes(m, F_SENDER, ADDRESS_MAX);
 	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
@@ -242,10 +245,11 @@ on_deliver(struct worker *w)
 	r.notify = ipc_opt_bytes(m, F_DSN_NOTIFY, ADDRESS_MAX);
 	r.envid = ipc_opt_bytes(m, F_DSN_ENVID, ADDRESS_MAX);
 	r.ret = ipc_opt_bytes(m, F_DSN_RET, ADDRESS_MAX);
+	junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, &r, &id, &result, &e) : -1;
+	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, junk, &r, &id, &result, &e) : -1;
 	if (fd != -1)
 		close(fd);
 	if (rc == -1) {
@@ -274,7 +278,7 @@ on_fits(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed question");
-	if (e.code != ERR_NONE || deliver(w, true, size, &r, &id, &result, &e) == -1) {
+	if (e.code != ERR_NONE || deliver(w, true, size, false, &r, &id, &result, &e) == -1) {
 		log_error("quota of %.*s: %s", SPAN_ARG(r.recipient), e.log);
 		answer(w, number, 451, "4.3.0 Temporary internal error");
 	} else

@@ -172,6 +172,8 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 		ipc_put_bytes(&o, F_DSN_ENVID, t->envid);
 	if (t->ret.n > 0)
 		ipc_put_bytes(&o, F_DSN_RET, t->ret);
+	if (t->junk)
+		ipc_put_u32(&o, F_JUNK, 1);
 	ipc_put_fd(&o, fd);
 	r->token_ms = INT64_MIN / 2;	/* used up */
 	return ipc_send(k->deliver_fd, &o, e);

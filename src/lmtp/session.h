@@ -14,6 +14,8 @@
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
 
+struct spam_scan;
+
 struct lmtp_options {
 	struct span hostname;
 	struct span delimiters;		/* recipient_delimiter */
@@ -27,6 +29,7 @@ struct lmtp_options {
 	bool needs_tls;			/* MAIL is refused before STARTTLS */
 	bool trusts_client;		/* login_trusted_networks: XCLIENT tells whom it speaks for */
 	enum { LMTP_ADDRESS_FINAL, LMTP_ADDRESS_NONE, LMTP_ADDRESS_ORIGINAL } delivery_address;
+	const struct spam_scan *scan;		/* NULL: nothing to ask, nothing to take out */
 };
 
 enum lmtp_lookup { LMTP_FOUND, LMTP_UNKNOWN, LMTP_DISABLED, LMTP_TEMP, LMTP_REFUSED };
@@ -55,6 +58,7 @@ struct lmtp_transaction {
 	struct span rip;		/* of the client */
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
+	bool junk;			/* as the spam scanner says */
 	unsigned number;		/* of this session, from 1 on */
 	char session[SESSION_ID_MAX + 1];
 	struct message message;

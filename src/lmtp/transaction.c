@@ -22,7 +22,7 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	message_clear(&t->message);
 	t->rcpts = NULL;
 	t->rcpt_count = t->rcpt_room = t->rcpt_tries = 0;
-	t->open = t->chunked = t->chunk_failed = false;
+	t->open = t->chunked = t->chunk_failed = t->junk = false;
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
 	t->utf8 = false;

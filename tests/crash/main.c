@@ -64,9 +64,9 @@ fresh_process(void *world)
 	struct storage *st = world_open(w);
 
 	/* An mbox is put right when it is first written to. */
-	if (st != NULL && ((w->format->one_file && check_works(w, st, &e) == -1) ||
+	if (st != NULL && ((op_gives(w->op) && world_adopt(st, &e) == -1) || (w->format->one_file && check_works(w, st, &e) == -1) ||
 	    observe(w, st, &w->sh->seen, &e) == -1 || check_told(w, st, &e) == -1 ||
-	    (!w->format->one_file && check_works(w, st, &e) == -1)))
+	    (!w->format->one_file && check_works(w, st, &e) == -1) || check_scrub(st, &e) == -1))
 		snprintf(w->sh->error, sizeof(w->sh->error), "%s", e.log);
 	storage_close(st);
 }
@@ -93,7 +93,7 @@ only_look(void *world)
 	struct err e = ERR_INIT;
 	struct storage *st = world_open(w);
 
-	if (st != NULL)
+	if (st != NULL && (!op_gives(w->op) || world_adopt(st, &e) == 0))
 		observe(w, st, &w->sh->seen, &e);
 	storage_close(st);
 }
@@ -126,7 +126,7 @@ look_again(void *world)
 	remove_tree(path);
 	later = 2 * BOOT_SECONDS;
 	st = world_open(w);
-	if (st != NULL && observe(w, st, &w->sh->seen, &e) == -1)
+	if (st != NULL && (observe(w, st, &w->sh->seen, &e) == -1 || check_scrub(st, &e) == -1))
 		snprintf(w->sh->error, sizeof(w->sh->error), "%s", e.log);
 	storage_close(st);
 }
@@ -146,9 +146,14 @@ check_after(struct testing *t, unsigned acked, unsigned begun)
 	struct world *w = &t->w;
 	struct verdict_of v = { .acked = acked, .begun = begun, .power = t->power,
 		.may_be_older = t->power && w->fsync != FSYNC_ALWAYS };
+	struct err e = ERR_INIT;
 	struct seen *first;
 	bool ok;
 
+	if (acked > 0 && w->op->steps[acked - 1].kind == STEP_RELEASE && check_dovecot(w, &e) == -1) {
+		snprintf(t->why, sizeof(t->why), "%s", e.log);
+		return false;
+	}
 	if (!in_child(w, t->power ? after_power_cut : t->repaired ? after_repair : fresh_process, "a fresh process", t->why, sizeof(t->why)) ||
 	    !judge(w, &v, t->why, sizeof(t->why)))
 		return false;
@@ -367,6 +372,7 @@ cut_once(struct testing *t, unsigned call, const struct choice *c, unsigned acke
 	mine.whole_writes = w->format->one_file && w->fsync != FSYNC_ALWAYS;
 	prepare_again(w);
 	journal_cut(&t->journal, call, &mine, w->format->index_dir, w->have_stale ? &w->stale : NULL, &cut);
+	cut.keep = w->base.keep;
 	tree_store(&cut, w->home);
 	tree_clear(&cut);
 	t->rounds++;
@@ -499,6 +505,8 @@ list_jobs(struct job *out, const char *only, bool all)
 
 	for (size_t f = 0; f < format_count; f++) {
 		for (size_t o = 0; o < op_count; o++) {
+			if (op_gives(&ops[o]) && !formats[f].released)
+				continue;
 			for (int k = 0; k < FAULTS; k++) {
 				if (!all && only == NULL && !is_in_sample(&formats[f], (enum fault)k))
 					continue;
@@ -543,6 +551,7 @@ work(struct board *b, const struct job *jobs, size_t count, const struct options
 		t->w.sh = sh;
 		memset(sh, 0, sizeof(*sh));
 		snprintf(t->w.home, sizeof(t->w.home), "%.80s/w%u", o->dir, who);
+		snprintf(t->w.keep, sizeof(t->w.keep), "%.80s/k%u", o->dir, who);
 		t->out = open_memstream(&text, &text_n);
 		run_job(t);
 		fprintf(t->out, "# %s: %u points, %u rounds, %u failed\n", job_name(&jobs[i], name), t->points, t->rounds,
@@ -562,6 +571,7 @@ work(struct board *b, const struct job *jobs, size_t count, const struct options
 		free(line);
 		free(text);
 		remove_tree(t->w.home);
+		remove_tree(t->w.keep);
 		tree_clear(&t->w.base);
 		free(t->w.stale.data);
 		free(t);

@@ -51,7 +51,7 @@ static struct filter_action *
 find_action(const struct sieve_run *r, enum filter_kind kind, struct span target)
 {
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == kind && !a->keep && span_eq(a->target, target))
+		if (a->kind == kind && !a->keep && !a->own && span_eq(a->target, target))
 			return a;
 	return NULL;
 }
@@ -133,7 +133,7 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 	struct span reason;
 
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == FILTER_REJECT || a->kind == FILTER_SAVE || a->kind == FILTER_REDIRECT)
+		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT)
 			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
 		return -1;

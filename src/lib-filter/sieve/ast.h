@@ -23,6 +23,7 @@ struct sieve_arg {
 	struct span *strings;		/* of a list, or one alone */
 	size_t count;
 	bool is_list;			/* it was written with brackets */
+	bool decoded;			/* encoded characters in it have been replaced (check.c) */
 	struct span tag;		/* without its colon */
 };
 

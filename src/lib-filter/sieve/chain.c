@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-filter/sieve/chain.h"
 
-void
-sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const struct filter_host *host,
-    const struct sieve_limits *limits, struct arena *a)
+/* The message is to be kept, for now. */
+static void
+start_keep(struct sieve_chain *c)
 {
-	*c = (struct sieve_chain){ .message = m, .host = host, .limits = *limits, .a = a };
-	c->tail = &c->actions;
-	c->keep = arena_alloc(a, 1, sizeof(*c->keep));
+	c->keep = arena_alloc(c->a, 1, sizeof(*c->keep));
 	if (c->keep != NULL) {
 		c->keep->kind = FILTER_SAVE;
 		c->keep->keep = true;
 	} else {
 		c->broken = true;
 	}
+}
+
+void
+sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a)
+{
+	*c = (struct sieve_chain){ .message = m, .host = host, .limits = *limits, .a = a };
+	c->tail = &c->actions;
+	start_keep(c);
 }
 
 bool
@@ -53,7 +60,7 @@ conflicts(const struct sieve_chain *c, const struct filter_action *actions)
 	for (; actions != NULL; actions = actions->next)
 		refuses = refuses || actions->kind == FILTER_REJECT;
 	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
-		delivers = delivers || x->kind == FILTER_SAVE || x->kind == FILTER_REDIRECT;
+		delivers = delivers || (x->kind == FILTER_SAVE && !x->own) || x->kind == FILTER_REDIRECT;
 	return refuses && delivers;
 }
 
@@ -97,6 +104,8 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 	for (struct filter_action *x = actions; x != NULL; x = next) {
 		next = x->next;
 		x->next = NULL;
+		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
+			x->message = c->changed.text;
 		if (x->kind == FILTER_SAVE && x->keep) {
 			keep = x;
 		} else if (!is_known(c, x)) {
@@ -112,10 +121,24 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 	return 0;
 }
 
+int
+sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error)
+{
+	int rc;
+
+	start_keep(c);
+	rc = sieve_chain_run(c, s, error);
+	if (rc == 0 && c->keep != NULL && c->keep->verb == NULL)
+		c->keep = NULL;
+	return rc;
+}
+
 void
 sieve_chain_break(struct sieve_chain *c)
 {
 	c->broken = true;
+	if (c->keep == NULL)
+		start_keep(c);
 }
 
 int

@@ -26,6 +26,8 @@ void sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, co
 bool sieve_chain_goes_on(const struct sieve_chain *c);
 /* Runs it, if the chain goes on.  -1: it failed, *error. */
 int sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error);
+/* After all of them have discarded the message: one more script runs, and its implicit keep is to discard. */
+int sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error);
 /* A script could not be had: as one that fails. */
 void sieve_chain_break(struct sieve_chain *c);
 /* All actions, the keep among them.  -1: no memory for it. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lib/encode.h"
+#include "lib-filter/sieve/script.h"
 
 enum {
 	GROUP_NONE, GROUP_MATCH, GROUP_PART, GROUP_SIZE, GROUP_CASE, GROUP_FIRST, GROUP_QUOTE, GROUP_LENGTH,
@@ -31,7 +32,22 @@ sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	c->told = false;
 	return sieve_error_set(c->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+}
+
+/* With options->on_error all mistakes are told, not only the first: *c->error has that one in the end. */
+static bool
+goes_on(struct sieve_checker *c)
+{
+	if (c->options->on_error == NULL)
+		return false;
+	if (!c->told)
+		c->options->on_error(c->options->on_error_ctx, c->error);
+	c->told = true;
+	if (c->failures++ == 0)
+		c->first = *c->error;
+	return c->failures < SIEVE_FAILURES_MAX;
 }
 
 bool
@@ -60,14 +76,15 @@ type_name(char type)
 }
 
 static int
-check_strings(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *arg)
+check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_arg *arg)
 {
 	for (size_t i = 0; i < arg->count; i++) {
-		if (extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
+		if (!arg->decoded && extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
 			return sieve_fail(c, n, "${unicode:} names no character, or the script is too large");
 		if (!utf8_is_valid(arg->strings[i]))
 			return sieve_fail(c, n, "a string is not UTF-8");
 	}
+	arg->decoded = true;
 	return 0;
 }
 
@@ -206,9 +223,11 @@ check_node(struct sieve_checker *c, struct sieve_node *n, bool reached)
 	bool is_require = !n->is_test && span_ieq(n->name, SPAN("require"));
 
 	n->word = sieve_word_find(n->name, n->is_test, &c->required);
-	if (n->word == NULL)
+	if (n->word == NULL) {
+		c->told = false;
 		return sieve_error_set(c->error, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
 		    n->is_test ? "test" : "command");
+	}
 	if (!extset_has(&c->required, n->word->ext))
 		return sieve_fail(c, n, "needs require \"%s\"", sieve_extensions[n->word->ext].name);
 	c->requires_over = c->requires_over || !is_require;
@@ -239,24 +258,31 @@ check_list(struct sieve_checker *c, struct sieve_node *n)
 {
 	const struct sieve_node *before = NULL;
 	bool decided = false;		/* a branch before this one is always taken */
+	bool failed = false;
 
 	for (; n != NULL; before = n, n = n->next) {
 		bool follows = !n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else")));
 
-		if (follows && (before == NULL || !is_branch(before)))
-			return sieve_fail(c, n, "there is no if before it");
 		decided = decided && follows;
-		if (check_node(c, n, !decided) == -1)
-			return -1;
+		if ((follows && (before == NULL || !is_branch(before)) ? sieve_fail(c, n, "there is no if before it") :
+		    check_node(c, n, !decided)) == -1) {
+			if (!goes_on(c))
+				return -1;
+			failed = true;
+		}
 		decided = decided || (is_branch(n) && n->holds == SIEVE_ALWAYS);
 	}
-	return 0;
+	return failed ? -1 : 0;
 }
 
 int
 sieve_check(struct sieve_checker *c, struct sieve_node *script)
 {
-	return check_list(c, script);
+	int rc = check_list(c, script);
+
+	if (rc == -1 && c->failures > 0)
+		*c->error = c->first;
+	return rc;
 }
 
 int

@@ -8,6 +8,8 @@
 struct sieve_script;
 struct sieve_compile_options;
 
+#define SIEVE_FAILURES_MAX 50		/* mistakes of a script that are told */
+
 struct sieve_checker {
 	struct arena *a;
 	const struct sieve_compile_options *options;
@@ -16,7 +18,9 @@ struct sieve_checker {
 	struct sieve_extset available, required;
 	struct sieve_error *error;
 	bool requires_over;		/* a command that is not require was there */
-	size_t redirects, actions;	/* that the script has */
+	bool told;			/* what *error says has been told to options->on_error */
+	unsigned failures;
+	struct sieve_error first;
 };
 
 int sieve_check(struct sieve_checker *c, struct sieve_node *script);
@@ -27,6 +31,10 @@ int sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *
 bool sieve_is_constant(const struct sieve_checker *c, struct span s);
 /* Match type, comparator, address part of a test: n->extra becomes a struct sieve_match.  The keys are the last argument. */
 int sieve_check_match(struct sieve_checker *c, struct sieve_node *n);
+#define SIEVE_MODIFIER_TAGS                                                                                            \
+	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },                       \
+	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },              \
+	{ TAG_QUOTEREGEX, EXT_REGEX }, { TAG_ENCODEURL, EXT_ENOTIFY }
 /* regex.c: the keys of a :regex, as far as they are constant. */
 int sieve_check_regex(struct sieve_checker *c, struct sieve_node *n, struct sieve_match *m);
 /* The tags that sieve_check_match looks at, for the tables of words. */

@@ -117,8 +117,10 @@ check_included(struct sieve_checker *c, struct sieve_script *unit)
 	};
 
 	unit->state = SCRIPT_OPEN;
-	if (sieve_check(&inner, unit->commands) == -1)
+	if (sieve_check(&inner, unit->commands) == -1) {
+		c->told = false;
 		return blame(c, unit);
+	}
 	unit->state = SCRIPT_CHECKED;
 	unit->required = inner.required;
 	return 0;

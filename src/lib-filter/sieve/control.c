@@ -77,7 +77,7 @@ sieve_run_block(struct sieve_run *r, const struct sieve_node *n)
 {
 	bool taken = false;		/* a branch of the if at hand */
 
-	for (; n != NULL && !r->stopped && !r->returned; n = n->next) {
+	for (; n != NULL && !r->stopped && !r->returned && r->broken == NULL; n = n->next) {
 		int rc;
 
 		if (n->word->run != NULL) {

@@ -1,16 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /* environment (RFC 5183): what the host knows, and what is true of every script here. */
 #include "config.h"
+#include <stdio.h>
+
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/run.h"
 #include "lib/sys.h"
 
+/* vnd.dovecot.environment: items of the host by Dovecot's names; settings sieve_env_NAME. */
 static bool
-item_of(const struct sieve_run *r, struct span name, struct span *out)
+dovecot_item(const struct sieve_run *r, struct span name, struct span *out)
+{
+	char setting[100];
+
+	if (!extset_has(&r->script->required, EXT_VND_ENVIRONMENT) || !span_istarts(name, SPAN("vnd.dovecot.")))
+		return false;
+	name = span_from(name, 12);
+	if (span_ieq(name, SPAN("username")))
+		*out = r->host->user;
+	else if (span_ieq(name, SPAN("default-mailbox")) || span_ieq(name, SPAN("default_mailbox")))
+		*out = SPAN("INBOX");
+	else if (span_istarts(name, SPAN("config.")) && name.n < 80 && r->host->setting != NULL) {
+		snprintf(setting, sizeof(setting), "sieve_env_%.*s", SPAN_ARG(span_from(name, 7)));
+		return r->host->setting(r->host->ctx, setting, out);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool
+sieve_environment_get(const struct sieve_run *r, struct span name, struct span *out)
 {
 	const struct filter_host *host = r->host;
 
 	if (host->environment != NULL && host->environment(host->ctx, name, r->a, out))
+		return true;
+	if (dovecot_item(r, name, out))
 		return true;
 	if (span_ieq(name, SPAN("name")))
 		*out = SPAN("Culver");
@@ -42,7 +68,7 @@ test_environment(struct sieve_run *r, const struct sieve_node *n)
 
 	if (sieve_matching_begin(&x, r, n, n->pos[1]) == -1 || sieve_run_string(r, n, n->pos[0]->strings[0], &name) == -1)
 		return -1;
-	if (!item_of(r, name, &value))
+	if (!sieve_environment_get(r, name, &value))
 		return 0;
 	rc = sieve_matching_value(&x, value);
 	return rc != 0 ? rc : sieve_matching_end(&x);

@@ -189,7 +189,8 @@ sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_fl
 	const struct sieve_tagged *t = sieve_tag_get(n, TAG_FLAGS);
 	struct flag_list l = { .count = 0 };
 
-	*out = (struct filter_flags){ .given = extset_has(&r->script->required, EXT_IMAP4FLAGS) };
+	*out = (struct filter_flags){ .given = extset_has(&r->script->required, EXT_IMAP4FLAGS) ||
+	    extset_has(&r->script->required, EXT_IMAPFLAGS) };
 	if (!out->given)
 		return 0;
 	if (t == NULL)
@@ -214,11 +215,28 @@ sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_fl
 
 static const struct sieve_tag_use hasflag_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
 
+/* "mark" and "unmark" of the older draft: the flag \Flagged. */
+static int
+run_mark(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct flag_list l = { .count = 0 };
+
+	list_change(&l, r->flags, true);
+	list_change(&l, SPAN("\\Flagged"), span_ieq(n->name, SPAN("mark")));
+	return list_store(r, n, &l, NULL);
+}
+
 const struct sieve_word sieve_words_flags[] = {
 	{ .name = "setflag", .ext = EXT_IMAP4FLAGS, .args = "?SL", .check = check_variable, .run = run_change },
 	{ .name = "addflag", .ext = EXT_IMAP4FLAGS, .args = "?SL", .check = check_variable, .run = run_change },
 	{ .name = "removeflag", .ext = EXT_IMAP4FLAGS, .args = "?SL", .check = check_variable, .run = run_change },
 	{ .name = "hasflag", .is_test = true, .ext = EXT_IMAP4FLAGS, .args = "?LL", .tags = hasflag_tags, .check = check_hasflag,
 	    .run = test_hasflag },
+	/* imapflags: draft-melnikov-sieve-imapflags */
+	{ .name = "setflag", .ext = EXT_IMAPFLAGS, .args = "?SL", .check = check_variable, .run = run_change },
+	{ .name = "addflag", .ext = EXT_IMAPFLAGS, .args = "?SL", .check = check_variable, .run = run_change },
+	{ .name = "removeflag", .ext = EXT_IMAPFLAGS, .args = "?SL", .check = check_variable, .run = run_change },
+	{ .name = "mark", .ext = EXT_IMAPFLAGS, .args = "", .run = run_mark },
+	{ .name = "unmark", .ext = EXT_IMAPFLAGS, .args = "", .run = run_mark },
 	{ .name = NULL },
 };

@@ -285,7 +285,8 @@ sieve_match_one(const struct sieve_match *m, struct span value, struct span key,
 	octets.comparator = SIEVE_CASEMAP;	/* the fold is of octets that are alike; '?' is still a character */
 	charset_fold(&v, value);
 	charset_fold(&k, key);
-	found = match_octets(&octets, buf_span(&v), buf_span(&k), NULL);
+	/* Folded characters may be several: '?' is one of the value as it is, too. */
+	found = match_octets(&octets, buf_span(&v), buf_span(&k), NULL) || match_octets(&octets, value, key, NULL);
 	/* What wildcards stand for is taken from the value as it is, where that is possible. */
 	if (found && captures != NULL && m->type == SIEVE_MATCHES && !match_octets(&octets, value, key, captures)) {
 		captures->part[0] = value;

@@ -12,6 +12,36 @@ void
 sieve_message_end(struct sieve_run *r)
 {
 	arena_free(r->edits.arena);
+	hash_free(r->edits.decoded);
+}
+
+int
+sieve_message_use(struct sieve_run *r, const struct sieve_node *n, const struct filter_message *m)
+{
+	if (r->edits.loops > 0)
+		return sieve_run_fail(r, n, "a foreverypart is at work on the message");
+	sieve_message_end(r);
+	sieve_message_begin(r, m);
+	return 0;
+}
+
+void
+sieve_message_loop_begin(struct sieve_run *r)
+{
+	if (r->edits.loops++ == 0)
+		r->edits.dirty = false;
+}
+
+void
+sieve_message_loop_end(struct sieve_run *r)
+{
+	if (--r->edits.loops > 0)
+		return;
+	r->edits.part = NULL;
+	r->edits.replaced = NULL;
+	r->edits.whole = false;
+	if (r->edits.dirty)
+		r->edits.root = NULL;
 }
 
 static int
@@ -47,6 +77,7 @@ sieve_message_text(struct sieve_run *r, const struct sieve_node *n, struct span 
 static void
 forget_structure(struct sieve_run *r)
 {
+	r->edits.dirty = true;
 	if (r->edits.loops == 0)
 		r->edits.root = NULL;
 }
@@ -82,7 +113,8 @@ sieve_message_mime(struct sieve_run *r, const struct sieve_node *n, const struct
 	struct sieve_edits *e = &r->edits;
 
 	if (e->root == NULL) {
-		e->decoded = NULL;	/* the parts that it is of are gone */
+		hash_free(e->decoded);	/* the parts that it is of are gone */
+		e->decoded = NULL;
 		if (sieve_message_text(r, n, &e->text) == -1 || sieve_run_work(r, n, 1 + e->text.n / 256) == -1)
 			return -1;
 		if (e->arena == NULL)

@@ -18,13 +18,6 @@ struct sieve_replaced {			/* a part that has become another text */
 	struct span text;
 };
 
-struct sieve_decoded {			/* the text of a part, decoded once (part.h) */
-	struct sieve_decoded *next;
-	const struct mime_part *part;
-	bool html;
-	struct span text;
-};
-
 struct sieve_edits {
 	bool changed;			/* the message is not the one that came */
 	bool stale;			/* message.text is that of before: header and body count */
@@ -36,13 +29,16 @@ struct sieve_edits {
 	unsigned loops;
 	const struct mime_part *part;	/* the current one; NULL: the message */
 	struct sieve_replaced *replaced;
-	struct sieve_decoded *decoded;
+	struct hash *decoded;		/* struct span *, the text of parts (part.c) */
 	size_t decoded_octets;
-	bool enclosed;			/* meanwhile: root's extents are not those of the message any more */
+	bool dirty;			/* the message was changed meanwhile */
+	bool whole;			/* replaced or enclosed meanwhile: root's extents are not those of the message any more */
 };
 
 void sieve_message_begin(struct sieve_run *r, const struct filter_message *m);
 void sieve_message_end(struct sieve_run *r);
+/* Another message, from here on. */
+int sieve_message_use(struct sieve_run *r, const struct sieve_node *n, const struct filter_message *m);
 
 /* All that follow: 0; -1 with the run's error. */
 /* The whole of it as it is now; stays valid. */
@@ -58,6 +54,9 @@ int sieve_message_part(struct sieve_run *r, const struct sieve_node *n, const st
 bool sieve_message_was_replaced(const struct sieve_run *r, const struct mime_part *part);
 /* text, a MIME entity, in the place of a part of root that is not root itself. */
 int sieve_message_replace(struct sieve_run *r, const struct sieve_node *n, const struct mime_part *part, struct span text);
+/* Around what foreverypart does: the structure stays as it is. */
+void sieve_message_loop_begin(struct sieve_run *r);
+void sieve_message_loop_end(struct sieve_run *r);
 /* "\r\n" or "\n": as the message has it. */
 struct span sieve_message_eol(const struct sieve_run *r);
 /* Appends text with the line ends that the message has. */

@@ -3,6 +3,8 @@
 
 #include "lib-mail/html-text.h"
 
+#define PARTS_KNOWN_MAX 10000
+
 const struct mime_part *
 sieve_part_skip(const struct mime_part *part, const struct mime_part *top)
 {
@@ -53,17 +55,19 @@ sieve_part_text(struct sieve_run *r, const struct sieve_node *n, const struct mi
     struct span *out)
 {
 	struct buf content = BUF_INIT(SIEVE_PART_MAX);
-	struct sieve_decoded *d;
+	struct {
+		const struct mime_part *part;
+		uintptr_t html;
+	} id = { part, html };
+	struct span key = span_of(&id, sizeof(id)), *known = NULL;
 	int rc;
 
-	for (d = r->edits.decoded; d != NULL; d = d->next)
-		if (d->part == part && d->html == html) {
-			*out = d->text;
-			return 0;
-		}
-	d = arena_alloc(r->a, 1, sizeof(*d));
-	if (d == NULL)
-		return sieve_run_fail(r, n, "the script needs too much memory");
+	if (r->edits.decoded == NULL)
+		r->edits.decoded = hash_new(2 * PARTS_KNOWN_MAX);
+	if (r->edits.decoded != NULL && (known = hash_get(r->edits.decoded, key)) != NULL) {
+		*out = *known;
+		return 0;
+	}
 	if (sieve_run_work(r, n, 1 + (part->body.size < SIEVE_PART_MAX ? part->body.size : SIEVE_PART_MAX) / 64) == -1)
 		return -1;
 	if (r->edits.decoded_octets < SIEVE_PARTS_MAX)
@@ -71,9 +75,10 @@ sieve_part_text(struct sieve_run *r, const struct sieve_node *n, const struct mi
 	r->edits.decoded_octets += content.n;
 	rc = sieve_run_dup(r, n, buf_span(&content), out);
 	buf_clear(&content);
-	if (rc == -1)
-		return -1;
-	*d = (struct sieve_decoded){ .next = r->edits.decoded, .part = part, .html = html, .text = *out };
-	r->edits.decoded = d;
+	known = rc == -1 || r->edits.decoded == NULL ? NULL : arena_alloc(r->a, 1, sizeof(*known));
+	if (known == NULL)
+		return rc;
+	*known = *out;
+	hash_set(r->edits.decoded, key, known);		/* a full table only costs the work again */
 	return 0;
 }

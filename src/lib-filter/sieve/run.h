@@ -14,6 +14,12 @@
 #include "lib-filter/sieve/script.h"
 #include "lib-filter/sieve/word.h"
 
+struct sieve_note {			/* a notification that is to be sent (notify.c) */
+	struct sieve_note *next;
+	struct span id, importance, message;
+	struct filter_action *action;
+};
+
 struct sieve_run {
 	const struct sieve_script *script;
 	const struct filter_message *message;
@@ -33,6 +39,7 @@ struct sieve_run {
 	struct hash *globals;		/* those of "global" (RFC 6609), of all scripts */
 	bool *included;			/* by sieve_script.idx: was run already */
 	bool vacation;			/* there was one */
+	struct sieve_note *notes;
 	struct sieve_captures captures;	/* ${1}...: in a */
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 
@@ -51,6 +58,9 @@ struct filter_action *sieve_run_action(struct sieve_run *r, const struct sieve_n
 int sieve_run_decode(struct sieve_run *r, const struct sieve_node *n, struct span raw, struct span *out);
 
 /* Many values against many keys, one value after the other. */
+struct sieve_matching;
+typedef int sieve_field_fn(struct sieve_matching *x, struct span value);
+
 struct sieve_matching {
 	struct sieve_run *r;
 	const struct sieve_node *n;
@@ -58,6 +68,8 @@ struct sieve_matching {
 	struct span *keys;		/* with their variables */
 	size_t key_count;
 	const struct sieve_regex **regexes;	/* :regex: a key each */
+	struct span field;		/* sieve_each_field: the name that is looked for, */
+	sieve_field_fn *on_field;	/* and what is called */
 	bool forget;			/* what matched sets no ${1} */
 	uint64_t count;			/* values seen, for :count */
 };
@@ -69,7 +81,6 @@ int sieve_matching_end(struct sieve_matching *x);		/* 1 or 0: what :count says *
  * fn for each field of the header that has the name, or for the one that :index and :last of x->n name; it returns 0 to
  * go on.
  */
-typedef int sieve_field_fn(struct sieve_matching *x, struct span value);
 int sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn);
 
 /* What the implicit keep is: its flags, and the message. */
@@ -90,10 +101,14 @@ int64_t sieve_run_now(const struct sieve_run *r);
 /* variables.c */
 int sieve_variable_set(struct sieve_run *r, const struct sieve_node *n, struct span name, struct span value);
 struct span sieve_variable_get(const struct sieve_run *r, struct span name);
+/* What the modifiers of "set" (RFC 5229 section 4.1) among n's tags make of a value. */
+int sieve_run_modify(struct sieve_run *r, const struct sieve_node *n, struct span value, struct span *out);
 int sieve_captures_keep(struct sieve_run *r, const struct sieve_node *n, const struct sieve_captures *c);
 /* regex.c: x->regexes for the keys (those that are constant were compiled with the script), and one of them at work. */
 int sieve_regex_prepare(struct sieve_matching *x, const struct sieve_arg *keys);
 int sieve_regex_run(struct sieve_matching *x, size_t key, struct span value, struct sieve_captures *captures);
+/* environment.c: an item (RFC 5183); false: it is not known. */
+bool sieve_environment_get(const struct sieve_run *r, struct span name, struct span *out);
 /* extlists.c: what a list has in it; whether the list that a key names has the value (1, 0, -1). */
 int sieve_list_members(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span **out, size_t *count);
 int sieve_list_has(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span value);

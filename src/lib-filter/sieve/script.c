@@ -183,6 +183,8 @@ int
 sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out)
 {
 	out->keep = true;
+	if (r->edits.changed && sieve_message_text(r, &nowhere, &out->message) == -1)
+		return -1;
 	return sieve_flags_of(r, &nowhere, &out->flags);
 }
 
@@ -196,6 +198,30 @@ add_keep(struct sieve_run *r)
 	if (action == NULL)
 		return -1;
 	return sieve_run_implicit_keep(r, action);
+}
+
+static bool
+own(struct arena *a, struct span *s)
+{
+	if (s->n > 0)
+		*s = arena_dup(a, *s);
+	return s->n == 0 || s->p != NULL;
+}
+
+/* Strings without variables are the script's: the actions live longer than that. */
+static bool
+own_actions(struct arena *a, struct filter_action *x)
+{
+	bool ok = true;
+
+	for (; x != NULL && ok; x = x->next) {
+		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id);
+		for (size_t i = 0; i < x->arg_count && ok; i++)
+			ok = own(a, &x->args[i]);
+		for (size_t i = 0; i < x->flags.keyword_count && ok; i++)
+			ok = own(a, &x->flags.keywords[i]);
+	}
+	return ok;
 }
 
 int
@@ -213,6 +239,8 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 	r.tail = &r.actions;
 	rc = r.charsets == NULL || r.variables == NULL || r.globals == NULL || r.included == NULL ?
 	    sieve_error_set(&r.error, 0, "out of memory") : sieve_run_block(&r, s->commands);
+	if (rc == 0 && !own_actions(a, r.actions))
+		rc = sieve_error_set(&r.error, 0, "the script needs too much memory");
 	if (rc == -1) {
 		/* What a broken script wanted is not done by half: the message is kept. */
 		r.actions = NULL;

@@ -37,6 +37,9 @@ struct sieve_compile_options {
 	struct sieve_extset available;		/* what require may name */
 	struct sieve_extset available_global;	/* the same in included scripts of the server */
 	const struct filter_host *host;		/* its `script' finds what is included; NULL: there is nothing */
+	/* Each mistake, not only the first; NULL: that one will do.  A script that can not be parsed has one. */
+	void (*on_error)(void *ctx, const struct sieve_error *error);
+	void *on_error_ctx;
 	bool upload;				/* a script that is included may still be missing */
 	bool tests;				/* it is run by the tester (tester.h) */
 };

@@ -2,6 +2,7 @@
 /* Tests of the message: address, header, exists, size (RFC 5228 section 5), envelope; :user and :detail (RFC 5233). */
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/dsn.h"
+#include "lib-filter/sieve/mime.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -60,13 +61,13 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 static int
 check_header(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]) == -1 || sieve_check_index(c, n) == -1 ? -1 : sieve_check_match(c, n);
+	return sieve_check_field_names(c, n, n->pos[0]) == -1 || sieve_check_index(c, n) == -1 || sieve_check_mime(c, n) == -1 ? -1 : sieve_check_match(c, n);
 }
 
 static int
 check_exists(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]);
+	return sieve_check_field_names(c, n, n->pos[0]) == -1 ? -1 : sieve_check_mime(c, n);
 }
 
 /* RFC 5228 section 5.1: only fields that hold addresses. */
@@ -122,12 +123,11 @@ check_size(struct sieve_checker *c, struct sieve_node *n)
 	    sieve_fail(c, n, "takes :over or :under") : 0;
 }
 
-int
-sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
+static int
+fields_in(struct sieve_matching *x, struct span header)
 {
 	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
 	bool last = sieve_tag_get(x->n, TAG_LAST) != NULL;
-	struct span header = x->r->message->header;
 	struct header_iter it;
 	struct header_field f;
 	uint64_t want = index == NULL ? 0 : index->value->number, seen = 0;
@@ -140,16 +140,24 @@ sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
 
 		header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
 		while (header_next(&it, &f))
-			all += span_ieq(f.name, name);
+			all += span_ieq(f.name, x->field);
 		if (want > all)
 			return 0;
 		want = all - want + 1;
 	}
 	header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
 	while (rc == 0 && header_next(&it, &f))
-		if (span_ieq(f.name, name) && (++seen == want || want == 0))
-			rc = fn(x, f.value);
+		if (span_ieq(f.name, x->field) && (++seen == want || want == 0))
+			rc = x->on_field(x, f.value);
 	return rc;
+}
+
+int
+sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
+{
+	x->field = name;
+	x->on_field = fn;
+	return sieve_tag_get(x->n, TAG_MIME) != NULL ? sieve_mime_each_header(x, fields_in) : fields_in(x, x->r->message->header);
 }
 
 static int
@@ -157,6 +165,8 @@ on_header(struct sieve_matching *x, struct span raw)
 {
 	struct span value;
 
+	if (sieve_mime_is_partial(x->n))
+		return sieve_mime_value(x, x->field, raw);
 	return sieve_run_decode(x->r, x->n, raw, &value) == -1 ? -1 : sieve_matching_value(x, value);
 }
 
@@ -297,30 +307,39 @@ test_envelope(struct sieve_run *r, const struct sieve_node *n)
 }
 
 static int
+on_exists(struct sieve_matching *x, struct span raw)
+{
+	(void)x;
+	(void)raw;
+	return 1;
+}
+
+static int
 test_exists(struct sieve_run *r, const struct sieve_node *n)
 {
-	for (size_t i = 0; i < n->pos[0]->count; i++) {
-		struct span name, value;
+	struct sieve_matching x = { .r = r, .n = n };
+	int rc = 1;
 
-		if (sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ||
-		    sieve_run_work(r, n, 1 + r->message->header.n / 1024) == -1)
-			return -1;
-		if (!header_get(r->message->header, name, &value))
-			return 0;
+	for (size_t i = 0; i < n->pos[0]->count && rc == 1; i++) {
+		struct span name;
+
+		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, on_exists);
 	}
-	return 1;
+	return rc;
 }
 
 static int
 test_size(struct sieve_run *r, const struct sieve_node *n)
 {
-	uint64_t size = r->message->text.n, limit = n->pos[0]->number;
+	uint64_t size = r->message->header.n + r->message->body.n, limit = n->pos[0]->number;
 
 	return sieve_tag_get(n, TAG_OVER) != NULL ? size > limit : size < limit;
 }
 
-static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, SIEVE_INDEX_TAGS, { TAG_NONE, EXT_CORE } };
-static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, SIEVE_INDEX_TAGS,
+static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, SIEVE_INDEX_TAGS, SIEVE_MIME_TAGS, SIEVE_MIME_FIELD_TAGS,
+	{ TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use exists_tags[] = { SIEVE_MIME_TAGS, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use address_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, SIEVE_INDEX_TAGS, SIEVE_MIME_TAGS,
 	{ TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use envelope_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PART_TAGS, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use size_tags[] = { { TAG_OVER, EXT_CORE }, { TAG_UNDER, EXT_CORE }, { TAG_NONE, EXT_CORE } };
@@ -330,7 +349,7 @@ const struct sieve_word sieve_words_test[] = {
 	{ .name = "address", .is_test = true, .args = "LL", .tags = address_tags, .check = check_address, .run = test_address },
 	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = envelope_tags, .check = check_envelope,
 	    .run = test_envelope },
-	{ .name = "exists", .is_test = true, .args = "L", .check = check_exists, .run = test_exists },
+	{ .name = "exists", .is_test = true, .args = "L", .tags = exists_tags, .check = check_exists, .run = test_exists },
 	{ .name = "size", .is_test = true, .args = "N", .tags = size_tags, .check = check_size, .run = test_size },
 	{ .name = NULL },
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/tester-world.h"
@@ -111,7 +112,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 		if (!tester_set_message(t, value))
 			return no_memory(r, n);
 		r->flags = SPAN_NONE;
-		r->message = &t->message;
+		if (sieve_message_use(r, n, &t->message) == -1)
+			return -1;
 		return 0;
 	}
 	value = arena_dup(t->a, without_brackets(value));
@@ -127,7 +129,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 		t->message.auth_user = value;
 	else
 		return sieve_run_fail(r, n, "\"%.*s\" can not be set", SPAN_ARG(span_sub(object, 0, 60)));
-	r->message = &t->message;
+	if (sieve_message_use(r, n, &t->message) == -1)
+		return -1;
 	return 0;
 }
 
@@ -159,7 +162,8 @@ find_message(struct sieve_run *r, const struct sieve_node *n)
 	t->message.auth_user = auth;
 	t->message.sender = folder != NULL ? from : m->from;
 	t->message.recipient = folder != NULL ? to : m->to;
-	r->message = &t->message;
+	if (sieve_message_use(r, n, &t->message) == -1)
+		return -1;
 	r->flags = m->flags;
 	return 1;
 }
@@ -277,6 +281,12 @@ options_of(struct sieve_tester *t)
 	return (struct sieve_compile_options){ .available = t->available, .available_global = t->available, .host = &t->host };
 }
 
+static void
+on_error(void *ctx, const struct sieve_error *error)
+{
+	tester_error(ctx, error->text);
+}
+
 static int
 compile(struct sieve_run *r, const struct sieve_node *n, struct span name, struct sieve_script **out)
 {
@@ -289,9 +299,12 @@ compile(struct sieve_run *r, const struct sieve_node *n, struct span name, struc
 	if (t->io->read(t->io->ctx, name, t->a, &text, &e) == -1)
 		return sieve_run_fail(r, n, "\"%.*s\" can not be read", SPAN_ARG(span_sub(name, 0, 100)));
 	t->error_count = 0;
+	options.on_error = on_error;
+	options.on_error_ctx = t;
 	*out = sieve_compile_with(text, &options, &error);
 	if (*out == NULL) {
-		tester_error(t, error.text);
+		if (t->error_count == 0)
+			tester_error(t, error.text);
 		tester_error(t, "the script is not valid");
 	}
 	return *out != NULL;
@@ -308,6 +321,41 @@ test_script_compile(struct sieve_run *r, const struct sieve_node *n)
 	sieve_script_free(t->script);
 	t->script = NULL;
 	return compile(r, n, name, &t->script);
+}
+
+/* The script that was compiled, to a binary and back; binaries have names, and are in memory. */
+static int
+run_binary(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct sieve_tester *t = tester_of(r);
+	struct sieve_compile_options options = options_of(t);
+	struct buf out = BUF_INIT(SIEVE_BINARY_MAX);
+	struct sieve_stamp stamp = { .size = 0 };
+	const struct tester_pair *p;
+	struct sieve_script *loaded;
+	struct sieve_error error;
+	struct span name;
+	int rc;
+
+	if (string_at(r, n, 0, &name) == -1)
+		return -1;
+	if (span_ieq(n->name, SPAN("test_binary_save")) || sieve_tag_get(n, TAG_SAVE) != NULL) {
+		if (t->script == NULL)
+			return sieve_run_fail(r, n, "no script was compiled");
+		rc = sieve_script_dump(t->script, &stamp, &out) == 0 && tester_pair_set(t, &t->binaries, SPAN(""), name, buf_span(&out)) ?
+		    0 : sieve_run_fail(r, n, "the binary can not be made");
+		buf_clear(&out);
+		return rc;
+	}
+	p = tester_pair_get(t->binaries, SPAN(""), name);
+	if (p == NULL)
+		return sieve_run_fail(r, n, "there is no binary \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
+	loaded = sieve_script_load(p->value, &options, &error);
+	if (loaded == NULL)
+		return sieve_run_fail(r, n, "%s", error.text);
+	sieve_script_free(t->script);
+	t->script = loaded;
+	return 0;
 }
 
 static int
@@ -475,6 +523,9 @@ static const struct sieve_tag_use mailbox_tags[] = {
 };
 static const struct sieve_tag_use metadata_tags[] = { { TAG_MAILBOX, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use reload_tags[] = { { TAG_EXTENSION, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
+static const struct sieve_tag_use binary_tags[] = {
+	{ TAG_LOAD, EXT_TESTSUITE }, { TAG_SAVE, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE }
+};
 static const struct sieve_tag_use run_tags[] = { { TAG_APPEND_RESULT, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_INDEX, EXT_TESTSUITE }, { TAG_NONE, EXT_CORE } };
 
@@ -496,6 +547,9 @@ const struct sieve_word sieve_words_tester[] = {
 	{ WORD("test_config_unset", "S"), .run = run_config_unset },
 	{ WORD("test_config_reload", ""), .tags = reload_tags, .run = run_config_reload },
 	{ TEST("test_script_compile", "S"), .run = test_script_compile },
+	{ WORD("test_binary", "S"), .tags = binary_tags, .run = run_binary },
+	{ WORD("test_binary_save", "S"), .run = run_binary },
+	{ WORD("test_binary_load", "S"), .run = run_binary },
 	{ TEST("test_script_run", ""), .tags = run_tags, .run = test_script_run },
 	{ TEST("test_multiscript", "L"), .run = test_multiscript },
 	{ TEST("test_result_execute", ""), .run = test_result_execute },

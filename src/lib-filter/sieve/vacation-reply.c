@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether a message may be answered (RFC 3834 section 2, RFC 5230 sections 4.5 and 4.6), and the answer. */
-#include <stdio.h>
-
-#include "lib/encode.h"
-#include "lib/sys.h"
+#include "lib-filter/sieve/compose.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/vacation.h"
 #include "lib-mail/address.h"
-#include "lib-mail/date.h"
 #include "lib-mail/encoded-word.h"
 #include "lib-mail/header.h"
 
@@ -17,7 +13,6 @@
 #define REFERENCES_MAX 16384
 #define SUBJECT_MAX 4096
 #define REPLY_MAX ((size_t)4 << 20)
-#define LINE_MAX_OCTETS 900
 
 /* ---- may it be answered? ---- */
 
@@ -164,20 +159,6 @@ vacation_forbidden(struct sieve_run *r, const struct sieve_node *n, struct vacat
 
 /* ---- the answer ---- */
 
-/* A field of text that the script or the sender has made: no line ends get into it but those of folding. */
-static void
-put_text(struct buf *out, const char *name, struct span text)
-{
-	struct buf plain = BUF_INIT(4 * SUBJECT_MAX);
-
-	for (size_t i = 0; i < text.n; i++)
-		buf_addc(&plain, (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? ' ' : text.p[i]);
-	buf_addf(out, "%s: ", name);
-	encoded_word_encode(out, span_trim(buf_span(&plain)));
-	buf_adds(out, "\r\n");
-	buf_clear(&plain);
-}
-
 /* The first so many characters. */
 static struct span
 cut_characters(struct span s, uint64_t max)
@@ -236,45 +217,8 @@ put_subject(struct sieve_run *r, const struct sieve_node *n, const struct vacati
 	} else {
 		buf_add(&text, fallback.n > 0 ? fallback : SPAN("Automated reply"));
 	}
-	put_text(out, "Subject", cut_characters(span_sub(buf_span(&text), 0, SUBJECT_MAX), max));
+	sieve_compose_text(out, "Subject", cut_characters(span_sub(buf_span(&text), 0, SUBJECT_MAX), max));
 	buf_clear(&text);
-	return 0;
-}
-
-/* A list of addresses, with names in other than ASCII encoded. */
-static int
-put_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text)
-{
-	struct address *list = NULL;
-	bool first = true;
-
-	if (address_parse(r->a, text, 10, &list, NULL) == -1)
-		return sieve_run_fail(r, n, "the script needs too much memory");
-	buf_addf(out, "%s: ", name);
-	for (struct address *ad = list; ad != NULL; ad = ad->next) {
-		struct buf encoded = BUF_INIT(SUBJECT_MAX), plain = BUF_INIT(SUBJECT_MAX);
-		struct address one = *ad;
-
-		if (address_is_group_start(ad) || address_is_group_end(ad))
-			continue;
-		one.next = NULL;
-		if (!first)
-			buf_adds(out, ", ");
-		first = false;
-		encoded_word_decode(r->charsets, &plain, ad->name);
-		encoded_word_encode(&encoded, buf_span(&plain));
-		if (ad->name.n > 0 && span_starts(buf_span(&encoded), SPAN("=?"))) {
-			buf_add(out, buf_span(&encoded));
-			buf_adds(out, " <");
-			address_write(out, &one);
-			buf_addc(out, '>');
-		} else {
-			address_write_list(out, &one);
-		}
-		buf_clear(&encoded);
-		buf_clear(&plain);
-	}
-	buf_adds(out, "\r\n");
 	return 0;
 }
 
@@ -321,51 +265,6 @@ put_references(struct buf *out, struct span header)
 	buf_clear(&id);
 }
 
-static bool
-is_plain(struct span text)
-{
-	size_t line = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		line = text.p[i] == '\n' ? 0 : line + 1;
-		if ((unsigned char)text.p[i] >= 0x7f || text.p[i] == '\0' || line > LINE_MAX_OCTETS)
-			return false;
-	}
-	return true;
-}
-
-/* With CRLF line ends, also at the end. */
-static void
-put_lines(struct buf *out, struct span text)
-{
-	size_t used = 0;
-	struct span line;
-
-	while (span_line(text, &used, &line)) {
-		buf_add(out, line);
-		buf_adds(out, "\r\n");
-	}
-	if (used < text.n) {
-		buf_add(out, span_from(text, used));
-		buf_adds(out, "\r\n");
-	}
-}
-
-static void
-put_body(struct buf *out, struct span reason)
-{
-	struct buf encoded = BUF_INIT(REPLY_MAX);
-	bool plain = is_plain(reason);
-
-	buf_adds(out, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n");
-	buf_addf(out, "Content-Transfer-Encoding: %s\r\n\r\n", plain ? "7bit" : "quoted-printable");
-	if (!plain)
-		qp_encode(&encoded, reason);
-	put_lines(out, plain ? reason : buf_span(&encoded));
-	out->failed = out->failed || encoded.failed;
-	buf_clear(&encoded);
-}
-
 /* :mime (RFC 5230 section 4.3): the reason is an entity with its own fields; only those that describe it are taken. */
 static void
 put_entity(struct buf *out, struct span reason)
@@ -377,9 +276,9 @@ put_entity(struct buf *out, struct span reason)
 	header_begin(&it, reason, FIELDS_MAX, HEADER_MAX);
 	while (header_next(&it, &f))
 		if (span_istarts(f.name, SPAN("Content-")))
-			put_lines(out, f.raw);
+			sieve_compose_lines(out, f.raw);
 	buf_adds(out, "\r\n");
-	put_lines(out, span_from(reason, it.pos));
+	sieve_compose_lines(out, span_from(reason, it.pos));
 }
 
 /* Whom the field To names: as the envelope has it, or (a setting) as the message itself does. */
@@ -410,28 +309,18 @@ int
 vacation_compose(struct sieve_run *r, const struct sieve_node *n, const struct vacation *v, struct span *out)
 {
 	struct buf text = BUF_INIT(REPLY_MAX);
-	struct span parts[3], id;
-	char now[24];
 	int rc = -1;
 
-	snprintf(now, sizeof(now), "%lld", (long long)sieve_run_now(r));
-	parts[0] = span_str(now);
-	parts[1] = v->to;
-	parts[2] = r->message->header;
-	if (sieve_run_mark(r, n, "id", parts, 3, &id) == -1)
-		return -1;
-	buf_addf(&text, "Message-ID: <vacation-%.*s@%s>\r\nDate: ", SPAN_ARG(span_sub(id, 3, 32)), host_name());
-	date_write(&text, (struct mail_date){ .time = sieve_run_now(r) });
-	buf_adds(&text, "\r\n");
-	if (put_addresses(r, n, &text, "From", answerer(r, v)) == -1 || put_addresses(r, n, &text, "To", addressee(r, v)) == -1 ||
-	    put_subject(r, n, v, &text) == -1)
+	if (sieve_compose_start(r, n, &text, "vacation", v->to) == -1 ||
+	    sieve_compose_addresses(r, n, &text, "From", answerer(r, v)) == -1 ||
+	    sieve_compose_addresses(r, n, &text, "To", addressee(r, v)) == -1 || put_subject(r, n, v, &text) == -1)
 		goto out;
 	put_references(&text, r->message->header);
 	buf_adds(&text, "Auto-Submitted: auto-replied (vacation)\r\nX-Auto-Response-Suppress: All\r\nPrecedence: bulk\r\n");
 	if (v->mime)
 		put_entity(&text, v->reason);
 	else
-		put_body(&text, v->reason);
+		sieve_compose_body(&text, v->reason);
 	rc = text.failed ? sieve_run_fail(r, n, "the answer is too large") : sieve_run_dup(r, n, buf_span(&text), out);
 out:
 	buf_clear(&text);

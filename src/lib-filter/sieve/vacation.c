@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/fcc.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 
@@ -31,6 +32,8 @@ check_vacation(struct sieve_checker *c, struct sieve_node *n)
 
 	if (from != NULL && sieve_is_constant(c, from->value->strings[0]) && !is_mailbox(c->a, from->value->strings[0]))
 		return sieve_fail(c, n, ":from takes one address");
+	if (sieve_check_fcc(c, n) == -1)
+		return -1;
 	if (addresses == NULL)
 		return 0;
 	if (addresses->value->count > VACATION_ADDRESSES_MAX)
@@ -203,13 +206,13 @@ run_vacation(struct sieve_run *r, const struct sieve_node *n)
 		action->mark = mark;
 		action->mark_seconds = (int64_t)period;
 	}
-	return 0;
+	return sieve_fcc(r, n, text);
 }
 
 static const struct sieve_tag_use tags[] = {
 	{ TAG_DAYS, EXT_VACATION }, { TAG_SECONDS, EXT_VACATION_SECONDS }, { TAG_SUBJECT, EXT_VACATION },
 	{ TAG_FROM, EXT_VACATION }, { TAG_ADDRESSES, EXT_VACATION }, { TAG_MIME, EXT_VACATION }, { TAG_HANDLE, EXT_VACATION },
-	{ TAG_NONE, EXT_CORE }
+	SIEVE_FCC_TAGS, { TAG_NONE, EXT_CORE }
 };
 
 const struct sieve_word sieve_words_vacation[] = {

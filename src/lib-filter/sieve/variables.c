@@ -187,6 +187,12 @@ value_of(const struct sieve_run *r, struct span inside, struct span *out)
 		*out = number < r->captures.count ? r->captures.part[number] : SPAN("");
 		return true;
 	}
+	/* vnd.dovecot.environment: the items of the environment are a namespace. */
+	if (extset_has(&r->script->required, EXT_VND_ENVIRONMENT) && span_istarts(inside, SPAN("env."))) {
+		if (!sieve_environment_get(r, span_from(inside, 4), out))
+			*out = SPAN("");
+		return true;
+	}
 	if (!is_name(&r->script->required, inside))
 		return false;
 	*out = sieve_variable_get(r, inside);
@@ -261,15 +267,35 @@ swap(struct buf *a, struct buf *b)
 	buf_reset(b);
 }
 
-static int
-run_set(struct sieve_run *r, const struct sieve_node *n)
+/* Quotes each octet that is one of specials. */
+static void
+put_quoted(struct buf *out, struct span s, const char *specials)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != '\0' && strchr(specials, s.p[i]) != NULL)
+			buf_addc(out, '\\');
+		buf_addc(out, s.p[i]);
+	}
+}
+
+/* RFC 5435 section 6: all but "unreserved" of RFC 3986. */
+static void
+put_url(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL))
+			buf_addc(out, s.p[i]);
+		else
+			buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
+	}
+}
+
+int
+sieve_run_modify(struct sieve_run *r, const struct sieve_node *n, struct span value, struct span *out)
 {
 	struct buf text = BUF_INIT(4 * EXPANDED_MAX), next = BUF_INIT(4 * EXPANDED_MAX);
-	struct span value;
 	int rc;
 
-	if (sieve_run_string(r, n, n->pos[1]->strings[0], &value) == -1)
-		return -1;
 	buf_add(&text, value);
 	/* In the order of their precedence (RFC 5229 section 4.1). */
 	if (sieve_tag_get(n, TAG_LOWER) != NULL || sieve_tag_get(n, TAG_UPPER) != NULL) {
@@ -280,20 +306,12 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 		put_case(&next, buf_span(&text), sieve_tag_get(n, TAG_UPPERFIRST) != NULL, 1);
 		swap(&text, &next);
 	}
-	if (sieve_tag_get(n, TAG_QUOTEWILDCARD) != NULL) {
-		for (size_t i = 0; i < text.n; i++) {
-			if (strchr("*?\\", text.p[i]) != NULL && text.p[i] != '\0')
-				buf_addc(&next, '\\');
-			buf_addc(&next, text.p[i]);
-		}
+	if (sieve_tag_get(n, TAG_QUOTEWILDCARD) != NULL || sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
+		put_quoted(&next, buf_span(&text), sieve_tag_get(n, TAG_QUOTEREGEX) != NULL ? "\\^$.[]|()?*+{}" : "*?\\");
 		swap(&text, &next);
 	}
-	if (sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
-		for (size_t i = 0; i < text.n; i++) {
-			if (strchr("\\^$.[]|()?*+{}", text.p[i]) != NULL && text.p[i] != '\0')
-				buf_addc(&next, '\\');
-			buf_addc(&next, text.p[i]);
-		}
+	if (sieve_tag_get(n, TAG_ENCODEURL) != NULL) {
+		put_url(&next, buf_span(&text));
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_LENGTH) != NULL) {
@@ -304,12 +322,21 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 		buf_addf(&next, "%zu", characters);
 		swap(&text, &next);
 	}
-	value = arena_dup(r->a, buf_span(&text));
-	rc = text.failed || next.failed || value.p == NULL ? sieve_run_fail(r, n, "the script needs too much memory") :
-	    sieve_variable_set(r, n, n->pos[0]->strings[0], value);
+	rc = text.failed || next.failed ? sieve_run_fail(r, n, "the script needs too much memory") :
+	    sieve_run_dup(r, n, buf_span(&text), out);
 	buf_clear(&text);
 	buf_clear(&next);
 	return rc;
+}
+
+static int
+run_set(struct sieve_run *r, const struct sieve_node *n)
+{
+	struct span value;
+
+	if (sieve_run_string(r, n, n->pos[1]->strings[0], &value) == -1 || sieve_run_modify(r, n, value, &value) == -1)
+		return -1;
+	return sieve_variable_set(r, n, n->pos[0]->strings[0], value);
 }
 
 int
@@ -345,12 +372,7 @@ test_string(struct sieve_run *r, const struct sieve_node *n)
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
 
-static const struct sieve_tag_use set_tags[] = {
-	{ TAG_LOWER, EXT_VARIABLES }, { TAG_UPPER, EXT_VARIABLES }, { TAG_LOWERFIRST, EXT_VARIABLES },
-	{ TAG_UPPERFIRST, EXT_VARIABLES }, { TAG_QUOTEWILDCARD, EXT_VARIABLES }, { TAG_LENGTH, EXT_VARIABLES },
-	{ TAG_QUOTEREGEX, EXT_REGEX },
-	{ TAG_NONE, EXT_CORE }
-};
+static const struct sieve_tag_use set_tags[] = { SIEVE_MODIFIER_TAGS, { TAG_NONE, EXT_CORE } };
 static const struct sieve_tag_use string_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE, EXT_CORE } };
 
 const struct sieve_word sieve_words_variables[] = {

@@ -88,7 +88,9 @@ struct sieve_word {
 /* One table an extension or family: each ends with a word without name. */
 extern const struct sieve_word sieve_words_control[], sieve_words_action[], sieve_words_test[],
     sieve_words_variables[], sieve_words_flags[];
-extern const struct sieve_word sieve_words_body[], sieve_words_extlists[];
+extern const struct sieve_word sieve_words_body[], sieve_words_extlists[], sieve_words_editheader[], sieve_words_mime[],
+    sieve_words_replace[], sieve_words_notify[], sieve_words_notify_old[],
+    sieve_words_spamtest[], sieve_words_program[], sieve_words_report[];
 extern const struct sieve_word sieve_words_vacation[], sieve_words_date[], sieve_words_environment[], sieve_words_include[],
     sieve_words_mailbox[], sieve_words_duplicate[], sieve_words_tester[];
 /*

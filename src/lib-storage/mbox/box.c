@@ -206,7 +206,7 @@ make_way(struct index_txn *t, struct mbox_box *box, struct mbox_control *c, bool
 	uint32_t there;
 	int rc = index_mailbox_find(t, span_str(box->name), &there, e);
 
-	if (rc == 1 && index_mailbox_remove(t, span_str(box->name), e) == -1)
+	if (rc == 1 && index_mailbox_drop(t, span_str(box->name), e) == -1)
 		return -1;
 	if (rc != -1)
 		rc = index_state_get(t, c->id, &st, e);
@@ -296,7 +296,7 @@ identify_locked(struct mbox_box *box, struct err *e)
 		if (known)
 			rc = make_way(t, box, &c, &new_id, e);
 		else if ((rc = index_mailbox_find(t, span_str(box->name), &there, e)) == 1)
-			rc = index_mailbox_remove(t, span_str(box->name), e);
+			rc = index_mailbox_drop(t, span_str(box->name), e);
 		if (rc == 0 && (index_number_seen(t, c.id, e) == -1 || index_number_seen(t, c.uidvalidity, e) == -1))
 			rc = -1;
 		if (rc == 0)
@@ -345,7 +345,7 @@ mbox_replaced(struct mbox_box *box, uint32_t uidvalidity, struct err *e)
 	int rc = index_write(box->store->ix, &t, e);
 
 	if (rc == 0) {
-		rc = index_mailbox_remove(t, span_str(box->name), e);
+		rc = index_mailbox_drop(t, span_str(box->name), e);
 		if (rc == 0)
 			rc = index_commit(t, e);
 		else
@@ -383,7 +383,7 @@ settle(struct mbox_box *box, uint32_t id, struct err *e)
 			rc = 2;
 		else if (rc == 1 && st.bits & IDX_STATE_DOUBT)
 			rc = index_settle(t, &st, c.uid_reserved, c.modseq_reserved, e) == -1 ? -1 : 1;
-		if (rc == 2 && index_mailbox_remove(t, span_str(box->name), e) == -1)
+		if (rc == 2 && index_mailbox_drop(t, span_str(box->name), e) == -1)
 			rc = -1;
 		if (rc > 0)
 			rc = index_commit(t, e) == -1 ? -1 : rc - 1;

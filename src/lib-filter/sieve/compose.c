@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/compose.h"
+
+#include <stdio.h>
+
+#include "lib/encode.h"
+#include "lib/sys.h"
+#include "lib-mail/address.h"
+#include "lib-mail/date.h"
+#include "lib-mail/encoded-word.h"
+
+#define SUBJECT_MAX 4096
+#define REPLY_MAX ((size_t)4 << 20)
+#define LINE_MAX_OCTETS 900
+
+int
+sieve_compose_start(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *kind, struct span to)
+{
+	struct span parts[4], id;
+	char now[24];
+
+	snprintf(now, sizeof(now), "%lld", (long long)sieve_run_now(r));
+	parts[0] = span_str(now);
+	parts[1] = to;
+	parts[2] = r->message->header;
+	parts[3] = span_of(&r->action_count, sizeof(r->action_count));
+	if (sieve_run_mark(r, n, "id", parts, 4, &id) == -1)
+		return -1;
+	buf_addf(out, "Message-ID: <%s-%.*s@%s>\r\nDate: ", kind, SPAN_ARG(span_sub(id, 3, 32)), host_name());
+	date_write(out, (struct mail_date){ .time = sieve_run_now(r) });
+	buf_adds(out, "\r\n");
+	return 0;
+}
+
+void
+sieve_compose_text(struct buf *out, const char *name, struct span text)
+{
+	struct buf plain = BUF_INIT(4 * SUBJECT_MAX);
+
+	for (size_t i = 0; i < text.n; i++)
+		buf_addc(&plain, (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? ' ' : text.p[i]);
+	buf_addf(out, "%s: ", name);
+	encoded_word_encode(out, span_trim(buf_span(&plain)));
+	buf_adds(out, "\r\n");
+	buf_clear(&plain);
+}
+
+int
+sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text)
+{
+	struct address *list = NULL;
+	bool first = true;
+
+	if (address_parse(r->a, text, 10, &list, NULL) == -1)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	buf_addf(out, "%s: ", name);
+	for (struct address *ad = list; ad != NULL; ad = ad->next) {
+		struct buf encoded = BUF_INIT(SUBJECT_MAX), plain = BUF_INIT(SUBJECT_MAX);
+		struct address one = *ad;
+
+		if (address_is_group_start(ad) || address_is_group_end(ad))
+			continue;
+		one.next = NULL;
+		if (!first)
+			buf_adds(out, ", ");
+		first = false;
+		encoded_word_decode(r->charsets, &plain, ad->name);
+		encoded_word_encode(&encoded, buf_span(&plain));
+		if (ad->name.n > 0 && span_starts(buf_span(&encoded), SPAN("=?"))) {
+			buf_add(out, buf_span(&encoded));
+			buf_adds(out, " <");
+			address_write(out, &one);
+			buf_addc(out, '>');
+		} else {
+			address_write_list(out, &one);
+		}
+		buf_clear(&encoded);
+		buf_clear(&plain);
+	}
+	buf_adds(out, "\r\n");
+	return 0;
+}
+
+static bool
+is_plain(struct span text)
+{
+	size_t line = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		line = text.p[i] == '\n' ? 0 : line + 1;
+		if ((unsigned char)text.p[i] >= 0x7f || text.p[i] == '\0' || line > LINE_MAX_OCTETS)
+			return false;
+	}
+	return true;
+}
+
+void
+sieve_compose_lines(struct buf *out, struct span text)
+{
+	size_t used = 0;
+	struct span line;
+
+	while (span_line(text, &used, &line)) {
+		buf_add(out, line);
+		buf_adds(out, "\r\n");
+	}
+	if (used < text.n) {
+		buf_add(out, span_from(text, used));
+		buf_adds(out, "\r\n");
+	}
+}
+
+void
+sieve_compose_body(struct buf *out, struct span text)
+{
+	buf_adds(out, "MIME-Version: 1.0\r\n");
+	sieve_compose_part(out, text);
+}
+
+void
+sieve_compose_part(struct buf *out, struct span reason)
+{
+	struct buf encoded = BUF_INIT(REPLY_MAX);
+	bool plain = is_plain(reason);
+
+	buf_adds(out, "Content-Type: text/plain; charset=utf-8\r\n");
+	buf_addf(out, "Content-Transfer-Encoding: %s\r\n\r\n", plain ? "7bit" : "quoted-printable");
+	if (!plain)
+		qp_encode(&encoded, reason);
+	sieve_compose_lines(out, plain ? reason : buf_span(&encoded));
+	out->failed = out->failed || encoded.failed;
+	buf_clear(&encoded);
+}

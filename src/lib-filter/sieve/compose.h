@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_SIEVE_COMPOSE_H
+#define CULVER_LIB_FILTER_SIEVE_COMPOSE_H
+/* Pieces of the messages that scripts make: answers, notifications, reports.  CRLF line ends. */
+#include "lib-filter/sieve/run.h"
+
+/* A field of text that the script or the sender has made: no line ends get into it but those of folding. */
+void sieve_compose_text(struct buf *out, const char *name, struct span text);
+/* A list of addresses, with names in other than ASCII encoded.  -1: no memory. */
+int sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text);
+/* The fields of a text part, an empty line, the text. */
+void sieve_compose_body(struct buf *out, struct span text);
+/* The same as a part of a message that has its MIME-Version. */
+void sieve_compose_part(struct buf *out, struct span text);
+/* With CRLF line ends, also at the end. */
+void sieve_compose_lines(struct buf *out, struct span text);
+/* "Message-ID:" and "Date:", unlike those of any other message: kind is a word of the id. */
+int sieve_compose_start(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *kind, struct span to);
+#endif

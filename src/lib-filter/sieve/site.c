@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/sieve/site.h"
+
+#include <sys/stat.h>
+
+#include "lib/encode.h"
+#include "lib/sys.h"
+#include "lib-config/vars.h"
+#include "lib-filter/sieve/setting.h"
+
+#define PATH_OCTETS 4000
+#define SCRIPT_MAX_DEFAULT ((uint64_t)1 << 20)
+#define SCRIPT_MAX_EVER ((uint64_t)64 << 20)
+#define PERSONAL_DEFAULT "file:~/sieve;active=~/.dovecot.sieve"
+
+bool
+sieve_site_setting(void *view, const char *name, struct span *out)
+{
+	*out = set_plugin(view, name);
+	return out->p != NULL;
+}
+
+/* sieve_setting_*() want a host. */
+static struct filter_host
+host_of(const struct sieve_site *site)
+{
+	return (struct filter_host){ .ctx = site->ctx, .setting = site->setting };
+}
+
+static struct span
+text_of(const struct sieve_site *site, const char *name)
+{
+	struct filter_host host = host_of(site);
+
+	return span_trim(sieve_setting_text(&host, name));
+}
+
+static int
+expand_path(const struct sieve_site *site, const char *setting, struct span text, struct arena *a, const char **out,
+    struct err *e)
+{
+	struct var vars[VARS_USER_COUNT + 1] = { { 0, NULL, SPAN_NONE } };
+	struct buf path = BUF_INIT(PATH_OCTETS);
+	struct span s = text;
+	int rc = -1;
+
+	vars_for_user(vars, site->user, site->home);
+	vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };
+	if (span_eq(text, SPAN("~")) || span_starts(text, SPAN("~/"))) {
+		if (site->home.n == 0) {
+			err_set(e, ERR_NOTFOUND, "%s: the user has no home", setting);
+			goto out;
+		}
+		buf_add(&path, site->home);
+		s = span_from(text, 1);
+	}
+	if (vars_expand(&path, s, vars, e) == -1) {
+		err_wrap(e, "%s", setting);
+		goto out;
+	}
+	while (path.n > 1 && path.p[path.n - 1] == '/')
+		path.n--;
+	if (path.failed || path.n == 0 || path.p[0] != '/') {
+		err_set(e, ERR_SYNTAX, "%s: \"%.*s\" is no whole path", setting, SPAN_ARG(span_sub(text, 0, 100)));
+		goto out;
+	}
+	*out = arena_cstr(a, buf_span(&path));
+	rc = *out == NULL ? err_set(e, ERR_SYNTAX, "%s: the path can not be used", setting) : 0;
+out:
+	buf_clear(&path);
+	return rc;
+}
+
+static int
+parse_option(const struct sieve_site *site, const char *setting, struct span option, struct arena *a, struct sieve_location *out,
+    struct err *e)
+{
+	size_t eq = span_chr(option, '=');
+	struct span name = span_trim(span_sub(option, 0, eq)), value = span_trim(span_from(option, eq + 1));
+
+	if (span_eq(name, SPAN("active")))
+		return expand_path(site, setting, value, a, &out->active, e);
+	if (span_eq(name, SPAN("name")))
+		out->name = value;
+	else if (!span_eq(name, SPAN("bindir")) && name.n > 0)	/* binaries are beside their scripts */
+		return err_set(e, ERR_SYNTAX, "%s: there is no option \"%.*s\"", setting, SPAN_ARG(span_sub(name, 0, 100)));
+	return 0;
+}
+
+static int
+parse_location(const struct sieve_site *site, const char *setting, struct span text, struct arena *a, struct sieve_location *out,
+    struct err *e)
+{
+	struct span path, option;
+
+	*out = (struct sieve_location){ .path = NULL };
+	if (span_starts(text, SPAN("dict:")) || span_starts(text, SPAN("ldap:")))
+		return err_set(e, ERR_SYNTAX, "%s: scripts are in files only", setting);
+	if (span_starts(text, SPAN("file:")))
+		text = span_from(text, 5);
+	if (!span_next(&text, ';', &path) || span_trim(path).n == 0)
+		return err_set(e, ERR_SYNTAX, "%s: there is no path", setting);
+	while (span_next(&text, ';', &option))
+		if (parse_option(site, setting, option, a, out, e) == -1)
+			return -1;
+	return expand_path(site, setting, span_trim(path), a, &out->path, e);
+}
+
+int
+sieve_site_location(const struct sieve_site *site, const char *setting, struct arena *a, struct sieve_location *out, struct err *e)
+{
+	struct span text = text_of(site, setting);
+
+	return text.n == 0 ? err_set(e, ERR_NOTFOUND, "%s is not set", setting) : parse_location(site, setting, text, a, out, e);
+}
+
+int
+sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e)
+{
+	struct span text = text_of(site, "sieve"), dir = text_of(site, "sieve_dir");
+	const char *file;
+	struct stat st;
+
+	if (parse_location(site, "sieve", text.n == 0 ? SPAN(PERSONAL_DEFAULT) : text, a, out, e) == -1)
+		return -1;
+	if (out->active != NULL)
+		return 0;
+	/* A path alone is the active script, unless there is a directory. */
+	if (stat(out->path, &st) == 0 && S_ISDIR(st.st_mode))
+		return expand_path(site, "sieve", SPAN("~/.dovecot.sieve"), a, &out->active, e);
+	file = out->path;
+	out->active = file;
+	return expand_path(site, "sieve_dir", dir.n == 0 ? SPAN("~/sieve") : dir, a, &out->path, e);
+}
+
+void
+sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
+    struct span *bad_out)
+{
+	struct span more = text_of(site, "sieve_global_extensions"), bad = SPAN(""), word;
+
+	sieve_extset_parse(personal, text_of(site, "sieve_extensions"), &bad);
+	extset_remove(personal, EXT_TESTSUITE);
+	*global = *personal;
+	while (span_next(&more, ' ', &word)) {
+		struct span name = word.n > 0 && word.p[0] == '+' ? span_from(word, 1) : word;
+		enum sieve_ext x = sieve_extension_find(name);
+
+		if (name.n == 0 || x == EXT_TESTSUITE)
+			continue;
+		if (x == EXT_CORE)
+			bad = name;
+		else
+			extset_add(global, x);
+	}
+	if (bad_out != NULL)
+		*bad_out = bad;
+}
+
+void
+sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
+{
+	struct filter_host host = host_of(site);
+	uint64_t actions;
+
+	*out = SIEVE_LIMITS_DEFAULT;
+	actions = sieve_setting_number(&host, "sieve_max_actions", out->actions);
+	/* As Dovecot has it: no actions is no limit, no redirects is none at all. */
+	out->actions = actions == 0 ? 10000 : actions;
+	out->redirects = sieve_setting_number(&host, "sieve_max_redirects", out->redirects);
+}
+
+size_t
+sieve_site_script_max(const struct sieve_site *site)
+{
+	struct filter_host host = host_of(site);
+	uint64_t max = sieve_setting_size(&host, "sieve_max_script_size", SCRIPT_MAX_DEFAULT);
+
+	return max == 0 || max > SCRIPT_MAX_EVER ? SCRIPT_MAX_EVER : max;
+}
+
+bool
+sieve_name_is_valid(struct span name)
+{
+	size_t pos = 0;
+	uint32_t cp;
+
+	if (name.n == 0 || name.n > SIEVE_NAME_MAX || name.p[0] == '.' || !utf8_is_valid(name))
+		return false;
+	while (utf8_next(name, &pos, &cp)) {
+		if (cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || cp == 0x2028 || cp == 0x2029 || cp == '/' || cp == 0xfeff)
+			return false;
+		if (pos == name.n)
+			break;
+	}
+	return true;
+}
+
+int
+sieve_site_include(const struct sieve_site *site, bool personal, struct span name, struct arena *a, struct span *out,
+    struct err *e)
+{
+	const char *setting = text_of(site, "sieve_global").n > 0 ? "sieve_global" : "sieve_global_dir";
+	size_t max = sieve_site_script_max(site);
+	struct buf text = BUF_INIT(max);
+	struct sieve_location where;
+	char *path;
+	int rc = personal ? sieve_site_personal(site, a, &where, e) : sieve_site_location(site, setting, a, &where, e);
+
+	if (rc == -1)
+		return -1;
+	if (!sieve_name_is_valid(name))
+		return err_set(e, ERR_NOTFOUND, "no name of a script");
+	path = arena_printf(a, "%s/%.*s.sieve", where.path, SPAN_ARG(name));
+	rc = path == NULL ? err_set(e, ERR_LIMIT, "out of memory") : file_read(path, max, &text, e);
+	if (rc == 0) {
+		*out = arena_dup(a, buf_span(&text));
+		rc = out->p == NULL ? err_set(e, ERR_LIMIT, "out of memory") : 0;
+	}
+	buf_clear(&text);
+	return rc;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_FILTER_SIEVE_SITE_H
+#define CULVER_LIB_FILTER_SIEVE_SITE_H
+/*
+ * Sieve as the configuration sets it up for one user: plugin { sieve... }.
+ *
+ *	sieve = [file:]PATH[;active=PATH][;name=NAME]	the user's scripts: a directory, and the link to the active one; or a
+ *							file, which is the active one (file:~/sieve;active=~/.dovecot.sieve)
+ *	sieve_dir		with a file as `sieve': where the scripts are (~/sieve)
+ *	sieve_before, sieve_before2, ...	scripts, or directories of them, that run before the user's
+ *	sieve_after, sieve_after2, ...		and after it
+ *	sieve_default		instead of the user's, when there is none; sieve_default_name: its name for the user
+ *	sieve_discard		when all the others have left nothing to do with the message
+ *	sieve_global (sieve_global_dir)		the directory of scripts that "include :global" names
+ *
+ * In all of them ~/ is the user's home, and %variables are replaced.
+ */
+#include "lib-config/settings.h"
+#include "lib-filter/sieve/script.h"
+
+struct sieve_site {
+	void *ctx;
+	bool (*setting)(void *ctx, const char *name, struct span *out);	/* as it is written; NULL: none is set */
+	struct span user, home;		/* home SPAN_NONE: the user has none */
+};
+
+/* The settings of a view: ctx is the struct set_view. */
+bool sieve_site_setting(void *view, const char *name, struct span *out);
+
+struct sieve_location {
+	const char *path;		/* with variables and home replaced; no slash at its end */
+	const char *active;		/* NULL: none is given */
+	struct span name;		/* empty: none */
+};
+
+/* ERR_SYNTAX: what is wrong with the value of that setting; ERR_NOTFOUND: it is not set, or it needs a home. */
+int sieve_site_location(const struct sieve_site *site, const char *setting, struct arena *a, struct sieve_location *out,
+    struct err *e);
+/* The user's scripts: path is the directory, active the link (or the file) of the active script; neither is NULL. */
+int sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e);
+
+/*
+ * What scripts may use: sieve_extensions, and sieve_global_extensions for those of the server.  A name that is not known is
+ * left out, and is in *bad_out (may be NULL).
+ */
+void sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
+    struct span *bad_out);
+/* sieve_max_actions, sieve_max_redirects. */
+void sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out);
+size_t sieve_site_script_max(const struct sieve_site *site);	/* sieve_max_script_size */
+
+/* For the host's `script': the text of an included script.  ERR_NOTFOUND. */
+int sieve_site_include(const struct sieve_site *site, bool personal, struct span name, struct arena *a, struct span *out,
+    struct err *e);
+
+/* A name that a script may have: text without control characters and slashes, no dot in front (RFC 5804 section 1.6). */
+#define SIEVE_NAME_MAX 245		/* octets: with ".sieve" it is a file's name */
+bool sieve_name_is_valid(struct span name);
+#endif

@@ -1,0 +1,3 @@
+redirect text:
+ann@example.org
+

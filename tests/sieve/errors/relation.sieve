@@ -1,0 +1,1 @@
+require "relational"; if header :count "xx" "a" "1" {}

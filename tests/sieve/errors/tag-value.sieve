@@ -1,0 +1,1 @@
+require "fileinto"; require "imap4flags"; keep :flags 1;

@@ -1,0 +1,1 @@
+require "vnd.dovecot.testsuite"; test "a" {}

@@ -1,0 +1,1 @@
+require "encoded-character"; redirect "${unicode:110000}@example.org";

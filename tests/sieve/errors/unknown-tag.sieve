@@ -1,0 +1,1 @@
+if header :isnt "a" "b" {}

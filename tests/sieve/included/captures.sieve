@@ -1,0 +1,2 @@
+require ["include", "variables"];
+if string :matches "xyz" "x*" {}

@@ -1,0 +1,4 @@
+require ["include", "variables"];
+global "result";
+include "returns";
+set "result" "${result} outer";

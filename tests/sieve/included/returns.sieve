@@ -1,0 +1,5 @@
+require ["include", "variables"];
+global "result";
+set "result" "begun";
+if true { return; }
+set "result" "ended";

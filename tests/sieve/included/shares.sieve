@@ -1,0 +1,3 @@
+require ["include", "variables"];
+global "shared";
+if string "${shared}" "before" { set "shared" "after"; }

@@ -1,0 +1,3 @@
+require ["fileinto", "ihave"];
+fileinto "a";
+error "now";

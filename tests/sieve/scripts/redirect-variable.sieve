@@ -1,0 +1,3 @@
+require "variables";
+set "a" "nobody";
+redirect "${a}";

@@ -1,0 +1,1 @@
+require ["fileinto", "nothing-like-it"];

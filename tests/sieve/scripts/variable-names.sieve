@@ -1,0 +1,3 @@
+require "variables";
+set "a1_B" "x";
+set "_" "y";

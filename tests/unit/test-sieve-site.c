@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* Where a user's scripts are, which of them run and in what order, and how a user's own are kept. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/sys.h"
+#include "lib-filter/sieve/sequence.h"
+#include "lib-filter/sieve/store.h"
+#include "testing.h"
+
+struct fixture {
+	char home[64];
+	const char *const (*settings)[2];
+	struct sieve_site site;
+	struct arena *a;
+};
+
+static bool
+on_setting(void *ctx, const char *name, struct span *out)
+{
+	const struct fixture *f = ctx;
+
+	for (size_t i = 0; f->settings != NULL && f->settings[i][0] != NULL; i++) {
+		if (strcmp(f->settings[i][0], name) == 0) {
+			*out = span_str(f->settings[i][1]);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+begin(struct fixture *f)
+{
+	strcpy(f->home, "/tmp/culver-sieve-XXXXXX");
+	assert_non_null(mkdtemp(f->home));
+	f->settings = NULL;
+	f->site = (struct sieve_site){ .ctx = f, .setting = on_setting, .user = SPAN("bob@example.com"), .home = span_str(f->home) };
+	f->a = arena_new(1 << 24);
+}
+
+static void
+end(struct fixture *f)
+{
+	char command[100];
+
+	arena_free(f->a);
+	snprintf(command, sizeof(command), "rm -rf %s", f->home);
+	assert_int_equal(system(command), 0);
+}
+
+static void
+put(const struct fixture *f, const char *name, const char *text)
+{
+	char path[300];
+	char *slash;
+	struct err e = ERR_INIT;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", f->home, name);
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	assert_int_equal(dir_make(path, 0700, &e), 0);
+	*slash = '/';
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd != -1 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* path, active and name of a location, with the home as "~"; or the code of the error. */
+static const char *
+where(struct fixture *f, const char *setting, struct buf *out)
+{
+	struct sieve_location loc = { .path = NULL };
+	struct err e = ERR_INIT;
+	size_t n = strlen(f->home);
+	int rc = setting == NULL ? sieve_site_personal(&f->site, f->a, &loc, &e) :
+	    sieve_site_location(&f->site, setting, f->a, &loc, &e);
+
+	buf_reset(out);
+	if (rc == -1)
+		buf_addf(out, "code %d", (int)e.code);
+	else
+		buf_addf(out, "%s%s|%s%s|%.*s", strncmp(loc.path, f->home, n) == 0 ? "~" : "",
+		    loc.path + (strncmp(loc.path, f->home, n) == 0 ? n : 0), loc.active != NULL && strncmp(loc.active, f->home, n) == 0 ? "~" : "",
+		    loc.active == NULL ? "-" : loc.active + (strncmp(loc.active, f->home, n) == 0 ? n : 0), SPAN_ARG(loc.name));
+	return buf_cstr(out);
+}
+
+static void
+test_locations(void **state)
+{
+	static const struct {
+		const char *value, *want;
+	} cases[] = {
+		{ "file:~/sieve;active=~/.dovecot.sieve", "~/sieve|~/.dovecot.sieve|" },
+		{ "file:/s/%d/%n/;active=/s/%u.active;bindir=/x;name=main", "/s/example.com/bob|/s/bob@example.com.active|main" },
+		{ "/etc/x.sieve", "/etc/x.sieve|-|" },
+		{ "~/a;", "~/a|-|" },
+		{ "", "code 3" },
+		{ "file:", "code 2" },
+		{ "relative/path", "code 2" },
+		{ "dict:file:/x", "code 2" },
+		{ "ldap:/etc/x", "code 2" },
+		{ "/x;wrong=1", "code 2" },
+		{ "/x;active=y", "code 2" },
+		{ "/%{nothing", "code 2" },
+	};
+	const char *settings[3][2] = { { "sieve_before", NULL }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.settings = settings;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		settings[0][1] = cases[i].value;
+		if (strcmp(where(&f, "sieve_before", &got), cases[i].want) != 0)
+			fail_msg("%s: %s, not %s", cases[i].value, got.p, cases[i].want);
+	}
+	assert_string_equal(where(&f, NULL, &got), "~/sieve|~/.dovecot.sieve|");
+	settings[0][0] = "sieve";
+	settings[0][1] = "~/.my.sieve";
+	assert_string_equal(where(&f, NULL, &got), "~/sieve|~/.my.sieve|");
+	settings[1][0] = "sieve_dir";
+	settings[1][1] = "~/scripts/";
+	assert_string_equal(where(&f, NULL, &got), "~/scripts|~/.my.sieve|");
+	put(&f, "all/x.sieve", "keep;");
+	settings[0][1] = "~/all";
+	assert_string_equal(where(&f, NULL, &got), "~/all|~/.dovecot.sieve|");
+	f.site.home = SPAN_NONE;
+	assert_string_equal(where(&f, NULL, &got), "code 3");
+	buf_clear(&got);
+	end(&f);
+}
+
+/* What is done with a message: "3 scripts: save A; keep", or the failure behind it. */
+static const char *
+run(struct fixture *f, struct buf *out)
+{
+	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
+	struct filter_host host = { .user = SPAN("bob") };
+	struct filter_message m;
+	struct sieve_outcome o;
+	struct err e = ERR_INIT;
+
+	filter_message_init(&m, SPAN("From: ann@example.org\nTo: bob@example.com\nSubject: x\n\nBody.\n"));
+	m.sender = SPAN("ann@example.org");
+	m.recipient = SPAN("bob@example.com");
+	buf_reset(out);
+	if (sieve_sequence_run(&f->site, &m, &host, f->a, &o, &e) == -1) {
+		buf_addf(out, "code %d", (int)e.code);
+		return buf_cstr(out);
+	}
+	buf_addf(out, "%zu:", o.scripts);
+	for (const struct filter_action *x = o.actions; x != NULL; x = x->next) {
+		buf_addf(out, " %s%s%.*s", x->keep ? "keep" : names[x->kind], x->target.n > 0 ? " " : "", SPAN_ARG(x->target));
+		for (size_t i = 0; i < x->flags.keyword_count; i++)
+			buf_addf(out, "+%.*s", SPAN_ARG(x->flags.keywords[i]));
+		buf_addc(out, ';');
+	}
+	if (o.failed != NULL)
+		buf_addf(out, " failed: %s", o.failed->setting);
+	return buf_cstr(out);
+}
+
+static const char *const places[][2] = {
+	{ "sieve_before", "~/before.sieve" }, { "sieve_before2", "~/before.d" }, { "sieve_before4", "~/never.sieve" },
+	{ "sieve_default", "~/default.sieve" }, { "sieve_after", "~/after.sieve" }, { "sieve_after2", "~/nothing-here" },
+	{ "sieve_discard", "~/discard.sieve" }, { "sieve_global", "~/global" }, { "sieve_global_extensions", "vacation-seconds" },
+	{ NULL, NULL }
+};
+
+#define INTO(x) "require [\"fileinto\",\"copy\"]; fileinto :copy \"" x "\";"
+
+static void
+test_sequence(void **state)
+{
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	assert_string_equal(run(&f, &got), "0: keep;");
+	f.settings = places;
+	assert_string_equal(run(&f, &got), "0: keep;");
+	put(&f, "after.sieve", INTO("after"));
+	put(&f, "default.sieve", INTO("default"));
+	put(&f, "never.sieve", INTO("never"));
+	assert_string_equal(run(&f, &got), "2: save default; save after; keep;");
+	put(&f, ".dovecot.sieve", INTO("mine"));
+	put(&f, "before.sieve", INTO("before"));
+	put(&f, "before.d/20-b.sieve", INTO("b"));
+	put(&f, "before.d/10-a.sieve", INTO("a"));
+	put(&f, "before.d/README", "no script");
+	put(&f, "before.d/.hidden.sieve", "no script");
+	assert_string_equal(run(&f, &got), "5: save before; save a; save b; save mine; save after; keep;");
+	/* The chain ends with the first that does not keep. */
+	put(&f, "before.d/20-b.sieve", "require \"fileinto\"; fileinto \"b\";");
+	assert_string_equal(run(&f, &got), "3: save before; save a; save b;");
+	put(&f, "before.d/20-b.sieve", "stop;");
+	assert_string_equal(run(&f, &got), "5: save before; save a; save mine; save after; keep;");
+	put(&f, "before.d/20-b.sieve", INTO("before"));
+	assert_string_equal(run(&f, &got), "5: save before; save a; save mine; save after; keep;");
+	/* A keep of the script is carried on, with its flags. */
+	put(&f, "before.sieve", "require \"imap4flags\"; keep :flags \"$Early\";");
+	assert_string_equal(run(&f, &got), "5: save a; save before; save mine; save after; keep+$Early;");
+	put(&f, "after.sieve", "require \"imap4flags\"; keep :flags \"$Late\";");
+	assert_string_equal(run(&f, &got), "5: save a; save before; save mine; keep+$Late;");
+	put(&f, "after.sieve", "discard;");
+	assert_string_equal(run(&f, &got), "5: save a; save before; save mine;");
+	/* Extensions of the server's scripts are not the user's. */
+	put(&f, "after.sieve", "require \"vacation-seconds\"; keep;");
+	assert_string_equal(run(&f, &got), "5: save a; save before; save mine; keep;");
+	put(&f, ".dovecot.sieve", "require \"vacation-seconds\"; keep;");
+	assert_string_equal(run(&f, &got), "3: save a; save before; keep+$Early; failed: sieve");
+	buf_clear(&got);
+	end(&f);
+}
+
+static void
+test_failures(void **state)
+{
+	static const char *const wrong[][2] = { { "sieve_before", "dict:x" }, { NULL, NULL } };
+	static const char *const few[][2] = { { "sieve_after", "~/after.sieve" }, { "sieve_max_actions", "2" },
+		{ "sieve_max_redirects", "1" }, { "sieve_max_script_size", "100" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	f.settings = places;
+	put(&f, "before.sieve", INTO("before"));
+	put(&f, ".dovecot.sieve", "fileinto \"x\"");
+	put(&f, "after.sieve", INTO("after"));
+	assert_string_equal(run(&f, &got), "1: save before; keep; failed: sieve");
+	put(&f, ".dovecot.sieve", "require [\"ihave\",\"fileinto\"]; fileinto \"x\"; error \"no\";");
+	assert_string_equal(run(&f, &got), "2: save before; keep; failed: sieve");
+	put(&f, ".dovecot.sieve", "require \"reject\"; reject \"no\";");
+	assert_string_equal(run(&f, &got), "2: save before; keep; failed: sieve");
+	put(&f, "before.sieve", "keep;");
+	assert_string_equal(run(&f, &got), "2: reject;");
+	/* sieve_discard */
+	put(&f, ".dovecot.sieve", "discard;");
+	assert_string_equal(run(&f, &got), "2:");
+	put(&f, "discard.sieve", "require \"fileinto\"; fileinto \"discarded\";");
+	assert_string_equal(run(&f, &got), "3: save discarded;");
+	put(&f, "discard.sieve", "if false { keep; }");
+	assert_string_equal(run(&f, &got), "3:");
+	put(&f, "discard.sieve", "keep;");
+	assert_string_equal(run(&f, &got), "3: keep;");
+	put(&f, "discard.sieve", "wrong");
+	assert_string_equal(run(&f, &got), "2: keep; failed: sieve_discard");
+	/* include */
+	put(&f, ".dovecot.sieve", "require \"include\"; include \"p\"; include :global \"g\";");
+	assert_string_equal(run(&f, &got), "1: keep; failed: sieve");
+	put(&f, "sieve/p.sieve", INTO("p"));
+	put(&f, "global/g.sieve", "require \"vacation-seconds\"; " "stop;");
+	assert_string_equal(run(&f, &got), "3: save p; save after; keep;");
+	/* limits are for all scripts together */
+	f.settings = few;
+	put(&f, ".dovecot.sieve", INTO("a") "redirect :copy \"a@example.org\";");
+	assert_string_equal(run(&f, &got), "2: save a; redirect a@example.org; keep; failed: sieve_after");
+	put(&f, ".dovecot.sieve", "require \"copy\"; redirect :copy \"a@example.org\"; redirect :copy \"b@example.org\";");
+	assert_string_equal(run(&f, &got), "1: keep; failed: sieve");
+	put(&f, ".dovecot.sieve", "#3456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\nkeep;");
+	assert_string_equal(run(&f, &got), "0: keep; failed: sieve");
+	f.settings = wrong;
+	assert_string_equal(run(&f, &got), "code 2");
+	buf_clear(&got);
+	end(&f);
+}
+
+/* ---- the user's own scripts ---- */
+
+static const char *
+listed(struct sieve_store *st, struct arena *a, struct buf *out)
+{
+	struct sieve_stored *list;
+	struct err e = ERR_INIT;
+
+	buf_reset(out);
+	assert_int_equal(sieve_store_list(st, a, &list, &e), 0);
+	for (; list != NULL; list = list->next)
+		buf_addf(out, "%.*s%s%s", SPAN_ARG(list->name), list->active ? "*" : "", list->next != NULL ? " " : "");
+	return buf_cstr(out);
+}
+
+static void
+assert_code(int rc, struct err *e, enum err_code want)
+{
+	assert_int_equal(rc, want == ERR_NONE ? 0 : -1);
+	if (want != ERR_NONE)
+		assert_int_equal(e->code, want);
+	*e = (struct err)ERR_INIT;
+}
+
+static void
+test_store(void **state)
+{
+	static const char *const quota[][2] = { { "sieve_quota_max_scripts", "3" }, { "sieve_quota_max_storage", "100B" },
+		{ "sieve_max_script_size", "60" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096), text = BUF_INIT(4096);
+	char path[200], target[200];
+	struct sieve_store *st;
+	struct fixture f;
+	struct err e = ERR_INIT;
+	struct span name;
+	ssize_t n;
+
+	(void)state;
+	begin(&f);
+	f.settings = quota;
+	assert_code(sieve_store_open(&f.site, &st, &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "");
+	assert_code(sieve_store_get(st, SPAN("one"), &text, &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_activate(st, SPAN(""), &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN("one"), SPAN("keep;"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN("two"), SPAN("discard;"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN("one"), SPAN("stop;"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "one two");
+	assert_code(sieve_store_get(st, SPAN("one"), &text, &e), &e, ERR_NONE);
+	assert_span(buf_span(&text), "stop;");
+	assert_false(sieve_store_active(st, f.a, &name));
+	assert_code(sieve_store_activate(st, SPAN("three"), &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_activate(st, SPAN("two"), &e), &e, ERR_NONE);
+	assert_true(sieve_store_active(st, f.a, &name));
+	assert_span(name, "two");
+	assert_string_equal(run(&f, &got), "1:");
+	snprintf(path, sizeof(path), "%s/.dovecot.sieve", f.home);
+	n = readlink(path, target, sizeof(target));
+	assert_span(span_of(target, (size_t)n), "sieve/two.sieve");
+	assert_string_equal(listed(st, f.a, &got), "one two*");
+	assert_code(sieve_store_delete(st, SPAN("two"), &e), &e, ERR_INUSE);
+	assert_code(sieve_store_rename(st, SPAN("two"), SPAN("one"), &e), &e, ERR_EXISTS);
+	assert_code(sieve_store_rename(st, SPAN("none"), SPAN("x"), &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_rename(st, SPAN("two"), SPAN("zwei \xc3\xa4"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "one zwei \xc3\xa4*");
+	assert_string_equal(run(&f, &got), "1:");
+	assert_code(sieve_store_rename(st, SPAN("one"), SPAN("eins"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "eins zwei \xc3\xa4*");
+	assert_code(sieve_store_activate(st, SPAN(""), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "eins zwei \xc3\xa4");
+	assert_code(sieve_store_delete(st, SPAN("zwei \xc3\xa4"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_delete(st, SPAN("zwei \xc3\xa4"), &e), &e, ERR_NOTFOUND);
+	/* A script where the link belongs is not lost. */
+	put(&f, ".dovecot.sieve", "redirect \"old@example.org\";");
+	assert_false(sieve_store_active(st, f.a, &name));
+	assert_code(sieve_store_activate(st, SPAN("eins"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "dovecot.orig eins*");
+	buf_reset(&text);
+	assert_code(sieve_store_get(st, SPAN("dovecot.orig"), &text, &e), &e, ERR_NONE);
+	assert_span(buf_span(&text), "redirect \"old@example.org\";");
+	/* limits */
+	assert_code(sieve_store_put(st, SPAN("long"), SPAN("#123456789012345678901234567890123456789012345678901234567890"), &e), &e, ERR_TOOBIG);
+	assert_code(sieve_store_has_space(st, SPAN("x"), 60, &e), &e, ERR_NONE);
+	assert_code(sieve_store_has_space(st, SPAN("x"), 61, &e), &e, ERR_TOOBIG);
+	assert_code(sieve_store_put(st, SPAN("x"), SPAN("#12345678901234567890123456789012345678901234567890"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_has_space(st, SPAN("y"), 5, &e), &e, ERR_LIMIT);
+	assert_code(sieve_store_has_space(st, SPAN("eins"), 59, &e), &e, ERR_OVERQUOTA);
+	assert_code(sieve_store_has_space(st, SPAN("x"), 60, &e), &e, ERR_NONE);
+	/* names */
+	assert_code(sieve_store_put(st, SPAN("../x"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN(".x"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN(""), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN("a\nb"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN("a\0b"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN("a\xff"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN("a\xc2\x85"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN("a\xe2\x80\xa8"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	sieve_store_close(st);
+	f.site.home = SPAN_NONE;
+	assert_code(sieve_store_open(&f.site, &st, &e), &e, ERR_NOTFOUND);
+	buf_clear(&got);
+	buf_clear(&text);
+	end(&f);
+}
+
+static void
+test_extensions(void **state)
+{
+	static const char *const set[][2] = { { "sieve_extensions", "-copy +mboxmetadata +nonsense" },
+		{ "sieve_global_extensions", "+vacation-seconds vnd.dovecot.testsuite" }, { NULL, NULL } };
+	struct sieve_extset personal, global;
+	struct fixture f;
+	struct span bad;
+
+	(void)state;
+	begin(&f);
+	f.settings = set;
+	sieve_site_extensions(&f.site, &personal, &global, &bad);
+	assert_span(bad, "nonsense");
+	assert_true(extset_has(&personal, EXT_MBOXMETADATA) && !extset_has(&personal, EXT_COPY));
+	assert_true(extset_has(&personal, EXT_FILEINTO) && !extset_has(&personal, EXT_VACATION_SECONDS));
+	assert_true(extset_has(&global, EXT_VACATION_SECONDS) && extset_has(&global, EXT_MBOXMETADATA));
+	assert_false(extset_has(&global, EXT_TESTSUITE));
+	end(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_locations),
+		cmocka_unit_test(test_sequence),
+		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_extensions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
