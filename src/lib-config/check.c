@@ -3,6 +3,7 @@
 #include "lib-config/config-priv.h"
 #include "lib-config/quota-rule.h"
 #include "lib-config/script-request.h"
+#include "lib-config/sieve-setting.h"
 #include "lib-config/vars.h"
 
 /* Below these a setting would not limit the server, but stop it. */
@@ -143,7 +144,8 @@ check_plugin_settings(struct config *c, const struct scope *s)
 		struct err e = ERR_INIT;
 		bool known;
 
-		if (quota_setting_check(pv->key, pv->value.text, &known, &e) == 0)
+		if (quota_setting_check(pv->key, pv->value.text, &known, &e) == 0 &&
+		    (known || sieve_setting_check(pv->key, pv->value.text, &known, &e) == 0))
 			continue;
 		if (e.code != ERR_DENIED)
 			config_error(c, pv->value.place, "%.*s: %s", SPAN_ARG(pv->key), e.log);

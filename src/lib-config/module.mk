@@ -14,6 +14,7 @@ src_lib_config_libconfig_a_SOURCES = \
 	src/lib-config/quota-rule.c src/lib-config/quota-rule.h \
 	src/lib-config/script-request.c src/lib-config/script-request.h \
 	src/lib-config/service.c \
+	src/lib-config/sieve-setting.c src/lib-config/sieve-setting.h \
 	src/lib-config/settings.c src/lib-config/settings.h src/lib-config/settings.def src/lib-config/view.h \
 	src/lib-config/table.c src/lib-config/table.h src/lib-config/blocks.def src/lib-config/ignored.def \
 	src/lib-config/value.c \
@@ -23,6 +24,9 @@ src_lib_config_libconfig_a_SOURCES = \
 UNIT_TESTS += tests/unit/test-settings
 tests_unit_test_settings_SOURCES = tests/unit/test-settings.c
 tests_unit_test_settings_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-sieve-setting
+tests_unit_test_sieve_setting_SOURCES = tests/unit/test-sieve-setting.c
+tests_unit_test_sieve_setting_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-vars
 tests_unit_test_vars_SOURCES = tests/unit/test-vars.c
 tests_unit_test_vars_LDADD = src/lib-config/libconfig.a src/lib/libbase.a $(OPENSSL_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-config/sieve-setting.h"
+
+enum kind { TEXT, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
+
+/* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
+static const struct {
+	const char *name;
+	enum kind kind;
+} names[] = {
+	{ "sieve", PLACE }, { "sieve_dir", TEXT }, { "sieve_before#", PLACE }, { "sieve_after#", PLACE }, { "sieve_default", PLACE },
+	{ "sieve_default_name", IDLE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
+	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
+	{ "sieve_redirect_envelope_from", TEXT },
+	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },
+	{ "sieve_quota_max_scripts", NUMBER }, { "sieve_quota_max_storage", SIZE },
+	{ "sieve_vacation_min_period", TIME }, { "sieve_vacation_max_period", TIME }, { "sieve_vacation_default_period", TIME },
+	{ "sieve_vacation_use_original_recipient", YESNO }, { "sieve_vacation_dont_check_recipient", YESNO },
+	{ "sieve_vacation_send_from_recipient", YESNO }, { "sieve_vacation_to_header_ignore_envelope", YESNO },
+	{ "sieve_vacation_max_subject_codepoints", NUMBER }, { "sieve_vacation_default_subject", TEXT },
+	{ "sieve_vacation_default_subject_template", TEXT },
+	{ "sieve_duplicate_default_period", TIME }, { "sieve_duplicate_max_period", TIME },
+	/* How much a script may do is counted in steps, which no setting changes. */
+	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", IDLE },
+	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
+	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
+	{ "sieve_pipe_*", TEXT }, { "sieve_filter_*", TEXT }, { "sieve_execute_*", TEXT }, { "sieve_report_*", TEXT },
+	{ "sieve_env_*", TEXT }, { "sieve_extlists_*", TEXT },
+};
+
+static bool
+fits(struct span key, struct span name)
+{
+	char last = name.p[name.n - 1];
+	struct span stem = span_sub(name, 0, name.n - 1), rest;
+
+	if (last != '*' && last != '#')
+		return span_eq(key, name);
+	if (!span_starts(key, stem))
+		return false;
+	rest = span_from(key, stem.n);
+	for (size_t i = 0; last == '#' && i < rest.n; i++)
+		if (!ascii_is_digit(rest.p[i]))
+			return false;
+	return true;
+}
+
+/* A number and what stands behind it. */
+static bool
+number(struct span value, struct span *unit_out)
+{
+	size_t digits = 0;
+	uint64_t n;
+
+	value = span_trim(value);
+	while (digits < value.n && ascii_is_digit(value.p[digits]))
+		digits++;
+	*unit_out = span_trim(span_from(value, digits));
+	return span_u64(span_sub(value, 0, digits), UINT32_MAX, &n);
+}
+
+static bool
+is_unit(struct span unit, const char *const *units)
+{
+	for (; *units != NULL; units++)
+		if (span_ieq(unit, span_str(*units)))
+			return true;
+	return unit.n == 0;
+}
+
+static int
+check_value(enum kind kind, struct span value, struct err *e)
+{
+	static const char *const times[] = {
+		"s", "sec", "secs", "m", "min", "mins", "h", "hour", "hours", "d", "day", "days", "w", "week", "weeks", NULL
+	};
+	static const char *const sizes[] = { "b", "k", "kb", "m", "mb", "g", "gb", "t", "tb", NULL };
+	static const char *const words[] = { "yes", "no", "y", "n", "true", "false", "1", "0", NULL };
+	struct span unit;
+
+	switch (kind) {
+	case TEXT:
+		return 0;
+	case IDLE:
+		return err_set(e, ERR_DENIED, "has no effect");
+	case PLACE:
+		return span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")) ?
+		    err_set(e, ERR_SYNTAX, "scripts are in files only") : 0;
+	case TIME:
+		return number(value, &unit) && is_unit(unit, times) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no time", SPAN_ARG(value));
+	case SIZE:
+		return number(value, &unit) && is_unit(unit, sizes) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no size", SPAN_ARG(value));
+	case NUMBER:
+		return number(value, &unit) && unit.n == 0 ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no number", SPAN_ARG(value));
+	case YESNO:
+		return is_unit(value, words) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is neither yes nor no", SPAN_ARG(value));
+	}
+	return 0;
+}
+
+int
+sieve_setting_check(struct span key, struct span value, bool *known_out, struct err *e)
+{
+	*known_out = span_starts(key, SPAN("sieve"));
+	if (!*known_out)
+		return 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (fits(key, span_str(names[i].name)))
+			return value.n == 0 ? 0 : check_value(names[i].kind, span_trim(value), e);
+	return err_set(e, ERR_DENIED, "has no effect: there is no such setting of Sieve");
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* What plugin { sieve... } may hold. */
+#include "lib-config/sieve-setting.h"
+#include "testing.h"
+
+static void
+test_values(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		bool known;
+		enum err_code code;
+	} cases[] = {
+		{ "quota", "x", false, ERR_NONE },
+		{ "sieve", "file:~/sieve;active=~/.dovecot.sieve", true, ERR_NONE },
+		{ "sieve", "dict:file:/x", true, ERR_SYNTAX },
+		{ "sieve_before", "/etc/x", true, ERR_NONE },
+		{ "sieve_before2", "ldap:/etc/x", true, ERR_SYNTAX },
+		{ "sieve_before_x", "/etc/x", true, ERR_DENIED },
+		{ "sieve_after17", "/etc/x", true, ERR_NONE },
+		{ "sieve_max_actions", "32", true, ERR_NONE },
+		{ "sieve_max_actions", "many", true, ERR_SYNTAX },
+		{ "sieve_max_actions", "", true, ERR_NONE },
+		{ "sieve_max_script_size", "1M", true, ERR_NONE },
+		{ "sieve_max_script_size", "1X", true, ERR_SYNTAX },
+		{ "sieve_vacation_min_period", "7d", true, ERR_NONE },
+		{ "sieve_vacation_min_period", "7 hours", true, ERR_NONE },
+		{ "sieve_vacation_min_period", "soon", true, ERR_SYNTAX },
+		{ "sieve_vacation_min_period", "7y", true, ERR_SYNTAX },
+		{ "sieve_vacation_send_from_recipient", "yes", true, ERR_NONE },
+		{ "sieve_vacation_send_from_recipient", "perhaps", true, ERR_SYNTAX },
+		{ "sieve_max_cpu_time", "30s", true, ERR_DENIED },
+		{ "sieve_trace_dir", "/x", true, ERR_DENIED },
+		{ "sieve_extensions", "+editheader", true, ERR_NONE },
+		{ "sieve_editheader_protected", "Received", true, ERR_NONE },
+		{ "sieve_nonsense", "1", true, ERR_DENIED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct err e = ERR_INIT;
+		bool known;
+		int rc = sieve_setting_check(span_str(cases[i].key), span_str(cases[i].value), &known, &e);
+
+		if (known != cases[i].known || e.code != cases[i].code || (rc == 0) != (cases[i].code == ERR_NONE))
+			fail_msg("%s = %s: %d %s", cases[i].key, cases[i].value, (int)e.code, e.log);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_values),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
