@@ -16,6 +16,7 @@ struct job {
 };
 
 static const char *const holders[] = {
+	[HELD_UNKNOWN] = "unknown",
 	[HELD_BY_NOBODY] = "nobody", [HELD_HERE] = "culver", [HELD_RELEASED] = "dovecot", [HELD_BY_DOVECOT] = "dovecot",
 	[HELD_BY_COURIER] = "courier",
 };

@@ -41,7 +41,12 @@ lda_args_parse(int argc, char *const *argv, struct lda_args *out, char *why, siz
 			a.help = true;
 			continue;
 		}
-		if (strcmp(arg, "-e") == 0 || strcmp(arg, "-k") == 0)
+		if (strcmp(arg, "-e") == 0) {
+			a.tells_rejection = true;
+			continue;
+		}
+		/* The environment is cleared in no case: nothing looks at it. */
+		if (strcmp(arg, "-k") == 0)
 			continue;
 		if (arg[0] != '-' || arg[1] == '\0' || (arg[1] != 'o' && place_of(&a, arg[1]) == NULL)) {
 			snprintf(why, room, "unknown argument: %s", arg);

@@ -11,6 +11,7 @@ struct lda_args {
 	const char *overrides[LDA_OVERRIDES];
 	size_t override_count;
 	bool help;
+	bool tells_rejection;	/* -e: a refusal's reason goes to standard error, for the MTA's bounce */
 };
 
 /* 0, or -1 with the mistake in why (for standard error). */

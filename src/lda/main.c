@@ -21,7 +21,8 @@
 #include "lib/priv.h"
 #include "lib/sys.h"
 #include "lib-config/config.h"
-#include "lib-deliver/deliver.h"
+#include "lib-deliver/queue-client.h"
+#include "lib-deliver/sieve.h"
 #include "lib-deliver/smtp-path.h"
 #include "lib-mail/header.h"
 
@@ -179,14 +180,17 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 		"/usr/lib", "/lib", "/usr/share/zoneinfo", "/etc/localtime", "/etc/ld.so.cache", NULL
 	};
 	struct priv_filter *filter = priv_filter_new(PRIV_MAIL, e);
-	const char *const *rw;
+	const char *const *rw, *const *ro;
 	enum priv_confined active;
 	int rc = -1;
 
 	if (filter == NULL)
 		return -1;
-	if (identity_become(&l->id, l->view, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
-	    priv_landlock(rw, system_paths, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
+	ro = deliver_filter_paths(l->view, l->id.user, l->id.home, system_paths, l->arena);
+	if (ro == NULL)
+		err_set(e, ERR_TEMP, "out of memory");
+	else if (identity_become(&l->id, l->view, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;
 	priv_filter_free(filter);
 	return rc;
@@ -252,6 +256,7 @@ deliver(struct lda *l)
 				     .notify_fd = -1 };
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
 				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
+	const struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
 	struct deliver_result result;
 	uint64_t gone;
 	struct err e = ERR_INIT;
@@ -261,12 +266,20 @@ deliver(struct lda *l)
 	l->recipient = address_of(l, recipient_of(l, r.message));
 	r.sender = l->sender;
 	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
+	r.orig_recipient = l->args.original != NULL ? address_of(l, span_str(l->args.original)) : SPAN("");
 	r.mailbox = span_str(l->args.mailbox);
+	r.means = &means;
+	r.says_why = l->args.tells_rejection;
 	r.header = make_header(l, r.message);
 	if (become_user(l, &sp, &e) == -1 || storage_open(&sp, &r.storage, &e) == -1)
 		return leave(EX_TEMPFAIL, e.log);
 	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
+	/* Mail of a user whose filter can not be had goes to INBOX. */
+	r.filter = deliver_filter_new(l->view, l->id.user, l->id.home, &e);
+	if (e.code != ERR_NONE)
+		log_error("filter: %s", e.log);
 	deliver_message(&r, &result);
+	deliver_filter_free(r.filter);
 	if (storage_autoexpunge(r.storage, &gone, &e) == -1)
 		log_error("%s", e.log);
 	storage_close(r.storage);

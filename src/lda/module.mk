@@ -4,8 +4,8 @@ src_lda_culver_lda_SOURCES = \
 	src/lda/args.c src/lda/args.h \
 	src/lda/main.c \
 	src/lda/userdb.c src/lda/userdb.h
-src_lda_culver_lda_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-storage/libstorage.a \
-	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS)
+src_lda_culver_lda_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-storage/libstorage.a \
+	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS)
 
 dist_man_MANS += man/culver-lda.1
 

@@ -111,7 +111,7 @@ check_zlib(struct config *c, const struct scope *s)
 static bool
 is_plugin(struct span word)
 {
-	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "zlib" };
+	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "sieve", "zlib" };
 
 	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
 		if (span_eq(word, span_str(there[i])))
@@ -243,7 +243,7 @@ check_service(struct config *c, const struct block *b)
 static void
 check_listener(struct config *c, const struct block *b)
 {
-	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp", "quota-status" };
+	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp", "queue", "quota-status" };
 
 	for (size_t i = 0; i < sizeof(listening) / sizeof(listening[0]); i++) {
 		if (span_eq(b->parent->name, span_str(listening[i])))

@@ -66,6 +66,13 @@ const char services_text[] =
     "  user = $default_internal_user\n"
     "  client_limit = 20000\n"
     "}\n"
+    "service queue {\n"
+    "  user = $default_internal_user\n"
+    "  process_limit = 1\n"
+    "  unix_listener queue {\n"
+    "    mode = 0666\n"
+    "  }\n"
+    "}\n"
     "service quota-status {\n"
     "  user = $default_internal_user\n"
     "}\n"
@@ -79,7 +86,7 @@ const char services_text[] =
     "}\n";
 
 static const char *const ours[] = {
-	"hub", "auth", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp", "quota-status",
+	"hub", "auth", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp", "queue", "quota-status",
 };
 
 static const struct {

@@ -5,95 +5,36 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib-config/vars.h"
+#include "lib-deliver/perform.h"
+#include "lib-deliver/save.h"
+#include "lib-deliver/sieve.h"
 #include "lib-mail/header.h"
 #include "lib-storage/quota.h"
 
-#define ARENA_MAX (1 << 20)
+#define FILTER_MEMORY ((size_t)96 << 20)	/* a script may use 64 MB, and what performs it some */
 #define LOG_VALUE_MAX 200	/* of a header field in the log */
 #define HEADER_OCTETS (1 << 20)
 
-void
-deliver_decide(const struct deliver_request *r, struct deliver_action out[DELIVER_ACTIONS], size_t *count_out)
+struct span
+deliver_place(const struct deliver_request *r)
 {
-	out[0] = (struct deliver_action){ .kind = DELIVER_SAVE, .mailbox = SPAN("INBOX") };
 	if (r->mailbox.n > 0)
-		out[0].mailbox = r->mailbox;
-	else if (r->detail.n > 0 && set_bool(r->view, SET_lmtp_save_to_detail_mailbox))
-		out[0].mailbox = r->detail;
-	out[0].may_fall_back = !span_ieq(out[0].mailbox, SPAN("INBOX"));
-	*count_out = 1;
+		return r->mailbox;
+	if (r->junk.n > 0)
+		return r->junk;
+	if (r->detail.n > 0 && set_bool(r->view, SET_lmtp_save_to_detail_mailbox))
+		return r->detail;
+	return SPAN("INBOX");
 }
 
-static int
-open_target(const struct deliver_request *r, struct span name, struct mailbox **out, struct err *e)
+struct span
+deliver_junk_place(struct storage *st, const struct set_view *view, struct arena *a)
 {
-	struct err create = ERR_INIT;
+	struct span name = set_str(view, SET_spam_junk_mailbox), found;
 
-	if (mailbox_open(r->storage, name, MAILBOX_POST, out, e) == 0)
-		return 0;
-	if (e->code != ERR_NOTFOUND || !set_bool(r->view, SET_lda_mailbox_autocreate))
-		return -1;
-	/* Another delivery may be quicker: then it is there, which is all that is wanted. */
-	if (storage_create(r->storage, name, false, &create) == -1 && create.code != ERR_EXISTS) {
-		*e = create;
-		return -1;
-	}
-	if (set_bool(r->view, SET_lda_mailbox_autosubscribe) &&
-	    storage_subscribe(r->storage, name, true, &create) == -1)
-		log_error("subscribing to %.*s: %s", SPAN_ARG(name), create.log);
-	return mailbox_open(r->storage, name, MAILBOX_POST, out, e);
-}
-
-/* The header that is put in front and the message are written one behind the other: nothing is copied together. */
-static int
-save(const struct deliver_request *r, struct span name, struct err *e)
-{
-	const struct save_params params = { .internal_date = INT64_MIN };
-	struct arena *a = arena_new(ARENA_MAX);
-	struct mailbox *box = NULL;
-	struct saver *saver = NULL;
-	struct uid_list uids;
-	uint32_t uidvalidity;
-	int rc = -1;
-
-	if (a == NULL)
-		err_set(e, ERR_TEMP, "out of memory");
-	/* What does not fit is not written first; what fits now is looked at again by the commit. */
-	else if (storage_quota_fits(r->storage, name, r->header.n + r->message.n, e) == 0 &&
-	    open_target(r, name, &box, e) == 0 && saver_new(box, &saver, e) == 0 &&
-	    saver_begin(saver, &params, e) == 0 && saver_write(saver, r->header, e) == 0 &&
-	    saver_write(saver, r->message, e) == 0 && saver_finish(saver, e) == 0 &&
-	    saver_commit(saver, a, &uidvalidity, &uids, e) == 0)
-		rc = 0;
-	saver_free(saver);
-	mailbox_close(box);
-	arena_free(a);
-	return rc;
-}
-
-/* Whether it was the mailbox's name or state that failed, so that INBOX may do. */
-static bool
-is_about_mailbox(enum err_code code)
-{
-	return code == ERR_NOTFOUND || code == ERR_DENIED || code == ERR_SYNTAX || code == ERR_LIMIT ||
-	    code == ERR_EXISTS;
-}
-
-static int
-perform(const struct deliver_request *r, const struct deliver_action *action, struct span *saved_out, struct err *e)
-{
-	struct err first = ERR_INIT;
-
-	*saved_out = action->mailbox;
-	if (save(r, action->mailbox, &first) == 0)
-		return 0;
-	if (!action->may_fall_back || !is_about_mailbox(first.code)) {
-		*e = first;
-		return err_wrap(e, "saving to %.*s", SPAN_ARG(action->mailbox));
-	}
-	log_debug("saving to %.*s: %s: INBOX is taken", SPAN_ARG(action->mailbox), first.log);
-	*saved_out = SPAN("INBOX");
-	return save(r, SPAN("INBOX"), e) == 0 ? 0 : err_wrap(e, "saving to INBOX");
+	if (name.n > 0)
+		return name;
+	return deliver_special_use(st, SPAN_NONE, SPAN("\\Junk"), a, &found) ? found : SPAN("");
 }
 
 /* Received fields in the message; the one that was put in front does not count. */
@@ -167,8 +108,8 @@ log_value(const struct deliver_request *r, struct span name)
 	return span_trim(value);
 }
 
-static void
-log_outcome(const struct deliver_request *r, const char *what)
+void
+deliver_log(const struct deliver_request *r, const char *by, const char *what)
 {
 	struct buf line = BUF_INIT(4096);
 	struct err e = ERR_INIT;
@@ -188,19 +129,142 @@ log_outcome(const struct deliver_request *r, const char *what)
 		{ 0, NULL, SPAN_NONE },
 	}, &e) == -1)
 		log_error("deliver_log_format: %s", e.log);
-	log_info("%.*s", SPAN_ARG(buf_span(&line)));
+	log_info("%s%.*s", by, SPAN_ARG(buf_span(&line)));
 	buf_clear(&line);
+}
+
+static int
+save_plainly(const struct deliver_request *r, struct err *e)
+{
+	struct span saved;
+	char what[512];
+
+	if (deliver_save_or_inbox(r, deliver_place(r), NULL, &saved, e) == -1)
+		return -1;
+	snprintf(what, sizeof(what), "saved mail to %.*s", SPAN_ARG(saved));
+	deliver_log(r, "", what);
+	return 0;
+}
+
+/* What the filter gets to see: the header that is put in front is a part of the message. */
+static int
+message_for_filter(const struct deliver_request *r, struct buf *text, struct filter_message *m, struct err *e)
+{
+	buf_init(text, r->header.n + r->message.n + 1);
+	buf_grow(text, r->header.n + r->message.n + 1);
+	buf_add(text, r->header);
+	buf_add(text, r->message);
+	if (text->failed)
+		return err_set(e, ERR_TEMP, "out of memory");
+	filter_message_init(m, buf_span(text));
+	m->sender = r->sender;
+	m->recipient = r->recipient;
+	m->orig_recipient = r->orig_recipient;
+	m->notify = r->notify;
+	m->envid = r->envid;
+	m->ret = r->ret;
+	return 0;
+}
+
+/* The reason is the user's text: one line of it, and no octet that a reply can not have. */
+static void
+refuse(const struct deliver_request *r, struct span reason, struct deliver_result *out)
+{
+	int address = r->recipient.n > 100 ? 100 : (int)r->recipient.n, n;
+	bool blank = true;
+
+	out->code = ERR_DENIED;
+	out->permanent = out->rejected = true;
+	out->reply = 550;
+	n = snprintf(out->text, sizeof(out->text), "5.7.1 <%.*s> ", address, r->recipient.p);
+	for (size_t i = 0; i < reason.n && (size_t)n + 1 < sizeof(out->text); i++) {
+		char c = reason.p[i] <= ' ' && reason.p[i] >= 0 ? ' ' : reason.p[i];
+
+		if (c == ' ' && blank)
+			continue;
+		blank = c == ' ';
+		out->text[n++] = c;
+	}
+	while (n > 0 && out->text[n - 1] == ' ')
+		n--;
+	out->text[n] = '\0';
+	make_printable(out->text);
+}
+
+static int
+filter(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
+{
+	struct buf text;
+	struct filter_message m;
+	struct filter_action *actions;
+	struct performed done;
+	int rc;
+
+	if (message_for_filter(r, &text, &m, e) == -1) {
+		buf_clear(&text);
+		return -1;
+	}
+	rc = deliver_filter_run(r->filter, &m, host, &actions, e);
+	if (rc == 0)
+		rc = deliver_perform(r, actions, &m, host, &done, e);
+	if (rc == 0 && done.rejected)
+		refuse(r, done.reason, out);
+	buf_clear(&text);
+	return rc;
+}
+
+/* deliver_duplicate_period: what is known of a message that was delivered; empty where it can not be known. */
+static struct span
+delivery_mark(const struct deliver_request *r, struct arena *a)
+{
+	struct span id;
+
+	if (!header_get(r->message, SPAN("message-id"), &id) || id.n == 0)
+		return SPAN("");
+	return span_str(arena_printf(a, "delivered %.*s+%.*s %.*s", SPAN_ARG(r->recipient), SPAN_ARG(r->detail), SPAN_ARG(id)));
+}
+
+/* With what is remembered of other deliveries. */
+static int
+deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver_result *out, struct err *e)
+{
+	int64_t period = (int64_t)(set_ms(r->view, SET_deliver_duplicate_period) / 1000);
+	struct span mark = period > 0 ? delivery_mark(r, a) : SPAN("");
+	struct deliver_host host;
+	int rc = 0;
+
+	deliver_host_begin(&host, r, a);
+	if (mark.n > 0 && deliver_host_is_marked(&host, mark, period)) {
+		deliver_log(r, "", "duplicate: it is there already");
+		deliver_host_note(&host, NULL, "duplicate: it is there already");
+	} else {
+		rc = r->filter != NULL ? filter(r, &host, out, e) : save_plainly(r, e);
+		if (rc == 0 && !out->rejected && mark.n > 0)
+			deliver_host_mark(&host, mark, period);
+	}
+	deliver_host_end(&host);
+	return rc;
+}
+
+static int
+deliver(const struct deliver_request *r, struct deliver_result *out, struct err *e)
+{
+	struct arena *a;
+	int rc;
+
+	if (r->filter == NULL && set_ms(r->view, SET_deliver_duplicate_period) == 0)
+		return save_plainly(r, e);
+	a = arena_new(FILTER_MEMORY);
+	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);
+	arena_free(a);
+	return rc;
 }
 
 void
 deliver_message(const struct deliver_request *r, struct deliver_result *out)
 {
-	struct deliver_action actions[DELIVER_ACTIONS];
 	struct err e = ERR_INIT;
-	struct span saved = SPAN("INBOX");
 	char what[512];
-	size_t count;
-	int rc = 0;
 
 	memset(out, 0, sizeof(*out));
 	if (is_loop(r)) {
@@ -208,50 +272,41 @@ deliver_message(const struct deliver_request *r, struct deliver_result *out)
 		out->permanent = true;
 		out->reply = 554;
 		snprintf(out->text, sizeof(out->text), "5.4.6 Too many Received fields: the message is in a loop");
-		log_outcome(r, "rejected: too many Received fields");
+		deliver_log(r, "", "rejected: too many Received fields");
 		return;
 	}
-	deliver_decide(r, actions, &count);
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = perform(r, &actions[i], &saved, &e);
-	if (rc == 0) {
+	if (deliver(r, out, &e) == 0) {
+		if (out->reply != 0)
+			return;
 		out->reply = 250;
 		snprintf(out->text, sizeof(out->text), "2.0.0 <%.*s> %.*s Saved",
 		    r->recipient.n > 150 ? 150 : (int)r->recipient.n, r->recipient.p, SPAN_ARG(r->session));
-		snprintf(what, sizeof(what), "saved mail to %.*s", SPAN_ARG(saved));
-		log_outcome(r, what);
 		return;
 	}
 	fail(r, &e, out);
 	snprintf(what, sizeof(what), "failed: %s", e.log);
 	if (e.code != ERR_QUOTA && e.code != ERR_OVERQUOTA && e.code != ERR_TOOBIG)
 		log_error("%s", e.log);
-	log_outcome(r, what);
+	deliver_log(r, "", what);
 }
 
 void
 deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver_result *out)
 {
-	struct deliver_action actions[DELIVER_ACTIONS];
 	struct err e = ERR_INIT;
-	size_t count;
+	struct span place = deliver_place(r);
 
 	memset(out, 0, sizeof(*out));
 	out->reply = 250;
 	snprintf(out->text, sizeof(out->text), "2.1.5 OK");
-	deliver_decide(r, actions, &count);
-	for (size_t i = 0; i < count; i++) {
-		if (storage_quota_fits(r->storage, actions[i].mailbox, size, &e) == 0)
-			continue;
-		/* A name that no mailbox can have: it goes to INBOX then. */
-		if (actions[i].may_fall_back && is_about_mailbox(e.code) &&
-		    storage_quota_fits(r->storage, SPAN("INBOX"), size, &e) == 0)
-			continue;
-		fail(r, &e, out);
-		if (e.code != ERR_OVERQUOTA && e.code != ERR_TOOBIG)
-			log_error("%s", e.log);
+	if (storage_quota_fits(r->storage, place, size, &e) == 0)
 		return;
-	}
+	/* A name that no mailbox can have: it goes to INBOX then. */
+	if (deliver_is_about_mailbox(e.code) && storage_quota_fits(r->storage, SPAN("INBOX"), size, &e) == 0)
+		return;
+	fail(r, &e, out);
+	if (e.code != ERR_OVERQUOTA && e.code != ERR_TOOBIG)
+		log_error("%s", e.log);
 }
 
 void

@@ -2,7 +2,24 @@
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
+	src/lib-deliver/host.c src/lib-deliver/host.h \
+	src/lib-deliver/journal.c src/lib-deliver/journal.h \
+	src/lib-deliver/marks.c src/lib-deliver/marks.h \
+	src/lib-deliver/outgoing.c src/lib-deliver/outgoing.h \
+	src/lib-deliver/perform.c src/lib-deliver/perform.h \
+	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
+	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
+	src/lib-deliver/save.c src/lib-deliver/save.h \
+	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
+
+# apart from the rest, which does without jansson
+noinst_LIBRARIES += src/lib-deliver/libspamscan.a
+src_lib_deliver_libspamscan_a_SOURCES = src/lib-deliver/spam-scan.c src/lib-deliver/spam-scan.h
+
+UNIT_TESTS += tests/unit/test-spam-scan
+tests_unit_test_spam_scan_SOURCES = tests/unit/test-spam-scan.c
+tests_unit_test_spam_scan_LDADD = src/lib-deliver/libspamscan.a src/lib-config/libconfig.a $(SPAM_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-smtp-path
 tests_unit_test_smtp_path_SOURCES = tests/unit/test-smtp-path.c
@@ -12,3 +29,12 @@ FUZZ_TARGETS += fuzz/fuzz-smtp-address
 fuzz_fuzz_smtp_address_SOURCES = fuzz/fuzz-smtp-address.c $(fuzz_main)
 fuzz_fuzz_smtp_address_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a
 fuzz_fuzz_smtp_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+UNIT_TESTS += tests/unit/test-deliver
+tests_unit_test_deliver_SOURCES = tests/unit/test-deliver.c tests/unit/sharing.c
+tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-filter-journal
+fuzz_fuzz_filter_journal_SOURCES = fuzz/fuzz-filter-journal.c $(fuzz_main)
+fuzz_fuzz_filter_journal_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a
+fuzz_fuzz_filter_journal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

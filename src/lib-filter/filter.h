@@ -40,7 +40,8 @@ struct filter_flags {
 struct filter_action {
 	struct filter_action *next;
 	enum filter_kind kind;
-	unsigned line;			/* of the script, for the journal */
+	unsigned line;			/* of the script, for the journal; 0: what happens without being asked for */
+	struct span script;		/* its name or path */
 	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
@@ -84,7 +85,7 @@ struct filter_host {
 	    struct span *out, int *status, struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
-	/* A setting by its name ("sieve_vacation_min_period"), as it is written in plugin {}.  False: it is not set. */
+	/* A setting of plugin {} by its name ("sieve_vacation_min_period"), and recipient_delimiter.  False: it is not set. */
 	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */

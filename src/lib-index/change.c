@@ -2,6 +2,8 @@
 #include "lib-index/change.h"
 #include "lib-index/total.h"
 
+#define PURGE_BATCH 20000	/* records in one transaction */
+
 struct apply {
 	struct index_txn *t;
 	struct box_change *c;
@@ -301,6 +303,17 @@ index_mailbox_remove(struct index_txn *t, struct span name, struct err *e)
 }
 
 int
+index_mailbox_drop(struct index_txn *t, struct span name, struct err *e)
+{
+	uint32_t id;
+	int rc = index_mailbox_find(t, name, &id, e);
+
+	if (rc != 1)
+		return rc;
+	return index_mailbox_remove(t, name, e) == -1 || index_mailbox_purge(t, id, SIZE_MAX, e) == -1 ? -1 : 0;
+}
+
+int
 index_mailbox_purge(struct index_txn *t, uint32_t id, size_t most, struct err *e)
 {
 	static const enum idx_db dbs[] = { DB_MESSAGE, DB_CHANGE, DB_SUMMARY };
@@ -328,6 +341,26 @@ index_mailbox_purge(struct index_txn *t, uint32_t id, size_t most, struct err *e
 			return -1;
 	}
 	return done == most;
+}
+
+void
+index_mailbox_sweep(struct index *ix, uint32_t id)
+{
+	struct err e = ERR_INIT;
+	struct index_txn *t;
+	int more = 1;
+
+	while (more == 1) {
+		if (index_write(ix, &t, &e) == -1)
+			break;
+		more = index_mailbox_purge(t, id, PURGE_BATCH, &e);
+		if (more == -1)
+			index_abort(t);
+		else if (index_commit(t, &e) == -1)
+			more = -1;
+	}
+	if (more != 0)
+		index_mark_suspect(ix);
 }
 
 int

@@ -114,6 +114,11 @@ int index_mailbox_rename(struct index_txn *t, uint32_t id, struct span to, struc
 /* The name goes at once; records in pieces of `most' at most: 1 while there is more. */
 int index_mailbox_remove(struct index_txn *t, struct span name, struct err *e);
 int index_mailbox_purge(struct index_txn *t, uint32_t id, size_t most, struct err *e);
+/* All records of one that was removed, in transactions of their own, so that nobody waits long.  Where that fails the index
+ * is to be verified, which finds them. */
+void index_mailbox_sweep(struct index *ix, uint32_t id);
+/* Both at once: for one in whose place there is another. */
+int index_mailbox_drop(struct index_txn *t, struct span name, struct err *e);
 
 /*
  * The log of what happened since modseq, in its order: on_change is called for each; it returns false to stop.

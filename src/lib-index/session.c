@@ -64,6 +64,17 @@ boot_now(void)
 	return b;
 }
 
+static ssize_t
+read_at(int fd, void *out, size_t n, off_t at)
+{
+	ssize_t got;
+
+	do {
+		got = pread(fd, out, n, at);
+	} while (got == -1 && errno == EINTR);
+	return got;
+}
+
 static bool
 slot_lock(int fd, off_t at, off_t len, bool wait, bool on)
 {
@@ -139,7 +150,7 @@ session_begin(int dir_fd, mode_t mode, enum session_verdict *verdict_out, bool *
 		close(fd);
 		return -1;
 	}
-	n = pread(fd, data, sizeof(data), 0);
+	n = read_at(fd, data, sizeof(data), 0);
 	*others_out = false;
 	*verdict_out = verdict_of(fd, data, n, others_out);
 	opening = n > OPENING ? data[OPENING] : 0;
@@ -163,7 +174,7 @@ int
 session_enter(int fd, bool verified)
 {
 	char data[HEAD + SLOTS * SLOT_SIZE], pid[SLOT_SIZE];
-	ssize_t n = pread(fd, data, sizeof(data), 0);
+	ssize_t n = read_at(fd, data, sizeof(data), 0);
 	struct boot b = boot_now();
 	int slot = -1;
 
@@ -229,7 +240,7 @@ session_is_suspect(int fd)
 {
 	char c = 0;
 
-	return pread(fd, &c, 1, 24) == 1 && c != 0;
+	return read_at(fd, &c, 1, 24) == 1 && c != 0;
 }
 
 int
@@ -241,7 +252,7 @@ session_others(int fd, int own, uint32_t *pids, int max)
 
 	if (!slot_lock(fd, 0, 1, true, true))
 		return -1;
-	n = pread(fd, data, sizeof(data), 0);
+	n = read_at(fd, data, sizeof(data), 0);
 	for (int i = 0; HEAD + (i + 1) * SLOT_SIZE <= n; i++) {
 		off_t at = HEAD + i * SLOT_SIZE;
 
@@ -259,13 +270,8 @@ session_others(int fd, int own, uint32_t *pids, int max)
 int
 session_claim_get(int fd, char out[SESSION_CLAIM_LEN])
 {
-	ssize_t n;
-
 	memset(out, 0, SESSION_CLAIM_LEN);
-	do {
-		n = pread(fd, out, SESSION_CLAIM_LEN, CLAIM);
-	} while (n == -1 && errno == EINTR);
-	return n == -1 ? -1 : 0;
+	return read_at(fd, out, SESSION_CLAIM_LEN, CLAIM) == -1 ? -1 : 0;
 }
 
 int

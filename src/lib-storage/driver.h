@@ -91,7 +91,7 @@ struct release_report {
 	uint32_t messages, uidvalidity, uidnext;
 };
 /* Whose a mailbox is: for all but HELD_HERE the first that opens it takes it over; what was released is refused. */
-enum held_by { HELD_BY_NOBODY, HELD_HERE, HELD_RELEASED, HELD_BY_DOVECOT, HELD_BY_COURIER };
+enum held_by { HELD_UNKNOWN, HELD_BY_NOBODY, HELD_HERE, HELD_RELEASED, HELD_BY_DOVECOT, HELD_BY_COURIER };
 typedef void driver_finding_fn(void *ctx, const char *text);
 
 struct driver {
@@ -126,7 +126,7 @@ struct driver {
 	/* Writes what the other server needs to go on, and gives the mailbox up: the handle may only be closed then.  NULL, all
 	 * three: there is nothing to give, or to take. */
 	enum drv_rc (*release)(void *box, const struct release_params *p, struct release_report *out, struct err *e);
-	enum held_by (*held_by)(void *store, struct span name);
+	enum held_by (*held_by)(void *store, struct span name, struct err *e);	/* HELD_UNKNOWN: e says why */
 	/* What was released may be opened again, and is taken over then. */
 	enum drv_rc (*take_back)(void *store, struct span name, struct err *e);
 	/* What the file name in the message's record, and other servers, call it: both "" where there is nothing such; guid NULL: not

@@ -33,7 +33,9 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/numbers.c \
 	src/lib-storage/maildir/perm.c \
 	src/lib-storage/maildir/outcome.c \
-	src/lib-storage/maildir/scan.c \
+	src/lib-storage/maildir/scan-match.c \
+	src/lib-storage/maildir/scan-new.c \
+	src/lib-storage/maildir/scan.c src/lib-storage/maildir/scan.h \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/maildir/uidlist.c src/lib-storage/maildir/uidlist.h \
 	src/lib-storage/mbox/append.c \
@@ -43,6 +45,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/mbox/commit.c \
 	src/lib-storage/mbox/control.c \
 	src/lib-storage/mbox/driver.c \
+	src/lib-storage/mbox/intent.c \
 	src/lib-storage/mbox/journal.c \
 	src/lib-storage/mbox/layout.c \
 	src/lib-storage/mbox/lock.c \
@@ -76,6 +79,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/subscription-file.c src/lib-storage/subscription-file.h \
 	src/lib-storage/subscriptions.c \
 	src/lib-storage/uidl.c src/lib-storage/uidl.h \
+	src/lib-storage/user-dir.c \
 	src/lib-storage/thread.c src/lib-storage/thread.h \
 	src/lib-storage/view-cache.c \
 	src/lib-storage/view.c

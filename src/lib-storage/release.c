@@ -145,7 +145,9 @@ release_each(struct storage *st, struct namespace *ns, const struct mailbox_info
 
 	if (!is_wanted(r->o, info))
 		return 0;
-	by = ns->store->drv->held_by(ns->store->handle, inner);
+	by = ns->store->drv->held_by(ns->store->handle, inner, e);
+	if (by == HELD_UNKNOWN)
+		return err_wrap(e, "%.*s", SPAN_ARG(info->name));
 	/* What nobody has opened yet has nothing that Dovecot could not see. */
 	if (by == HELD_HERE && release_one(st, info->name, r->o, &report, e) == -1)
 		return err_wrap(e, "%.*s", SPAN_ARG(info->name));
@@ -184,8 +186,10 @@ adopt_each(struct storage *st, struct namespace *ns, const struct mailbox_info *
 	struct releasing *r = ctx;
 	struct release_report report = { 0 };
 	struct mailbox_status status;
-	enum held_by by = ns->store->drv->held_by(ns->store->handle, inner);
+	enum held_by by = ns->store->drv->held_by(ns->store->handle, inner, e);
 
+	if (by == HELD_UNKNOWN)
+		return err_wrap(e, "%.*s", SPAN_ARG(info->name));
 	if (!r->dry_run && by != HELD_HERE) {
 		if (storage_status(st, info->name, STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY, &status, e) == -1)
 			return err_wrap(e, "%.*s", SPAN_ARG(info->name));

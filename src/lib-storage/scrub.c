@@ -140,6 +140,29 @@ rewrite(struct scrub *s, uint32_t uid, bool size, uint64_t virtual_size, bool su
 	return rc;
 }
 
+/* Why a message could not be read: 0 it has been told, or there is nothing to tell; -1 the index is why. */
+static int
+unreadable(struct scrub *s, uint32_t uid, struct err *e)
+{
+	struct err why = *e;
+	struct index_txn *t;
+	struct idx_message m;
+
+	*e = (struct err)ERR_INIT;
+	/* Expunged meanwhile, or a record without a file: the driver's check has said so. */
+	if (why.code == ERR_GONE)
+		return 0;
+	/* Damage is that of a compressed file, when the record is sound. */
+	if (why.code != ERR_TEMP &&
+	    (why.code != ERR_CORRUPT || (index_read(s->box->store->ix, &t, e) == 0 &&
+	    index_message_get(t, s->box->id, uid, &m, e) == 1))) {
+		problemf(s, false, "message %u: it can not be read: %s", uid, why.log);
+		return 0;
+	}
+	*e = why;
+	return -1;
+}
+
 /* What the index says of one message against its octets. */
 static int
 message_part(struct scrub *s, uint32_t uid, struct err *e)
@@ -152,12 +175,8 @@ message_part(struct scrub *s, uint32_t uid, struct err *e)
 	uint64_t size;
 	int rc;
 
-	if (mailbox_body(s->box, uid, &text, e) == -1) {
-		if (e->code != ERR_GONE)
-			return -1;
-		/* Expunged meanwhile, or a record without a file: the driver's check has said so. */
-		return 0;
-	}
+	if (mailbox_body(s->box, uid, &text, e) == -1)
+		return unreadable(s, uid, e);
 	if (index_read(s->box->store->ix, &t, e) == -1)
 		return -1;
 	rc = index_message_get(t, s->box->id, uid, &m, e);
@@ -194,12 +213,8 @@ messages_part(struct scrub *s, struct err *e)
 		if (uid <= last)
 			problemf(s, false, "UIDs do not ascend: %u behind %u", uid, last);
 		last = uid;
-		if (message_part(s, uid, e) == -1) {
-			if (e->code == ERR_CORRUPT || e->code == ERR_TEMP)
-				return -1;
-			problemf(s, false, "message %u: it can not be read: %s", uid, e->log);
-			*e = (struct err)ERR_INIT;
-		}
+		if (message_part(s, uid, e) == -1)
+			return -1;
 		if (seq % BATCH == 0)
 			index_read_end(s->box->store->ix);
 	}

@@ -46,13 +46,16 @@ static int
 not_released(const struct store *s, const struct store_params *p, struct err *e)
 {
 	void *handle;
-	int rc = 0;
+	enum held_by by;
+	int rc;
 
 	if (s->drv->held_by == NULL || access(s->index_path, F_OK) == 0)
 		return 0;
 	if (s->drv->open(p, NULL, &handle, e) != DRV_OK)
 		return -1;
-	if (s->drv->held_by(handle, SPAN("INBOX")) == HELD_RELEASED)
+	by = s->drv->held_by(handle, SPAN("INBOX"), e);
+	rc = by == HELD_UNKNOWN ? -1 : 0;
+	if (by == HELD_RELEASED)
 		rc = err_set(e, ERR_INUSE, "%s has been released to Dovecot; `culveradm adopt' takes it back", s->root);
 	s->drv->close(handle);
 	return rc;

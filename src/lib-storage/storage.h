@@ -50,6 +50,9 @@ int storage_maintain(struct storage *st, struct err *e);
 /* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */
 int storage_maintain_due_ms(const struct storage *st);
 
+/* The directory of the mail with INBOX, opened: for small files about the user's deliveries ("culver-filter...."). */
+int storage_user_dir(struct storage *st, int *fd_out, struct err *e);
+
 /* What the settings autoexpunge and autoexpunge_max_mails of mailboxes want removed; so much of it as is quickly done.  For
  * the end of a session.  count_out: messages. */
 int storage_autoexpunge(struct storage *st, uint64_t *count_out, struct err *e);

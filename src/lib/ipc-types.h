@@ -26,6 +26,7 @@ enum peer_kind {
 	PEER_HELPER = 1 << 11,		/* auth's root helper */
 	PEER_POLICY = 1 << 12,		/* quota-status */
 	PEER_SCRIPT = 1 << 13,
+	PEER_QUEUE = 1 << 14,
 };
 
 enum ipc_type {
@@ -79,7 +80,8 @@ enum ipc_type {
 
 	/* lmtp -> deliver (parent), parent -> its worker */
 	MSG_DELIVER = 80,	/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_SENDER F_RECIPIENT
-				 * [F_DETAIL] [F_TEXT: headers to put in front], fd: sealed memory file with the message */
+				 * [F_DETAIL] [F_TEXT: headers to put in front] [F_DSN_RECIPIENT F_DSN_NOTIFY F_DSN_ENVID F_DSN_RET]
+				 * [F_JUNK], fd: sealed memory file with the message */
 	MSG_DELIVERED,		/* F_ID F_CODE (LMTP reply code) F_TEXT (enhanced code and text) */
 	/* lmtp, quota-status -> deliver (parent), parent -> its worker: would it be taken?  Answered by MSG_DELIVERED */
 	MSG_FITS,		/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_RECIPIENT [F_DETAIL] F_SIZE */
@@ -134,6 +136,7 @@ enum ipc_field {
 	F_SENDER,
 	F_RECIPIENT,
 	F_DETAIL,
+	F_JUNK,		/* a spam scanner takes the message for spam */
 	F_STATE,
 	F_IDENTITY,
 	F_PASSWORD,
@@ -145,6 +148,10 @@ enum ipc_field {
 	F_CHROOT,
 	F_FLAGS,		/* u32 */
 	F_SIZE,			/* u64: octets of a message; 0: not known */
+	F_DSN_RECIPIENT,	/* DSN parameters (RFC 3461) */
+	F_DSN_NOTIFY,
+	F_DSN_ENVID,
+	F_DSN_RET,
 };
 
 #define AUTH_TOKEN_LEN 16

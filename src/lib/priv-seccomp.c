@@ -122,19 +122,21 @@ static const int calls_executable[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect), END_
 /* One profile's lists. */
 struct profile {
 	const int *allowed[10];	/* ends with NULL */
-	bool unix_sockets, read_files, write_files, load_code, become;
+	bool unix_sockets, read_files, write_files, load_code, become, inet_sockets;
 };
 
 static const struct profile profiles[] = {
-	[PRIV_LOGIN] = { { calls_base, calls_descriptors, calls_fstat }, false, false, false, false, false },
+	[PRIV_LOGIN] = { { calls_base, calls_descriptors, calls_fstat }, false, false, false, false, false, false },
 	[PRIV_EVENTS] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_connect,
-			    calls_executable }, true, true, false, true, false },
+			    calls_executable }, true, true, false, true, false, false },
 	[PRIV_LMTP] = { { calls_base, calls_descriptors, calls_fstat, calls_memory_files, calls_connect },
-			true, false, false, false, false },
+			true, false, false, false, false, false },
+	[PRIV_LMTP_INET] = { { calls_base, calls_descriptors, calls_fstat, calls_memory_files, calls_connect },
+			true, false, false, false, false, true },
 	[PRIV_MAIL] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
-			  calls_connect, calls_executable }, true, true, true, true, false },
+			  calls_connect, calls_executable }, true, true, true, true, false, false },
 	[PRIV_PARENT] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
-			    calls_connect, calls_executable, calls_become }, true, true, true, true, true },
+			    calls_connect, calls_executable, calls_become }, true, true, true, true, true, false },
 };
 
 static bool
@@ -164,6 +166,16 @@ add_if(scmp_filter_ctx ctx, uint32_t action, int call, unsigned arg, enum scmp_c
 }
 
 #define REFUSE SCMP_ACT_ERRNO(EACCES)
+static int
+add_inet(scmp_filter_ctx ctx)
+{
+	for (int af = 0; af <= AF_MAX; af++)
+		if (add_if(ctx, af == AF_UNIX || af == AF_INET || af == AF_INET6 ? SCMP_ACT_ALLOW : REFUSE, SCMP_SYS(socket),
+			   0, SCMP_CMP_EQ, (uint64_t)af, 0) != 0)
+			return -1;
+	return add_if(ctx, REFUSE, SCMP_SYS(socket), 0, SCMP_CMP_GT, AF_MAX, 0) != 0 ? -1 : 0;
+}
+
 /* One value of one argument is fine, the others fail. */
 #define ONLY(call, arg, value)                                                                     \
 	(add_if(ctx, SCMP_ACT_ALLOW, SCMP_SYS(call), arg, SCMP_CMP_EQ, value, 0) != 0 ||   \
@@ -190,7 +202,9 @@ add_conditional(scmp_filter_ctx ctx, const struct profile *p)
 		return -1;
 	if (!p->become && (ONLY(kill, 1, 0) || ONLY(prctl, 0, PR_SET_NAME) || ONLY(prlimit64, 2, 0)))
 		return -1;
-	if (p->unix_sockets && ONLY(socket, 0, AF_UNIX))
+	if (p->unix_sockets && !p->inet_sockets && ONLY(socket, 0, AF_UNIX))
+		return -1;
+	if (p->inet_sockets && add_inet(ctx) == -1)
 		return -1;
 	if (p->read_files && !p->write_files)
 		for (unsigned mode = 0; mode <= O_ACCMODE; mode++)

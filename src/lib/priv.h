@@ -54,6 +54,7 @@ enum priv_profile {
 	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
 	PRIV_PARENT,	/* the parent of mail workers, inherited by them: PRIV_MAIL, and what making a worker takes */
 	PRIV_NO_SIGNALS,	/* on top of that in a worker where Landlock does not scope signals: none to other processes */
+	PRIV_LMTP_INET,	/* as PRIV_LMTP, and connections to other hosts: where a scanner or a server behind is asked */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */
 struct priv_filter *priv_filter_new(enum priv_profile profile, struct err *e);

@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "lib/sys.h"
 #include "lib-mail/date.h"
 #include "lmtp/data.h"
+#include "lmtp/scan.h"
 
 #define HEADER_MAX 8192
 #define STEP_MAX 65536
@@ -21,11 +23,11 @@ write_received(struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
 
 	if (localtime_r(&t, &tm) != NULL)
 		date.tz = (int32_t)(tm.tm_gmtoff / 60);
-	buf_addf(b, "Received: from %s", l->helo);
+	buf_addf(b, "Received: from %s", l->client_helo[0] != '\0' ? l->client_helo : l->helo);
 	if (l->rip.n > 0)
 		buf_addf(b, " ([%.*s])", SPAN_ARG(l->rip));
 	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)\r\n\tfor <%.*s>; ",
-	    SPAN_ARG(l->o->hostname), l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
+	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
 	    SPAN_ARG(r->path.text));
 	date_write(b, date);
 	buf_adds(b, "\r\n");
@@ -64,6 +66,31 @@ answer_all(struct lmtp_session *l, unsigned code, const char *reply)
 	}
 }
 
+/* Delivers what the spam scanner leaves of it, unless it wants none of it. */
+static void
+hand_on(struct lmtp_session *l, int fd)
+{
+	struct lmtp_transaction *t = &l->t;
+	int scanned = fd;
+
+	switch (l->o->scan == NULL ? SPAM_FATE_NONE : lmtp_scan(l->o->scan, l, fd, &scanned)) {
+	case SPAM_FATE_REJECT:
+		answer_all(l, 550, "5.7.1 Refused as spam");
+		break;
+	case SPAM_FATE_DEFER:
+		answer_all(l, 451, "4.7.1 Try again later");
+		break;
+	case SPAM_FATE_JUNK:
+		t->junk = true;
+		/* fallthrough */
+	case SPAM_FATE_NONE:
+		l->backend->deliver(l->backend->ctx, t, scanned);
+		break;
+	}
+	if (scanned != fd)
+		close(scanned);
+}
+
 /* The message is whole: a reply for each recipient, in their order (RFC 2033 section 4.2). */
 static void
 finish(struct lmtp_session *l)
@@ -82,7 +109,7 @@ finish(struct lmtp_session *l)
 		for (size_t i = 0; i < t->rcpt_count; i++)
 			complete = make_header(l, &t->rcpts[i]) == 0 && complete;
 		if (complete)
-			l->backend->deliver(l->backend->ctx, t, fd);
+			hand_on(l, fd);
 	}
 	for (size_t i = 0; i < t->rcpt_count; i++)
 		stream_putf(l->s, "%u %s\r\n", t->rcpts[i].code, t->rcpts[i].reply);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include "lib/priv.h"
 #include "lib-protocol/service.h"
+#include "lib-deliver/spam-scan.h"
 #include "lmtp/session.h"
 
 #define LMTP_STALL_MS 10000	/* a client that is silent so long inside a transaction may be sent away when it is full */
@@ -14,6 +15,7 @@ struct lmtp_conn_params {
 	int parent_fd;			/* -1: no TLS; else the parent forks who speaks it (MSG_CHANNEL "tls") */
 	bool tls_first;			/* the listener is for TLS alone */
 	const struct priv_filter *filter;
+	const struct spam_scan *scan;	/* what the parent looked up */
 	struct lmtp_status *status;
 	struct sockaddr_storage local, remote;
 };

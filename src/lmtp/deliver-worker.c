@@ -10,7 +10,8 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
-#include "lib-deliver/deliver.h"
+#include "lib-deliver/queue-client.h"
+#include "lib-deliver/sieve.h"
 
 #define IDENTITY_MEMORY (256 << 10)
 #define STORAGE_IDLE_MS 30000		/* a storage that is not used is closed after this */
@@ -24,6 +25,7 @@ struct cached {
 	struct identity id;
 	struct set_view *view;
 	struct storage *storage;
+	struct deliver_filter *filter;	/* NULL: none */
 	int64_t used_ms;
 };
 
@@ -63,6 +65,7 @@ cached_close(struct cached *c)
 	if (c->storage != NULL && (storage_autoexpunge(c->storage, &gone, &e) == -1 || storage_maintain(c->storage, &e) == -1))
 		log_error("%s", e.log);
 	storage_close(c->storage);
+	deliver_filter_free(c->filter);
 	set_view_free(c->view);
 	arena_free(c->arena);
 	memset(c, 0, sizeof(*c));
@@ -101,6 +104,7 @@ is_same(const struct identity *a, const struct identity *b)
 static int
 cached_open(struct worker *w, struct cached *c, const struct identity *id, struct err *e)
 {
+	struct err filter_e = ERR_INIT;
 	struct storage_params sp;
 
 	c->arena = arena_new(IDENTITY_MEMORY);
@@ -116,7 +120,13 @@ cached_open(struct worker *w, struct cached *c, const struct identity *id, struc
 	if (c->view == NULL)
 		return -1;
 	sp = params_of(w, &c->id, c->view);
-	return storage_open(&sp, &c->storage, e);
+	if (storage_open(&sp, &c->storage, e) == -1)
+		return -1;
+	/* Mail of a user whose filter can not be had goes to INBOX. */
+	c->filter = deliver_filter_new(c->view, c->id.user, c->id.home, &filter_e);
+	if (filter_e.code != ERR_NONE)
+		log_error("filter of %.*s: %s", SPAN_ARG(c->id.user), filter_e.log);
+	return 0;
 }
 
 /* The user's open storage, or the place of who was not used for longest. */
@@ -184,10 +194,11 @@ answer(struct worker *w, uint32_t id, unsigned code, const char *text)
 
 /* fits: only asks, for a message of size octets. */
 static int
-deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, const struct identity *id,
+deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_request *r, const struct identity *id,
     struct deliver_result *out, struct err *e)
 {
 	struct cached *c = cached_get(w, id, e);
+	struct deliver_means means = { .submit = queue_submit };
 
 	if (c == NULL)
 		return -1;
@@ -195,6 +206,12 @@ deliver(struct worker *w, bool fits, uint64_t size, struct deliver_request *r, c
 	r->view = c->view;
 	r->user = c->id.user;
 	r->home = c->id.home;
+	r->filter = c->filter;
+	means.ctx = c->view;
+	r->means = &means;
+	if (junk)
+		r->junk = deliver_junk_place(c->storage, c->view, w->arena);
+	r->says_why = true;
 	r->max_hops = set_num(c->view, SET_lmtp_max_hops);
 	deliver_log_prefix(c->view, "lmtp", c->id.user, r->session);
 	if (fits)
@@ -218,15 +235,21 @@ on_deliver(struct worker *w)
 	struct err e = ERR_INIT;
 	uint32_t number = ipc_u32(m, F_ID);
 	int fd = ipc_fd(m), rc;
+	bool junk;
 
 	r.sender = ipc_bytes(m, F_SENDER, ADDRESS_MAX);
 	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
 	r.detail = ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX);
 	r.header = ipc_bytes(m, F_TEXT, HEADER_MAX);
+	r.orig_recipient = ipc_opt_bytes(m, F_DSN_RECIPIENT, ADDRESS_MAX);
+	r.notify = ipc_opt_bytes(m, F_DSN_NOTIFY, ADDRESS_MAX);
+	r.envid = ipc_opt_bytes(m, F_DSN_ENVID, ADDRESS_MAX);
+	r.ret = ipc_opt_bytes(m, F_DSN_RET, ADDRESS_MAX);
+	junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, &r, &id, &result, &e) : -1;
+	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, junk, &r, &id, &result, &e) : -1;
 	if (fd != -1)
 		close(fd);
 	if (rc == -1) {
@@ -255,7 +278,7 @@ on_fits(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed question");
-	if (e.code != ERR_NONE || deliver(w, true, size, &r, &id, &result, &e) == -1) {
+	if (e.code != ERR_NONE || deliver(w, true, size, false, &r, &id, &result, &e) == -1) {
 		log_error("quota of %.*s: %s", SPAN_ARG(r.recipient), e.log);
 		answer(w, number, 451, "4.3.0 Temporary internal error");
 	} else
@@ -318,7 +341,7 @@ shut_in(struct worker *w)
 	static const char *const system_paths[] = {
 		"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
 	};
-	const char *const *rw;
+	const char *const *rw, *const *ro;
 	struct err e = ERR_INIT;
 	struct set_view *view = user_view(w, w->p->id, &e);
 	struct storage_params sp;
@@ -327,8 +350,11 @@ shut_in(struct worker *w)
 	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	sp = params_of(w, w->p->id, view);
+	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
+	if (ro == NULL)
+		log_fatal("out of memory");
 	if (w->p->only_user && (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
-	    priv_landlock(rw, system_paths, &active, &e) == -1))
+	    priv_landlock(rw, ro, &active, &e) == -1))
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	set_view_free(view);
 	if (priv_filter_apply(w->p->filter, &e) == -1)

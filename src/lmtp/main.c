@@ -46,6 +46,7 @@ struct lmtp_parent {
 	struct service service;
 	struct children *children;
 	struct priv_filter *filter, *tls_filter;
+	struct spam_scan scan;
 	struct tls_server *tls;
 	struct spare auth, deliver;
 	uint32_t limit, ip_limit;
@@ -313,6 +314,7 @@ start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
 	c->parent = p;
 	memcpy(c->rip, rip, sizeof(c->rip));
 	c->status = cp->status = &p->status[place];
+	cp->scan = &p->scan;
 	*c->status = (struct lmtp_status){ 0, clock_ms() };
 	cp->parent_fd = pair[1];
 	cp->filter = p->filter;
@@ -474,7 +476,12 @@ main(void)
 	init_tls(&p);
 	service_drop(&p.service, SERVICE_USER_INTERNAL, NULL, -1);
 	init_limits(&p);
-	p.filter = priv_filter_new(PRIV_LMTP, &e);
+	if (spam_scan_init(&p.scan, p.service.view, &e) == -1)
+		log_fatal("%s", e.log);
+	p.scan.silent_until = mmap(NULL, sizeof(*p.scan.silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p.scan.silent_until == MAP_FAILED)
+		log_fatal("out of memory");
+	p.filter = priv_filter_new(p.scan.on ? PRIV_LMTP_INET : PRIV_LMTP, &e);
 	p.tls_filter = priv_filter_new(PRIV_LOGIN, &e);
 	if (p.filter == NULL || p.tls_filter == NULL)
 		log_fatal("%s", e.log);

@@ -13,6 +13,7 @@ const struct kind_def kinds[KINDS] = {
 	/* All services that run programs: one process for them, whatever their names. */
 	[KIND_SCRIPT] = { "script", "script", PEER_SCRIPT, NULL, false, false, true, { NULL } },
 	[KIND_QUOTA_STATUS] = { "quota-status", "quota-status", PEER_POLICY, NULL, true, false, true, { "auth", "deliver" } },
+	[KIND_QUEUE] = { "queue", "queue", PEER_QUEUE, NULL, false, false, true, { NULL } },
 	[KIND_HIBERNATE] = { "imap-hibernate", "hibernate", PEER_HIBERNATE, "imap", false, false, false, { "imap", "hub" } },
 };
 

@@ -238,7 +238,7 @@ on_log_line(struct peer *peer, struct ipc_msg *msg, struct err *e)
 }
 
 #define PEER_SERVICES (PEER_AUTH | PEER_HUB | PEER_LOGIN | PEER_IMAP | PEER_POP3 | PEER_LMTP | PEER_DELIVER | \
-	PEER_HIBERNATE | PEER_SCRIPT | PEER_POLICY)
+	PEER_HIBERNATE | PEER_SCRIPT | PEER_POLICY | PEER_QUEUE)
 
 static const struct ipc_rule control_rules[] = {
 	{ MSG_READY, PEER_SERVICES, on_ready },

@@ -65,7 +65,7 @@ struct want {
 
 enum step_kind {
 	STEP_END, STEP_SAVE, STEP_STORE, STEP_COPY, STEP_MOVE, STEP_EXPUNGE, STEP_CREATE, STEP_DELETE, STEP_RENAME,
-	STEP_SUBSCRIBE, STEP_UNSUBSCRIBE, STEP_LOOK, STEP_MAINTAIN, STEP_RESYNC
+	STEP_SUBSCRIBE, STEP_UNSUBSCRIBE, STEP_LOOK, STEP_MAINTAIN, STEP_RESYNC, STEP_RELEASE, STEP_ADOPT
 };
 
 struct step {
@@ -84,6 +84,8 @@ enum preparation {
 	PREP_FOREIGN,		/* other programs brought mail, renamed and removed some */
 	PREP_DIRTY,		/* flags wait to be written behind, of a process that died */
 	PREP_MARK,		/* the mark of reserved UIDs is next */
+	PREP_DOVECOT,		/* Dovecot's: its lists of UIDs and keywords, and nothing of ours */
+	PREP_RELEASED,		/* the same, with what `culveradm adopt' finds of us */
 };
 
 /* What belongs together when a step was not acknowledged: all of it, what is of one mailbox, each message. */
@@ -98,6 +100,8 @@ struct op {
 };
 
 extern const struct op ops[];
+/* The mail may be Dovecot's meanwhile, or afterwards: a fresh process takes it back. */
+bool op_gives(const struct op *op);
 extern const size_t op_count;
 
 /* Shared with the children. */
@@ -113,10 +117,10 @@ struct world {
 	const struct op *op;
 	const struct format *format;
 	enum fsync_mode fsync;
-	char home[128];
+	char home[128], keep[128];	/* keep: see tree_keep() */
 	struct storage_conf conf;
 	struct shared *sh;
-	struct tree base;		/* before the operation; files' inodes are not those on disk */
+	struct tree base;		/* before the operation; files' inodes are not those on disk, unless they are kept */
 	struct tree_node stale;		/* an old data.mdb */
 	bool have_stale;
 	struct want want[STEPS + 1];
@@ -133,6 +137,7 @@ struct format {
 	const char *index_dir;		/* below home */
 	bool one_file;			/* for all messages of a mailbox */
 	void (*foreign)(struct world *w);	/* what other programs do: see PREP_FOREIGN */
+	bool released;			/* can be given to Dovecot */
 };
 extern const struct format formats[];
 extern const size_t format_count;
@@ -140,6 +145,8 @@ extern const size_t format_count;
 /* ops.c: these run in children; a failure is in sh->error. */
 size_t message_text(unsigned number, char *out, size_t max);	/* LF line ends */
 struct storage *world_open(struct world *w);
+int world_release(struct storage *st, struct err *e);
+int world_adopt(struct storage *st, struct err *e);
 int run_step(struct world *w, struct storage *st, const struct step *s, struct err *e);
 /* Those of its keywords that have a name here; the number that its summary tells. */
 uint8_t known_keywords(struct mailbox *box, uint64_t mask);
@@ -152,6 +159,10 @@ void run_op(void *world);
 int observe(struct world *w, struct storage *st, struct seen *out, struct err *e);
 int check_works(struct world *w, struct storage *st, struct err *e);
 int check_told(struct world *w, struct storage *st, struct err *e);
+/* All that is stored agrees: what `culveradm scrub' does. */
+int check_scrub(struct storage *st, struct err *e);
+/* Dovecot finds every message, under the UID that was told. */
+int check_dovecot(struct world *w, struct err *e);
 /* Nothing that was being written lies about; only when nobody was killed. */
 int check_litter(struct world *w, struct err *e);
 

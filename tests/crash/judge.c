@@ -241,7 +241,7 @@ judge_told_box(struct judging *j, const struct seen_box *told, const struct seen
 {
 	if (told->validity != b->validity)
 		return same ? wrong(j, "%s: UIDVALIDITY was %u and is %u", b->name, told->validity, b->validity) : true;
-	if (same && told->id != b->id)
+	if (same && told->id != 0 && told->id != b->id)
 		return wrong(j, "%s: MAILBOXID was %u and is %u", b->name, told->id, b->id);
 	/* Two mailboxes may have the same UIDVALIDITY. */
 	if (told->id != b->id && strcmp(told->name, b->name) != 0)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lib-storage/release.h"
 #include "lib/log.h"
 
 #define TEXT_MAX ((size_t)512 << 10)
@@ -51,8 +52,22 @@ const struct op ops[] = {
 	    .op = FLAGS_ADD } }, false },
 	{ "behind", PREP_DIRTY, WHOLE_STEP, { { .kind = STEP_MAINTAIN, .box = "INBOX" } }, false },
 	{ "resync", PREP_BASE, WHOLE_STEP, { { .kind = STEP_RESYNC, .box = "INBOX" } }, false },
+	{ "adopt", PREP_DOVECOT, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_SAVE, .box = "INBOX", N(1001) },
+	    { .kind = STEP_STORE, .box = "Work", N(103), .flags = MSG_FLAGGED, .keywords = KW_OTHER, .op = FLAGS_ADD } }, false },
+	{ "release", PREP_DIRTY, WHOLE_STEP, { { .kind = STEP_SAVE, .box = "INBOX", N(1001), .flags = MSG_DRAFT, .keywords = KW_OTHER },
+	    { .kind = STEP_RELEASE } }, false },
+	{ "take-back", PREP_RELEASED, WHOLE_STEP, { { .kind = STEP_ADOPT }, { .kind = STEP_SAVE, .box = "INBOX", N(1001) } }, false },
 };
 const size_t op_count = sizeof(ops) / sizeof(ops[0]);
+
+bool
+op_gives(const struct op *op)
+{
+	for (size_t i = 0; i < STEPS; i++)
+		if (op->steps[i].kind == STEP_RELEASE || op->steps[i].kind == STEP_ADOPT)
+			return true;
+	return false;
+}
 
 /* As a user's mail program would make it: some are short, some long, the large ones very long. */
 size_t
@@ -87,11 +102,33 @@ world_open(struct world *w)
 	struct storage *st;
 
 	w->conf.home = span_str(w->home);
+	w->conf.released_too = op_gives(w->op);
 	if (storage_open_conf(&w->conf, -1, &st, &e) == -1) {
 		snprintf(w->sh->error, sizeof(w->sh->error), "open the storage: %s", e.log);
 		return NULL;
 	}
 	return st;
+}
+
+static bool
+on_mailbox(void *ctx, struct span name, enum held_by by, const struct release_report *report)
+{
+	(void)ctx, (void)name, (void)by, (void)report;
+	return true;
+}
+
+int
+world_release(struct storage *st, struct err *e)
+{
+	static const struct release_options o = { .uidl = { .format = { "%08Xu%08Xv", 10 } } };
+
+	return storage_release(st, &o, on_mailbox, NULL, e);
+}
+
+int
+world_adopt(struct storage *st, struct err *e)
+{
+	return storage_adopt(st, false, on_mailbox, NULL, e);
 }
 
 static int
@@ -334,6 +371,12 @@ run_step(struct world *w, struct storage *st, const struct step *s, struct err *
 		break;
 	case STEP_RESYNC:
 		rc = storage_resync(st, name, e);
+		break;
+	case STEP_RELEASE:
+		rc = world_release(st, e);
+		break;
+	case STEP_ADOPT:
+		rc = world_adopt(st, e);
 		break;
 	case STEP_END:
 	default:

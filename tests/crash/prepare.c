@@ -221,6 +221,59 @@ remember_told(struct world *w)
 	w->sh->at.announced = 0;
 }
 
+/* Gives all of it to Dovecot. */
+static void
+give_away(void *world)
+{
+	struct world *w = world;
+	struct err e = ERR_INIT;
+	struct storage *st = world_open(w);
+
+	if (st == NULL || storage_maintain(st, &e) == -1 || (w->format->released && world_release(st, &e) == -1))
+		snprintf(w->sh->error, sizeof(w->sh->error), "%.500s", e.log);
+	storage_close(st);
+}
+
+/* All that is ours in a directory, and below it. */
+static void
+forget_ours(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *d;
+
+	while (dir != NULL && (d = readdir(dir)) != NULL) {
+		char below[600];
+
+		snprintf(below, sizeof(below), "%.300s/%.255s", path, d->d_name);
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (strncmp(d->d_name, "culver", 6) == 0 || strncmp(d->d_name, ".culver", 7) == 0)
+			remove_tree(below);
+		else if (d->d_type == DT_DIR)
+			forget_ours(below);
+	}
+	if (dir != NULL)
+		closedir(dir);
+}
+
+/* Its lists as of a release: tests/e2e/test_release.py compares them with what it writes itself. */
+static bool
+make_dovecot(struct world *w, char *why, size_t why_n)
+{
+	if (!in_child(w, give_away, "giving the mail away", why, why_n))
+		return false;
+	w->have_stale = false;
+	if (w->op->prep == PREP_RELEASED)
+		return true;
+	forget_ours(w->home);
+	/* MAILBOXID and MODSEQ were told by nobody. */
+	for (unsigned i = 0; i < w->told_count; i++) {
+		w->told[i].id = 0;
+		w->told[i].modseq = 0;
+	}
+	return true;
+}
+
 static bool
 prepare_state(struct world *w, char *why, size_t why_n)
 {
@@ -240,6 +293,9 @@ prepare_state(struct world *w, char *why, size_t why_n)
 	case PREP_FOREIGN:
 		w->format->foreign(w);
 		return true;
+	case PREP_DOVECOT:
+	case PREP_RELEASED:
+		return make_dovecot(w, why, why_n);
 	case PREP_DIRTY:
 		if (!in_child(w, leave_dirty, "leaving flags", why, why_n))
 			return false;
@@ -254,6 +310,14 @@ prepare_state(struct world *w, char *why, size_t why_n)
 		return true;
 	}
 	return false;
+}
+
+static void
+load_base(struct world *w)
+{
+	tree_load(&w->base, w->home);
+	if (w->format->one_file)
+		tree_keep(&w->base, w->home, w->keep);
 }
 
 bool
@@ -285,7 +349,7 @@ prepare(struct world *w, char *why, size_t why_n)
 		w->want[w->steps + 1] = w->want[w->steps];
 		apply_step(&w->want[w->steps + 1], &w->op->steps[w->steps]);
 	}
-	tree_load(&w->base, w->home);
+	load_base(w);
 	return true;
 }
 
@@ -300,7 +364,7 @@ prepare_again(struct world *w)
 	if (!in_child(w, look, "looking again", why, sizeof(why)))
 		die("%s", why);
 	tree_clear(&w->base);
-	tree_load(&w->base, w->home);
+	load_base(w);
 }
 
 /* What procmail, mutt and the shell do to a Maildir. */
@@ -452,9 +516,9 @@ mbox_foreign(struct world *w)
 }
 
 const struct format formats[] = {
-	{ "maildir", "maildir:~/Maildir", '.', "Maildir/culver.index", false, maildir_foreign },
+	{ "maildir", "maildir:~/Maildir", '.', "Maildir/culver.index", false, maildir_foreign, true },
 	/* Names hold mail and others below them. */
-	{ "mbox", "mbox:~/mail:INBOX=~/mail/inbox:LAYOUT=maildir++", '.', "mail/.culver.index", true, mbox_foreign },
-	{ "maildir-fs", "maildir:~/Maildir:LAYOUT=fs", '/', "Maildir/culver.index", false, maildir_foreign },
+	{ "mbox", "mbox:~/mail:INBOX=~/mail/inbox:LAYOUT=maildir++", '.', "mail/.culver.index", true, mbox_foreign, false },
+	{ "maildir-fs", "maildir:~/Maildir:LAYOUT=fs", '/', "Maildir/culver.index", false, maildir_foreign, true },
 };
 const size_t format_count = COUNT(formats);

@@ -228,7 +228,7 @@ tree_load(struct tree *t, const char *path)
 void
 tree_copy(struct tree *to, const struct tree *from)
 {
-	*to = (struct tree){ must_alloc(from->count * sizeof(*from->nodes)), from->count, from->count };
+	*to = (struct tree){ must_alloc(from->count * sizeof(*from->nodes)), from->count, from->count, from->keep };
 	for (size_t i = 0; i < from->count; i++) {
 		const struct tree_node *a = &from->nodes[i];
 		struct tree_node *b = &to->nodes[i];
@@ -313,7 +313,53 @@ sweep(const struct tree *t, uint32_t node, const char *path)
 }
 
 static void
-store_file(struct tree_node *f, const char *path)
+kept_name(char room[512], const char *keep, uint64_t ino)
+{
+	snprintf(room, 512, "%.400s/%llu", keep, (unsigned long long)ino);
+}
+
+static void
+keep_dir(struct tree *t, uint32_t node, const char *path, const char *keep)
+{
+	for (size_t i = 0; i < t->nodes[node].count; i++) {
+		struct tree_entry *en = &t->nodes[node].entries[i];
+		char *below = join(path, en->name), kept[512];
+
+		kept_name(kept, keep, t->nodes[en->node].ino);
+		if (t->nodes[en->node].dir)
+			keep_dir(t, en->node, below, keep);
+		else if (link(below, kept) == -1 && errno != EEXIST)
+			die("link %s", kept);
+		free(below);
+	}
+}
+
+void
+tree_keep(struct tree *t, const char *path, const char *keep)
+{
+	if (mkdir(keep, 0700) == -1 && errno != EEXIST)
+		die("mkdir %s", keep);
+	keep_dir(t, 0, path, keep);
+	t->keep = keep;
+}
+
+/* 1 when the file with its old inode is back, to be written to. */
+static int
+take_kept(const struct tree_node *f, const char *path, const char *keep, int *fd_out)
+{
+	char kept[512];
+
+	if (keep == NULL || f->ino == 0)
+		return 0;
+	kept_name(kept, keep, f->ino);
+	*fd_out = open(kept, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (*fd_out != -1 && link(kept, path) == -1)
+		die("link %s", path);
+	return *fd_out != -1;
+}
+
+static void
+store_file(struct tree_node *f, const char *path, const char *keep)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, f->mtime };
 	int fd;
@@ -323,7 +369,8 @@ store_file(struct tree_node *f, const char *path)
 			die("link %s", path);
 		return;
 	}
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, f->mode);
+	if (!take_kept(f, path, keep, &fd))
+		fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, f->mode);
 	if (fd == -1 || (f->n > 0 && write(fd, f->data, f->n) != (ssize_t)f->n) || fchmod(fd, f->mode) == -1 ||
 	    futimens(fd, times) == -1)
 		die("write %s", path);
@@ -347,7 +394,7 @@ store_dir(struct tree *t, uint32_t node, const char *path)
 		if (t->nodes[en->node].dir)
 			store_dir(t, en->node, below);
 		else
-			store_file(&t->nodes[en->node], below);
+			store_file(&t->nodes[en->node], below, t->keep);
 		free(below);
 	}
 	if (chmod(path, t->nodes[node].mode) == -1 || utimensat(AT_FDCWD, path, times, 0) == -1 || stat(path, &sb) == -1)

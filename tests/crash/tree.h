@@ -33,10 +33,16 @@ struct tree_node {
 struct tree {
 	struct tree_node *nodes;
 	size_t count, cap;
+	const char *keep;		/* see tree_keep(); NULL */
 };
 
 /* All of these end the program when memory or the disk fails: this is a test. */
 void tree_load(struct tree *t, const char *path);
+/*
+ * Another link of each file that was loaded, in the directory keep: tree_store() gives the file with its inode back.  For mail
+ * that is changed in place, whose journal names the inode; keep stays the caller's.
+ */
+void tree_keep(struct tree *t, const char *path, const char *keep);
 void tree_copy(struct tree *to, const struct tree *from);
 void tree_clear(struct tree *t);
 /*

@@ -5,6 +5,10 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include "lib-storage/maildir/uidlist.h"
+#include "lib-storage/scrub.h"
 
 #define TEXT_MAX ((size_t)512 << 10)
 
@@ -310,4 +314,149 @@ int
 check_litter(struct world *w, struct err *e)
 {
 	return litter_in(w->home, 0, e);
+}
+
+static void
+on_problem(void *ctx, struct span mailbox, const char *text, bool repaired)
+{
+	struct err *e = ctx;
+
+	(void)repaired;
+	if (e->code == ERR_NONE)
+		err_set(e, ERR_TEMP, "scrub: %.*s: %s", SPAN_ARG(mailbox), text);
+}
+
+int
+check_scrub(struct storage *st, struct err *e)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct scrub_result result = { 0 };
+	struct err found = ERR_INIT;
+	struct mailbox_info *list;
+	size_t count = 0;
+	int rc = storage_list(st, a, &list, &count, e);
+
+	if (rc == 0)
+		rc = storage_scrub_index(st, false, on_problem, &found, &result, e);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		if (list[i].attrs & MBOX_EXISTS)
+			rc = storage_scrub(st, list[i].name, false, on_problem, &found, &result, e);
+	arena_free(a);
+	if (rc == 0 && result.problems > 0) {
+		*e = found;
+		rc = -1;
+	}
+	return rc;
+}
+
+/* The UID that a message was told to have, 0: nobody was told. */
+static uint32_t
+told_uid(const struct world *w, const char *name, unsigned number, uint32_t *validity, uint32_t *uidnext)
+{
+	uint32_t uid = 0;
+
+	*validity = *uidnext = 0;
+	for (unsigned k = 0; k < w->told_count + w->sh->at.announced; k++) {
+		const struct seen_box *b = k < w->told_count ? &w->told[k] : &w->sh->announced[k - w->told_count];
+
+		if (strcmp(b->name, name) != 0)
+			continue;
+		*validity = b->validity;
+		if (b->uidnext > *uidnext)
+			*uidnext = b->uidnext;
+		for (unsigned i = 0; i < b->count; i++)
+			if (b->m[i].number == number)
+				uid = b->m[i].uid;
+	}
+	return uid;
+}
+
+static bool
+read_file(const char *path, struct buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char room[4096];
+	ssize_t n = -1;
+
+	while (fd != -1 && (n = read(fd, room, sizeof(room))) > 0)
+		buf_add(out, span_of(room, (size_t)n));
+	if (fd != -1)
+		close(fd);
+	return n == 0;
+}
+
+/* One file that Dovecot would see: in the list, under the right UID. */
+static int
+check_listed(struct world *w, const char *box, const char *path, const char *file, const struct uidlist *l, struct err *e)
+{
+	struct buf text = BUF_INIT((size_t)1 << 20);
+	const struct uidlist_entry *entry = uidlist_by_name(l, span_sub(span_str(file), 0, span_chr(span_str(file), ':')));
+	uint32_t uid, validity, uidnext;
+	char full[800];
+	size_t at;
+
+	snprintf(full, sizeof(full), "%.400s/%.255s", path, file);
+	read_file(full, &text);
+	at = span_find(buf_span(&text), SPAN("Subject: Number "));
+	uid = told_uid(w, box, at == SIZE_MAX ? 0 : (unsigned)strtoul(buf_cstr(&text) + at + 16, NULL, 10), &validity, &uidnext);
+	buf_clear(&text);
+	if (entry == NULL)
+		return err_set(e, ERR_TEMP, "Dovecot's list does not have %s", full);
+	if (l->uidvalidity != validity || l->next < uidnext || (uid != 0 && entry->uid != uid))
+		return err_set(e, ERR_TEMP, "Dovecot's list has %s as UID %u of %u (UIDNEXT %u), and %u of %u was told (%u)", full,
+		    entry->uid, l->uidvalidity, l->next, uid, validity, uidnext);
+	return 0;
+}
+
+static int
+check_dovecot_box(struct world *w, const struct want_box *b, struct err *e)
+{
+	static const char *const subs[] = { "new", "cur" };
+	struct buf text = BUF_INIT((size_t)1 << 20);
+	char path[400], list[420], sub[420];
+	struct uidlist l;
+	unsigned files = 0;
+	int rc = 0;
+
+	if (strcmp(b->name, "INBOX") == 0)
+		snprintf(path, sizeof(path), "%s/Maildir", w->home);
+	else
+		snprintf(path, sizeof(path), "%s/Maildir/%s%s", w->home, w->format->separator == '.' ? "." : "", b->name);
+	for (char *p = path + strlen(w->home) + 9; w->format->separator == '.' && *p != '\0'; p++)
+		if (*p == '/')
+			*p = '.';
+	snprintf(list, sizeof(list), "%s/dovecot-uidlist", path);
+	if (!read_file(list, &text) || !uidlist_parse(buf_span(&text), &l) || !uidlist_index(&l)) {
+		buf_clear(&text);
+		return err_set(e, ERR_TEMP, "%s is no list of Dovecot's", list);
+	}
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		struct dirent *d;
+		DIR *dir;
+
+		snprintf(sub, sizeof(sub), "%s/%s", path, subs[i]);
+		dir = opendir(sub);
+		while (dir != NULL && rc == 0 && (d = readdir(dir)) != NULL) {
+			if (d->d_name[0] == '.')
+				continue;
+			files++;
+			rc = check_listed(w, b->name, sub, d->d_name, &l, e);
+		}
+		if (dir != NULL)
+			closedir(dir);
+	}
+	uidlist_clear(&l);
+	buf_clear(&text);
+	return rc == 0 && files != b->count ? err_set(e, ERR_TEMP, "%s: %u files for %u messages", path, files, b->count) : rc;
+}
+
+int
+check_dovecot(struct world *w, struct err *e)
+{
+	const struct want *want = &w->want[w->steps];
+
+	for (unsigned i = 0; i < want->count; i++)
+		if (check_dovecot_box(w, &want->box[i], e) == -1)
+			return -1;
+	return 0;
 }

@@ -30,6 +30,7 @@ WAIT = 20           # seconds: how long anything may take before a test gives up
 
 CONFIG = """\
 base_dir = {dir}/run
+state_dir = {dir}/state
 log_path = {dir}/log
 log_timestamp = "%Y-%m-%d %H:%M:%S "
 instance_name = test-{ports[imap]}

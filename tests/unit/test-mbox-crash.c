@@ -396,6 +396,173 @@ test_killed(void **state)
 	print_message("%ld points\n", points);
 }
 
+/* Ends itself at call n of one save: whether it came so far. */
+static bool
+save_until(struct fixture *f, long n)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid != -1);
+	if (pid == 0) {
+		struct mailbox *box;
+
+		fixture_open(f);
+		box = box_of(f->st, "INBOX", MAILBOX_SAVE);
+		left = n;
+		save_text(box, "From: a@example.org\r\nTo: a-name-that-is-long-enough-for-all-that-is-noted@example.org\r\n"
+		    "Subject: Number 9\r\n\r\nBody 9\r\n", 0);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && (WEXITSTATUS(status) == KILLED || WEXITSTATUS(status) == 0));
+	return WEXITSTATUS(status) == 0;
+}
+
+/*
+ * A process dies when all is done but the note of its append, which is still there; then another program changes the
+ * message, where it stands or to a shorter one.  It is not half of a message.
+ */
+static void
+test_changed_behind_the_note(void **state)
+{
+	static const struct {
+		const char *sed, *want;
+	} changes[] = { { "s/^Body 9/Bxdy 9/", "Bxdy 9" }, { "s/^Body 9/9/", "\n9\n" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(changes); i++) {
+		struct err e = ERR_INIT;
+		struct mailbox *box;
+		struct fixture f;
+		struct span body;
+		long calls = 1;
+
+		/* The last call is the one that takes the note back. */
+		for (;; calls++) {
+			fixture_init(&f);
+			f.conf.location = SPAN("mbox:~/mail");
+			fixture_run(&f, "mkdir mail");
+			if (save_until(&f, calls))
+				break;
+			fixture_clear(&f);
+		}
+		fixture_clear(&f);
+		fixture_init(&f);
+		f.conf.location = SPAN("mbox:~/mail");
+		fixture_run(&f, "mkdir mail");
+		assert_false(save_until(&f, calls - 1));
+		fixture_run(&f, "sed '%s' mail/inbox >changed && cat changed >mail/inbox", changes[i].sed);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_READ);
+		assert_int_equal(mailbox_count(box), 1);
+		MUST(mailbox_body(box, mailbox_uid(box, 1), &body, &e), &e);
+		assert_true(span_find(body, span_str(changes[i].want)) != SIZE_MAX);
+		mailbox_close(box);
+		fixture_clear(&f);
+	}
+}
+
+/*
+ * A process dies at some call of a save; the next message is saved, told of, and expunged; then the index is lost.  What is
+ * saved after that has a UID that was never told, and what is there has those that it had.
+ */
+static void
+test_no_uid_twice(void **state)
+{
+	(void)state;
+	log_hook(quiet);
+	for (long calls = 1;; calls++) {
+		struct mailbox *box;
+		struct fixture f;
+		uint32_t told, before, before_uid, uid;
+		bool done;
+
+		fixture_init(&f);
+		f.conf.location = SPAN("mbox:~/mail");
+		fixture_run(&f, "mkdir mail");
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_SAVE);
+		assert_int_equal(save_text(box, "Subject: First\r\n\r\nBody\r\n", 0), 1);
+		mailbox_close(box);
+		fixture_close(&f);
+		done = save_until(&f, calls);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		told = save_text(box, "Subject: Second\r\n\r\nBody\r\n", 0);
+		sync_box(box, NULL);
+		before = mailbox_count(box) - 1;
+		before_uid = mailbox_uid(box, before);
+		assert_true(told > before_uid && before <= 2);
+		expunge_uid(box, told);
+		mailbox_close(box);
+		fixture_close(&f);
+		fixture_run(&f, "rm -rf mail/.culver.index");
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		assert_int_equal(mailbox_count(box), before);
+		assert_int_equal(mailbox_uid(box, before), before_uid);
+		uid = save_text(box, "Subject: Third\r\n\r\nBody\r\n", 0);
+		assert_true(uid > told);
+		mailbox_close(box);
+		fixture_clear(&f);
+		if (done)
+			break;
+	}
+	log_hook(NULL);
+}
+
+#define OTHERS "From b@example.org Thu Nov 26 10:00:00 2026\nFrom: b@example.org\nSubject: Of others\n\nOther body\n"
+
+/*
+ * A process dies when half of a message is written; before anybody looks, another program puts mail behind it, without a
+ * look at how the file ends, or with one, or mail that looks like ours.  The half goes, and that mail stays.
+ */
+static void
+test_mail_behind_a_half(void **state)
+{
+	static const char *const before[] = { "", "\n", "\n\n", "\n\nFrom b@example.org Thu Nov 26 10:00:00 2026\nX-UID: 1\n\nFirst\n\n" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(before); i++) {
+		struct err e = ERR_INIT;
+		struct mailbox *box;
+		struct fixture f;
+		struct span body;
+		uint32_t uid;
+		bool half = false;
+
+		cut = true;
+		for (long calls = 1; !half; calls++) {
+			fixture_init(&f);
+			f.conf.location = SPAN("mbox:~/mail");
+			fixture_run(&f, "mkdir mail");
+			fixture_open(&f);
+			mailbox_close(box_of(f.st, "INBOX", MAILBOX_WRITE));
+			fixture_close(&f);
+			if (save_until(&f, calls))
+				fail_msg("half of a message was never written");
+			half = fixture_number(&f, "grep -c ^X-UID mail/inbox") == 1 &&
+			    fixture_number(&f, "grep -c '^Subject: Number 9' mail/inbox") == 0;
+			if (!half)
+				fixture_clear(&f);
+		}
+		cut = false;
+		fixture_run(&f, "printf '%s' >>mail/inbox", before[i]);
+		fixture_run(&f, "printf '%%s' '%s' >>mail/inbox", OTHERS);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_READ);
+		assert_int_equal(mailbox_count(box), i == 3 ? 2 : 1);
+		uid = mailbox_uid(box, mailbox_count(box));
+		MUST(mailbox_body(box, uid, &body, &e), &e);
+		assert_true(span_eq(body, SPAN("From: b@example.org\nSubject: Of others\n\nOther body\n")));
+		mailbox_close(box);
+		fixture_close(&f);
+		assert_int_equal(fixture_number(&f, "grep -c 'From: a@ex' mail/inbox"), 0);
+		fixture_clear(&f);
+	}
+}
+
 int
 main(void)
 {
@@ -410,6 +577,9 @@ main(void)
 		{ "move", test_killed, NULL, NULL, &works[5] },
 		{ "large_left", test_killed, NULL, NULL, &works[6] },
 		{ "large_right", test_killed, NULL, NULL, &works[7] },
+		cmocka_unit_test(test_changed_behind_the_note),
+		cmocka_unit_test(test_mail_behind_a_half),
+		cmocka_unit_test(test_no_uid_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

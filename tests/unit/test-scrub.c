@@ -45,17 +45,25 @@ scrub(struct fixture *f, bool repair, const char *want)
 	return r.problems;
 }
 
+/* A body of so many lines besides. */
 static void
-fill(struct fixture *f)
+fill_with(struct fixture *f, unsigned lines)
 {
+	struct buf text = BUF_INIT(65536);
 	struct mailbox *box;
 	struct err e = ERR_INIT;
 	char id[33];
 
 	fixture_open(f);
 	box = box_of(f->st, "INBOX", MAILBOX_WRITE);
-	for (unsigned i = 1; i <= COUNT; i++)
-		save_numbered(box, i);
+	for (unsigned i = 1; i <= COUNT; i++) {
+		buf_reset(&text);
+		buf_addf(&text, "From: a@example.org\r\nSubject: Number %u\r\n\r\nBody %u\r\n", i, i);
+		for (unsigned k = 0; k < lines; k++)
+			buf_adds(&text, "One of many lines\r\n");
+		save_text(box, buf_cstr(&text), 0);
+	}
+	buf_clear(&text);
 	sync_box(box, NULL);
 	add_flags(box, 3, MSG_SEEN);
 	/* Content digests are there when somebody has asked for them. */
@@ -63,6 +71,12 @@ fill(struct fixture *f)
 		MUST(mailbox_email_id(box, uid, id, &e), &e);
 	mailbox_close(box);
 	assert_int_equal(scrub(f, false, NULL), 0);
+}
+
+static void
+fill(struct fixture *f)
+{
+	fill_with(f, 0);
 }
 
 /* The summary and the size of message 4 are made those of another. */
@@ -188,6 +202,77 @@ test_control(void **state)
 	fixture_clear(&f);
 }
 
+/* The names of keywords: what only the control file has, nobody has used yet. */
+static void
+test_keywords(void **state)
+{
+	struct span name = SPAN("Label"), value;
+	struct flag_change fc = { .op = FLAGS_ADD };
+	struct fixture f;
+	struct mailbox *box;
+	struct index_txn *t;
+	uint32_t uid = 2;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&f);
+	fill(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	MUST(mailbox_keyword_mask(box, &name, 1, true, &fc.keywords, &e), &e);
+	MUST(mailbox_store(box, &uid, 1, &fc, NULL, NULL, NULL, &e), &e);
+	assert_int_equal(scrub(&f, false, NULL), 0);
+	MUST(index_write(box->store->ix, &t, &e), &e);
+	MUST(index_keywords_put(t, box->id, SPAN_NONE, &e), &e);
+	MUST(index_commit(t, &e), &e);
+	assert_int_equal(scrub(&f, false, NULL), 0);
+	MUST(index_write(box->store->ix, &t, &e), &e);
+	MUST(index_keywords_put(t, box->id, span_of("Other", 6), &e), &e);
+	MUST(index_commit(t, &e), &e);
+	assert_int_equal(scrub(&f, false, "the names of keywords"), 1);
+	assert_int_equal(scrub(&f, true, NULL), 1);
+	assert_int_equal(scrub(&f, false, NULL), 0);
+	MUST(index_read(box->store->ix, &t, &e), &e);
+	assert_int_equal(index_keywords_get(t, box->id, &value, &e), 1);
+	assert_true(span_eq(value, span_of("Label", 6)));
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+/* Compressed mail, whoever wrote it: what is compared is the plain message. */
+static void
+test_packed(void **state)
+{
+	static const enum pack_kind kinds[] = { PACK_GZIP, PACK_ZSTD };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct fixture f;
+
+		fixture_init(&f);
+		f.conf.pack = kinds[i];
+		fill_with(&f, 100);
+		assert_int_equal(fixture_number(&f, "find Maildir/new Maildir/cur -type f -size -500c | wc -l"), COUNT);
+		falsify(&f);
+		assert_int_equal(scrub(&f, false, "message 4: its summary is not that of the message"), 2);
+		assert_int_equal(scrub(&f, true, "message 4: RFC822.SIZE is"), 2);
+		assert_int_equal(scrub(&f, false, NULL), 0);
+		check_all(&f);
+		/* Of another program, which says nothing of sizes. */
+		fixture_run(&f, "printf 'Subject: outside\\n\\ntext\\n' | %s > Maildir/new/1600000000.outside,S=23",
+		    i == 0 ? "gzip" : "zstd -q");
+		assert_int_equal(scrub(&f, false, NULL), 0);
+		fixture_run(&f, "rm Maildir/new/1600000000.outside*");
+		assert_int_equal(scrub(&f, false, NULL), 0);
+		/* Other content, and a file of which the end is missing. */
+		fixture_run(&f, "f=$(ls Maildir/new/*.6) && touch -r $f stamp && %s -dc < $f | sed 's/Number/Nubmer/' | %s > x && "
+		    "cat x > $f && touch -r stamp $f", i == 0 ? "gzip" : "zstd", i == 0 ? "gzip" : "zstd -q");
+		assert_true(scrub(&f, false, "message 6: its content is not what it was") >= 1);
+		fixture_run(&f, "f=$(ls Maildir/new/*.7) && truncate -s -9 $f");
+		assert_true(scrub(&f, false, "message 7: it can not be read") >= 1);
+		fixture_clear(&f);
+	}
+}
+
 /* The same for the other driver. */
 static void
 test_mbox(void **state)
@@ -240,6 +325,8 @@ main(void)
 		cmocka_unit_test(test_rot),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_control),
+		cmocka_unit_test(test_keywords),
+		cmocka_unit_test(test_packed),
 		cmocka_unit_test(test_mbox),
 		cmocka_unit_test(test_rebuild),
 	};

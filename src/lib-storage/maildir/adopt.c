@@ -103,16 +103,41 @@ maildir_facts_read(struct maildir_box *box, uint32_t uidvalidity, struct maildir
 	return rc;
 }
 
+/* 1, 0, -1 it can not be told. */
+static int
+has_file(int dir, const char *name, struct err *e)
+{
+	if (faccessat(dir, name, F_OK, 0) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(e, "look for %s", name);
+}
+
+int
+maildir_adopt_waits(struct maildir_box *box, struct err *e)
+{
+	int dir = maildir_control_dir(box, false, e), rc;
+
+	if (dir == -1)
+		return 0;
+	rc = has_file(dir, RELEASED_NAME, e);
+	if (rc == 0)
+		rc = has_file(dir, RETURNED_NAME, e);
+	close(dir);
+	return rc;
+}
+
 int
 maildir_adopt_refused(struct maildir_box *box, struct err *e)
 {
 	char *path = maildir_control_path_of(box->store, SPAN("INBOX"), e);
 	int inbox = path == NULL ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int dir = maildir_control_dir(box, false, e), rc = 0;
+	int dir = maildir_control_dir(box, false, e), rc;
 
+	rc = dir == -1 ? 0 : has_file(dir, RELEASED_NAME, e);
 	/* A folder made by the other server since then is the other server's too. */
-	if ((dir != -1 && faccessat(dir, RELEASED_NAME, F_OK, 0) == 0) ||
-	    (inbox != -1 && faccessat(inbox, RELEASED_NAME, F_OK, 0) == 0))
+	if (rc == 0 && inbox != -1)
+		rc = has_file(inbox, RELEASED_NAME, e);
+	if (rc == 1)
 		rc = err_set(e, ERR_INUSE, "%s has been released to Dovecot; `culveradm adopt' takes it back", box->path);
 	/* Clients are told that it is in use, which is no failure to those who log failures: but the administrator's to know. */
 	if (rc == -1)
@@ -450,15 +475,14 @@ adopt_courier(struct maildir_box *box, struct maildir_control *c, struct adoptio
 }
 
 /* What a mailbox that comes back from Dovecot was: its id goes on being its id. */
-static void
-read_returned(int dir, struct maildir_control *c, struct adoption *a)
+static int
+read_returned(int dir, struct maildir_control *c, struct adoption *a, struct err *e)
 {
 	struct buf text = BUF_INIT(SMALL_FILE);
 	struct maildir_control old;
-	struct err e = ERR_INIT;
+	int rc = maildir_read_at(dir, RETURNED_NAME, SMALL_FILE - 1, &text, e);
 
-	if (maildir_read_at(dir, RETURNED_NAME, SMALL_FILE - 1, &text, &e) == 1 &&
-	    maildir_control_parse(buf_span(&text), &old) == 1) {
+	if (rc == 1 && maildir_control_parse(buf_span(&text), &old) == 1) {
 		a->returned = true;
 		if (old.uidvalidity == c->uidvalidity)
 			a->id = old.id;
@@ -470,6 +494,7 @@ read_returned(int dir, struct maildir_control *c, struct adoption *a)
 		maildir_control_clear(&old);
 	}
 	buf_clear(&text);
+	return rc == -1 && e->code != ERR_LIMIT ? -1 : 0;
 }
 
 /* The highest UIDVALIDITY that Dovecot gave to any mailbox of this user. */
@@ -529,8 +554,8 @@ maildir_adopt_read(struct maildir_box *box, struct maildir_control *c, struct ad
 	if (rc != -1) {
 		if (a->from != ADOPT_NOTHING)
 			c->modseq_start = (uint64_t)time(NULL) << 10;	/* above any that another server's clients saw */
-		if (dir != -1)
-			read_returned(dir, c, a);
+		if (dir != -1 && read_returned(dir, c, a, e) == -1)
+			rc = -1;
 		a->highest_validity = highest_validity(box->store, a->from == ADOPT_DOVECOT);
 	}
 	if (dir != -1)

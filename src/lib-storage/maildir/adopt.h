@@ -30,6 +30,8 @@ struct adoption {
 
 /* The box is locked for all of these. */
 int maildir_adopt_refused(struct maildir_box *box, struct err *e);	/* -1 and ERR_INUSE: it has been released */
+/* 1: it was released, or is coming back: what the index knows of it is from before.  0, -1. */
+int maildir_adopt_waits(struct maildir_box *box, struct err *e);
 /* What is there to take over.  Sets in c: uidvalidity (0: a new one is needed), uid_start, modseq_start, keywords. */
 int maildir_adopt_read(struct maildir_box *box, struct maildir_control *c, struct adoption *a, struct err *e);
 /* With c->uidvalidity and a->fence as numbers that are this user's alone: writes all but the control file. */

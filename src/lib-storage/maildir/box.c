@@ -190,7 +190,7 @@ attach(struct index_txn *t, struct maildir_box *box, struct maildir_control *c, 
 		by_id = 2;	/* a number that was given twice: this one gets another */
 	if (by_id == 1 && !span_eq(idx_state_name(&st), span_str(box->name)) && is_copy(box, &st, cur))
 		by_id = 2;
-	if (rc == 1 && !(by_id == 1 && there == c->id) && index_mailbox_remove(t, span_str(box->name), e) == -1)
+	if (rc == 1 && !(by_id == 1 && there == c->id) && index_mailbox_drop(t, span_str(box->name), e) == -1)
 		return -1;
 	if (by_id == 1) {
 		box->id = c->id;
@@ -219,9 +219,13 @@ take_numbers(struct maildir_box *box, struct maildir_control *c, struct adoption
 	if (rc == -1)
 		return -1;
 	c->id = a->id;
-	/* The id from before it was released, when nobody has it now. */
-	if (c->id != 0 && (rc = index_state_get(t, c->id, &st, e)) == 1)
-		c->id = 0;
+	/* The id from before it was released, when nobody has it now; an index that went back to then has the mailbox itself. */
+	if (c->id != 0 && (rc = index_state_get(t, c->id, &st, e)) == 1) {
+		if (span_eq(idx_state_name(&st), span_str(box->name)))
+			rc = index_mailbox_drop(t, span_str(box->name), e);
+		else
+			c->id = 0;
+	}
 	if (rc != -1 && (a->highest_validity == 0 || (rc = index_number_seen(t, a->highest_validity, e)) == 0) &&
 	    (c->uidvalidity == 0 || (rc = index_number_seen(t, c->uidvalidity, e)) == 0) &&
 	    (c->id != 0 || (rc = index_new_number(t, &c->id, e)) == 0) &&
@@ -317,12 +321,14 @@ box_settle(struct maildir_box *box, uint32_t id, struct err *e)
 	struct maildir_control c;
 	struct index_txn *t;
 	struct idx_state st;
-	int rc, known;
+	int rc, known, given;
 
 	if (maildir_box_lock(box, e) == -1)
 		return -1;
 	known = maildir_control_read(box, &c, e);
-	rc = known == -1 ? -1 : index_write(box->store->ix, &t, e);
+	/* The system went down behind a release, and the index goes back to before it. */
+	given = known == 0 ? maildir_adopt_waits(box, e) : 0;
+	rc = known == -1 || given == -1 ? -1 : given == 1 ? 1 : index_write(box->store->ix, &t, e);
 	if (rc == 0) {
 		rc = index_state_get(t, id, &st, e);
 		if (rc == 1 && st.bits & IDX_STATE_DOUBT) {

@@ -94,6 +94,19 @@ look_at_files(struct look *l, struct index_txn *t, const struct idx_state *st, i
 	return rc == -1 ? -1 : 0;
 }
 
+/* A name that the control file has and the index has not yet is of a process that died before anybody used it. */
+static bool
+keywords_agree(struct span in_index, struct span in_file)
+{
+	struct span is[INDEX_KEYWORDS], told[INDEX_KEYWORDS];
+	int n = idx_keywords_unpack(in_index, is), m = idx_keywords_unpack(in_file, told);
+
+	for (int i = 0; i < n; i++)
+		if (is[i].n > 0 && (i >= m || !span_eq(is[i], told[i])))
+			return false;
+	return true;
+}
+
 static int
 look_at_control(struct look *l, struct index_txn *t, const struct idx_state *st, struct err *e)
 {
@@ -121,7 +134,7 @@ look_at_control(struct look *l, struct index_txn *t, const struct idx_state *st,
 		    (unsigned long long)st->modseq_reserved);
 	maildir_control_keywords(&c, &keywords);
 	rc = index_keywords_get(t, l->box->id, &value, e);
-	if (rc != -1 && !span_eq(value, buf_span(&keywords)))
+	if (rc != -1 && !keywords_agree(value, buf_span(&keywords)))
 		tell(l, "the names of keywords in the control file and in the index are not the same");
 	maildir_control_clear(&c);
 	buf_clear(&keywords);
@@ -151,6 +164,33 @@ look(struct look *l, struct err *e)
 	return rc;
 }
 
+/* The control file gives the names: what it said is in the names of files. */
+static int
+mend_keywords(struct maildir_box *box, struct err *e)
+{
+	struct buf keywords = BUF_INIT(65536);
+	struct maildir_control c;
+	struct index_txn *t;
+	int rc;
+
+	if (maildir_box_lock(box, e) == -1)
+		return -1;
+	rc = maildir_control_read(box, &c, e);
+	maildir_control_keywords(&c, &keywords);
+	if (rc == 1)
+		rc = index_write(box->store->ix, &t, e);
+	if (rc == 0 && index_keywords_put(t, box->id, buf_span(&keywords), e) == 0) {
+		rc = index_commit(t, e);
+	} else if (rc == 0) {
+		index_abort(t);
+		rc = -1;
+	}
+	maildir_box_unlock(box);
+	maildir_control_clear(&c);
+	buf_clear(&keywords);
+	return rc;
+}
+
 enum drv_rc
 maildir_check(void *b, bool repair, driver_finding_fn *fn, void *ctx, struct err *e)
 {
@@ -167,6 +207,10 @@ maildir_check(void *b, bool repair, driver_finding_fn *fn, void *ctx, struct err
 	l = (struct look){ .box = box, .fn = fn, .ctx = ctx };
 	if (look(&l, e) == -1)
 		return drv_of(e);
+	if (l.found == 0 || !repair)
+		return DRV_OK;
 	/* Files are a matter of the sync that follows; the control file is written here, with marks above all. */
-	return l.found > 0 && repair ? maildir_reserve(box, 0, e) : DRV_OK;
+	enum drv_rc drc = maildir_reserve(box, 0, e);
+
+	return drc == DRV_OK && mend_keywords(box, e) == -1 ? drv_of(e) : drc;
 }

@@ -24,7 +24,6 @@
 #include <unistd.h>
 #include "lib/log.h"
 
-#define PURGE_BATCH 20000	/* records */
 #define EXPUNGE_BATCH 1000	/* unlinks in one transaction: others wait no longer than that takes */
 
 int
@@ -293,25 +292,6 @@ commit_flags(struct maildir_box *box, struct change_set *cs, struct err *e)
 	return DRV_OK;
 }
 
-/* The records of a mailbox that is gone: in pieces, so that nobody waits long. */
-static enum drv_rc
-purge(struct maildir_store *s, uint32_t id, struct err *e)
-{
-	struct index_txn *t;
-	int more = 1;
-
-	while (more == 1) {
-		if (index_write(s->ix, &t, e) == -1)
-			return drv_of(e);
-		more = index_mailbox_purge(t, id, PURGE_BATCH, e);
-		if (more == -1)
-			index_abort(t);
-		else if (index_commit(t, e) == -1)
-			more = -1;
-	}
-	return more == -1 ? drv_of(e) : DRV_OK;
-}
-
 /*
  * A new mailbox is opened at once: that gives it a UIDVALIDITY of its own.  Files that are moved into it before anybody
  * else opens it may carry that of another, or of one of this name that was deleted.
@@ -361,6 +341,7 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 	struct index_txn *t;
 	char trash[MAILDIR_TRASH_MAX] = "";
 	uint32_t id = 0;
+	bool gone = false;
 	enum drv_rc drc;
 	int rc;
 
@@ -395,13 +376,17 @@ commit_mailbox(struct maildir_store *s, struct change_set *cs, struct err *e)
 		index_abort(t);
 	else if (index_commit(t, e) == -1)
 		drc = drv_of(e);
+	else
+		gone = cs->op == MAILBOX_DELETE && rc == 1;
 	if (drc == DRV_OK)
 		drc = maildir_sync_moved(s, cs->name, e);
 	if (drc == DRV_OK && cs->op == MAILBOX_RENAME)
 		drc = maildir_sync_moved(s, cs->new_name, e);
 	if (trash[0] != '\0')
 		maildir_trash_empty(s, trash);
-	return drc == DRV_OK && trash[0] != '\0' && id != 0 ? purge(s, id, e) : drc;
+	if (gone)
+		index_mailbox_sweep(s->ix, id);
+	return drc;
 }
 
 enum drv_rc

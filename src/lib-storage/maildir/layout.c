@@ -123,12 +123,14 @@ list_flat(struct listing *l)
 
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : err_errno(l->e, "open %s", l->s->root);
-	while (rc == 0 && (d = readdir(dir)) != NULL) {
+	while (rc == 0 && (errno = 0, d = readdir(dir)) != NULL) {
 		buf_clear(&name);
 		if (d->d_name[0] != '.' || !flat_name(l->s, span_str(d->d_name), &name) || !is_dir_at(dirfd(dir), d))
 			continue;
 		rc = list_add(l, buf_span(&name), true);
 	}
+	if (rc == 0 && d == NULL && errno != 0)
+		rc = err_errno(l->e, "read %s", l->s->root);
 	closedir(dir);
 	buf_clear(&name);
 	return rc;
@@ -151,6 +153,15 @@ leads_back(const struct level *l, const struct stat *sb)
 	return false;
 }
 
+/* What is not for us to see, or has gone, is not listed; after other errors nobody knows what there is. */
+static int
+passed_over(struct listing *l, const char *name)
+{
+	if (errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == EPERM || errno == ELOOP)
+		return 0;
+	return err_errno(l->e, "list %s: %s", l->s->root, name);
+}
+
 static int list_tree(struct listing *l, int fd, struct buf *name, const struct level *at);
 
 /* One folder, and what is below it. */
@@ -167,12 +178,22 @@ list_folder(struct listing *l, int parent, const struct dirent *d, struct buf *n
 		snprintf(cur, sizeof(cur), "%s/cur", d->d_name);
 	else
 		snprintf(cur, sizeof(cur), "%s/%s/cur", d->d_name, l->s->dirname);
-	selectable = fstatat(parent, cur, &sb, 0) == 0 && S_ISDIR(sb.st_mode);
-	rc = list_add(l, buf_span(name), selectable);
-	fd = rc == 0 && at->depth < LIST_DEPTH ? openat(parent, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	rc = fstatat(parent, cur, &sb, 0);
+	selectable = rc == 0 && S_ISDIR(sb.st_mode);
+	if ((rc == -1 && passed_over(l, cur) == -1) || list_add(l, buf_span(name), selectable) == -1)
+		return -1;
+	if (at->depth >= LIST_DEPTH)
+		return 0;
+	fd = openat(parent, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
-		return rc;
-	if (fstat(fd, &sb) == -1 || leads_back(at->above, &sb)) {
+		return passed_over(l, d->d_name);
+	rc = fstat(fd, &sb);
+	if (rc == -1) {
+		err_errno(l->e, "stat a folder of %s", l->s->root);
+		close(fd);
+		return -1;
+	}
+	if (leads_back(at->above, &sb)) {
 		l->entries.n = before;	/* it is there already, under its own name */
 		close(fd);
 		return 0;
@@ -195,10 +216,11 @@ list_tree(struct listing *l, int fd, struct buf *name, const struct level *at)
 	int rc = 0;
 
 	if (dir == NULL) {
+		err_errno(l->e, "open a folder of %s", l->s->root);
 		close(fd);
-		return 0;
+		return -1;
 	}
-	while (rc == 0 && (d = readdir(dir)) != NULL) {
+	while (rc == 0 && (errno = 0, d = readdir(dir)) != NULL) {
 		struct level here = { .above = at, .depth = at->depth + 1, .forms = at->forms };
 		struct span disk = span_str(d->d_name);
 
@@ -212,6 +234,8 @@ list_tree(struct listing *l, int fd, struct buf *name, const struct level *at)
 		name->failed = false;	/* too long a path: passed over */
 		name->n = keep;
 	}
+	if (rc == 0 && d == NULL && errno != 0)
+		rc = err_errno(l->e, "read a folder of %s", l->s->root);
 	closedir(dir);
 	name->n = keep;
 	return rc;
@@ -223,14 +247,17 @@ list_root(struct listing *l)
 	struct buf name = BUF_INIT(MAILDIR_PATH_MAX);
 	struct level top = { 0 };
 	struct stat sb;
-	int rc = 0, fd = open(l->s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc, fd = open(l->s->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : err_errno(l->e, "open %s", l->s->root);
-	if (fstat(fd, &sb) == 0) {
-		top.dev = sb.st_dev;
-		top.ino = sb.st_ino;
+	if (fstat(fd, &sb) == -1) {
+		err_errno(l->e, "stat %s", l->s->root);
+		close(fd);
+		return -1;
 	}
+	top.dev = sb.st_dev;
+	top.ino = sb.st_ino;
 	rc = list_tree(l, fd, &name, &top);
 	buf_clear(&name);
 	return rc;

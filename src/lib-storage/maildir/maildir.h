@@ -211,7 +211,7 @@ void maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub);
 enum drv_rc maildir_names(void *box, uint32_t uid, struct span record_name, char file[256], char guid[256], struct err *e);
 enum drv_rc maildir_uidls_save(void *box, const struct mailbox_uidl *list, size_t count, struct err *e);
 enum drv_rc maildir_release(void *box, const struct release_params *p, struct release_report *out, struct err *e);
-enum held_by maildir_held_by(void *store, struct span name);
+enum held_by maildir_held_by(void *store, struct span name, struct err *e);
 enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
 
 /* outcome.c, commit.c, copy.c, behind.c, stage.c */

@@ -27,7 +27,6 @@
 
 #define HEAD_OCTETS 200
 #define FLUSH_TRIES 4
-#define PURGE_BATCH 20000
 
 /* Of the list there is, the UIDVALIDITY of its head; 0: none. */
 static uint32_t
@@ -281,24 +280,6 @@ write_files(struct listing *l, const struct maildir_control *c, uint32_t number,
 }
 
 static int
-purge(struct maildir_box *box, struct err *e)
-{
-	struct index_txn *t;
-	int more = 1;
-
-	while (more == 1) {
-		if (index_write(box->store->ix, &t, e) == -1)
-			return -1;
-		more = index_mailbox_purge(t, box->id, PURGE_BATCH, e);
-		if (more == -1)
-			index_abort(t);
-		else if (index_commit(t, e) == -1)
-			more = -1;
-	}
-	return more;
-}
-
-static int
 release_locked(struct listing *l, bool dry_run, struct release_report *out, struct err *e)
 {
 	struct maildir_control c;
@@ -309,8 +290,10 @@ release_locked(struct listing *l, bool dry_run, struct release_report *out, stru
 		rc = err_set(e, ERR_NOTFOUND, "%s has no control file", l->box->path);
 	if (rc == 1)
 		rc = take_out(l, dry_run, &number, out, e);
-	if (rc == 1 && !dry_run)
-		rc = write_files(l, &c, number, e) == -1 || purge(l->box, e) == -1 ? -1 : 1;
+	if (rc == 1 && !dry_run) {
+		rc = write_files(l, &c, number, e) == -1 ? -1 : 1;
+		index_mailbox_sweep(l->box->store->ix, l->box->id);
+	}
 	maildir_control_clear(&c);
 	return rc;
 }
@@ -349,36 +332,42 @@ maildir_release(void *b, const struct release_params *p, struct release_report *
 	return rc == 1 ? DRV_OK : drv_of(e);
 }
 
-static bool
-has_file(const char *dir, const char *name)
-{
-	char path[4600];
-
-	return (size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) < sizeof(path) && access(path, F_OK) == 0;
-}
-
 char *
 maildir_control_path_of(const struct maildir_store *s, struct span name, struct err *e)
 {
 	return s->control == NULL ? maildir_path(s, name, e) : maildir_control_path(s, name, false, e);
 }
 
+/* Whose mailbox a file of that name makes it. */
+static const struct {
+	const char *name;
+	enum held_by by;
+	bool control;		/* in the directory of control files */
+} signs[] = {
+	{ "culver-mailbox", HELD_HERE, true }, { RELEASED_NAME, HELD_RELEASED, true },
+	{ "dovecot-uidlist", HELD_BY_DOVECOT, true }, { "courierimapuiddb", HELD_BY_COURIER, false },
+	{ "courierpop3dsizelist", HELD_BY_COURIER, false },
+};
+
 enum held_by
-maildir_held_by(void *store, struct span name)
+maildir_held_by(void *store, struct span name, struct err *e)
 {
 	struct maildir_store *s = store;
-	struct err e = ERR_INIT;
-	char *path = maildir_path(s, name, &e), *dir = path == NULL ? NULL : maildir_control_path_of(s, name, &e);
-	enum held_by by = HELD_BY_NOBODY;
+	char *path = maildir_path(s, name, e), *dir = path == NULL ? NULL : maildir_control_path_of(s, name, e);
+	enum held_by by = dir == NULL ? HELD_UNKNOWN : HELD_BY_NOBODY;
 
-	if (dir != NULL && has_file(dir, "culver-mailbox"))
-		by = HELD_HERE;
-	else if (dir != NULL && has_file(dir, RELEASED_NAME))
-		by = HELD_RELEASED;
-	else if (dir != NULL && has_file(dir, "dovecot-uidlist"))
-		by = HELD_BY_DOVECOT;
-	else if (path != NULL && (has_file(path, "courierimapuiddb") || has_file(path, "courierpop3dsizelist")))
-		by = HELD_BY_COURIER;
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]) && by == HELD_BY_NOBODY; i++) {
+		char file[4600];
+
+		if ((size_t)snprintf(file, sizeof(file), "%s/%s", signs[i].control ? dir : path, signs[i].name) >= sizeof(file))
+			continue;
+		if (access(file, F_OK) == 0) {
+			by = signs[i].by;
+		} else if (errno != ENOENT && errno != ENOTDIR) {
+			err_errno(e, "look for %s", file);
+			by = HELD_UNKNOWN;
+		}
+	}
 	free(path);
 	free(dir);
 	return by;

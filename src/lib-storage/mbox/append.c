@@ -3,14 +3,8 @@
  * Adding messages at the end: under the lock for writing they are written with their UIDs and flags, synced, then recorded.
  * When that fails the file is cut to what it was.
  *
- * A crash in the middle leaves a message that is not whole.  ".culver-append" in the control directory says before the first
- * octet is written how long the file was and how long it will be, how what is written begins, and a digest of it; who locks
- * the box next cuts off what begins so and is not whole.  After a loss of power the file may have its length and not its
- * octets: the digest tells.  Once all is written the messages are there, whatever happens: they carry their UIDs, and a sync
- * takes them in.
- *
- * The note is not synced when it is taken back, so it may come again with a loss of power.  By then the messages are whole;
- * and before octets of the file are moved it is taken back for good (mbox_intent_settle).
+ * A crash in the middle leaves a message that is not whole: intent.c.  Once all is written the messages are there, whatever
+ * happens: they carry their UIDs, and a sync takes them in.
  */
 #include "lib-storage/mbox/mbox.h"
 
@@ -22,222 +16,21 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 
-#define NAME ".culver-append"
-#define BEGINS_MAX 128		/* octets of what is written: the From line, the UID */
-#define INTENT_LEN (32 + BEGINS_MAX)
 #define BUFFER ((size_t)1 << 20)
 #define SENDER_MAX 300
-
-/* ---- the intent ---- */
-
-static int
-intent_open(struct mbox_box *box, bool make)
-{
-	if (box->intent_fd == -1 && box->control_fd != -1)
-		box->intent_fd = openat(box->control_fd, NAME, O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return box->intent_fd;
-}
-
-struct intent {
-	uint64_t old, new;	/* size of the file; new 0: none */
-	uint64_t digest;
-	size_t begins_n;
-	char begins[BEGINS_MAX];
-};
-
-#define DIGEST_START 0xcbf29ce484222325u
-
-/* FNV-1a: finds damage, not malice. */
-static uint64_t
-digest_add(uint64_t digest, struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		digest = (digest ^ (unsigned char)s.p[i]) * 0x100000001b3u;
-	return digest;
-}
-
-static int
-intent_set(struct mbox_box *box, const struct intent *in, bool sync, struct err *e)
-{
-	char room[INTENT_LEN] = { 0 };
-	bool made;
-
-	if (box->control_fd == -1)
-		return 0;
-	made = intent_open(box, false) == -1;
-	if (made && intent_open(box, true) == -1)
-		return err_errno(e, "make %s/%s", box->control_path, NAME);
-	be64_put(room, in->old);
-	be64_put(room + 8, in->new);
-	be64_put(room + 16, in->digest);
-	be64_put(room + 24, in->begins_n);
-	memcpy(room + 32, in->begins, in->begins_n);
-	/* A new file is found after a power cut only if its directory was synced. */
-	if (made && sync && fsync(box->control_fd) == -1)
-		return err_errno(e, "sync %s", box->control_path);
-	if (mbox_pwrite(box->intent_fd, span_of(room, sizeof(room)), 0, NAME, e) == -1)
-		return -1;
-	return sync && fdatasync(box->intent_fd) == -1 ? err_errno(e, "sync %s/%s", box->control_path, NAME) : 0;
-}
-
-static int
-intent_clear(struct mbox_box *box, bool sync, struct err *e)
-{
-	static const struct intent none;
-
-	return intent_set(box, &none, sync, e);
-}
-
-int
-mbox_intent_settle(struct mbox_box *box, struct err *e)
-{
-	return intent_open(box, false) == -1 ? 0 : intent_clear(box, box->store->p.fsync != FSYNC_NEVER, e);
-}
-
-/* False: there is none. */
-static bool
-intent_get(struct mbox_box *box, struct intent *out)
-{
-	char room[INTENT_LEN];
-	uint64_t n;
-
-	if (intent_open(box, false) == -1 || pread(box->intent_fd, room, sizeof(room), 0) != (ssize_t)sizeof(room))
-		return false;
-	*out = (struct intent){ .old = be64_get(room), .new = be64_get(room + 8), .digest = be64_get(room + 16) };
-	n = be64_get(room + 24);
-	if (out->new <= out->old || n == 0 || n > BEGINS_MAX)
-		return false;
-	out->begins_n = (size_t)n;
-	memcpy(out->begins, room + 32, out->begins_n);
-	return true;
-}
-
-/* What does not even begin with a whole From line is no message; but another may stand behind it.  Not sure: true. */
-static bool
-has_from(struct mbox_box *box, uint64_t at, uint64_t size)
-{
-	char room[65536];
-	size_t n = size - at < sizeof(room) ? (size_t)(size - at) : sizeof(room);
-
-	return at < size && (n < size - at || pread(box->fd, room, n, (off_t)at) != (ssize_t)n ||
-	    span_find(span_of(room, n), SPAN("From ")) != SIZE_MAX);
-}
-
-/*
- * Whether another program has added a message behind octet at: then nothing may be cut off.  Messages of ours carry UIDs; of
- * the first, a half, that is not known.
- */
-static bool
-has_message_behind(struct mbox_box *box, uint64_t at, uint64_t size)
-{
-	struct mbox_reading r;
-	struct err e = ERR_INIT;
-	bool foreign = false;
-
-	mbox_reading_init(&r);
-	if (mbox_read(box, at, size, &r, &e) == 0)
-		for (size_t i = 1; i < r.msgs.n; i++)
-			foreign = foreign || ((const struct mbox_msg *)array_at(&r.msgs, i))->uid == 0;
-	else
-		foreign = has_from(box, at + 1, size);
-	mbox_reading_clear(&r);
-	return foreign;
-}
-
-/* Whether what stands behind octet old is of that append: its beginning, or zeros where octets were lost. */
-static bool
-is_ours(struct mbox_box *box, const struct intent *in, uint64_t size)
-{
-	char room[BEGINS_MAX];
-	size_t n = size - in->old < in->begins_n ? (size_t)(size - in->old) : in->begins_n;
-
-	if (pread(box->fd, room, n, (off_t)in->old) != (ssize_t)n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if (room[i] != in->begins[i] && room[i] != '\0')
-			return false;
-	return true;
-}
-
-static bool
-is_whole(struct mbox_box *box, const struct intent *in, uint64_t size)
-{
-	uint64_t digest = DIGEST_START;
-	char room[65536];
-
-	if (size < in->new)
-		return false;
-	for (uint64_t at = in->old; at < in->new;) {
-		size_t n = in->new - at < sizeof(room) ? (size_t)(in->new - at) : sizeof(room);
-		ssize_t got = pread(box->fd, room, n, (off_t)at);
-
-		if (got <= 0)
-			return true;	/* it can not be read: nothing is cut for that */
-		digest = digest_add(digest, span_of(room, (size_t)got));
-		at += (uint64_t)got;
-	}
-	return digest == in->digest;
-}
-
-int
-mbox_intent_recover(struct mbox_box *box, bool *needed_out, bool may_write, struct err *e)
-{
-	struct intent in;
-	struct stat sb;
-	uint64_t size;
-
-	if (!intent_get(box, &in))
-		return 0;
-	*needed_out = true;
-	if (!may_write)
-		return 0;
-	if (fstat(box->fd, &sb) == -1)
-		return err_errno(e, "stat %s", box->path);
-	size = (uint64_t)sb.st_size;
-	if (size > in.old && is_ours(box, &in, size) && !is_whole(box, &in, size)) {
-		uint64_t at = in.old;
-		char c;
-
-		/* Behind the line ends that were to separate it. */
-		while (at < size && at < in.old + 4 && pread(box->fd, &c, 1, (off_t)at) == 1 && c == '\n')
-			at++;
-		if (!has_message_behind(box, at, size)) {
-			log_info("%s: half of a message, of a process that died, is taken away", box->path);
-			if (ftruncate(box->fd, (off_t)in.old) == -1)
-				return err_errno(e, "cut %s", box->path);
-		}
-	}
-	return intent_clear(box, false, e);
-}
-
-/* ---- what is written ---- */
 
 struct writer {
 	struct mbox_box *box;
 	struct buf b;
 	uint64_t at;		/* where b goes */
-	struct intent *intent;	/* not NULL: nothing is written, but noted there */
 };
-
-static void
-note(struct intent *in, struct span s)
-{
-	size_t n = s.n < BEGINS_MAX - in->begins_n ? s.n : BEGINS_MAX - in->begins_n;
-
-	if (n > 0)
-		memcpy(in->begins + in->begins_n, s.p, n);
-	in->begins_n += n;
-	in->digest = digest_add(in->digest, s);
-}
 
 static int
 flush(struct writer *w, struct err *e)
 {
 	if (w->b.failed)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (w->intent != NULL)
-		note(w->intent, buf_span(&w->b));
-	else if (mbox_pwrite(w->box->fd, buf_span(&w->b), w->at, w->box->path, e) == -1)
+	if (mbox_pwrite(w->box->fd, buf_span(&w->b), w->at, w->box->path, e) == -1)
 		return -1;
 	w->at += w->b.n;
 	buf_reset(&w->b);
@@ -384,11 +177,10 @@ lay_out(struct appending *p, struct err *e)
 	return 0;
 }
 
-/* intent: not NULL: nothing is written, but its digest is taken. */
 static int
-write_all(struct appending *p, struct intent *intent, struct err *e)
+write_all(struct appending *p, struct err *e)
 {
-	struct writer w = { .box = p->box, .b = BUF_INIT(BUFFER * 2), .at = p->old_size, .intent = intent };
+	struct writer w = { .box = p->box, .b = BUF_INIT(BUFFER * 2), .at = p->old_size };
 	int rc = buf_grow(&w.b, 65536) ? 0 : err_set(e, ERR_TEMP, "out of memory");
 
 	for (size_t i = 0; i < p->lead; i++)
@@ -442,34 +234,51 @@ record(struct appending *p, struct err *e)
 	return -1;
 }
 
+static void
+note(const struct appending *p, struct mbox_intent *in)
+{
+	struct buf begins = { in->begins, 0, sizeof(in->begins), sizeof(in->begins), false, false };
+	struct span head = buf_span(&p->heads[0]);
+
+	for (size_t i = 0; i < p->lead; i++)
+		buf_addc(&begins, '\n');
+	buf_add(&begins, span_sub(head, 0, begins.max - begins.n));
+	in->begins_n = begins.n;
+	in->new = p->new_size;
+	in->uid = p->st.uidnext;
+	in->count = (uint32_t)p->c->add_count;
+	for (size_t i = 0; i < p->c->add_count; i++)
+		in->nuls += ((const struct mbox_stage *)p->c->adds[i].stage)->nuls;
+}
+
 static int
 add_locked(struct appending *p, const struct change_set *cs, struct err *e)
 {
 	bool sync = cs->durable && p->box->store->p.fsync != FSYNC_NEVER;
-	struct intent in = { .old = p->old_size, .digest = DIGEST_START };
+	struct mbox_intent in = { .old = p->old_size };
 	struct err ignored = ERR_INIT;
 	int rc = lead_in(p, e);
 
 	if (rc == 0)
 		rc = lay_out(p, e);
-	in.new = p->new_size;
 	if (rc == 0)
-		rc = write_all(p, &in, e);
+		note(p, &in);
 	/* A message that is one write is there or not; a larger one may be cut by a loss of power. */
 	if (rc == 0)
-		rc = intent_set(p->box, &in,
+		rc = mbox_intent_set(p->box, &in,
 		    sync && (p->new_size - p->old_size > BUFFER / 4 || p->box->store->p.fsync == FSYNC_ALWAYS), e);
 	if (rc == -1)
 		return -1;
-	rc = write_all(p, NULL, e);
+	rc = write_all(p, e);
 	if (rc == 0 && sync && fdatasync(p->box->fd) == -1)
 		rc = err_errno(e, "sync %s", p->box->path);
 	if (rc == 0)
 		rc = record(p, e);
-	/* Nothing half-written is kept, and nothing that was not acknowledged. */
+	/* Nothing half-written is kept, and nothing that was not acknowledged; if it can not be cut off now, by who comes next. */
 	if (rc == -1 && ftruncate(p->box->fd, (off_t)p->old_size) == -1)
 		log_error("%s: can not be cut to %llu octets after a failure", p->box->path, (unsigned long long)p->old_size);
-	intent_clear(p->box, false, &ignored);
+	else
+		mbox_intent_clear(p->box, false, &ignored);
 	return rc;
 }
 

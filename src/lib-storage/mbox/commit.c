@@ -12,7 +12,6 @@
 #include <unistd.h>
 #include "lib/log.h"
 
-#define PURGE_BATCH 20000
 #define BEGIN_TRIES 4
 
 static enum drv_rc
@@ -195,30 +194,12 @@ commit_copy(struct change_set *cs, struct err *e)
 
 /* ---- mailboxes ---- */
 
-/* The records of a mailbox that is gone: in pieces, so that nobody waits long. */
-static enum drv_rc
-purge(struct mbox_store *s, uint32_t id, struct err *e)
-{
-	struct index_txn *t;
-	int more = 1;
-
-	while (more == 1) {
-		if (index_write(s->ix, &t, e) == -1)
-			return mbox_rc(e);
-		more = index_mailbox_purge(t, id, PURGE_BATCH, e);
-		if (more == -1)
-			index_abort(t);
-		else if (index_commit(t, e) == -1)
-			more = -1;
-	}
-	return more == -1 ? mbox_rc(e) : DRV_OK;
-}
-
 static enum drv_rc
 commit_mailbox(struct mbox_store *s, struct change_set *cs, struct err *e)
 {
 	struct index_txn *t;
 	uint32_t id = 0;
+	bool gone = false;
 	enum drv_rc drc;
 	int rc;
 
@@ -241,11 +222,15 @@ commit_mailbox(struct mbox_store *s, struct change_set *cs, struct err *e)
 		index_abort(t);
 	else if (index_commit(t, e) == -1)
 		drc = mbox_rc(e);
+	else
+		gone = cs->op == MAILBOX_DELETE && rc == 1;
 	if (drc == DRV_OK)
 		drc = mbox_sync_moved(s, cs->name, e);
 	if (drc == DRV_OK && cs->op == MAILBOX_RENAME)
 		drc = mbox_sync_moved(s, cs->new_name, e);
-	return drc == DRV_OK && cs->op == MAILBOX_DELETE && rc == 1 ? purge(s, id, e) : drc;
+	if (gone)
+		index_mailbox_sweep(s->ix, id);
+	return drc;
 }
 
 enum drv_rc

@@ -513,6 +513,12 @@ resume(struct run *r, uint64_t size, struct err *e)
 	return finish(r, e);
 }
 
+bool
+mbox_journal_is_there(struct mbox_box *box)
+{
+	return faccessat(box->control_fd, NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 int
 mbox_journal_recover(struct mbox_box *box, bool *needed_out, bool may_write, struct err *e)
 {

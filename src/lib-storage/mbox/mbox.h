@@ -170,7 +170,7 @@ struct mbox_stage {
 	struct mbox_box *box;
 	struct buf content;		/* as it is stored, without what clients do not see */
 	int fd;				/* what did not fit into memory: a file without a name; -1 */
-	uint64_t size, bare;		/* of content */
+	uint64_t size, bare, nuls;	/* of content */
 	uint64_t header;		/* octets of its header */
 	bool in_body, in_line, dropping;	/* where the writing stands */
 	char last;
@@ -184,9 +184,22 @@ enum drv_rc mbox_stage_rest(void *stage, struct err *e);
 void mbox_stage_abort(void *stage);
 /* Octets of a staged message from `at' on. */
 int mbox_stage_read(struct mbox_stage *st, uint64_t at, char *room, size_t n, struct err *e);
+uint64_t mbox_count_nuls(struct span s);
 int mbox_temp_file(struct mbox_box *box, struct err *e);
 
 enum drv_rc mbox_append(struct mbox_box *box, struct change_set *cs, struct err *e);
+
+/* intent.c: the note of an append that goes on, before its first octet is written. */
+#define MBOX_BEGINS_MAX 1024
+struct mbox_intent {
+	uint64_t old, new;		/* size of the file; new 0: none */
+	uint64_t nuls;			/* octets NUL in what is written */
+	uint32_t uid, count;		/* of the first message; of messages */
+	size_t begins_n;
+	char begins[MBOX_BEGINS_MAX];	/* what is written, from octet old on: lines that come first, From line, our fields */
+};
+int mbox_intent_set(struct mbox_box *box, const struct mbox_intent *in, bool sync, struct err *e);
+int mbox_intent_clear(struct mbox_box *box, bool sync, struct err *e);
 /* Undoes what a crash left of an append.  With the lock for writing. */
 int mbox_intent_recover(struct mbox_box *box, bool *needed_out, bool may_write, struct err *e);
 /* Before octets of the file are moved: no note of an append comes again with a loss of power. */
@@ -222,4 +235,5 @@ struct mbox_plan {
 int mbox_plan_run(struct mbox_box *box, struct mbox_plan *p, struct err *e);
 /* Whether a plan was left in the middle; with may_write it is brought to its end. */
 int mbox_journal_recover(struct mbox_box *box, bool *needed_out, bool may_write, struct err *e);
+bool mbox_journal_is_there(struct mbox_box *box);
 #endif

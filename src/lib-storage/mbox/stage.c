@@ -57,6 +57,16 @@ mbox_temp_file(struct mbox_box *box, struct err *e)
 	return fd;
 }
 
+uint64_t
+mbox_count_nuls(struct span s)
+{
+	uint64_t n = 0;
+
+	for (size_t at; (at = span_chr(s, '\0')) < s.n; s = span_from(s, at + 1))
+		n++;
+	return n;
+}
+
 static int
 put(struct mbox_stage *st, struct span s, struct err *e)
 {
@@ -66,6 +76,7 @@ put(struct mbox_stage *st, struct span s, struct err *e)
 		return 0;
 	crlf_count(&c, s, st->last);
 	st->bare += c.bare;
+	st->nuls += mbox_count_nuls(s);
 	st->size += s.n;
 	if (!st->in_body)
 		st->header += s.n;

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-deliver/perform.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include "lib/encode.h"
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-config/vars.h"
+#include "lib-deliver/save.h"
+#include "lib-mail/date.h"
+#include "lib-mail/header.h"
+
+#define REDIRECT_MEMORY_S 43200	/* how long it is known that a message was passed on; Dovecot's default, 12 hours */
+#define HEADER_MAX ((size_t)1 << 20)
+#define WHY_MAX 400
+
+struct work {
+	const struct deliver_request *r;
+	struct deliver_host *host;
+	struct performed *out;
+	bool kept;			/* where kept messages go */
+};
+
+static void
+say(struct work *w, const struct filter_action *a, const char *what)
+{
+	deliver_log(w->r, w->host->by, what);
+	deliver_host_note(w->host, a, "%s", what);
+}
+
+static void
+remember(struct work *w, const struct filter_action *a)
+{
+	if (a->mark.n > 0)
+		deliver_host_mark(w->host, a->mark, a->mark_seconds);
+}
+
+/* Failures of one action that others make good.  A full mailbox is nobody's mistake. */
+static void
+complain(struct work *w, const struct filter_action *a, const struct err *e)
+{
+	bool full = e->code == ERR_QUOTA || e->code == ERR_OVERQUOTA || e->code == ERR_TOOBIG;
+	char text[WHY_MAX];
+
+	snprintf(text, sizeof(text), "%s%.*s%sline %u: %s", w->host->by, SPAN_ARG(a->script), a->script.n > 0 ? " " : "", a->line,
+	    e->log);
+	if (full)
+		log_info("%s", text);
+	else
+		log_error("%s", text);
+	deliver_host_note(w->host, a, "failed: %s", e->log);
+}
+
+static struct span
+place_of(struct work *w, const struct filter_action *a)
+{
+	struct span found;
+
+	if (a->keep)
+		return deliver_place(w->r);
+	if (a->special_use.n > 0 &&
+	    deliver_special_use(w->r->storage, SPAN_NONE, a->special_use, w->host->a, &found))
+		return found;
+	return a->target;
+}
+
+static int
+do_save(struct work *w, const struct filter_action *a, struct err *e)
+{
+	struct span wanted = place_of(w, a), place;
+	char what[WHY_MAX];
+
+	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
+		return -1;
+	w->out->stored = true;
+	w->kept = w->kept || span_eq(place, deliver_place(w->r)) || span_ieq(place, SPAN("INBOX"));
+	snprintf(what, sizeof(what), "stored mail into mailbox '%.*s'", SPAN_ARG(span_sub(place, 0, 300)));
+	say(w, a, what);
+	if (!span_eq(place, wanted))
+		deliver_host_note(w->host, a, "%.*s could not be had", SPAN_ARG(span_sub(wanted, 0, 300)));
+	remember(w, a);
+	return 0;
+}
+
+/* The message as the filter had it, for a program or a file. */
+static struct span
+text_of(const struct filter_action *a, const struct filter_message *m)
+{
+	return a->message.p != NULL ? a->message : m->text;
+}
+
+/* Keeps the message where it is kept, once. */
+static int
+keep(struct work *w, const struct filter_action *why, struct err *e)
+{
+	struct filter_action a = { .kind = FILTER_SAVE, .keep = true, .script = why->script, .line = why->line,
+				   .message = why->message };
+
+	return w->kept ? 0 : do_save(w, &a, e);
+}
+
+static int
+do_program(struct work *w, const struct filter_action *a, const struct filter_message *m, struct err *e)
+{
+	const struct deliver_means *means = w->r->means;
+	int (*run)(void *, const struct filter_action *, struct span, struct err *) =
+	    means == NULL ? NULL : a->kind == FILTER_PIPE ? means->pipe : means->file;
+	char what[WHY_MAX];
+
+	if (run == NULL)
+		return err_set(e, ERR_NOTFOUND, a->kind == FILTER_PIPE ? "programs are not run" : "files are not written");
+	if (run(means->ctx, a, text_of(a, m), e) == -1)
+		return -1;
+	w->out->stored = true;
+	snprintf(what, sizeof(what), "%s %.*s", a->kind == FILTER_PIPE ? "piped message to program" : "stored mail into",
+	    SPAN_ARG(span_sub(a->target, 0, 300)));
+	say(w, a, what);
+	remember(w, a);
+	return 0;
+}
+
+static int
+submit(struct work *w, const struct outgoing *o, struct err *e)
+{
+	const struct deliver_means *means = w->r->means;
+
+	if (means == NULL || means->submit == NULL)
+		return err_set(e, ERR_NOTFOUND, "mail is not sent from here");
+	return means->submit(means->ctx, o, e);
+}
+
+/*
+ * The same octets to the same address twice within hours are one message that came again: what was answered with 4xx after it
+ * had been passed on already.  A loop's message is another each time, by its trace fields.
+ */
+static struct span
+redirect_mark(struct work *w, const struct filter_action *a)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct buf hex = BUF_INIT(2 * EVP_MAX_MD_SIZE + 1);
+	char *text = NULL;
+	unsigned n;
+
+	if (EVP_Digest(w->r->message.n == 0 ? "" : w->r->message.p, w->r->message.n, digest, &n, EVP_sha256(), NULL) == 1) {
+		hex_encode(&hex, span_of(digest, n));
+		text = arena_printf(w->host->a, "redirect %.*s %.*s", SPAN_ARG(buf_span(&hex)), SPAN_ARG(a->target));
+	}
+	buf_clear(&hex);
+	return span_str(text);
+}
+
+static int
+do_redirect(struct work *w, const struct filter_action *a, struct err *e)
+{
+	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
+			      .keep_for = w->r->recipient };
+	struct span mark = redirect_mark(w, a);
+	struct buf head = BUF_INIT(HEADER_MAX);
+	char what[WHY_MAX];
+	int rc;
+
+	if (outgoing_is_loop(w->r->message, w->r->recipient) || outgoing_is_loop(w->r->message, a->target))
+		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
+		    SPAN_ARG(span_sub(a->target, 0, 100)));
+	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
+		snprintf(what, sizeof(what), "not forwarded to <%.*s> again", SPAN_ARG(span_sub(a->target, 0, 300)));
+		say(w, a, what);
+		return 0;
+	}
+	if (a->message.p != NULL) {
+		/* The filter had the header that was put in front, and has given it back changed with the rest. */
+		size_t n = header_size(a->message);
+
+		outgoing_redirect_header(&head, span_sub(a->message, 0, n), w->r->recipient);
+		buf_adds(&head, "\r\n");
+		o.parts[o.part_count++] = buf_span(&head);
+		o.parts[o.part_count++] = span_from(a->message, n);
+	} else {
+		outgoing_redirect_header(&head, w->r->header, w->r->recipient);
+		o.parts[o.part_count++] = buf_span(&head);
+		o.parts[o.part_count++] = w->r->message;
+	}
+	rc = head.failed ? err_set(e, ERR_LIMIT, "the header is too large") : submit(w, &o, e);
+	buf_clear(&head);
+	if (rc == -1)
+		return err_wrap(e, "redirect to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 100)));
+	if (mark.n > 0)
+		deliver_host_mark(w->host, mark, REDIRECT_MEMORY_S);
+	snprintf(what, sizeof(what), "forwarded to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 300)));
+	say(w, a, what);
+	remember(w, a);
+	return 0;
+}
+
+static int
+do_send(struct work *w, const struct filter_action *a, struct err *e)
+{
+	const struct outgoing o = { .kind = OUTGOING_SEND, .user = w->r->user, .sender = a->sender, .recipient = a->target,
+				    .parts = { a->text }, .part_count = 1 };
+	char what[WHY_MAX];
+
+	if (a->target.n == 0)
+		return err_set(e, ERR_SYNTAX, "a message to nobody");
+	if (submit(w, &o, e) == -1)
+		return err_wrap(e, "message to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 100)));
+	snprintf(what, sizeof(what), "sent a message to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 300)));
+	say(w, a, what);
+	remember(w, a);
+	return 0;
+}
+
+/* Rejection. */
+
+static bool
+fits_reply(struct span reason)
+{
+	if (reason.n > 200)
+		return false;
+	for (size_t i = 0; i < reason.n; i++)
+		if ((reason.p[i] < ' ' && reason.p[i] != '\n' && reason.p[i] != '\r') || (unsigned char)reason.p[i] > '~')
+			return false;
+	return true;
+}
+
+static int
+expand(struct work *w, enum setting id, struct span reason, struct span subject, struct span *out, struct err *e)
+{
+	struct buf text = BUF_INIT(65536);
+	int rc = vars_expand(&text, set_str(w->r->view, id), (struct var[]){
+		{ 'n', NULL, SPAN("\r\n") }, { 'r', "reason", reason }, { 's', "subject", subject },
+		{ 't', "recipient", w->r->recipient }, { 0, NULL, SPAN_NONE },
+	}, e);
+
+	if (rc == 0) {
+		*out = arena_dup(w->host->a, buf_span(&text));
+		rc = out->p == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+	}
+	buf_clear(&text);
+	return rc;
+}
+
+static int
+postmaster(struct work *w, struct span hostname, struct span *out, struct err *e)
+{
+	struct var vars[VARS_USER_COUNT + 2];
+	struct buf text = BUF_INIT(1024);
+	int rc;
+
+	vars_for_user(vars, w->r->user, w->r->home);
+	vars[VARS_USER_COUNT] = (struct var){ 0, "hostname", hostname };
+	vars[VARS_USER_COUNT + 1] = (struct var){ 0, NULL, SPAN_NONE };
+	rc = vars_expand(&text, set_str(w->r->view, SET_postmaster_address), vars, e);
+	if (rc == 0) {
+		*out = arena_dup(w->host->a, buf_span(&text));
+		rc = out->p == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+	}
+	buf_clear(&text);
+	return rc;
+}
+
+static int
+send_rejection(struct work *w, const struct filter_action *a, const struct filter_message *m, struct err *e)
+{
+	struct buf text = BUF_INIT((size_t)1 << 20), date = BUF_INIT(64), unique = BUF_INIT(64);
+	struct outgoing_rejection x = { .to = w->r->sender, .recipient = w->r->recipient,
+					.hostname = set_str(w->r->view, SET_hostname), .header = m->header };
+	struct outgoing o = { .kind = OUTGOING_SEND, .user = w->r->user, .sender = SPAN(""), .recipient = w->r->sender };
+	unsigned char random[12];
+	struct span subject = SPAN("");
+	int rc = -1;
+
+	if (x.hostname.n == 0)
+		x.hostname = span_str(host_name());
+	header_get(m->header, SPAN("subject"), &subject);
+	header_get(m->header, SPAN("message-id"), &x.message_id);
+	random_bytes(random, sizeof(random));
+	hex_encode(&unique, span_of(random, sizeof(random)));
+	date_write(&date, (struct mail_date){ .time = clock_wall_us() / 1000000 });
+	x.unique = buf_span(&unique);
+	x.date = buf_span(&date);
+	if (expand(w, SET_rejection_subject, a->text, subject, &x.subject, e) == 0 &&
+	    expand(w, SET_rejection_reason, a->text, subject, &x.text, e) == 0 &&
+	    postmaster(w, x.hostname, &x.from, e) == 0) {
+		outgoing_rejection_write(&text, &x);
+		o.parts[0] = buf_span(&text);
+		o.part_count = 1;
+		rc = text.failed ? err_set(e, ERR_LIMIT, "the rejection is too large") : submit(w, &o, e);
+	}
+	buf_clear(&text);
+	buf_clear(&date);
+	buf_clear(&unique);
+	return rc;
+}
+
+/*
+ * Who hands the message over tells the sender, where that can be: then no message of ours goes to an address that may be
+ * forged (RFC 5429 section 2.1).
+ */
+static void
+do_reject(struct work *w, const struct filter_action *a, const struct filter_message *m)
+{
+	struct err e = ERR_INIT;
+	char what[WHY_MAX];
+
+	w->out->rejected = true;
+	w->out->reason = a->text;
+	if (!a->quiet_bounce && w->r->sender.n > 0 && !(w->r->says_why && fits_reply(a->text))) {
+		if (send_rejection(w, a, m, &e) == 0)
+			w->out->rejected = false;	/* told already */
+		else
+			complain(w, a, &e);
+	} else if (!a->quiet_bounce && w->r->sender.n == 0 && !w->r->says_why) {
+		w->out->rejected = false;	/* there is nobody to tell */
+	}
+	snprintf(what, sizeof(what), "rejected message from <%.*s> (%s)", SPAN_ARG(span_sub(w->r->sender, 0, 300)),
+	    a->quiet_bounce ? "ereject" : "reject");
+	say(w, a, what);
+	remember(w, a);
+}
+
+/* What saves.  A failure is of this action alone while there is another copy. */
+static int
+store(struct work *w, const struct filter_action *actions, const struct filter_message *m, struct err *e)
+{
+	struct err first = ERR_INIT;
+
+	for (const struct filter_action *a = actions; a != NULL; a = a->next) {
+		struct err one = ERR_INIT;
+		int rc = 0;
+
+		if (a->kind == FILTER_SAVE)
+			rc = do_save(w, a, &one);
+		else if (a->kind == FILTER_FILE || a->kind == FILTER_PIPE)
+			rc = do_program(w, a, m, &one);
+		if (rc == 0)
+			continue;
+		complain(w, a, &one);
+		/* A program or a file that failed: the message stays here then.  INBOX was tried already for the others. */
+		if (a->kind != FILTER_SAVE && a->or_keep && keep(w, a, &one) == 0)
+			continue;
+		if (first.code == ERR_NONE)
+			first = one;
+	}
+	if (first.code == ERR_NONE || w->out->stored)
+		return 0;
+	*e = first;
+	return -1;
+}
+
+static bool
+does_something(const struct filter_action *a)
+{
+	while (a != NULL && a->kind == FILTER_MARK)
+		a = a->next;
+	return a != NULL;
+}
+
+int
+deliver_perform(const struct deliver_request *r, const struct filter_action *actions, const struct filter_message *m,
+    struct deliver_host *host, struct performed *out, struct err *e)
+{
+	struct work w = { .r = r, .host = host, .out = out };
+
+	*out = (struct performed){ .stored = false };
+	if (store(&w, actions, m, e) == -1)
+		return -1;
+	for (const struct filter_action *a = actions; a != NULL; a = a->next) {
+		struct err one = ERR_INIT;
+		int rc;
+
+		if (a->kind == FILTER_MARK)
+			remember(&w, a);
+		rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : a->kind == FILTER_SEND ? do_send(&w, a, &one) : 0;
+
+		if (rc == 0)
+			continue;
+		complain(&w, a, &one);
+		if (a->or_keep && keep(&w, a, e) == -1)
+			return -1;
+	}
+	for (const struct filter_action *a = actions; a != NULL; a = a->next)
+		if (a->kind == FILTER_REJECT)
+			do_reject(&w, a, m);
+	if (!does_something(actions))
+		say(&w, NULL, "discarded");
+	return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_DELIVER_SIEVE_H
+#define CULVER_LIB_DELIVER_SIEVE_H
+/*
+ * A user's Sieve scripts, as Dovecot's settings name them: sieve_before, sieve (or sieve_default where the user has none),
+ * sieve_after.  They stay compiled from one delivery to the next, and are read again when their files have changed.
+ */
+#include "lib-deliver/host.h"
+
+/*
+ * NULL with no error: no filter is switched on (mail_plugins = sieve), so mail goes to its mailbox.  NULL with an error:
+ * something is wrong with the settings.
+ */
+struct deliver_filter *deliver_filter_new(const struct set_view *view, struct span user, struct span home, struct err *e);
+void deliver_filter_free(struct deliver_filter *f);	/* NULL is fine */
+
+/*
+ * What is to be done with m, in host's arena.  Scripts that fail (their errors are in the log and the journal) are as if they
+ * were not there: the implicit keep stands.  -1: no memory for that.
+ */
+int deliver_filter_run(struct deliver_filter *f, const struct filter_message *m, struct deliver_host *host,
+    struct filter_action **out, struct err *e);
+
+/* Directories with the scripts, for Landlock: NULL-terminated, in a, behind those of `first'.  NULL: out of memory. */
+const char *const *deliver_filter_paths(const struct set_view *view, struct span user, struct span home,
+    const char *const *first, struct arena *a);
+#endif

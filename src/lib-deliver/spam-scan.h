@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_DELIVER_SPAM_SCAN_H
+#define CULVER_LIB_DELIVER_SPAM_SCAN_H
+/*
+ * Asking a spam scanner about a message, within a time that is set (spam_scanner and the settings beside it).  Blocking.
+ * A scanner that does not answer costs its time once: for a minute after that it is not asked.
+ */
+#include <sys/socket.h>
+#include "lib-config/settings.h"
+#include "lib-filter/spam/spam.h"
+
+#define SPAM_ADDRESSES_MAX 8
+
+struct spam_address {
+	struct sockaddr_storage sa;
+	socklen_t n;
+};
+
+struct spam_scan {
+	bool on;
+	enum spam_scanner scanner;
+	int timeout_ms;			/* of all that one question takes */
+	uint64_t max_size;		/* larger messages are not scanned */
+	struct span password;
+	struct spam_address addresses[SPAM_ADDRESSES_MAX];	/* tried in this order */
+	size_t address_count;
+	/* Seconds of the monotonic clock, 0: it answers; in memory that all share who ask.  NULL: not remembered. */
+	volatile int64_t *silent_until;
+	bool mark, strip, defer_on_failure, has_reject, has_junk;
+	int64_t reject, junk;		/* thousandths */
+};
+
+/*
+ * Reads the settings and looks up names: before privileges are dropped, since that reads files and asks name servers.
+ * ERR_SYNTAX, ERR_NOTFOUND.  Spans are the view's.
+ */
+int spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e);
+
+/*
+ * Sends the question and text, reads the answer.  spam_junk_score takes the place of the scanner's own threshold.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long), ERR_TEMP,
+ * ERR_SYNTAX, ERR_EOF.
+ */
+int spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
+    struct err *e);
+
+/* What the settings make of a verdict: the site's thresholds, or where none are set what the scanner thinks. */
+enum spam_fate { SPAM_FATE_NONE, SPAM_FATE_JUNK, SPAM_FATE_REJECT, SPAM_FATE_DEFER };
+enum spam_fate spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v);
+#endif

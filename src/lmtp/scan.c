@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "lmtp/scan.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib-mail/header.h"
+
+#define FIELDS_MAX 100000
+#define ARENA_MAX ((size_t)64 << 10)
+
+static void
+put(struct message *m, struct span s)
+{
+	while (s.n > 0) {
+		struct span part = span_sub(s, 0, 65536);
+		char *room = message_room(m, part.n);
+
+		if (room == NULL)
+			return;
+		memcpy(room, part.p, part.n);
+		message_commit(m, part.n);
+		s = span_from(s, part.n);
+	}
+}
+
+/* Without the forged ones: the parts between them as they are. */
+static void
+put_stripped(struct message *m, struct span text)
+{
+	struct header_field f;
+	struct header_iter it;
+	size_t from = 0;
+
+	header_begin(&it, text, FIELDS_MAX, text.n);
+	while (header_next(&it, &f)) {
+		size_t at = (size_t)(f.raw.p - text.p);
+
+		if (!spam_header_is_ours(f.name))
+			continue;
+		put(m, span_sub(text, from, at - from));
+		from = at + f.raw.n;
+	}
+	put(m, span_from(text, from));
+}
+
+int
+lmtp_scan_rewrite(struct span text, struct span fields, bool strip, int *fd_out, struct err *e)
+{
+	struct message m;
+	int fd;
+
+	message_init(&m, UINT64_MAX);
+	put(&m, fields);
+	if (strip)
+		put_stripped(&m, text);
+	else
+		put(&m, text);
+	fd = message_seal(&m, e);
+	*fd_out = fd == -1 ? -1 : dup(fd);
+	message_free(&m);
+	return fd == -1 ? -1 : *fd_out == -1 ? err_errno(e, "dup") : 0;
+}
+
+static bool
+has_forged(struct span text)
+{
+	struct header_field f;
+	struct header_iter it;
+
+	header_begin(&it, text, FIELDS_MAX, text.n);
+	while (header_next(&it, &f))
+		if (spam_header_is_ours(f.name))
+			return true;
+	return false;
+}
+
+/* -1: the scanner could not be asked. */
+static int
+ask(const struct spam_scan *s, const struct lmtp_session *l, struct span text, struct buf *fields, enum spam_fate *fate_out,
+    struct arena *a)
+{
+	const struct lmtp_transaction *t = &l->t;
+	struct span to[SPAM_RECIPIENTS_MAX];
+	struct spam_question q = { .task = SPAM_CHECK, .sender = t->sender.text, .recipients = to, .ip = l->rip,
+		.helo = span_str(l->helo) };
+	struct spam_verdict v;
+	struct err e = ERR_INIT;
+
+	for (; q.recipient_count < t->rcpt_count && q.recipient_count < SPAM_RECIPIENTS_MAX; q.recipient_count++)
+		to[q.recipient_count] = t->rcpts[q.recipient_count].path.text;
+	/* Whose settings, when it is for several?  The site's. */
+	if (t->rcpt_count == 1)
+		q.user = t->rcpts[0].user;
+	if (spam_scan_ask(s, &q, text, a, &v, &e) == -1) {
+		log_error("%s: not scanned for spam: %s", t->session, e.log);
+		return -1;
+	}
+	*fate_out = spam_scan_fate(s, &v);
+	log_info("%s: spam score %.1f of %.1f (%.*s)", t->session, (double)v.score / 1000, (double)v.required / 1000,
+	    SPAN_ARG(span_sub(v.tests, 0, 200)));
+	if (s->mark)
+		spam_headers_write(fields, &v);
+	return 0;
+}
+
+enum spam_fate
+lmtp_scan(const struct spam_scan *s, const struct lmtp_session *l, int fd, int *fd_out)
+{
+	struct span text = span_of(NULL, (size_t)l->t.message.size);
+	struct buf fields = BUF_INIT(65536);
+	enum spam_fate fate = SPAM_FATE_NONE;
+	struct arena *a = arena_new(ARENA_MAX);
+	struct err e = ERR_INIT;
+	bool strip;
+
+	*fd_out = fd;
+	text.p = text.n == 0 ? "" : mmap(NULL, text.n, PROT_READ, MAP_SHARED, fd, 0);
+	if (text.p == MAP_FAILED || a == NULL) {
+		log_error("%s: not scanned for spam: out of memory", l->t.session);
+		arena_free(a);
+		return s->defer_on_failure ? SPAM_FATE_DEFER : SPAM_FATE_NONE;
+	}
+	if (s->on && text.n <= s->max_size && ask(s, l, text, &fields, &fate, a) == -1 && s->defer_on_failure)
+		fate = SPAM_FATE_DEFER;
+	strip = s->strip && has_forged(text);
+	if ((fate == SPAM_FATE_NONE || fate == SPAM_FATE_JUNK) && (fields.n > 0 || strip) &&
+	    lmtp_scan_rewrite(text, buf_span(&fields), strip, fd_out, &e) == -1) {
+		log_error("%s: the spam score can not be added: %s", l->t.session, e.log);
+		*fd_out = fd;
+	}
+	if (text.n > 0)
+		munmap((void *)(uintptr_t)text.p, text.n);
+	buf_clear(&fields);
+	arena_free(a);
+	return fate;
+}

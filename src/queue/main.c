@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * service queue: mail that leaves.  Processes of the mail users hand messages in (what a filter passes on, answers it sends);
+ * they are on disk before that is acknowledged, and are sent by processes forked for each try: to submission_host, or by
+ * sendmail_path.  What can not be sent is tried again, less and less often, until queue_lifetime; then the user gets back what
+ * he wanted passed on, and an answer is dropped with a line in the log.
+ *
+ * Its powers, in order: as root it makes its directory; then it is the internal user, with that directory and no other.  A
+ * program such as sendmail may want more rights than its user has: no-new-privs is set only where mail leaves by SMTP.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/priv.h"
+#include "lib/sys.h"
+#include "queue/attempt.h"
+#include "queue/queue.h"
+
+#define ATTEMPT_S 900.		/* one try takes no longer */
+#define END_GRACE 10.
+#define LOOK_AGAIN_S 30.	/* when something does not work here */
+
+struct run {
+	struct queue *queue;
+	struct queue_item *item;
+	int report_fd;
+	int file_fd;		/* locked until the outcome is on disk: after a reload two of us may know the message */
+	ev_timer timer;
+};
+
+static int64_t
+now_s(void)
+{
+	return clock_wall_us() / 1000000;
+}
+
+int
+queue_ready(struct queue *q, struct err *e)
+{
+	if (q->store.dir_fd != -1)
+		return 0;
+	return dir_make(q->dir, 0700, e) == -1 ? -1 : queue_store_open(&q->store, q->dir, e);
+}
+
+/* Tries get rarer with the age of a message: it doubles from one to the next. */
+static int64_t
+next_try(const struct queue *q, const struct queue_item *item, int64_t now)
+{
+	int64_t wait = now - item->created;
+
+	if (wait < q->retry_first)
+		wait = q->retry_first;
+	if (wait > q->retry_most)
+		wait = q->retry_most;
+	return now + wait;
+}
+
+static void
+done(struct queue *q, struct queue_item *item)
+{
+	struct err e = ERR_INIT;
+
+	/* It would be sent once more: better twice than never, but not again and again. */
+	if (queue_store_remove(&q->store, item, &e) == -1) {
+		log_error("%s: %s", item->id, e.log);
+		queue_store_put_off(&q->store, item, now_s() + q->retry_most);
+	}
+}
+
+/* For good. */
+static void
+give_up(struct queue *q, struct queue_item *item)
+{
+	struct err e = ERR_INIT;
+
+	if (item->kind == OUTGOING_SEND || item->keep_for[0] == '\0') {
+		log_warning("%s: from=<%s> to=<%s>: given up: %s", item->id, item->sender, item->recipient, item->why);
+		done(q, item);
+	} else if (!item->failed && queue_store_fail(&q->store, item, &e) == 0) {
+		log_warning("%s: from=<%s> to=<%s>: given up, %s gets it: %s", item->id, item->sender, item->recipient,
+		    item->keep_for, item->why);
+		queue_store_put_off(&q->store, item, now_s());
+	} else {
+		/* It stays, for the administrator: `culveradm queue'. */
+		log_error("%s: neither <%s> nor its user could be given it; it stays in the queue: %s", item->id, item->recipient,
+		    e.code != ERR_NONE ? e.log : item->why);
+		queue_store_put_off(&q->store, item, now_s() + q->lifetime);
+	}
+}
+
+static void
+outcome(struct queue *q, struct queue_item *item, unsigned word, const char *why)
+{
+	int64_t now = now_s(), next;
+
+	if (word == 2) {
+		log_info("%s: from=<%s> to=<%s>: %s (%s)", item->id, item->sender, item->recipient,
+		    item->failed ? "given back to its user" : "sent", why);
+		done(q, item);
+		return;
+	}
+	if (!item->failed || item->why[0] == '\0')
+		snprintf(item->why, sizeof(item->why), "%s", why);
+	/* A mailbox that refuses the notice may take it later. */
+	if ((word == 5 && !item->failed) || now - item->created > (item->failed ? 2 : 1) * q->lifetime) {
+		give_up(q, item);
+		return;
+	}
+	next = next_try(q, item, now);
+	log_info("%s: from=<%s> to=<%s>: tried again in %lld seconds: %s", item->id, item->sender, item->recipient,
+	    (long long)(next - now), why);
+	queue_store_put_off(&q->store, item, next);
+}
+
+static void
+on_child_end(void *ctx, pid_t pid, int status, void *data)
+{
+	struct queue *q = ctx;
+	struct run *r = data;
+	struct queue_item *item = r->item;
+	char line[ATTEMPT_WORD_MAX + 1], how[64];
+	ssize_t n = read(r->report_fd, line, sizeof(line) - 1);
+
+	(void)pid;
+	ev_timer_stop(q->service.loop, &r->timer);
+	close(r->report_fd);
+	item->pid = 0;
+	q->running--;
+	if (n >= 3) {
+		line[n] = '\0';
+		outcome(q, item, (unsigned)(line[0] - '0'), line + 2);
+	} else if (WIFEXITED(status)) {
+		snprintf(line, sizeof(line), "sendmail_path ended with status %d", WEXITSTATUS(status));
+		outcome(q, item, attempt_status(WEXITSTATUS(status)), line);
+	} else {
+		service_death(status, how, sizeof(how));
+		log_error("%s: the process that sends it was %s", item->id, how);
+		outcome(q, item, 4, "the process that sends it was killed");
+	}
+	close(r->file_fd);
+	free(r);
+	service_busy(&q->service, q->conns + q->running);
+	queue_look(q);
+}
+
+static void
+on_too_long(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct run *r = w->data;
+
+	(void)loop;
+	(void)revents;
+	log_warning("%s: sending takes too long", r->item->id);
+	kill(-r->item->pid, SIGKILL);
+	children_signal(r->queue->children, r->item->pid, SIGKILL);
+}
+
+static int
+start(struct queue *q, struct queue_item *item, struct err *e)
+{
+	int file = queue_store_open_file(&q->store, item, e), ends[2], keep[2];
+	struct run *r = calloc(1, sizeof(*r));
+
+	if (file != -1 && flock(file, LOCK_EX | LOCK_NB) == -1)
+		err_set(e, ERR_INUSE, "another process is sending it");
+	if (file == -1 || r == NULL || e->code != ERR_NONE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
+		if (e->code == ERR_NONE)
+			err_errno(e, "pipe");
+		goto fail;
+	}
+	r->queue = q;
+	r->item = item;
+	r->report_fd = ends[0];
+	keep[0] = file;
+	keep[1] = ends[1];
+	item->pid = children_fork(q->children, keep, 2, r, e);
+	if (item->pid == 0)
+		attempt_run(q->service.view, item, file, ends[1]);
+	close(ends[1]);
+	if (item->pid == -1) {
+		item->pid = 0;
+		close(ends[0]);
+		goto fail;
+	}
+	r->file_fd = file;
+	q->running++;
+	ev_timer_init(&r->timer, on_too_long, ATTEMPT_S, 0.);
+	r->timer.data = r;
+	ev_timer_start(q->service.loop, &r->timer);
+	return 0;
+fail:
+	if (file != -1)
+		close(file);
+	free(r);
+	return -1;
+}
+
+void
+queue_look(struct queue *q)
+{
+	int64_t now = now_s();
+	double wait = -1;
+
+	ev_timer_stop(q->service.loop, &q->due);
+	if (q->service.stopping)
+		return;
+	for (struct queue_item *item = q->store.items, *next; item != NULL; item = next) {
+		struct err e = ERR_INIT;
+		double left = (double)(item->due - now);
+
+		next = item->next;
+		if (item->pid != 0)
+			continue;
+		/* Places that are taken: their end looks again. */
+		if (left <= 0. && q->running >= q->processes)
+			continue;
+		if (left <= 0. && start(q, item, &e) == 0)
+			continue;
+		if (left <= 0. && e.code == ERR_NOTFOUND) {
+			done(q, item);	/* whoever was told to stop at a reload had sent it already */
+			continue;
+		}
+		if (left <= 0.) {
+			log_info("%s: %s", item->id, e.log);
+			queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
+			left = LOOK_AGAIN_S;
+		}
+		if (wait < 0. || left < wait)
+			wait = left;
+	}
+	if (wait >= 0.) {
+		ev_timer_set(&q->due, wait, 0.);
+		ev_timer_start(q->service.loop, &q->due);
+	}
+}
+
+static void
+on_due(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	ev_now_update(loop);
+	queue_look(w->data);
+}
+
+static void
+on_accept(struct ev_loop *loop, ev_io *w, int revents)
+{
+	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	(void)loop;
+	(void)revents;
+	if (fd == -1)
+		return;
+	intake_accept(w->data, &fd);
+	if (fd != -1)
+		close(fd);
+}
+
+static void
+on_stop(struct service *s)
+{
+	struct queue *q = s->data;
+
+	for (size_t i = 0; i < s->listener_count; i++)
+		ev_io_stop(s->loop, &q->accept[i]);
+	ev_timer_stop(s->loop, &q->due);
+}
+
+static void
+on_term(struct service *s)
+{
+	struct queue *q = s->data;
+
+	on_stop(s);
+	children_finish(q->children, END_GRACE);
+}
+
+/* The owner of a server that was started by root. */
+static void
+lookup_owner(const struct queue *q, char name[128], uid_t *uid, gid_t *gid)
+{
+	struct span user = q->service.block.view == NULL ? SPAN_NONE : set_block_str(&q->service.block, "user");
+	struct err e = ERR_INIT;
+
+	if (user.n == 0 || span_eq(user, SPAN("root")))
+		user = set_str(q->service.view, SET_default_internal_user);
+	snprintf(name, 128, "%.*s", SPAN_ARG(user));
+	if (priv_lookup_user(name, uid, gid, &e) == -1)
+		log_fatal("%s", e.log);
+}
+
+static void
+drop(struct queue *q)
+{
+	struct span state = set_str(q->service.view, SET_state_dir);
+	struct err e = ERR_INIT;
+	char name[128], path[4096];
+	uid_t uid;
+	gid_t gid;
+
+	snprintf(q->dir, sizeof(q->dir), "%.*s/queue", SPAN_ARG(state));
+	if (geteuid() != 0) {
+		service_drop(&q->service, SERVICE_USER_INTERNAL, NULL, -1);
+		return;
+	}
+	lookup_owner(q, name, &uid, &gid);
+	snprintf(path, sizeof(path), "%.*s", SPAN_ARG(state));
+	if (dir_make(path, 0755, &e) == -1 || dir_make(q->dir, 0700, &e) == -1 || lchown(q->dir, uid, gid) == -1)
+		log_warning("%s: %s", q->dir, e.code != ERR_NONE ? e.log : strerror(errno));
+	if (set_str(q->service.view, SET_submission_host).n > 0) {
+		service_drop(&q->service, SERVICE_USER_INTERNAL, NULL, -1);
+		return;
+	}
+	if (initgroups(name, gid) == -1 || setgid(gid) == -1 || setuid(uid) == -1 || (uid != 0 && setuid(0) == 0))
+		log_fatal("becoming %s: %s", name, strerror(errno));
+}
+
+static int64_t
+seconds(const struct queue *q, enum setting id)
+{
+	int64_t n = (int64_t)(set_ms(q->service.view, id) / 1000);
+
+	return n < 1 ? 1 : n;
+}
+
+int
+main(void)
+{
+	static struct queue q;
+	struct err e = ERR_INIT;
+
+	q.service.data = &q;
+	q.service.on_stop = on_stop;
+	q.service.on_term = on_term;
+	q.store.dir_fd = -1;
+	service_init(&q.service, "queue", NULL);
+	q.service.client_limit = UINT32_MAX;
+	drop(&q);
+	umask(0077);
+	q.max_size = set_num(q.service.view, SET_mail_max_message_size) + QUEUE_HEAD_MAX;
+	q.max_count = set_num(q.service.view, SET_queue_max_messages);
+	q.processes = (uint32_t)set_num(q.service.view, SET_queue_max_processes);
+	q.retry_first = seconds(&q, SET_queue_retry_interval);
+	q.retry_most = seconds(&q, SET_queue_retry_max_interval);
+	q.lifetime = seconds(&q, SET_queue_lifetime);
+	if (q.processes == 0)
+		q.processes = 1;
+	q.children = children_new(&q.service, q.processes, on_child_end, &q);
+	if (q.children == NULL)
+		log_fatal("out of memory");
+	/* Without a directory there is nothing to send; it is made when it is needed, and whose mail waits for it is told. */
+	if (queue_store_open(&q.store, q.dir, &e) == -1 && e.code != ERR_NOTFOUND)
+		log_error("%s", e.log);
+	ev_timer_init(&q.due, on_due, 0., 0.);
+	q.due.data = &q;
+	for (size_t i = 0; i < q.service.listener_count; i++) {
+		ev_io_init(&q.accept[i], on_accept, q.service.listeners[i].fd, EV_READ);
+		q.accept[i].data = &q;
+		ev_io_start(q.service.loop, &q.accept[i]);
+	}
+	service_ready(&q.service);
+	queue_look(&q);
+	return service_run(&q.service);
+}

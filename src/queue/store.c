@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+
+static char *
+copy(struct span s)
+{
+	return strndup(s.n == 0 ? "" : s.p, s.n);
+}
+
+static void
+item_free(struct queue_item *item)
+{
+	if (item == NULL)
+		return;
+	free(item->user);
+	free(item->sender);
+	free(item->recipient);
+	free(item->keep_for);
+	free(item);
+}
+
+static struct queue_item *
+item_new(const char *id, const struct queue_head *head)
+{
+	struct queue_item *item = calloc(1, sizeof(*item));
+
+	if (item == NULL)
+		return NULL;
+	snprintf(item->id, sizeof(item->id), "%s", id);
+	item->kind = head->kind;
+	item->user = copy(head->user);
+	item->sender = copy(head->sender);
+	item->recipient = copy(head->recipient);
+	item->keep_for = copy(head->keep_for);
+	item->size = head->size;
+	item->created = item->due = head->created;
+	if (item->user == NULL || item->sender == NULL || item->recipient == NULL || item->keep_for == NULL) {
+		item_free(item);
+		return NULL;
+	}
+	return item;
+}
+
+static void
+name_of(const struct queue_item *item, bool failed, char out[QUEUE_ID_MAX + 2])
+{
+	snprintf(out, QUEUE_ID_MAX + 2, "%c.%s", failed ? 'f' : 'q', item->id);
+}
+
+static void
+add(struct queue_store *s, struct queue_item *item)
+{
+	item->next = s->items;
+	s->items = item;
+	s->count++;
+}
+
+/* One file of an earlier run. */
+static int
+take_file(struct queue_store *s, const char *name, struct err *e)
+{
+	int fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char text[QUEUE_HEAD_MAX];
+	struct queue_head head;
+	struct queue_item *item;
+	struct stat st;
+	ssize_t n;
+	size_t used;
+
+	if (fd == -1)
+		return err_errno(e, "open %s", name);
+	n = pread(fd, text, sizeof(text), 0);
+	if (n == -1 || fstat(fd, &st) == -1) {
+		err_errno(e, "read %s", name);
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	if (!S_ISREG(st.st_mode) || queue_head_parse(span_of(text, (size_t)n), &head, &used) != 1 ||
+	    (uint64_t)st.st_size != used + head.size)
+		return err_set(e, ERR_CORRUPT, "%s is no message of the queue, and is left alone", name);
+	item = item_new(name + 2, &head);
+	if (item == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	item->head = used;
+	item->failed = name[0] == 'f';
+	item->due = (int64_t)st.st_mtim.tv_sec;
+	add(s, item);
+	return 0;
+}
+
+int
+queue_store_open(struct queue_store *s, const char *path, struct err *e)
+{
+	struct dirent *d;
+	DIR *dir;
+	int fd;
+
+	s->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd == -1)
+		return err_errno(e, "%s", path);
+	fd = fcntl(s->dir_fd, F_DUPFD_CLOEXEC, 0);
+	dir = fd == -1 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		err_errno(e, "%s", path);
+		if (fd != -1)
+			close(fd);
+		close(s->dir_fd);
+		s->dir_fd = -1;
+		return -1;
+	}
+	while ((d = readdir(dir)) != NULL) {
+		struct err one = ERR_INIT;
+
+		if (strncmp(d->d_name, "t.", 2) == 0)
+			unlinkat(s->dir_fd, d->d_name, 0);
+		else if ((d->d_name[0] == 'q' || d->d_name[0] == 'f') && d->d_name[1] == '.' &&
+		    strlen(d->d_name) < QUEUE_ID_MAX && take_file(s, d->d_name, &one) == -1)
+			log_error("queue: %s", one.log);
+	}
+	closedir(dir);
+	return 0;
+}
+
+struct queue_item *
+queue_store_find(struct queue_store *s, struct span id)
+{
+	struct queue_item *item = s->items;
+
+	while (item != NULL && !span_eq(id, span_str(item->id)))
+		item = item->next;
+	return item;
+}
+
+size_t
+queue_store_count_of(const struct queue_store *s, struct span user)
+{
+	size_t n = 0;
+
+	for (const struct queue_item *item = s->items; item != NULL; item = item->next)
+		n += span_eq(user, span_str(item->user));
+	return n;
+}
+
+int
+queue_store_begin(struct queue_store *s, struct queue_incoming *in, struct queue_head *head, int64_t now, struct err *e)
+{
+	struct buf text = BUF_INIT(QUEUE_HEAD_MAX);
+	uint64_t number;
+	char temporary[QUEUE_ID_MAX + 2];
+	int rc;
+
+	random_bytes(&number, sizeof(number));
+	snprintf(in->name, sizeof(in->name), "%lld.%016llx", (long long)now, (unsigned long long)number);
+	snprintf(temporary, sizeof(temporary), "t.%s", in->name);
+	in->fd = openat(s->dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (in->fd == -1)
+		return err_errno(e, "making a file in the queue");
+	in->left = head->size;
+	head->created = now;
+	queue_head_write(&text, head);
+	rc = text.failed ? err_set(e, ERR_LIMIT, "the envelope is too long") : fd_write_all(in->fd, buf_span(&text), e);
+	buf_clear(&text);
+	if (rc == -1)
+		queue_store_abort(s, in);
+	return rc;
+}
+
+int
+queue_store_write(struct queue_incoming *in, struct span octets, struct err *e)
+{
+	if (octets.n > in->left)
+		return err_set(e, ERR_SYNTAX, "more octets than were announced");
+	in->left -= octets.n;
+	return fd_write_all(in->fd, octets, e);
+}
+
+int
+queue_store_finish(struct queue_store *s, struct queue_incoming *in, const struct queue_head *head,
+    struct queue_item **out, struct err *e)
+{
+	struct queue_item *item = item_new(in->name, head);
+	char temporary[QUEUE_ID_MAX + 2], name[QUEUE_ID_MAX + 2];
+	off_t end = item == NULL ? -1 : lseek(in->fd, 0, SEEK_CUR);
+
+	snprintf(temporary, sizeof(temporary), "t.%s", in->name);
+	if (item != NULL)
+		name_of(item, false, name);
+	if (item == NULL)
+		err_set(e, ERR_TEMP, "out of memory");
+	else if (end == -1 || fsync(in->fd) == -1 || renameat(s->dir_fd, temporary, s->dir_fd, name) == -1)
+		err_errno(e, "a message of the queue");
+	else if (dir_sync(s->dir_fd, e) == -1)
+		unlinkat(s->dir_fd, name, 0);	/* it is not promised: who sent it comes again, or keeps it */
+	else {
+		item->head = (uint64_t)end - head->size;
+		add(s, item);
+		close(in->fd);
+		in->fd = -1;
+		*out = item;
+		return 0;
+	}
+	item_free(item);
+	queue_store_abort(s, in);
+	return -1;
+}
+
+void
+queue_store_abort(struct queue_store *s, struct queue_incoming *in)
+{
+	char temporary[QUEUE_ID_MAX + 2];
+
+	if (in->fd == -1)
+		return;
+	snprintf(temporary, sizeof(temporary), "t.%s", in->name);
+	unlinkat(s->dir_fd, temporary, 0);
+	close(in->fd);
+	in->fd = -1;
+}
+
+int
+queue_store_open_file(struct queue_store *s, const struct queue_item *item, struct err *e)
+{
+	char name[QUEUE_ID_MAX + 2];
+	int fd;
+
+	name_of(item, item->failed, name);
+	fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd == -1 ? err_errno(e, "open %s", name) : fd;
+}
+
+void
+queue_store_put_off(struct queue_store *s, struct queue_item *item, int64_t due)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)due } };
+	char name[QUEUE_ID_MAX + 2];
+
+	item->due = due;
+	name_of(item, item->failed, name);
+	if (utimensat(s->dir_fd, name, times, AT_SYMLINK_NOFOLLOW) == -1)
+		log_warning("queue: %s: %s", name, strerror(errno));
+}
+
+int
+queue_store_fail(struct queue_store *s, struct queue_item *item, struct err *e)
+{
+	char from[QUEUE_ID_MAX + 2], to[QUEUE_ID_MAX + 2];
+
+	name_of(item, false, from);
+	name_of(item, true, to);
+	if (renameat(s->dir_fd, from, s->dir_fd, to) == -1)
+		return err_errno(e, "rename %s", from);
+	item->failed = true;
+	return 0;
+}
+
+int
+queue_store_remove(struct queue_store *s, struct queue_item *item, struct err *e)
+{
+	struct queue_item **at = &s->items;
+	char name[QUEUE_ID_MAX + 2];
+
+	name_of(item, item->failed, name);
+	if (unlinkat(s->dir_fd, name, 0) == -1 && errno != ENOENT)
+		return err_errno(e, "remove %s", name);
+	while (*at != item)
+		at = &(*at)->next;
+	*at = item->next;
+	s->count--;
+	item_free(item);
+	return 0;
+}

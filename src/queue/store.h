@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_QUEUE_STORE_H
+#define CULVER_QUEUE_STORE_H
+/*
+ * Messages that wait to leave: a file each in one directory, its head (lib-deliver/queue-head.h) and its octets, made whole
+ * and synced before anybody hears of it.  q.ID waits to be sent; f.ID could not be, and its user is to get it.  When a
+ * message is due again is its file's time of change, so that nothing is written to say so, and nothing is lost by a crash but
+ * an attempt's outcome.
+ */
+#include <sys/types.h>
+#include "lib-deliver/queue-head.h"
+
+#define QUEUE_ID_MAX 40
+
+struct queue_item {
+	struct queue_item *next;
+	char id[QUEUE_ID_MAX];
+	enum outgoing_kind kind;
+	char *user, *sender, *recipient, *keep_for;
+	uint64_t size, head;		/* octets of the message, and of what stands before it */
+	int64_t created, due;		/* seconds since 1970 */
+	bool failed;			/* f.ID */
+	pid_t pid;			/* of the process that sends it; 0: none */
+	char why[256];			/* of the last failure */
+};
+
+struct queue_store {
+	int dir_fd;			/* -1: the directory is not there */
+	struct queue_item *items;
+	size_t count;
+};
+
+/* Opens the directory and reads what is in it; files of messages that did not get whole are removed. */
+int queue_store_open(struct queue_store *s, const char *dir, struct err *e);
+struct queue_item *queue_store_find(struct queue_store *s, struct span id);
+size_t queue_store_count_of(const struct queue_store *s, struct span user);
+
+/* A message on its way in. */
+struct queue_incoming {
+	int fd;				/* -1: none */
+	char name[QUEUE_ID_MAX];
+	uint64_t left;			/* octets to come */
+};
+int queue_store_begin(struct queue_store *s, struct queue_incoming *in, struct queue_head *head, int64_t now, struct err *e);
+int queue_store_write(struct queue_incoming *in, struct span octets, struct err *e);
+/* On disk, whatever happens: *out is its item. */
+int queue_store_finish(struct queue_store *s, struct queue_incoming *in, const struct queue_head *head,
+    struct queue_item **out, struct err *e);
+void queue_store_abort(struct queue_store *s, struct queue_incoming *in);
+
+int queue_store_open_file(struct queue_store *s, const struct queue_item *item, struct err *e);
+/* It is due again at that time. */
+void queue_store_put_off(struct queue_store *s, struct queue_item *item, int64_t due);
+/* From q.ID to f.ID. */
+int queue_store_fail(struct queue_store *s, struct queue_item *item, struct err *e);
+/* Removed, and freed. */
+int queue_store_remove(struct queue_store *s, struct queue_item *item, struct err *e);
+#endif

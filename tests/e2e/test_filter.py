@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""Mail that Sieve scripts decide about, through LMTP and culver-lda, with the processes shut in as they are in earnest."""
+import os
+import subprocess
+import unittest
+
+import culver
+
+CONFIG = """
+login_trusted_networks = 127.0.0.1
+plugin {
+  sieve_before = %(dir)s/before.sieve
+}
+protocol lmtp {
+  mail_plugins = $mail_plugins sieve
+}
+protocol lda {
+  mail_plugins = $mail_plugins sieve
+}
+"""
+
+
+def message(subject, **more):
+    return culver.message(subject=subject, **more)
+
+
+class Filter(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = culver.Server(start=False)
+        cls.server.add_config(CONFIG % {"dir": cls.server.dir})
+        cls.server.allowed = ("sieve:", "saving to")
+        cls.server.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def script(self, user, text, name=".dovecot.sieve"):
+        path = self.server.path("home", user, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".new", "w") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def subjects(self, user, mailbox):
+        imap = self.server.imap(user)
+        try:
+            if imap.select('"%s"' % mailbox, readonly=True)[0] != "OK":
+                return []
+            data = imap.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+            return [part[1].decode().split(":", 1)[1].strip() for part in data if isinstance(part, tuple)]
+        finally:
+            imap.logout()
+
+    def test_places(self):
+        self.script("alice", 'require ["fileinto", "mailbox", "imap4flags"];\n'
+                    'if header :contains "subject" "list" { fileinto :create "Lists"; }\n'
+                    'elsif header :contains "subject" "flag" { setflag "\\\\Flagged"; keep; }\n'
+                    'elsif header :contains "subject" "drop" { discard; }\n')
+        for subject in ("to the list", "a flag", "drop it", "plain"):
+            self.server.deliver(message(subject), "alice")
+        self.assertEqual(self.subjects("alice", "INBOX"), ["a flag", "plain"])
+        self.assertEqual(self.subjects("alice", "Lists"), ["to the list"])
+        imap = self.server.imap("alice")
+        imap.select("INBOX", readonly=True)
+        self.assertEqual(imap.search(None, "FLAGGED")[1], [b"1"])
+        imap.logout()
+        # The script is changed while its user's worker has it at hand.
+        self.script("alice", 'require ["fileinto", "mailbox"]; fileinto :create "Other";')
+        self.server.deliver(message("changed"), "alice")
+        self.assertEqual(self.subjects("alice", "Other"), ["changed"])
+
+    def test_link_and_reject(self):
+        """The active script is a link into the directory of scripts; a refusal is the reply to that recipient alone."""
+        self.script("bob", 'require "reject"; if header "subject" "no" { reject "Not here."; }', "sieve/main.sieve")
+        os.symlink("sieve/main.sieve", self.server.path("home", "bob", ".dovecot.sieve"))
+        with self.server.raw("lmtp") as client:
+            client.send("LHLO x\r\nMAIL FROM:<sender@example.org>\r\nRCPT TO:<bob>\r\nRCPT TO:<carol>\r\nDATA\r\n")
+            client.until("354")
+            client.send(message("no") + ".\r\n")
+            self.assertEqual(client.line(), b"550 5.7.1 <bob> Not here.")
+            self.assertTrue(client.line().startswith(b"250 2.0.0 <carol>"))
+        self.assertEqual(self.subjects("carol", "INBOX")[-1], "no")
+        self.server.deliver(message("yes"), "bob")
+        self.assertEqual(self.subjects("bob", "INBOX"), ["yes"])
+
+    def test_errors(self):
+        """Whatever is wrong with a script, its user's mail is in INBOX."""
+        for number, text in enumerate(("nonsense", "require \"none\";", "keep", "\0\xff", "if " * 1000)):
+            self.script("dave", text)
+            self.server.deliver(message("error %d" % number), "dave")
+        os.unlink(self.server.path("home", "dave", ".dovecot.sieve"))
+        os.mkdir(self.server.path("home", "dave", ".dovecot.sieve"))
+        self.server.deliver(message("a directory"), "dave")
+        os.rmdir(self.server.path("home", "dave", ".dovecot.sieve"))
+        os.mkfifo(self.server.path("home", "dave", ".dovecot.sieve"))
+        self.server.deliver(message("a pipe"), "dave")
+        os.unlink(self.server.path("home", "dave", ".dovecot.sieve"))
+        self.assertEqual(len(self.subjects("dave", "INBOX")), 7)
+        self.assertIn("line 1: ", self.server.log_text())
+
+    def test_before(self):
+        with open(self.server.path("before.sieve"), "w") as f:
+            f.write('require ["fileinto", "mailbox"]; if header "subject" "spam" { fileinto :create "Junk"; }')
+        self.server.deliver(message("spam"), "carol")
+        self.assertEqual(self.subjects("carol", "Junk"), ["spam"])
+        os.unlink(self.server.path("before.sieve"))
+
+    def test_xclient_and_utf8(self):
+        with self.server.raw("lmtp") as client:
+            client.send("LHLO proxy\r\n")
+            self.assertIn(b"250-XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT", client.until("250 "))
+            client.send("XCLIENT ADDR=192.0.2.77 HELO=real.example\r\nLHLO proxy\r\n")
+            client.until("250 ")
+            client.send("MAIL FROM:<j\u00fcrgen@example.org> SMTPUTF8\r\nRCPT TO:<carol> NOTIFY=NEVER\r\nDATA\r\n".encode())
+            client.until("354")
+            client.send(message("through a proxy") + ".\r\n")
+            self.assertTrue(client.line().startswith(b"250 "))
+        imap = self.server.imap("carol")
+        imap.select("INBOX", readonly=True)
+        number = imap.search(None, "SUBJECT", '"through a proxy"')[1][0].split()[-1]
+        text = imap.fetch(number, "(BODY.PEEK[HEADER])")[1][0][1]
+        imap.logout()
+        self.assertIn(b"Received: from real.example ([192.0.2.77])\r\n", text)
+        self.assertIn(b"with UTF8LMTP\r\n", text)
+        self.assertTrue(text.startswith("Return-Path: <j\u00fcrgen@example.org>\r\n".encode()))
+
+    def test_dsn(self):
+        """What the MTA says of notifications is the filter's to see."""
+        self.script("carol", 'require ["envelope", "envelope-dsn", "fileinto", "mailbox"];\n'
+                    'if allof (envelope "notify" "NEVER", envelope "orcpt" "rfc822;c+x@example.org") '
+                    '{ fileinto :create "DSN"; }')
+        with self.server.raw("lmtp") as client:
+            client.send("LHLO x\r\nMAIL FROM:<a@example.org> ENVID=e1 RET=HDRS\r\n"
+                        "RCPT TO:<carol> NOTIFY=NEVER ORCPT=rfc822;c+2Bx@example.org\r\nDATA\r\n")
+            client.until("354")
+            client.send(message("dsn") + ".\r\n")
+            client.until("250 2.0.0 <carol>")
+        os.unlink(self.server.path("home", "carol", ".dovecot.sieve"))
+        self.assertEqual(self.subjects("carol", "DSN"), ["dsn"])
+
+    def lda(self, text, *args):
+        return subprocess.run([os.path.join(culver.PREFIX, "libexec", "culver", "culver-lda"), "-c", self.server.config,
+                               "-d", "carol"] + list(args), input=text.encode(), capture_output=True, timeout=60)
+
+    def test_lda(self):
+        self.script("carol", 'require ["fileinto", "mailbox", "ereject"];\n'
+                    'if header "subject" "lda" { fileinto :create "LDA"; } elsif header "subject" "no" { ereject "Go away."; }')
+        done = self.lda(message("lda"))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(self.subjects("carol", "LDA"), ["lda"])
+        done = self.lda(message("no"), "-e")
+        self.assertEqual(done.returncode, 77)
+        self.assertIn(b"Go away.", done.stderr)
+        os.unlink(self.server.path("home", "carol", ".dovecot.sieve"))
+
+
+if __name__ == "__main__":
+    unittest.main()

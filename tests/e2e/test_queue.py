@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""Mail that leaves: what filters pass on goes through the queue to a mail server, or to a program, and is never lost."""
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import unittest
+
+import culver
+
+CONFIG = """
+hostname = mx.example.org
+submission_host = localhost:%(port)d
+submission_timeout = 5 s
+%(more)s
+queue_retry_interval = 1 s
+queue_retry_max_interval = 2 s
+postmaster_address = postmaster@example.org
+protocol lmtp {
+  mail_plugins = $mail_plugins sieve
+}
+"""
+
+
+class Sink(threading.Thread):
+    """A mail server; answers is asked for the reply to each recipient, taken has what it accepted."""
+
+    def __init__(self, context=None, starttls=False):
+        super().__init__(daemon=True)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.context, self.starttls = context, starttls
+        self.answers = lambda recipient: "250 ok"
+        self.taken = []
+        self.tries = 0
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            try:
+                self.serve(connection)
+            except OSError:
+                pass
+            connection.close()
+
+    def serve(self, connection):
+        if self.context and not self.starttls:
+            connection = self.context.wrap_socket(connection, server_side=True)
+        stream = connection.makefile("rwb")
+        secure = bool(self.context and not self.starttls)
+        sender = recipient = None
+
+        def say(text):
+            stream.write(text.encode() + b"\r\n")
+            stream.flush()
+        say("220 sink")
+        while True:
+            line = stream.readline().decode(errors="replace").strip()
+            word = line.upper()
+            if line == "":
+                return
+            if word.startswith("EHLO"):
+                say("250-sink\r\n250-SMTPUTF8" + ("\r\n250-STARTTLS" if self.starttls and not secure else "")
+                    + "\r\n250-SIZE\r\n250 8BITMIME")
+            elif word == "STARTTLS":
+                say("220 go")
+                connection = self.context.wrap_socket(connection, server_side=True)
+                stream = connection.makefile("rwb")
+                secure = True
+            elif word.startswith("MAIL"):
+                sender = line
+                say("250 ok")
+            elif word.startswith("RCPT"):
+                self.tries += 1
+                recipient = line.split("<", 1)[1].split(">")[0]
+                say(self.answers(recipient))
+            elif word == "DATA":
+                say("354 go")
+                text = b""
+                while not text.endswith(b"\r\n.\r\n"):
+                    more = stream.readline()
+                    if more == b"":
+                        return
+                    text += more
+                say("250 taken")
+                self.taken.append((sender, recipient, text[:-3].replace(b"\r\n..", b"\r\n."), secure))
+            elif word == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("500 what")
+
+    def close(self):
+        self.socket.close()
+
+
+class Case(unittest.TestCase):
+    def serve(self, port, more=""):
+        server = culver.Server(start=False)
+        self.addCleanup(server.close)
+        server.add_config(CONFIG % {"port": port, "more": more.replace("DIR", server.dir)})
+        return server
+
+    def script(self, server, text, user="alice"):
+        with open(server.path("home", user, ".dovecot.sieve"), "w") as f:
+            f.write(text)
+
+    def inbox(self, server, user="alice"):
+        imap = server.imap(user)
+        imap.select("INBOX", readonly=True)
+        data = imap.fetch("1:*", "(BODY.PEEK[])")[1]
+        imap.logout()
+        return [part[1] for part in data if isinstance(part, tuple)]
+
+
+class Queue(Case):
+    def sink(self, **more):
+        sink = Sink(**more)
+        self.addCleanup(sink.close)
+        return sink
+
+    def test_redirect(self):
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        body = "Gr\u00fc\u00dfe\r\n.dot\r\n..\r\n"
+        server.deliver(culver.message(body=body).encode(), "alice")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        sender, recipient, text, _ = sink.taken[0]
+        self.assertTrue(sender.startswith("MAIL FROM:<sender@example.org> BODY=8BITMIME SIZE="))
+        self.assertEqual(recipient, "carol@example.com")
+        self.assertTrue(text.startswith(b"X-Sieve-Redirected-From: alice\r\nDelivered-To: alice\r\nReceived: from "))
+        self.assertTrue(text.endswith(b"\r\n\r\n" + body.encode()))
+        self.assertNotIn(b"Return-Path", text)
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual(self.inbox(server), [])
+
+    def test_retry_and_crash(self):
+        sink = self.sink()
+        sink.answers = lambda recipient: "451 later"
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: sink.tries >= 2, "it is tried again")
+        server.kill_all()
+        self.assertEqual(len(os.listdir(server.path("state", "queue"))), 1)
+        sink.answers = lambda recipient: "250 ok"
+        server.start()
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual(len(sink.taken), 1)
+
+    def test_given_back(self):
+        """What the other server refuses, its user gets, whatever his filter would do with it."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "550 5.1.1 unknown"
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "nobody@example.com";')
+        server.allowed = ("it is in a loop",)
+        server.deliver(culver.message(subject="precious"), "alice")
+        notice = culver.wait_for(lambda: self.inbox(server), "the notice is there")[0]
+        self.assertIn(b"Subject: Not forwarded to nobody@example.com", notice)
+        self.assertIn(b"550 5.1.1 unknown", notice)
+        self.assertIn(b"Subject: precious", notice)
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual(sink.tries, 1)
+
+    def test_loop(self):
+        """Two users who forward to each other: the message ends with one of them."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        server.allowed = ("it is in a loop",)
+        self.script(server, 'redirect "bob@example.org";')
+        self.script(server, 'redirect "alice@example.org";', "bob")
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        server.deliver(sink.taken[0][2], "bob")
+        # It names "alice"; the rest of the address is what the transaction has.
+        culver.wait_for(lambda: len(sink.taken) == 2, "the message has left again")
+        server.deliver(sink.taken[1][2], "alice")
+        self.assertEqual(len(self.inbox(server)), 1)
+        self.assertEqual(len(sink.taken), 2)
+
+    def test_tls(self):
+        for starttls in (False, True):
+            server = self.serve(0)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(server.path("cert.pem"), server.path("key.pem"))
+            sink = self.sink(context=context, starttls=starttls)
+            server.add_config("submission_host = localhost:%d\nsubmission_ssl = %s\nssl_client_ca_file = %s\n" % (
+                sink.port, "starttls" if starttls else "smtps", server.path("cert.pem")))
+            server.start()
+            self.script(server, 'redirect "carol@example.com";')
+            server.deliver(culver.message(), "alice")
+            culver.wait_for(lambda: sink.taken, "the message has left")
+            self.assertTrue(sink.taken[0][3])
+
+    def test_untrusted(self):
+        """A server that can not prove its name gets no mail."""
+        server = self.serve(0)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(server.path("cert.pem"), server.path("key.pem"))
+        sink = self.sink(context=context)
+        server.add_config("submission_host = localhost:%d\nsubmission_ssl = smtps\n" % sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: "certificate" in server.log_text(), "the certificate is not believed")
+        self.assertEqual(sink.taken, [])
+
+    def test_program(self):
+        server = self.serve(0, "submission_host =\nsendmail_path = DIR/sendmail -x\n")
+        os.mkdir(server.path("out"))
+        os.chmod(server.path("out"), 0o777)
+        with open(server.path("sendmail"), "w") as f:
+            f.write('#!/bin/sh\nd=%s\n[ -e $d/fail ] && exit 75\nprintf "%%s\\n" "$@" > $d/args\ncat > $d/text.new\n'
+                    'mv $d/text.new $d/text\n' % server.path("out"))
+        os.chmod(server.path("sendmail"), 0o755)
+        with open(server.path("out", "fail"), "w"):
+            pass
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: "status 75" in server.log_text(), "it fails at first")
+        os.unlink(server.path("out", "fail"))
+        culver.wait_for(lambda: os.path.exists(server.path("out", "text")), "the program has it")
+        self.assertEqual(server.read("out/args").split("\n"), ["-x", "-i", "-f", "sender@example.org", "--",
+                                                              "carol@example.com", ""])
+        with open(server.path("out", "text"), "rb") as f:
+            self.assertNotIn(b"\r", f.read())
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+
+    def test_no_queue(self):
+        """Without a queue to take it, mail stays with its user."""
+        server = self.serve(0, "service queue {\n  unix_listener queue {\n    mode = 0\n  }\n}\n")
+        server.allowed = ("the queue at",)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        self.assertEqual(len(self.inbox(server)), 1)
+
+    def test_strangers(self):
+        """What is no message is refused, and orders are the administrator's."""
+        server = self.serve(0)
+        server.start()
+        for text, answer in ((b"GET / HTTP/1.0\r\n\r\n", b"NO "), (b"CULVER-QUEUE 1\nsize 1\n\n", b"NO "),
+                             (b"CULVER-QUEUE 1\nkind send\nrecipient a@b\nsize 999999999999\n\n", b"NO ")):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(culver.WAIT)
+                s.connect(server.path("run", "queue"))
+                s.sendall(text)
+                self.assertTrue(s.recv(1000).startswith(answer))
+        if os.geteuid() == 0:
+            order = ("import os,socket; os.setuid(%d); s=socket.socket(socket.AF_UNIX); s.connect(%r); "
+                     "s.sendall(b'LIST\\n'); print(s.recv(100))" % (server.uid, server.path("run", "queue")))
+            done = subprocess.run(["python3", "-c", order], capture_output=True, text=True, timeout=60)
+            self.assertIn("NO that is the administrator's", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

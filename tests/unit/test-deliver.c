@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/* What becomes of a message that a filter decides about: performed over a real storage; what leaves is caught here. */
+#include "sharing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "lib/sys.h"
+#include "lib-deliver/sieve.h"
+
+static const char conf[] =
+    "mail_location = maildir:~/Maildir\nmail_fsync = never\nmail_plugins = sieve\nhostname = mx.example\n"
+    "namespace inbox {\n inbox = yes\n separator = /\n mailbox Junk {\n  auto = create\n  special_use = \\Junk\n }\n}\n"
+    "plugin {\n sieve_before = DIR/before\n sieve_after = DIR/after.sieve\n sieve_default = DIR/default.sieve\n}\n";
+
+static const char mail[] = "Return-Path: <eve@example.net>\r\nDelivered-To: bob@example.org\r\n";
+static const char text[] = "From: eve@example.net\r\nSubject: Offer\r\nMessage-ID: <1@example.net>\r\n\r\nBuy!\r\n";
+
+struct world {
+	struct sharing s;
+	struct storage *st;
+	struct set_view *view;
+	struct deliver_filter *filter;
+	struct deliver_means means;
+	struct deliver_request r;
+	struct deliver_result out;
+	bool no_queue;
+	unsigned sent;			/* messages that left */
+	enum outgoing_kind kind;
+	char to[100], from[100];
+	struct buf message;		/* the last of them */
+};
+
+static int
+submit(void *ctx, const struct outgoing *o, struct err *e)
+{
+	struct world *w = ctx;
+
+	if (w->no_queue)
+		return err_set(e, ERR_TEMP, "the queue is not there");
+	w->sent++;
+	w->kind = o->kind;
+	snprintf(w->to, sizeof(w->to), "%.*s", SPAN_ARG(o->recipient));
+	snprintf(w->from, sizeof(w->from), "%.*s", SPAN_ARG(o->sender));
+	buf_reset(&w->message);
+	for (size_t i = 0; i < o->part_count; i++)
+		buf_add(&w->message, o->parts[i]);
+	assert_int_equal(w->message.n, outgoing_size(o));
+	return 0;
+}
+
+static void
+world_init(struct world *w, const char *extra)
+{
+	char whole[4096];
+	struct err e = ERR_INIT;
+
+	*w = (struct world){ .sent = 0 };
+	snprintf(whole, sizeof(whole), "%s%s", conf, extra);
+	sharing_init(&w->s, whole);
+	w->st = sharing_open(&w->s, "bob");
+	w->view = set_view_new(w->s.settings, NULL);
+	buf_init(&w->message, 1 << 20);
+	w->means = (struct deliver_means){ .ctx = w, .submit = submit };
+	w->filter = deliver_filter_new(w->view, SPAN("bob"), span_str(arena_printf(w->s.a, "%s/home/bob", w->s.dir)), &e);
+	assert_int_equal(e.code, ERR_NONE);
+	assert_non_null(w->filter);
+	w->r = (struct deliver_request){ .storage = w->st, .view = w->view, .user = SPAN("bob"), .session = SPAN("S"),
+		.sender = SPAN("eve@example.net"), .recipient = SPAN("bob@example.org"), .header = span_str(mail),
+		.message = span_str(text), .filter = w->filter, .means = &w->means, .says_why = true };
+}
+
+static void
+world_clear(struct world *w)
+{
+	deliver_filter_free(w->filter);
+	set_view_free(w->view);
+	storage_close(w->st);
+	buf_clear(&w->message);
+	sharing_clear(&w->s);
+}
+
+static void
+write_script(struct world *w, const char *name, const char *script)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", w->s.dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(script, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+deliver_with(struct world *w, const char *script)
+{
+	write_script(w, "home/bob/.dovecot.sieve", script);
+	deliver_message(&w->r, &w->out);
+}
+
+static unsigned
+count(struct world *w, const char *name)
+{
+	struct mailbox_status status;
+	struct err e = ERR_INIT;
+
+	return storage_status(w->st, span_str(name), STATUS_MESSAGES, &status, &e) == 0 ? status.messages : 0;
+}
+
+static void
+test_places(void **state)
+{
+	static const struct {
+		const char *script;
+		unsigned reply, inbox, junk, work, sent;
+	} cases[] = {
+		{ "keep;", 250, 1, 0, 0, 0 },
+		{ "", 250, 1, 0, 0, 0 },
+		{ "discard;", 250, 0, 0, 0, 0 },
+		{ "require \"fileinto\"; fileinto \"Junk\";", 250, 0, 1, 0, 0 },
+		{ "require \"fileinto\"; fileinto \"Junk\"; keep;", 250, 1, 1, 0, 0 },
+		/* Not there, and not to be made: it is kept. */
+		{ "require \"fileinto\"; fileinto \"Work\";", 250, 1, 0, 0, 0 },
+		{ "require \"fileinto\"; fileinto \"../../etc\";", 250, 1, 0, 0, 0 },
+		{ "require [\"fileinto\", \"mailbox\"]; fileinto :create \"Work\";", 250, 0, 0, 1, 0 },
+		{ "redirect \"carol@example.com\";", 250, 0, 0, 0, 1 },
+		{ "require \"copy\"; redirect :copy \"carol@example.com\";", 250, 1, 0, 0, 1 },
+		{ "require \"reject\"; reject \"No offers\nplease\";", 550, 0, 0, 0, 0 },
+		{ "require \"ereject\"; ereject \"No\";", 550, 0, 0, 0, 0 },
+		/* Scripts with errors never lose or bounce mail. */
+		{ "fileinto \"Junk\";", 250, 1, 0, 0, 0 },
+		{ "if true {", 250, 1, 0, 0, 0 },
+		{ "redirect \"a@example.com\"; redirect \"b@example.com\"; redirect \"c@example.com\"; redirect \"d@example.com\";"
+		  "redirect \"e@example.com\";", 250, 1, 0, 0, 0 },
+		/* The header that is put in front is the filter's to see. */
+		{ "require [\"fileinto\"]; if header \"delivered-to\" \"bob@example.org\" { fileinto \"Junk\"; }", 250, 0, 1, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world w;
+
+		world_init(&w, "");
+		deliver_with(&w, cases[i].script);
+		if (w.out.reply != cases[i].reply || count(&w, "INBOX") != cases[i].inbox ||
+		    count(&w, "Junk") != cases[i].junk || count(&w, "Work") != cases[i].work || w.sent != cases[i].sent) {
+			print_error("%s: %u %s, INBOX %u Junk %u Work %u sent %u\n", cases[i].script, w.out.reply, w.out.text,
+			    count(&w, "INBOX"), count(&w, "Junk"), count(&w, "Work"), w.sent);
+			fail();
+		}
+		world_clear(&w);
+	}
+}
+
+static void
+test_reply(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "");
+	deliver_with(&w, "require \"reject\"; reject \"No offers,\r\n\r\nplease.\";");
+	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> No offers, please.");
+	assert_true(w.out.rejected && w.out.permanent);
+	/* A reason that a reply can not have is sent, unless it is told nobody. */
+	deliver_with(&w, "require \"reject\"; reject \"Ich mag keine Angebote \xc3\xbc N\";");
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(w.kind, OUTGOING_SEND);
+	assert_string_equal(w.to, "eve@example.net");
+	assert_string_equal(w.from, "");
+	assert_true(span_find(buf_span(&w.message), SPAN("\r\nSubject: Rejected: Offer\r\n")) != SIZE_MAX);
+	assert_true(span_find(buf_span(&w.message), SPAN("Auto-Submitted: auto-replied")) != SIZE_MAX);
+	assert_true(span_find(buf_span(&w.message), SPAN("\xc3\xbc N\r\n")) != SIZE_MAX);
+	deliver_with(&w, "require \"ereject\"; ereject \"\xc3\xbc\";");
+	assert_int_equal(w.out.reply, 550);
+	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> ??");
+	assert_int_equal(w.sent, 1);
+	world_clear(&w);
+}
+
+static void
+test_flags(void **state)
+{
+	struct world w;
+	struct mailbox *box;
+	struct msg_rec rec;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	world_init(&w, "");
+	deliver_with(&w, "require [\"fileinto\", \"imap4flags\"]; fileinto :flags [\"\\\\Seen\", \"Offer\"] \"Junk\";");
+	box = sharing_box(w.st, "Junk", MAILBOX_READ);
+	MUST(mailbox_get(box, 1, &rec, &e), &e);
+	assert_int_equal(rec.flags, MSG_SEEN);
+	assert_int_equal(rec.keywords, 1);
+	mailbox_read_end(box);
+	mailbox_close(box);
+	world_clear(&w);
+}
+
+static void
+test_redirect(void **state)
+{
+	static const char loop[] = "Delivered-To: bob@example.org\r\nFrom: eve@example.net\r\n\r\nAgain\r\n";
+	struct world w;
+
+	(void)state;
+	world_init(&w, "");
+	deliver_with(&w, "redirect \"carol@example.com\";");
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(w.kind, OUTGOING_REDIRECT);
+	assert_string_equal(w.to, "carol@example.com");
+	assert_string_equal(w.from, "eve@example.net");
+	assert_true(span_eq(buf_span(&w.message), SPAN("X-Sieve-Redirected-From: bob@example.org\r\n"
+	    "Delivered-To: bob@example.org\r\n"
+	    "From: eve@example.net\r\nSubject: Offer\r\nMessage-ID: <1@example.net>\r\n\r\nBuy!\r\n")));
+	/* The same octets again are a message that was handed over twice. */
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(count(&w, "INBOX"), 0);
+	/* It has been here before. */
+	w.r.message = span_str(loop);
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(count(&w, "INBOX"), 1);
+	/* Without a queue the message stays here. */
+	w.no_queue = true;
+	w.r.message = SPAN("From: x@example.net\r\n\r\nOther\r\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(count(&w, "INBOX"), 2);
+	w.r.means = NULL;
+	w.r.message = SPAN("From: x@example.net\r\n\r\nThird\r\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(count(&w, "INBOX"), 3);
+	world_clear(&w);
+}
+
+static void
+test_sequence(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "");
+	/* No script of the user's: the default one. */
+	write_script(&w, "default.sieve", "require \"fileinto\"; fileinto \"Junk\";");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(count(&w, "Junk"), 1);
+	/* His own stands in its place; a broken one too. */
+	deliver_with(&w, "keep;");
+	assert_int_equal(count(&w, "INBOX"), 1);
+	deliver_with(&w, "keep");
+	assert_int_equal(count(&w, "INBOX"), 2);
+	/* The script behind it decides about what was kept. */
+	write_script(&w, "after.sieve", "require [\"fileinto\", \"mailbox\"]; fileinto :create \"After\";");
+	deliver_with(&w, "keep;");
+	assert_int_equal(count(&w, "After"), 1);
+	deliver_with(&w, "require \"fileinto\"; fileinto \"Junk\";");
+	assert_int_equal(count(&w, "Junk"), 2);
+	assert_int_equal(count(&w, "After"), 1);
+	assert_int_equal(count(&w, "INBOX"), 2);
+	world_clear(&w);
+}
+
+static void
+test_before(void **state)
+{
+	struct world w;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	world_init(&w, "");
+	/* A directory: its scripts in the order of their names. */
+	sharing_run(&w.s, "mkdir before");
+	write_script(&w, "before/20.sieve", "discard;");
+	write_script(&w, "before/10.sieve", "require \"fileinto\"; if header \"subject\" \"Offer\" { fileinto \"Junk\"; }");
+	write_script(&w, "before/README", "no script");
+	deliver_filter_free(w.filter);
+	w.r.filter = w.filter = deliver_filter_new(w.view, SPAN("bob"), span_str(arena_printf(w.s.a, "%s/home/bob", w.s.dir)), &e);
+	deliver_with(&w, "keep;");
+	assert_int_equal(count(&w, "Junk"), 1);
+	w.r.message = SPAN("Subject: Other\r\n\r\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(count(&w, "INBOX"), 0);
+	world_clear(&w);
+}
+
+/* What one action could not do does not cost the copy of another; over quota without a copy the message goes back whole. */
+static void
+test_quota(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "mail_plugins = sieve quota\nplugin {\n quota = count:User\n quota_rule = *:messages=2\n}\n");
+	deliver_with(&w, "require [\"fileinto\", \"copy\"]; fileinto \"Junk\"; keep; redirect :copy \"carol@example.com\";");
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 1);
+	w.r.message = SPAN("Subject: Other\r\n\r\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 552);
+	assert_int_equal(w.sent, 1);
+	world_clear(&w);
+}
+
+static void
+test_duplicates(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int filter = 0; filter < 2; filter++) {
+		world_init(&w, "deliver_duplicate_period = 1 hour\n");
+		if (filter == 0)
+			w.r.filter = NULL;
+		deliver_message(&w.r, &w.out);
+		deliver_message(&w.r, &w.out);
+		assert_int_equal(w.out.reply, 250);
+		assert_int_equal(count(&w, "INBOX"), 1);
+		/* Another recipient of the same user, another message, one without a name. */
+		w.r.recipient = SPAN("sales@example.org");
+		deliver_message(&w.r, &w.out);
+		assert_int_equal(count(&w, "INBOX"), 2);
+		w.r.message = SPAN("Subject: x\r\n\r\n");
+		deliver_message(&w.r, &w.out);
+		deliver_message(&w.r, &w.out);
+		assert_int_equal(count(&w, "INBOX"), 4);
+		world_clear(&w);
+	}
+}
+
+static void
+test_detail(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "lmtp_save_to_detail_mailbox = yes\nlda_mailbox_autocreate = yes\n");
+	w.r.detail = SPAN("lists");
+	deliver_with(&w, "keep;");
+	assert_int_equal(count(&w, "lists"), 1);
+	w.r.filter = NULL;
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(count(&w, "lists"), 2);
+	assert_int_equal(w.out.reply, 250);
+	world_clear(&w);
+}
+
+static void
+test_journal(void **state)
+{
+	struct world w;
+	struct buf journal = BUF_INIT(JOURNAL_MAX);
+	struct journal_entry entry;
+	struct err e = ERR_INIT;
+	struct span line;
+	size_t used = 0;
+	int dir;
+
+	(void)state;
+	world_init(&w, "filter_journal_size = 4 k\n");
+	deliver_with(&w, "require \"fileinto\";\nfileinto \"Junk\";\nfileinto \"None\";");
+	deliver_with(&w, "require;");
+	MUST(storage_user_dir(w.st, &dir, &e), &e);
+	MUST(journal_read(dir, &journal, &e), &e);
+	assert_true(span_line(buf_span(&journal), &used, &line));
+	assert_true(journal_parse(line, w.s.a, &entry));
+	assert_true(span_eq(entry.message_id, SPAN("<1@example.net>")));
+	assert_true(span_eq(entry.recipient, SPAN("bob@example.org")));
+	assert_int_equal(entry.step_count, 3);
+	assert_true(span_ends(entry.steps[0], SPAN(".dovecot.sieve line 2: stored mail into mailbox 'Junk'")));
+	assert_true(span_ends(entry.steps[1], SPAN(".dovecot.sieve line 3: stored mail into mailbox 'INBOX'")));
+	assert_true(span_ends(entry.steps[2], SPAN("None could not be had")));
+	assert_true(span_line(buf_span(&journal), &used, &line));
+	assert_true(journal_parse(line, w.s.a, &entry));
+	assert_true(span_find(entry.steps[0], SPAN(".dovecot.sieve line 1: error: ")) != SIZE_MAX);
+	assert_true(span_eq(entry.steps[1], SPAN("kept: stored mail into mailbox 'INBOX'")));
+	for (int i = 0; i < 60; i++)
+		deliver_message(&w.r, &w.out);
+	buf_reset(&journal);
+	MUST(journal_read(dir, &journal, &e), &e);
+	assert_true(journal.n <= 4096 && journal.n > 1000);
+	for (used = 0; span_line(buf_span(&journal), &used, &line);)
+		assert_true(journal_parse(line, w.s.a, &entry));
+	assert_int_equal(used, journal.n);
+	close(dir);
+	buf_clear(&journal);
+	world_clear(&w);
+}
+
+static void
+test_marks(void **state)
+{
+	struct world w;
+	struct marks *m;
+	struct err e = ERR_INIT;
+	char name[32];
+	int dir;
+
+	(void)state;
+	world_init(&w, "");
+	MUST(storage_user_dir(w.st, &dir, &e), &e);
+	MUST(marks_open(dir, &m, &e), &e);
+	assert_false(marks_has(m, SPAN("a"), 1000, 100));
+	MUST(marks_add(m, SPAN("a"), 1000, 50, &e), &e);
+	assert_true(marks_has(m, SPAN("a"), 1040, 100));
+	assert_false(marks_has(m, SPAN("a"), 1040, 30));	/* set longer ago than is asked for */
+	assert_false(marks_has(m, SPAN("a"), 1050, 100));	/* run out */
+	assert_false(marks_has(m, SPAN("b"), 1000, 100));
+	marks_close(m);
+	/* Half a record, as a crash leaves it: what comes behind it is found. */
+	sharing_run(&w.s, "printf xyz >> home/bob/Maildir/culver-filter.marks");
+	MUST(marks_open(dir, &m, &e), &e);
+	MUST(marks_add(m, SPAN("b"), 1000, 50, &e), &e);
+	marks_close(m);
+	MUST(marks_open(dir, &m, &e), &e);
+	assert_true(marks_has(m, SPAN("a"), 1010, 100));
+	assert_true(marks_has(m, SPAN("b"), 1010, 100));
+	/* What has run out is thrown away when there is much of it. */
+	for (int i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "mark %d", i);
+		MUST(marks_add(m, span_str(name), 2000 + i, i % 100 == 0 ? 100000 : 10, &e), &e);
+	}
+	assert_true(marks_has(m, SPAN("mark 0"), 5000, 100000));
+	assert_true(marks_has(m, SPAN("mark 2900"), 5000, 100000));
+	assert_false(marks_has(m, SPAN("mark 2901"), 5000, 100000));
+	marks_close(m);
+	sharing_run(&w.s, "test $(stat -c %%s home/bob/Maildir/culver-filter.marks) -lt 64000");
+	close(dir);
+	world_clear(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_places), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
+		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

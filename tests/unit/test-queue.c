@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* Mail that leaves: heads, files, replies of servers, the client's side of SMTP against a server of this test. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "lib/sys.h"
+#include "lib-protocol/smtp-client.h"
+#include "queue/attempt.h"
+#include "queue/store.h"
+
+static void
+test_head(void **state)
+{
+	static const struct {
+		const char *in;
+		int rc;
+	} cases[] = {
+		{ "CULVER-QUEUE 1\nkind redirect\nuser bob\nsender \nrecipient a@b\nkeep-for bob@c\nsize 3\n\nabc", 1 },
+		{ "CULVER-QUEUE 1\nkind send\nuser bob\nsender x@y\nrecipient a@b\nsize 0\ncreated 5\n\n", 1 },
+		{ "CULVER-QUEUE 1\nkind send\nrecipient a@b\nsize 0\n", 0 },
+		{ "CULVER-Q", 0 },
+		{ "", 0 },
+		{ "GET /", -1 },
+		{ "CULVER-QUEUE 2\n\n", -1 },
+		{ "CULVER-QUEUE 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient -oQ/tmp\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b> SIZE=1\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nsize -1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nsize 1\nother x\n\n", -1 },
+		{ "CULVER-QUEUE 1\nkind other\nrecipient a@b\nsize 1\n\n", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct queue_head h;
+		size_t used = 0;
+		int rc = queue_head_parse(span_str(cases[i].in), &h, &used);
+
+		if (rc != cases[i].rc)
+			print_error("%s\n", cases[i].in);
+		assert_int_equal(rc, cases[i].rc);
+		if (i == 0) {
+			assert_true(h.kind == OUTGOING_REDIRECT && h.size == 3 && h.sender.n == 0);
+			assert_true(span_eq(h.keep_for, SPAN("bob@c")));
+			assert_string_equal(cases[i].in + used, "abc");
+		}
+	}
+}
+
+static void
+test_reply(void **state)
+{
+	static const struct {
+		const char *in;
+		int rc;
+		unsigned code;
+	} cases[] = {
+		{ "250 OK\r\n", 1, 250 }, { "250\r\n", 1, 250 }, { "250-a\r\n250 b\r\n", 1, 250 }, { "250-a\r\n", 0, 0 },
+		{ "250 O", 0, 0 }, { "2500 OK\r\n", -1, 0 }, { "25\r\n", -1, 0 }, { "150 x\r\n", -1, 0 }, { "650 x\r\n", -1, 0 },
+		{ "250-a\r\n251 b\r\n", -1, 0 }, { "SSH-2.0\r\n", -1, 0 }, { "354 go\n", 1, 354 },
+	};
+	struct smtp_reply r;
+	struct span params;
+	size_t used;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = smtp_reply_parse(span_str(cases[i].in), &r, &used);
+
+		if (rc != cases[i].rc)
+			print_error("%s\n", cases[i].in);
+		assert_int_equal(rc, cases[i].rc);
+		if (rc == 1)
+			assert_int_equal(r.code, cases[i].code);
+	}
+	assert_int_equal(smtp_reply_parse(SPAN("250-STARTTLS\r\n250-size 100\r\n250 8BITMIME\r\n"), &r, &used), 1);
+	assert_false(smtp_reply_has(&r, SPAN("STARTTLS"), &params));	/* the first line is the host's name */
+	assert_true(smtp_reply_has(&r, SPAN("SIZE"), &params) && span_eq(params, SPAN("100")));
+	assert_true(smtp_reply_has(&r, SPAN("8bitmime"), &params) && params.n == 0);
+}
+
+static void
+test_store(void **state)
+{
+	char dir[] = "/tmp/culver-queue.XXXXXX", command[200];
+	struct queue_store s = { .dir_fd = -1 }, again = { .dir_fd = -1 };
+	struct queue_incoming in = { .fd = -1 };
+	struct queue_head head = { .kind = OUTGOING_REDIRECT, .user = SPAN("bob"), .sender = SPAN("x@y"),
+				   .recipient = SPAN("a@b"), .keep_for = SPAN("bob@c"), .size = 6 };
+	struct queue_item *item, *other;
+	struct buf text = BUF_INIT(1000);
+	struct err e = ERR_INIT;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(queue_store_open(&s, dir, &e), 0);
+	assert_int_equal(queue_store_begin(&s, &in, &head, 1000, &e), 0);
+	assert_int_equal(queue_store_write(&in, SPAN("abc"), &e), 0);
+	assert_int_equal(queue_store_write(&in, SPAN("defg"), &e), -1);
+	assert_int_equal(queue_store_write(&in, SPAN("def"), &e), 0);
+	assert_int_equal(queue_store_finish(&s, &in, &head, &item, &e), 0);
+	assert_int_equal(s.count, 1);
+	assert_int_equal(queue_store_count_of(&s, SPAN("bob")), 1);
+	queue_store_put_off(&s, item, 2000);
+	/* Half a message, and what is none. */
+	assert_int_equal(queue_store_begin(&s, &in, &head, 1000, &e), 0);
+	snprintf(command, sizeof(command), "cd %s && echo nonsense > q.1.2 && ls t.* > /dev/null", dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(queue_store_open(&again, dir, &e), 0);
+	assert_int_equal(again.count, 1);
+	other = again.items;
+	assert_int_equal(other->due, 2000);
+	assert_int_equal(other->created, 1000);
+	assert_string_equal(other->keep_for, "bob@c");
+	assert_int_equal(other->head, item->head);
+	fd = queue_store_open_file(&again, other, &e);
+	assert_int_equal(fd_read_all(fd, 1000, &text, &e), 0);
+	close(fd);
+	assert_true(span_eq(span_from(buf_span(&text), other->head), SPAN("abcdef")));
+	assert_int_equal(queue_store_fail(&again, other, &e), 0);
+	assert_int_equal(queue_store_remove(&again, other, &e), 0);
+	assert_int_equal(again.count, 0);
+	assert_int_equal(queue_store_open_file(&s, item, &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	assert_int_equal(queue_store_remove(&s, item, &e), 0);
+	queue_store_abort(&s, &in);
+	close(s.dir_fd);
+	close(again.dir_fd);
+	buf_clear(&text);
+	snprintf(command, sizeof(command), "cd %s && ls t.* 2> /dev/null; rm -r %s", dir, dir);
+	assert_int_equal(system(command), 0);
+}
+
+static void
+test_notice(void **state)
+{
+	char keep[] = "bob@example.org", to[] = "carol@example.com", user[] = "bob", sender[] = "";
+	const struct queue_item item = { .id = "1.abc", .user = user, .sender = sender, .recipient = to, .keep_for = keep };
+	struct buf head = BUF_INIT(16384), tail = BUF_INIT(1000);
+
+	(void)state;
+	notice_write(&head, &tail, &item, SPAN("postmaster@example.org"), SPAN("mx.example"), SPAN("DATE"), SPAN("550\r\nno"));
+	assert_false(head.failed || tail.failed);
+	/* No filter passes it on. */
+	assert_true(outgoing_is_loop(buf_span(&head), SPAN("bob@example.org")));
+	assert_true(span_find(buf_span(&head), SPAN("    550  no\r\n")) != SIZE_MAX);
+	buf_clear(&head);
+	buf_clear(&tail);
+	assert_int_equal(attempt_status(0), 2);
+	assert_int_equal(attempt_status(67), 5);
+	assert_int_equal(attempt_status(75), 4);
+	assert_int_equal(attempt_status(1), 4);
+}
+
+/* A server that answers from a list, and keeps what it was sent. */
+struct server {
+	int fd;
+	pid_t pid;
+	struct smtp_client c;
+};
+
+static void
+server_start(struct server *s, const char *const *answers)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	s->pid = fork();
+	if (s->pid == 0) {
+		char line[4096];
+		FILE *f = fdopen(pair[1], "r+");
+
+		close(pair[0]);
+		for (bool data = false; *answers != NULL; answers++) {
+			fputs(*answers, f);
+			fflush(f);
+			if (answers[1] == NULL)
+				break;
+			data = strncmp(*answers, "354", 3) == 0;
+			do
+				if (fgets(line, sizeof(line), f) == NULL)
+					_exit(1);
+			while (data && strcmp(line, ".\r\n") != 0);
+		}
+		_exit(0);
+	}
+	close(pair[1]);
+	s->c = (struct smtp_client){ .fd = pair[0], .timeout_ms = 5000 };
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	buf_init(&s->c.in, SMTP_REPLY_OCTETS + 8192);
+}
+
+static void
+test_client(void **state)
+{
+	static const char *const good[] = { "220 mx\r\n", "250-mx\r\n250-SIZE\r\n250 8BITMIME\r\n", "250 ok\r\n", "250 ok\r\n",
+					    "354 go\r\n", "250 2.0.0 taken\r\n", NULL };
+	static const char *const old[] = { "220 mx\r\n", "502 no\r\n", "250 mx\r\n", "250 ok\r\n", "550-5.1.1 no\r\n550 such\r\n",
+					   NULL };
+	static const char *const late[] = { "220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", NULL };
+	static const struct {
+		const char *const *answers;
+		int rc;
+		unsigned code;
+	} cases[] = { { good, 0, 250 }, { old, -1, 550 }, { late, -1, 0 } };
+	const struct smtp_target t = { .host = "mx", .hello = "me" };
+	const struct span parts[] = { SPAN("Subject: x\n\n.dot\n"), SPAN("..\r\nend") };
+	const struct smtp_mail m = { .sender = SPAN("a@b"), .recipient = SPAN("c@d"), .parts = parts, .part_count = 2 };
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct smtp_outcome out;
+		struct server s;
+		struct err e = ERR_INIT;
+		int rc;
+
+		server_start(&s, cases[i].answers);
+		assert_int_equal(smtp_client_greet(&t, &s.c, &e), 0);
+		rc = smtp_client_send(&s.c, &m, &out, &e);
+		if (rc != cases[i].rc)
+			print_error("%zu: %s\n", i, e.log);
+		assert_int_equal(rc, cases[i].rc);
+		assert_int_equal(out.code, cases[i].code);
+		smtp_client_close(&s.c);
+		waitpid(s.pid, NULL, 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_head), cmocka_unit_test(test_reply), cmocka_unit_test(test_store),
+		cmocka_unit_test(test_notice), cmocka_unit_test(test_client),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
