@@ -85,7 +85,7 @@ tests_unit_test_sieve_body_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-scripts
 tests_unit_test_sieve_scripts_SOURCES = tests/unit/test-sieve-scripts.c
-tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=275
+tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=445
 tests_unit_test_sieve_scripts_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-binary
@@ -110,3 +110,18 @@ FUZZ_TARGETS += fuzz/fuzz-sieve-script
 fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)
 fuzz_fuzz_sieve_script_LDADD = $(FILTER_LIBS)
 fuzz_fuzz_sieve_script_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-sieve-message
+fuzz_fuzz_sieve_message_SOURCES = fuzz/fuzz-sieve-message.c $(fuzz_main)
+fuzz_fuzz_sieve_message_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-sieve-regex
+fuzz_fuzz_sieve_regex_SOURCES = fuzz/fuzz-sieve-regex.c $(fuzz_main)
+fuzz_fuzz_sieve_regex_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_regex_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-sieve-mailto
+fuzz_fuzz_sieve_mailto_SOURCES = fuzz/fuzz-sieve-mailto.c $(fuzz_main)
+fuzz_fuzz_sieve_mailto_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_mailto_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -59,6 +59,7 @@ FUZZ_TARGETS += \
 	fuzz/fuzz-date \
 	fuzz/fuzz-encoded-word \
 	fuzz/fuzz-header \
+	fuzz/fuzz-html-text \
 	fuzz/fuzz-mime \
 	fuzz/fuzz-param \
 	fuzz/fuzz-summary
@@ -77,6 +78,9 @@ fuzz_fuzz_encoded_word_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_header_SOURCES = fuzz/fuzz-header.c $(fuzz_main)
 fuzz_fuzz_header_LDADD = $(mail_ldadd)
 fuzz_fuzz_header_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_html_text_SOURCES = fuzz/fuzz-html-text.c $(fuzz_main)
+fuzz_fuzz_html_text_LDADD = $(mail_ldadd)
+fuzz_fuzz_html_text_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mime_SOURCES = fuzz/fuzz-mime.c $(fuzz_main)
 fuzz_fuzz_mime_LDADD = $(mail_ldadd)
 fuzz_fuzz_mime_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
