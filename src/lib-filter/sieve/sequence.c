@@ -158,6 +158,17 @@ fail(struct sieve_outcome *out, const struct sieve_source *s, const struct sieve
 		snprintf(out->why, sizeof(out->why), "%s: %s: line %u: %s", s->setting, s->path, error->line, error->text);
 }
 
+/* For the journal: which script wanted what. */
+static void
+name_actions(struct sieve_chain *c, const char *path)
+{
+	for (struct filter_action *a = c->actions; a != NULL; a = a->next)
+		if (a->script.n == 0)
+			a->script = span_str(path);
+	if (c->keep != NULL && c->keep->script.n == 0)
+		c->keep->script = span_str(path);
+}
+
 static void
 run_source(struct runner *r, const struct sieve_source *s, struct sieve_outcome *out)
 {
@@ -176,6 +187,7 @@ run_source(struct runner *r, const struct sieve_source *s, struct sieve_outcome 
 	if ((s->place == SIEVE_DISCARD ? sieve_chain_run_discard(&r->chain, script, &error) :
 	    sieve_chain_run(&r->chain, script, &error)) == -1)
 		fail(out, s, &error, &e);
+	name_actions(&r->chain, s->path);
 	out->scripts++;
 	sieve_script_free(script);
 }
