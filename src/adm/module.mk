@@ -9,11 +9,13 @@ culveradm_SOURCES = \
 	src/adm/cmd-auth.c \
 	src/adm/cmd-config.c \
 	src/adm/cmd-fetch.c \
+	src/adm/cmd-filter.c \
 	src/adm/cmd-index.c \
 	src/adm/cmd-mail.c \
 	src/adm/cmd-acl.c \
 	src/adm/cmd-mailbox.c \
 	src/adm/cmd-pw.c \
+	src/adm/cmd-queue.c \
 	src/adm/cmd-quota.c \
 	src/adm/cmd-release.c \
 	src/adm/cmd-save.c \
@@ -28,7 +30,7 @@ culveradm_SOURCES = \
 	src/adm/query.c src/adm/query.h \
 	src/adm/server.c \
 	src/adm/user.c
-culveradm_LDADD = src/lib-filter/libfilter.a src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
+culveradm_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
 	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(PACK_LIBS) $(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS) \
 	$(EV_LIBS) $(PCRE2_LIBS)
 

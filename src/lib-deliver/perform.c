@@ -73,6 +73,11 @@ do_save(struct work *w, const struct filter_action *a, struct err *e)
 
 	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
 		return -1;
+	/* A message of the filter's own (a copy of an answer) is no copy of the one that came. */
+	if (a->own) {
+		remember(w, a);
+		return 0;
+	}
 	w->out->stored = true;
 	w->kept = w->kept || span_eq(place, deliver_place(w->r)) || span_ieq(place, SPAN("INBOX"));
 	snprintf(what, sizeof(what), "stored mail into mailbox '%.*s'", SPAN_ARG(span_sub(place, 0, 300)));
@@ -336,6 +341,8 @@ store(struct work *w, const struct filter_action *actions, const struct filter_m
 		if (rc == 0)
 			continue;
 		complain(w, a, &one);
+		if (a->kind == FILTER_SAVE && a->own)
+			continue;
 		/* A program or a file that failed: the message stays here then.  INBOX was tried already for the others. */
 		if (a->kind != FILTER_SAVE && a->or_keep && keep(w, a, &one) == 0)
 			continue;

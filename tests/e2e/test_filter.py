@@ -126,6 +126,19 @@ class Filter(unittest.TestCase):
         self.assertIn(b"with UTF8LMTP\r\n", text)
         self.assertTrue(text.startswith("Return-Path: <j\u00fcrgen@example.org>\r\n".encode()))
 
+    def test_why(self):
+        self.script("bob", 'require ["fileinto", "mailbox"];\nif header "subject" "why" {\n'
+                    'fileinto :create "Why"; }\n', "sieve/main.sieve")
+        if not os.path.lexists(self.server.path("home", "bob", ".dovecot.sieve")):
+            os.symlink("sieve/main.sieve", self.server.path("home", "bob", ".dovecot.sieve"))
+        text = message("why")
+        self.server.deliver(text, "bob")
+        name = text.split("Message-ID: ")[1].split("\r\n")[0]
+        for wanted in (name, name.strip("<>")):
+            told = self.server.adm("filter", "why", "-u", "bob", wanted)
+            self.assertIn("line 3: stored mail into mailbox 'Why'", told)
+        self.assertEqual(self.server.adm("filter", "why", "-u", "bob", "none@such", check=False).returncode, 68)
+
     def test_dsn(self):
         """What the MTA says of notifications is the filter's to see."""
         self.script("carol", 'require ["envelope", "envelope-dsn", "fileinto", "mailbox"];\n'

@@ -248,6 +248,27 @@ class Queue(Case):
         server.deliver(culver.message(), "alice")
         self.assertEqual(len(self.inbox(server)), 1)
 
+    def test_tool(self):
+        sink = self.sink()
+        sink.answers = lambda recipient: "451 later"
+        server = self.serve(sink.port)
+        server.add_config("queue_retry_interval = 1 hour\nqueue_retry_max_interval = 1 hour\n")
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        for i in range(2):
+            server.deliver(culver.message(subject="number %d" % i), "alice")
+        culver.wait_for(lambda: server.adm("-f", "tab", "queue", "list").count("451 later") == 2, "both have failed once")
+        rows = [line.split("\t") for line in server.adm("-f", "tab", "queue", "list").splitlines()[1:]]
+        self.assertEqual([(r[1], r[2], r[3], r[4]) for r in rows],
+                         [("redirect", "alice", "sender@example.org", "carol@example.com")] * 2)
+        self.assertNotEqual(server.adm("queue", "delete", "1.2", check=False).returncode, 0)
+        server.adm("queue", "delete", rows[0][0])
+        sink.answers = lambda recipient: "250 ok"
+        server.adm("queue", "flush")
+        culver.wait_for(lambda: sink.taken, "the other one has left")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual(len(sink.taken), 1)
+
     def test_strangers(self):
         """What is no message is refused, and orders are the administrator's."""
         server = self.serve(0)

@@ -1,7 +1,7 @@
 # bash completion for culveradm
 _culveradm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} words i
-	local first="reload stop log service who kick config user auth pw sieve mailbox acl fetch search expunge flags save index scrub quota force-resync adopt release help"
+	local first="reload stop log service who kick config user auth pw sieve mailbox acl fetch search expunge flags save index scrub filter queue quota force-resync adopt release help"
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | -o | -f) ((i++)) ;;
@@ -30,6 +30,8 @@ _culveradm() {
 		mailbox) words="list status create delete rename subscribe unsubscribe" ;;
 		index) words="verify rebuild compact stats -u -A -F" ;;
 		scrub) words="--repair -u -A -F" ;;
+		filter) words="why" ;;
+		queue) words="list flush delete" ;;
 		quota) words="get recalc" ;;
 		flags) words="add remove replace" ;;
 		help) words=$first ;;

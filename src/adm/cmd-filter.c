@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* filter why: what the filter of a user decided about a message, from its journal. */
+#include "adm/adm.h"
+
+#include <time.h>
+#include <unistd.h>
+#include "lib-deliver/journal.h"
+
+/* With or without the angle brackets. */
+static bool
+is_id(struct span id, struct span wanted)
+{
+	struct span bare = id.n >= 2 && id.p[0] == '<' && id.p[id.n - 1] == '>' ? span_sub(id, 1, id.n - 2) : id;
+
+	return span_eq(id, wanted) || span_eq(bare, wanted);
+}
+
+static void
+put_entry(const struct adm *a, struct format *f, const struct journal_entry *entry)
+{
+	time_t t = (time_t)entry->time;
+	char when[40] = "";
+	struct tm tm;
+
+	if (localtime_r(&t, &tm) != NULL)
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	for (size_t i = 0; i < entry->step_count; i++) {
+		format_value(f, a->user);
+		format_value(f, span_str(when));
+		format_value(f, entry->message_id);
+		format_value(f, entry->recipient);
+		format_value(f, entry->steps[i]);
+	}
+}
+
+static int
+why_work(struct adm *a, struct storage *st, struct format *f, void *data)
+{
+	struct buf text = BUF_INIT(JOURNAL_MAX + 1);
+	struct err e = ERR_INIT;
+	struct span line, wanted = span_str(a->argc > 1 ? a->argv[1] : NULL);
+	size_t used = 0;
+	int dir, rc;
+
+	(void)data;
+	if (storage_user_dir(st, &dir, &e) == -1)
+		return adm_fail_err(&e, "journal");
+	rc = journal_read(dir, &text, &e);
+	close(dir);
+	if (rc == -1) {
+		buf_clear(&text);
+		return adm_fail_err(&e, "journal");
+	}
+	rc = ADM_NOT_FOUND;
+	while (span_line(buf_span(&text), &used, &line)) {
+		struct arena *lines = arena_new(1 << 20);
+		struct journal_entry entry;
+
+		if (lines == NULL) {
+			buf_clear(&text);
+			return adm_fail(ADM_TEMP, "out of memory");
+		}
+		if (journal_parse(line, lines, &entry) && (wanted.n == 0 || is_id(entry.message_id, wanted))) {
+			put_entry(a, f, &entry);
+			rc = ADM_OK;
+		}
+		arena_free(lines);
+	}
+	buf_clear(&text);
+	if (rc == ADM_NOT_FOUND && wanted.n > 0)
+		return adm_fail(ADM_NOT_FOUND, "the journal of %.*s knows no such message", SPAN_ARG(a->user));
+	return ADM_OK;
+}
+
+int
+cmd_filter_why(struct adm *a)
+{
+	struct format *f;
+	int rc;
+
+	if (a->argc > 2)
+		return adm_usage(a);
+	f = format_new(a->format_given ? a->format : FORMAT_FLOW, STDOUT_FILENO);
+	if (f == NULL)
+		return adm_fail(ADM_TEMP, "out of memory");
+	format_column(f, "user", "user", 0);
+	format_column(f, "time", "time", 0);
+	format_column(f, "message-id", "message-id", 0);
+	format_column(f, "recipient", "recipient", 0);
+	format_column(f, "what", "what", 0);
+	rc = adm_for_users(a, f, why_work, NULL);
+	format_end(f);
+	format_free(f);
+	return rc;
+}
