@@ -299,7 +299,7 @@ on_started(struct peer *p, struct ipc_msg *m, struct err *e)
 }
 
 #define PEER_SUBSCRIBERS (PEER_WORKER | PEER_HIBERNATE | PEER_ADM)
-#define PEER_PARENTS (PEER_IMAP | PEER_POP3 | PEER_DELIVER | PEER_LMTP)
+#define PEER_PARENTS (PEER_IMAP | PEER_POP3 | PEER_SIEVE | PEER_DELIVER | PEER_LMTP)
 
 /* What may be asked by those who have a watcher of their own... */
 static const struct ipc_rule client_rules[] = {

@@ -56,30 +56,30 @@ check_vars(struct config *c, const struct setting_def *defs, unsigned count, con
 static void
 check_protocols(struct config *c)
 {
-	static const char *const served[] = { "imap", "pop3", "lmtp" };
+	static const char *const served[] = { "imap", "pop3", "lmtp", "sieve" };
 	struct value *v = &scope_top(c)->values[SET_protocols];
 	struct span rest = v->text, word;
 	struct buf out = BUF_INIT(256);
-	bool seen[3] = { false, false, false };
+	bool seen[4] = { false, false, false, false };
 	struct nearest near;
 
 	while (rest.n > 0 && span_next(&rest, ' ', &word)) {
 		size_t i = 0;
 
 		word = span_trim(word);
-		while (i < 3 && !span_eq(word, span_str(served[i])))
+		while (i < 4 && !span_eq(word, span_str(served[i])))
 			i++;
-		if (i < 3 && !seen[i]) {
+		if (i < 4 && !seen[i]) {
 			seen[i] = true;
 			buf_adds(&out, out.n > 0 ? " " : "");
 			buf_adds(&out, served[i]);
 		}
-		if (i < 3 || word.n == 0 || span_eq(word, SPAN("none")))
+		if (i < 4 || word.n == 0 || span_eq(word, SPAN("none")))
 			continue;
 		nearest_init(&near, word);
-		for (i = 0; i < 3; i++)
+		for (i = 0; i < 4; i++)
 			nearest_try(&near, served[i]);
-		if (span_eq(word, SPAN("sieve")) || span_eq(word, SPAN("submission")) || span_eq(word, SPAN("imaps")) ||
+		if (span_eq(word, SPAN("submission")) || span_eq(word, SPAN("imaps")) ||
 		    span_eq(word, SPAN("pop3s")) || span_eq(word, SPAN("managesieve")))
 			config_warning(c, v->place, "protocols: %.*s is not served%s", SPAN_ARG(word),
 			    word.p[word.n - 1] == 's' ? " by a name of its own: see ssl" : "");
@@ -245,7 +245,9 @@ check_service(struct config *c, const struct block *b)
 static void
 check_listener(struct config *c, const struct block *b)
 {
-	static const char *const listening[] = { "auth", "imap-login", "pop3-login", "lmtp", "queue", "quota-status" };
+	static const char *const listening[] = {
+		"auth", "imap-login", "pop3-login", "managesieve-login", "lmtp", "queue", "quota-status",
+	};
 
 	for (size_t i = 0; i < sizeof(listening) / sizeof(listening[0]); i++) {
 		if (span_eq(b->parent->name, span_str(listening[i])))

@@ -52,12 +52,24 @@ const char services_text[] =
     "    ssl = yes\n"
     "  }\n"
     "}\n"
+    "service managesieve-login {\n"
+    "  user = $default_login_user\n"
+    "  chroot = login\n"
+    "  inet_listener sieve {\n"
+    "    port = 4190\n"
+    "  }\n"
+    "}\n"
     "service imap {\n"
     "  client_limit = 1\n"
     "  process_limit = 1024\n"
     "  service_count = 1\n"
     "}\n"
     "service pop3 {\n"
+    "  client_limit = 1\n"
+    "  process_limit = 1024\n"
+    "  service_count = 1\n"
+    "}\n"
+    "service managesieve {\n"
     "  client_limit = 1\n"
     "  process_limit = 1024\n"
     "  service_count = 1\n"
@@ -86,7 +98,8 @@ const char services_text[] =
     "}\n";
 
 static const char *const ours[] = {
-	"hub", "auth", "imap-login", "pop3-login", "imap", "pop3", "imap-hibernate", "lmtp", "queue", "quota-status",
+	"hub", "auth", "imap-login", "pop3-login", "managesieve-login", "imap", "pop3", "managesieve", "imap-hibernate", "lmtp",
+	"queue", "quota-status",
 };
 
 static const struct {
@@ -113,8 +126,6 @@ static const struct {
 	{ "indexer-worker", "indexing is done by the sessions, there is no indexer service" },
 	{ "ipc", "there is no ipc service" },
 	{ "log", "each process writes its own log, there is no log service" },
-	{ "managesieve", "ManageSieve is not served" },
-	{ "managesieve-login", "ManageSieve is not served" },
 	{ "old-stats", "there are no old statistics" },
 	{ "stats", "there is no statistics process" },
 	{ "ssl-params", "Diffie-Hellman parameters are not generated" },

@@ -8,6 +8,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/cache.c src/lib-filter/sieve/cache.h \
 	src/lib-filter/sieve/body.c \
 	src/lib-filter/sieve/chain.c src/lib-filter/sieve/chain.h \
+	src/lib-filter/sieve/capability.c src/lib-filter/sieve/capability.h \
 	src/lib-filter/sieve/check.c src/lib-filter/sieve/check.h \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
 	src/lib-filter/sieve/compose.c src/lib-filter/sieve/compose.h \

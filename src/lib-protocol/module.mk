@@ -7,6 +7,8 @@ src_lib_protocol_libimapproto_a_SOURCES = \
 	src/lib-protocol/imap-search.c src/lib-protocol/imap-search.h \
 	src/lib-protocol/imap-seqset.c src/lib-protocol/imap-seqset.h \
 	src/lib-protocol/imap-token.c src/lib-protocol/imap-token.h
+noinst_LIBRARIES += src/lib-protocol/libmsieve.a
+src_lib_protocol_libmsieve_a_SOURCES = src/lib-protocol/managesieve.c src/lib-protocol/managesieve.h
 noinst_LIBRARIES += src/lib-protocol/libprotocol.a
 src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/auth-client.c src/lib-protocol/auth-client.h \

@@ -119,7 +119,7 @@ static struct set_view *
 make_view(struct service *s, const struct worker_parent_options *o, const struct worker_session *ws)
 {
 	struct sockaddr_storage local, remote;
-	struct set_filter f = { .protocol = o->service, .local_name = SPAN_NONE };
+	struct set_filter f = { .protocol = worker_protocol(o), .local_name = SPAN_NONE };
 	struct set_view *view;
 	struct err e = ERR_INIT;
 
@@ -141,7 +141,7 @@ storage_params_of(const struct worker_parent_options *o, const struct worker_ses
     struct storage_params *out)
 {
 	*out = (struct storage_params){ .view = view, .user = ws->id.user, .home = ws->id.home,
-					.protocol = span_str(o->service), .rip = ws->rip, .lip = ws->lip,
+					.protocol = span_str(worker_protocol(o)), .rip = ws->rip, .lip = ws->lip,
 					.session = ws->session, .notify_fd = ws->hub_fd };
 }
 
@@ -189,7 +189,8 @@ shut_in(const struct worker_parent_options *o, const struct priv_filter *filter,
 	p.home_count = ss->home_count;
 	if (a == NULL)
 		log_fatal("out of memory");
-	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 || priv_landlock(rw, system_paths, &confined, &e) == -1))
+	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 ||
+	    (o->makes_links ? priv_landlock_links : priv_landlock)(rw, system_paths, &confined, &e) == -1))
 		give_up(o, ws, &e);
 	arena_free(a);
 	if (priv_no_fork(&e) == -1 ||

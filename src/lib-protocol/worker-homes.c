@@ -41,7 +41,7 @@ on_found(void *ctx, const struct auth_answer *a)
 
 	r->home_question = 0;
 	if (a->fail == AUTH_FAIL_NONE)
-		r->home_question = auth_client_redeem(pa->auth, span_str(pa->o->service), a->token, on_identity, r);
+		r->home_question = auth_client_redeem(pa->auth, span_str(worker_protocol(pa->o)), a->token, on_identity, r);
 	if (r->home_question == 0)
 		answer_home(r, SPAN_NONE);
 }
@@ -51,7 +51,7 @@ worker_home(struct peer *p, struct ipc_msg *m, struct err *e)
 {
 	struct running *r = peer_data(p);
 	struct parent *pa = r->parent;
-	struct auth_client_lookup_params q = { .service = span_str(pa->o->service), .rip = SPAN(""), .lip = SPAN(""),
+	struct auth_client_lookup_params q = { .service = span_str(worker_protocol(pa->o)), .rip = SPAN(""), .lip = SPAN(""),
 					       .session = r->ws.session };
 	uint32_t id = ipc_u32(m, F_ID);
 

@@ -405,7 +405,7 @@ on_session(struct peer *login, struct ipc_msg *m, struct err *e)
 		refuse(p, AUTH_FAIL_LIMIT, SPAN_NONE);
 		return 0;
 	}
-	p->auth_question = auth_client_redeem(pa->auth, span_str(pa->o->service), token, on_redeemed, p);
+	p->auth_question = auth_client_redeem(pa->auth, span_str(worker_protocol(pa->o)), token, on_redeemed, p);
 	if (p->auth_question == 0)
 		refuse(p, AUTH_FAIL_TEMP, SPAN_NONE);
 	return 0;
@@ -525,7 +525,7 @@ worker_parent_main(const struct worker_parent_options *o)
 	pa.service.on_peer = on_peer;
 	pa.service.on_channel = on_channel;
 	pa.service.on_term = on_term;
-	service_init(&pa.service, o->service, o->service);
+	service_init(&pa.service, o->service, worker_protocol(o));
 	service_drop(&pa.service, SERVICE_USER_ROOT, NULL, -1);
 	/* A session is a process here. */
 	pa.service.client_limit = pa.service.process_limit;
@@ -542,7 +542,7 @@ worker_parent_main(const struct worker_parent_options *o)
 	if (o->hibernates)
 		worker_hibernate_init(&pa);
 	/* The workers inherit it. */
-	shut = priv_filter_new(PRIV_PARENT, &e);
+	shut = priv_filter_new(o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT, &e);
 	if (shut == NULL || priv_filter_apply(shut, &e) == -1)
 		log_fatal("%s", e.log);
 	priv_filter_free(shut);

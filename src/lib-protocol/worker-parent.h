@@ -15,11 +15,13 @@
 #include "lib-storage/storage.h"
 
 struct worker_parent_options {
-	const char *service;	/* "imap": the name of the service and of the protocol */
+	const char *service;	/* "imap": the name of the service */
+	const char *protocol;	/* of the settings' protocol blocks, and what auth is told; NULL: service */
 	session_serve *serve;
 	/* Says on fd that the login, whose command had tag (empty where there are none), leads to no session: the worker
 	 * could not even start.  May be NULL. */
 	void (*refuse)(int fd, struct span tag);
+	bool makes_links;	/* workers may make symbolic links */
 	bool hibernates;	/* sessions may go to sleep in imap-hibernate, and wake up with ss->state */
 	/* Whether and where Landlock lets a worker work (storage_paths); NULL: everywhere. */
 	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
@@ -29,6 +31,12 @@ struct worker_parent_options {
 	 * NULL. */
 	void (*mark_suspect)(const struct storage_params *p);
 };
+
+static inline const char *
+worker_protocol(const struct worker_parent_options *o)
+{
+	return o->protocol != NULL ? o->protocol : o->service;
+}
 
 int worker_parent_main(const struct worker_parent_options *o);	/* the whole of main() */
 

@@ -27,6 +27,7 @@ enum peer_kind {
 	PEER_POLICY = 1 << 12,		/* quota-status */
 	PEER_SCRIPT = 1 << 13,
 	PEER_QUEUE = 1 << 14,
+	PEER_SIEVE = 1 << 15,		/* managesieve: the service parent */
 };
 
 enum ipc_type {

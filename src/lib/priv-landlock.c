@@ -85,8 +85,8 @@ add_rules(int ruleset, const char *const *paths, uint64_t rights, struct err *e)
 	return 0;
 }
 
-int
-priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e)
+static int
+confine(const char *const *rw, const char *const *ro, uint64_t rights, enum priv_confined *active_out, struct err *e)
 {
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), ruleset, rc = -1;
 	struct ruleset attr = { 0, 0, 0 };
@@ -108,7 +108,7 @@ priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *
 			       abi >= 6 ? sizeof(attr) : sizeof(attr.handled_access_fs), 0);
 	if (ruleset == -1)
 		return err_errno(e, "landlock: ruleset");
-	if (add_rules(ruleset, rw, RIGHTS_WRITE & attr.handled_access_fs, e) == -1 ||
+	if (add_rules(ruleset, rw, rights & attr.handled_access_fs, e) == -1 ||
 	    add_rules(ruleset, ro, RIGHTS_READ, e) == -1 || add_rules(ruleset, tools_read, RIGHTS_READ, e) == -1 ||
 	    priv_no_new(e) == -1)
 		goto out;
@@ -121,4 +121,16 @@ priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *
 out:
 	close(ruleset);
 	return rc;
+}
+
+int
+priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e)
+{
+	return confine(rw, ro, RIGHTS_WRITE, active_out, e);
+}
+
+int
+priv_landlock_links(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e)
+{
+	return confine(rw, ro, RIGHTS_WRITE | LANDLOCK_ACCESS_FS_MAKE_SYM, active_out, e);
 }

@@ -117,11 +117,12 @@ static const int calls_refused[] = {
 static const int calls_connect[] = { SCMP_SYS(connect), END_OF_LIST };
 /* The C library's fstat() is this call with an empty name, which a filter can not see; and it only looks. */
 static const int calls_fstat[] = { SCMP_SYS(newfstatat), END_OF_LIST };
+static const int calls_links[] = { SCMP_SYS(symlink), SCMP_SYS(symlinkat), END_OF_LIST };
 static const int calls_executable[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect), END_OF_LIST };
 
 /* One profile's lists. */
 struct profile {
-	const int *allowed[10];	/* ends with NULL */
+	const int *allowed[11];	/* ends with NULL */
 	bool unix_sockets, read_files, write_files, load_code, become, inet_sockets;
 };
 
@@ -137,6 +138,8 @@ static const struct profile profiles[] = {
 			  calls_connect, calls_executable }, true, true, true, true, false, false },
 	[PRIV_PARENT] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
 			    calls_connect, calls_executable, calls_become }, true, true, true, true, true, false },
+	[PRIV_PARENT_LINKS] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
+				  calls_connect, calls_executable, calls_become, calls_links }, true, true, true, true, true, false },
 };
 
 static bool

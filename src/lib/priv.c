@@ -16,15 +16,18 @@
 #define ENTRY_MAX (1 << 20)	/* a group with very many members is long, but not that long */
 
 #ifdef CULVER_SANITIZED
-static bool in_chroot;
+static bool can_not_look;
 
-/* LeakSanitizer asks this at exit; it needs /proc, which is not there behind chroot. */
+/*
+ * LeakSanitizer asks this at exit.  It needs /proc, which is not there behind chroot, and to trace its own process, which may
+ * be done only where the saved group is the same as the others.
+ */
 int __lsan_is_turned_off(void);
 
 int
 __lsan_is_turned_off(void)
 {
-	return in_chroot;
+	return can_not_look;
 }
 #endif
 
@@ -75,7 +78,7 @@ become(const struct priv_user *u, int capability, struct err *e)
 	if (u->chroot_dir != NULL && (chroot(u->chroot_dir) == -1 || chdir("/") == -1))
 		return err_errno(e, "chroot to %s", u->chroot_dir);
 #ifdef CULVER_SANITIZED
-	in_chroot = u->chroot_dir != NULL;
+	can_not_look = u->chroot_dir != NULL || saved_of(u) != u->gid;
 #endif
 	if (setgroups(u->group_count, u->groups) == -1)
 		return err_errno(e, "setgroups");

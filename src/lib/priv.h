@@ -39,6 +39,8 @@ int priv_lookup_group(const char *name, gid_t *gid_out, struct err *e);
  */
 enum priv_confined { PRIV_CONFINED_NOT, PRIV_CONFINED_FILES, PRIV_CONFINED_FILES_AND_SIGNALS };
 int priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e);
+/* The same, and symbolic links may be made: who looks after Sieve scripts marks the active one by a link. */
+int priv_landlock_links(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e);
 int priv_no_fork(struct err *e);	/* no new processes from now on (root's are not concerned) */
 
 /*
@@ -54,6 +56,7 @@ enum priv_profile {
 	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
 	PRIV_PARENT,	/* the parent of mail workers, inherited by them: PRIV_MAIL, and what making a worker takes */
 	PRIV_NO_SIGNALS,	/* on top of that in a worker where Landlock does not scope signals: none to other processes */
+	PRIV_PARENT_LINKS,	/* PRIV_PARENT, for workers that make symbolic links */
 	PRIV_LMTP_INET,	/* as PRIV_LMTP, and connections to other hosts: where a scanner or a server behind is asked */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */

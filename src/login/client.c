@@ -358,7 +358,7 @@ handshake_step(struct client *c)
 		log_debug("TLS established: %s, rip=%s", c->tls_text, c->rip);
 	set_login_timer(c);
 	login_tls_started(&c->engine);
-	if (!c->greeted) {
+	if (!c->greeted || c->server->protocol->greets_again) {
 		c->greeted = true;
 		login_greet(&c->engine, &c->out);
 	}
@@ -499,6 +499,7 @@ read_conf(struct client *c)
 	const struct set_view *v = c->view;
 
 	conf->greeting = set_str(v, SET_login_greeting);
+	conf->capabilities = buf_span(&c->server->capabilities);
 	conf->id_send = set_str(v, SET_imap_id_send);
 	/* ssl = yes:no:required */
 	conf->disable_plaintext = set_bool(v, SET_disable_plaintext_auth) || set_enum(v, SET_ssl) == 2;

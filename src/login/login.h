@@ -4,7 +4,7 @@
 /*
  * What happens on a connection before login, as a machine without descriptors: bytes in, bytes out, and now and then
  * something for the shell around it (client.c) to do: start TLS, carry an authentication to auth, close.  A protocol
- * (imap.c, pop3.c) is a table of five functions.
+ * (imap.c, pop3.c, managesieve.c) is a table of five functions.
  *
  * Passwords are in `data` from the command to the shell's taking it, and nowhere else in here.
  */
@@ -42,16 +42,22 @@ struct login_mechs {
 /* What settings say about this client; strings live longer than the client. */
 struct login_conf {
 	struct span greeting, id_send;
+	struct span capabilities;	/* ManageSieve: lines that are the same for all clients */
 	bool disable_plaintext, literal_minus, tls_available;
 	size_t line_max;
 	unsigned bad_max, fail_max;
 };
 
 struct login;
+struct set_view;
 
 struct login_protocol {
-	const char *name;		/* "imap": the service, and the parent of its sessions */
+	const char *name;		/* "imap": of the settings' protocol blocks, and what auth is told */
 	const char *process;		/* "imap-login" */
+	bool greets_again;		/* after STARTTLS (RFC 5804 section 2.2) */
+	const char *parent;		/* the service of its sessions; NULL: name */
+	/* Lines for conf->capabilities, made once; NULL: none. */
+	bool (*capabilities)(const struct set_view *view, struct buf *out);
 	void (*greet)(struct login *l, struct buf *out);
 	/* One command or line at most off the front of in; how many bytes were taken, 0 when it is not whole yet. */
 	size_t (*step)(struct login *l, struct span in, struct buf *out);
@@ -60,7 +66,13 @@ struct login_protocol {
 	void (*bye)(struct login *l, const char *text, struct buf *out);
 };
 
-extern const struct login_protocol login_imap, login_pop3;
+extern const struct login_protocol login_imap, login_pop3, login_managesieve;
+
+static inline const char *
+login_parent_name(const struct login_protocol *p)
+{
+	return p->parent != NULL ? p->parent : p->name;
+}
 
 struct login {
 	const struct login_protocol *protocol;

@@ -145,6 +145,9 @@ login_main(const struct login_protocol *protocol)
 	service_init(&s.service, protocol->process, protocol->name);
 	load_tls(&s);
 	login_mechs_default(&s.mechs, set_str(s.service.view, SET_auth_mechanisms));
+	buf_init(&s.capabilities, 65536);
+	if (protocol->capabilities != NULL && !protocol->capabilities(s.service.view, &s.capabilities))
+		log_fatal("out of memory");
 	if (!crowd_init(&s.crowd, s.service.client_limit, set_num(s.service.view, SET_login_max_connections_per_ip)))
 		log_fatal("out of memory");
 	upstream_init(&s);

@@ -18,6 +18,7 @@ struct login_server {
 	const struct login_protocol *protocol;
 	struct tls_server *tls;		/* NULL: not offered */
 	struct login_mechs mechs;
+	struct buf capabilities;	/* for conf->capabilities */
 	struct crowd crowd;
 	struct hash *by_id;		/* clients that wait for auth or the parent */
 	uint32_t next_id, proxies, accepted;

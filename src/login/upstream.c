@@ -312,7 +312,7 @@ on_parent_close(struct peer *p)
 	struct login_server *s = peer_data(p);
 
 	s->parent = NULL;
-	service_want(&s->service, s->protocol->name);
+	service_want(&s->service, login_parent_name(s->protocol));
 	fail_waiting(s, WAITS_PARENT);
 }
 
@@ -343,7 +343,7 @@ upstream_channel(struct login_server *s, struct span name, int *fd)
 		s->auth = peer_new(s->service.loop, fd, &ao);
 		if (s->auth != NULL)
 			send_waiting(s, WAITS_AUTH_UNSENT, send_start);
-	} else if (span_eq(name, span_str(s->protocol->name)) && s->parent == NULL) {
+	} else if (span_eq(name, span_str(login_parent_name(s->protocol))) && s->parent == NULL) {
 		s->parent = peer_new(s->service.loop, fd, &po);
 		if (s->parent != NULL)
 			send_waiting(s, WAITS_PARENT_UNSENT, send_session);
@@ -365,7 +365,7 @@ on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 		if ((c->waits != WAITS_AUTH_UNSENT && c->waits != WAITS_PARENT_UNSENT) ||
 		    ev_now(loop) - c->waits_since < AWAY_MAX)
 			continue;
-		log_error("%s is away, a client is sent off", c->waits == WAITS_AUTH_UNSENT ? "auth" : s->protocol->name);
+		log_error("%s is away, a client is sent off", c->waits == WAITS_AUTH_UNSENT ? "auth" : login_parent_name(s->protocol));
 		fail(c, AUTH_FAIL_TEMP, SPAN_NONE);
 		pos = 0;
 	}
@@ -380,5 +380,5 @@ upstream_init(struct login_server *s)
 	ev_timer_init(&s->tick, on_tick, 0., 1.);
 	s->tick.data = s;
 	service_want(&s->service, "auth");
-	service_want(&s->service, s->protocol->name);
+	service_want(&s->service, login_parent_name(s->protocol));
 }

@@ -6,8 +6,10 @@ const struct kind_def kinds[KINDS] = {
 	[KIND_AUTH] = { "auth", "auth", PEER_AUTH, NULL, false, false, true, { NULL } },
 	[KIND_IMAP_LOGIN] = { "imap-login", "login", PEER_LOGIN, "imap", true, false, true, { "auth", "imap" } },
 	[KIND_POP3_LOGIN] = { "pop3-login", "login", PEER_LOGIN, "pop3", true, false, true, { "auth", "pop3" } },
+	[KIND_SIEVE_LOGIN] = { "managesieve-login", "login", PEER_LOGIN, "sieve", true, false, true, { "auth", "managesieve" } },
 	[KIND_IMAP] = { "imap", "imap", PEER_IMAP, "imap", false, false, false, { "auth", "hub", "imap-hibernate" } },
 	[KIND_POP3] = { "pop3", "pop3", PEER_POP3, "pop3", false, false, false, { "auth", "hub" } },
+	[KIND_SIEVE] = { "managesieve", "managesieve", PEER_SIEVE, "sieve", false, false, false, { "auth", "hub" } },
 	[KIND_LMTP] = { "lmtp", "lmtp", PEER_LMTP, "lmtp", true, false, true, { "auth", "deliver", "hub" } },
 	[KIND_DELIVER] = { "deliver", "lmtp", PEER_DELIVER, "lmtp", false, false, false, { "auth", "hub" } },
 	/* All services that run programs: one process for them, whatever their names. */

@@ -237,7 +237,7 @@ on_log_line(struct peer *peer, struct ipc_msg *msg, struct err *e)
 	return 0;
 }
 
-#define PEER_SERVICES (PEER_AUTH | PEER_HUB | PEER_LOGIN | PEER_IMAP | PEER_POP3 | PEER_LMTP | PEER_DELIVER | \
+#define PEER_SERVICES (PEER_AUTH | PEER_HUB | PEER_LOGIN | PEER_IMAP | PEER_POP3 | PEER_SIEVE | PEER_LMTP | PEER_DELIVER | \
 	PEER_HIBERNATE | PEER_SCRIPT | PEER_POLICY | PEER_QUEUE)
 
 static const struct ipc_rule control_rules[] = {

@@ -21,7 +21,8 @@ struct sieve_rig {
 	const struct filter_host *host;		/* set by the run */
 
 	struct arena *a;
-	struct filter_action *actions;		/* of the last run */
+	struct sieve_script *script;		/* of the last run: actions name what is in its text */
+	struct filter_action *actions;
 	struct sieve_error error;
 };
 

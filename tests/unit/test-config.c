@@ -118,7 +118,7 @@ static const struct {
 	{ "ssl = yes", "ssl", "yes", "TLS can not be offered" },
 	{ "ssl_cert = </c", NULL, NULL, "no ssl_key" },
 	{ "imap_max_line_length = 10", NULL, NULL, "too low" },
-	{ "protocols = imap sieve pop3 imap", "protocols", "imap pop3", "sieve is not served" },
+	{ "protocols = imap sieve pop3 imap submission", "protocols", "imap sieve pop3", "submission is not served" },
 	{ "protocols = none", "protocols", "", NULL },
 	/* what Culver does without */
 	{ "director_servers = x", "mail_home", "", "director_servers has no effect: there is no director" },

@@ -401,6 +401,7 @@ static void
 test_expunge_finds(void **state)
 {
 	struct mailbox *box, *other;
+	struct storage *second;
 	struct fixture f;
 	struct err e = ERR_INIT;
 
@@ -412,7 +413,8 @@ test_expunge_finds(void **state)
 		save_numbered(box, i);
 	sync_box(box, NULL);
 	MUST(mailbox_expunge(box, NULL, 0, false, &e), &e);
-	other = box_of(fixture_storage(&f), "INBOX", MAILBOX_WRITE);
+	second = fixture_storage(&f);
+	other = box_of(second, "INBOX", MAILBOX_WRITE);
 	/* Its own alone. */
 	add_flags(box, 7, MSG_DELETED);
 	add_flags(box, 3, MSG_DELETED);
@@ -439,6 +441,7 @@ test_expunge_finds(void **state)
 	assert_int_equal(mailbox_count(box), 97 - 75 - 1);
 	check_counts(box);
 	mailbox_close(other);
+	storage_close(second);
 	mailbox_close(box);
 	fixture_clear(&f);
 }

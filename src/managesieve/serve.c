@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "managesieve/serve.h"
+
+#include "lib/log.h"
+#include "lib-filter/sieve/capability.h"
+#include "lib-protocol/worker-parent.h"
+#include "managesieve/session.h"
+
+#define REFUSAL_MAX 4096
+#define REFUSAL_MS 2000
+#define ARENA_MAX ((size_t)8 << 20)
+#define CAN_NOT_OPEN "NO (TRYLATER) \"Your scripts can not be opened now; the log has the details.\"\r\n"
+
+static struct sieve_site
+site_of(const struct set_view *view, struct span user, struct span home)
+{
+	return (struct sieve_site){ .ctx = (void *)(uintptr_t)view, .setting = sieve_site_setting, .user = user,
+				    .home = home.n > 0 ? home : SPAN_NONE };
+}
+
+static const char *
+directory_of(struct arena *a, const char *path)
+{
+	struct span s = span_str(path);
+
+	while (s.n > 0 && s.p[s.n - 1] != '/')
+		s.n--;
+	return s.n > 1 ? arena_cstr(a, span_sub(s, 0, s.n - 1)) : "/";
+}
+
+/* Where the scripts are, where the link to the active one is, and those that may be included. */
+int
+msieve_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e)
+{
+	struct sieve_site site = site_of(p->view, p->user, p->home);
+	struct sieve_location personal, global;
+	struct err none = ERR_INIT;
+	const char **paths = arena_alloc(a, 6, sizeof(*paths));
+	size_t n = 0;
+
+	if (paths == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	if (p->home.n > 0 && (paths[n] = arena_cstr(a, p->home)) != NULL)
+		n++;
+	if (sieve_site_personal(&site, a, &personal, &none) == 0) {
+		paths[n++] = directory_of(a, personal.path);
+		paths[n++] = directory_of(a, personal.active);
+	}
+	if (sieve_site_location(&site, "sieve_global", a, &global, &none) == 0)
+		paths[n++] = global.path;
+	paths[n] = NULL;
+	*rw_out = paths;
+	return 0;
+}
+
+void
+msieve_refuse_login(int fd, struct span tag)
+{
+	struct stream io;
+	struct err ignored = ERR_INIT;
+
+	(void)tag;
+	stream_init_fd(&io, fd, REFUSAL_MAX, REFUSAL_MS);
+	stream_puts(&io, CAN_NOT_OPEN);
+	stream_flush(&io, &ignored);
+	stream_clear(&io);
+}
+
+static const char *
+reason_of(const struct err *e)
+{
+	if (worker_is_told_to_end())
+		return "Disconnected by the server";
+	switch (e->code) {
+	case ERR_EOF:
+		return "Disconnected: Connection closed";
+	case ERR_TIMEOUT:
+		return "Disconnected for inactivity";
+	case ERR_LIMIT:
+		return "Disconnected: Command too long";
+	case ERR_SYNTAX:
+		return "Disconnected: Too many bad commands";
+	default:
+		return "Disconnected: Internal error";
+	}
+}
+
+int
+msieve_serve(const struct session_start *ss)
+{
+	struct sieve_site site = site_of(ss->view, ss->id.user, ss->id.home);
+	struct buf capabilities = BUF_INIT(65536);
+	struct msieve_options o = { .max_line = set_num(ss->view, SET_managesieve_max_line_length),
+		.max_script = sieve_site_script_max(&site),
+		.max_errors = (unsigned)set_num(ss->view, SET_managesieve_max_compile_errors),
+		.max_bad = (unsigned)set_num(ss->view, SET_imap_max_bad_commands) };
+	struct msieve_session m = { .site = &site, .o = &o, .arena = arena_new(ARENA_MAX) };
+	struct stream stream;
+	struct err e = ERR_INIT, end = ERR_INIT;
+
+	m.s = &stream;
+	stream_init_fd(&stream, ss->client_fd, o.max_line + o.max_script + 1, (int)set_ms(ss->view, SET_imap_idle_timeout));
+	if (ss->preread.n > 0)
+		stream_unread(&stream, ss->preread);
+	if (m.arena == NULL || !sieve_capabilities(ss->view, &capabilities))
+		log_fatal("out of memory");
+	o.capabilities = buf_span(&capabilities);
+	if (sieve_store_open(&site, &m.store, &e) == -1) {
+		log_error("%s", e.log);
+		m.store = NULL;
+	}
+	stream_puts(&stream, "OK \"Logged in.\"\r\n");
+	if (msieve_session_run(&m, &e) == 0)
+		log_info("Disconnected: Logged out in=%llu out=%llu", (unsigned long long)stream.in_octets,
+		    (unsigned long long)stream.out_octets);
+	else
+		log_info("%s in=%llu out=%llu", reason_of(&e), (unsigned long long)stream.in_octets,
+		    (unsigned long long)stream.out_octets);
+	if (worker_is_told_to_end())
+		stream_puts(&stream, "BYE (TRYLATER) \"The server ends the session.\"\r\n");
+	stream_flush(&stream, &end);
+	sieve_store_close(m.store);
+	stream_clear(&stream);
+	buf_clear(&capabilities);
+	arena_free(m.arena);
+	return 0;
+}

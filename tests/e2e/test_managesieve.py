@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""ManageSieve: scripts come, are checked, become active, and file mail."""
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import unittest
+
+import culver
+
+EXTRA = """\
+protocols = imap pop3 lmtp sieve
+protocol lmtp {
+  mail_plugins = sieve
+}
+plugin {
+  sieve = file:~/sieve;active=~/.dovecot.sieve
+  sieve_quota_max_scripts = 4
+  sieve_quota_max_storage = 20K
+  sieve_max_script_size = 8K
+}
+service managesieve-login {
+  inet_listener sieve {
+    address = 127.0.0.1
+    port = %d
+  }
+}
+"""
+SCRIPT = 'require ["fileinto", "mailbox"];\r\nif header :contains "subject" "list" {\r\n\tfileinto :create "Lists";\r\n}\r\n'
+
+
+class Client(culver.Raw):
+    """Says lines and literals; an answer is (word, code and text, lines before it)."""
+
+    def __init__(self, server, login=True, user="alice"):
+        super().__init__(server, server.ports["sieve"])
+        self.greeting = self.answer()
+        if login:
+            blob = base64.b64encode(("\0%s\0%s" % (user, culver.PASSWORD)).encode()).decode()
+            assert self.ask('AUTHENTICATE "PLAIN" "%s"' % blob)[0] == "OK"
+
+    def answer(self):
+        lines = []
+        while True:
+            line = self.line().decode()
+            if line == "" and not self.data:
+                raise AssertionError("the connection ended: %r" % lines)
+            while line.endswith("}") and line[line.rindex("{") + 1:-1].isdigit():
+                need = int(line[line.rindex("{") + 1:-1])
+                while len(self.data) < need:
+                    more = self.socket.recv(65536)
+                    assert more, "end in a literal"
+                    self.data += more
+                text, self.data = self.data[:need].decode(), self.data[need:]
+                line = line[:line.rindex("{")] + '"' + text + '"' + self.line().decode()
+            word = line.split(" ")[0]
+            if word in ("OK", "NO", "BYE"):
+                return word, line[len(word) + 1:], lines
+            lines.append(line)
+
+    def ask(self, command):
+        self.send(command + "\r\n")
+        return self.answer()
+
+    def put(self, name, script=SCRIPT, command="PUTSCRIPT"):
+        return self.ask('%s %s{%d+}\r\n%s' % (command, '"%s" ' % name if name is not None else "", len(script.encode()), script))
+
+
+class ManageSieve(unittest.TestCase):
+    def setUp(self):
+        port = culver.free_ports(["sieve"])["sieve"]
+        self.server = culver.Server(start=False, extra=EXTRA % port)
+        self.server.ports["sieve"] = port
+        self.server.start()
+
+    def tearDown(self):
+        self.server.close()
+
+    def test_before_login(self):
+        with Client(self.server, login=False) as c:
+            word, _, lines = c.greeting
+            self.assertEqual(word, "OK")
+            said = "\n".join(lines)
+            for want in ('"IMPLEMENTATION" "Culver"', '"STARTTLS"', '"VERSION" "1.0"', '"NOTIFY" "mailto"', "fileinto", "vacation"):
+                self.assertIn(want, said)
+            self.assertIn('"SASL" "PLAIN LOGIN"', said)
+            self.assertNotIn("testsuite", said)
+            self.assertEqual(c.ask("CAPABILITY")[2], lines)
+            self.assertEqual(c.ask('NOOP "a b"')[1].split(") ")[0], '(TAG "a b"')
+            for wrong in ("LISTSCRIPTS", "NOSUCH", '"x"', 'PUTSCRIPT "a" "b"', 'AUTHENTICATE', 'AUTHENTICATE "NOSUCH"',
+                          'AUTHENTICATE "PLAIN" "*"'):
+                self.assertEqual(c.ask(wrong)[0], "NO", wrong)
+            self.assertEqual(c.ask("LOGOUT")[0], "OK")
+            self.assertTrue(c.ended())
+        with Client(self.server, login=False) as c:
+            blob = base64.b64encode(b"\0alice\0wrong").decode()
+            self.assertEqual(c.ask('AUTHENTICATE "PLAIN" "%s"' % blob)[0], "NO")
+            # A challenge, and the answer as a literal.
+            c.send('AUTHENTICATE "PLAIN"\r\n')
+            self.assertEqual(c.line(), b'""')
+            blob = base64.b64encode(("\0alice\0" + culver.PASSWORD).encode()).decode()
+            self.assertEqual(c.ask("{%d+}\r\n%s" % (len(blob), blob))[0], "OK")
+            self.assertEqual(c.ask("STARTTLS")[0], "NO")
+            self.assertIn('"OWNER" "alice"', c.ask("CAPABILITY")[2])
+
+    def test_tls(self):
+        c = Client(self.server, login=False)
+        self.assertEqual(c.ask("STARTTLS")[0], "OK")
+        c.start_tls(self.server)
+        word, _, lines = c.answer()     # the capabilities come again
+        self.assertEqual(word, "OK")
+        self.assertNotIn('"STARTTLS"', lines)
+        blob = base64.b64encode(("\0alice\0" + culver.PASSWORD).encode()).decode()
+        self.assertEqual(c.ask('AUTHENTICATE "PLAIN" "%s"' % blob)[0], "OK")
+        self.assertEqual(c.ask("LISTSCRIPTS")[0], "OK")
+        c.close()
+
+    def test_scripts(self):
+        with Client(self.server) as c:
+            self.assertEqual(c.ask("LISTSCRIPTS"), ("OK", c.ask("LISTSCRIPTS")[1], []))
+            self.assertEqual(c.put("one")[0], "OK")
+            word, text, _ = c.put("wrong", "if nothing {}\r\nfileinto \"x\";\r\n")
+            self.assertEqual(word, "NO")
+            self.assertIn("line 1", text)
+            self.assertIn("line 2", text)
+            self.assertEqual(c.put(None, command="CHECKSCRIPT")[0], "OK")
+            self.assertEqual(c.put(None, "keep", command="CHECKSCRIPT")[0], "NO")
+            self.assertEqual(c.put("zwei \\\"ä\\\"", "keep;\r\n")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+            self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"one" ACTIVE', '"zwei \\"ä\\""'])
+            self.assertEqual(c.ask('GETSCRIPT "one"')[2], ['"%s"' % SCRIPT])
+            self.assertEqual(c.ask('GETSCRIPT "none"')[1][:13], "(NONEXISTENT)")
+            self.assertEqual(c.ask('DELETESCRIPT "one"')[1][:8], "(ACTIVE)")
+            self.assertEqual(c.ask('RENAMESCRIPT "one" "zwei \\"ä\\""')[1][:15], "(ALREADYEXISTS)")
+            self.assertEqual(c.ask('RENAMESCRIPT "one" "eins"')[0], "OK")
+            self.assertIn('"eins" ACTIVE', c.ask("LISTSCRIPTS")[2])
+            for name in ("../x", "a/b", ""):
+                self.assertEqual(c.put(name)[0], "NO", name)
+            # What is active files mail.
+            self.server.deliver(culver.message("A list"))
+            imap = self.server.imap("alice")
+            self.assertEqual(imap.select("Lists")[1], [b"1"])
+            imap.logout()
+            self.assertEqual(c.ask('SETACTIVE ""')[0], "OK")
+            self.server.deliver(culver.message("A list"))
+            imap = self.server.imap("alice")
+            self.assertEqual(imap.select("INBOX")[1], [b"1"])
+            imap.logout()
+            self.assertEqual(c.ask('DELETESCRIPT "eins"')[0], "OK")
+            self.assertEqual(c.ask("LOGOUT")[0], "OK")
+        path = self.server.path("home", "alice", "sieve")
+        self.assertEqual([x for x in os.listdir(path) if x.endswith(".sieve")], ['zwei "ä".sieve'])
+
+    def test_limits(self):
+        with Client(self.server) as c:
+            self.assertEqual(c.ask('HAVESPACE "a" 8000')[0], "OK")
+            self.assertEqual(c.ask('HAVESPACE "a" 9000')[1][:15], "(QUOTA/MAXSIZE)")
+            self.assertEqual(c.put("a", "# " + "x" * 9000)[1][:15], "(QUOTA/MAXSIZE)")
+            self.assertEqual(c.put("a", "# " + "x" * 2000000)[1][:15], "(QUOTA/MAXSIZE)")
+            for n in range(2):
+                self.assertEqual(c.put("s%d" % n, "# " + "x" * 7000)[0], "OK")
+            self.assertEqual(c.put("s2", "# " + "x" * 7000)[1][:6], "(QUOTA")
+            self.assertEqual(c.put("s0", "# " + "x" * 7000)[0], "OK")
+            self.assertEqual(c.put("s2", "keep;")[0], "OK")
+            self.assertEqual(c.put("s3", "keep;")[0], "OK")
+            self.assertEqual(c.put("s4", "keep;")[1][:18], "(QUOTA/MAXSCRIPTS)")
+            for wrong in ("PUTSCRIPT", 'PUTSCRIPT "a"', "PUTSCRIPT a b", 'GETSCRIPT {1}', 'HAVESPACE "a" "1"', 'GETSCRIPT "a\0b"'):
+                self.assertEqual(c.ask(wrong)[0], "NO", wrong)
+            self.assertEqual(c.ask('NOOP')[0], "OK")
+            c.send("{99999999999+}\r\n")
+            self.assertTrue(c.ended())
+        self.assertIn("Command too long", self.server.log_text())
+
+    @unittest.skipUnless(shutil.which("sieve-connect"), "needs sieve-connect")
+    def test_sieve_connect(self):
+        with open(self.server.path("script"), "w") as f:
+            f.write(SCRIPT)
+        with open(self.server.path("secret"), "w") as f:
+            f.write(culver.PASSWORD + "\n")
+
+        def run(*words):
+            with open(self.server.path("secret")) as secret:
+                done = subprocess.run(["sieve-connect", "--server", "localhost", "--port", str(self.server.ports["sieve"]),
+                                       "--user", "alice", "--passwordfd", "0", "--tlscafile", self.server.path("cert.pem"),
+                                       "--nosslverify"] + list(words), stdin=secret, capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            return done.stdout
+        run("--localsieve", self.server.path("script"), "--remotesieve", "work", "--upload")
+        run("--remotesieve", "work", "--activate")
+        self.assertIn('"work" ACTIVE', run("--list"))
+        run("--localsieve", self.server.path("back"), "--remotesieve", "work", "--download")
+        with open(self.server.path("back"), newline="") as f:
+            self.assertEqual(f.read().replace("\r\n", "\n").rstrip(), SCRIPT.replace("\r\n", "\n").rstrip())
+
+    def test_refused(self):
+        c = socket.create_connection(("127.0.0.1", self.server.ports["sieve"]), culver.WAIT)
+        c.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        text = b""
+        while True:
+            more = c.recv(65536)
+            if not more:
+                break
+            text += more
+        self.assertIn(b"BYE", text)
+        c.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
