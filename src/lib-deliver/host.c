@@ -103,7 +103,7 @@ setting(void *ctx, const char *name, struct span *out)
 {
 	struct deliver_host *h = ctx;
 
-	*out = set_plugin(h->r->view, name);
+	*out = strcmp(name, "recipient_delimiter") == 0 ? set_str(h->r->view, SET_recipient_delimiter) : set_plugin(h->r->view, name);
 	return out->p != NULL;
 }
 

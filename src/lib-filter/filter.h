@@ -85,7 +85,7 @@ struct filter_host {
 	    struct span *out, int *status, struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
-	/* A setting by its name ("sieve_vacation_min_period"), as it is written in plugin {}.  False: it is not set. */
+	/* A setting of plugin {} by its name ("sieve_vacation_min_period"), and recipient_delimiter.  False: it is not set. */
 	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
@@ -94,6 +94,6 @@ struct filter_host {
 	size_t alias_count;
 };
 
-/* Splits text; the envelope stays. */
+/* Splits text; there is no envelope yet. */
 void filter_message_init(struct filter_message *m, struct span text);
 #endif

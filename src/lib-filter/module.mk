@@ -85,7 +85,7 @@ tests_unit_test_sieve_body_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-scripts
 tests_unit_test_sieve_scripts_SOURCES = tests/unit/test-sieve-scripts.c
-tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=270
+tests_unit_test_sieve_scripts_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DCASES_MIN=275
 tests_unit_test_sieve_scripts_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-binary
@@ -100,6 +100,11 @@ FUZZ_TARGETS += fuzz/fuzz-sieve-binary
 fuzz_fuzz_sieve_binary_SOURCES = fuzz/fuzz-sieve-binary.c $(fuzz_main)
 fuzz_fuzz_sieve_binary_LDADD = $(FILTER_LIBS)
 fuzz_fuzz_sieve_binary_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+# What tests/e2e/test_sieve.py compares with Pigeonhole's sieve-test.
+check_PROGRAMS += tests/sieve/sieve-actions
+tests_sieve_sieve_actions_SOURCES = tests/sieve/sieve-actions.c
+tests_sieve_sieve_actions_LDADD = $(FILTER_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-sieve-script
 fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)

@@ -16,6 +16,7 @@ struct fixture {
 	const char *const (*settings)[2];
 	struct sieve_site site;
 	struct arena *a;
+	struct sieve_sequence *q;	/* that stays from one run to the next; NULL: each has its own */
 };
 
 static bool
@@ -38,6 +39,7 @@ begin(struct fixture *f)
 	strcpy(f->home, "/tmp/culver-sieve-XXXXXX");
 	assert_non_null(mkdtemp(f->home));
 	f->settings = NULL;
+	f->q = NULL;
 	f->site = (struct sieve_site){ .ctx = f, .setting = on_setting, .user = SPAN("bob@example.com"), .home = span_str(f->home) };
 	f->a = arena_new(1 << 24);
 }
@@ -143,6 +145,8 @@ run(struct fixture *f, struct buf *out)
 {
 	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
 	struct filter_host host = { .user = SPAN("bob") };
+	static const char *const places[] = { "before", "personal", "default", "after", "discard" };
+	struct sieve_sequence *q = f->q;
 	struct filter_message m;
 	struct sieve_outcome o;
 	struct err e = ERR_INIT;
@@ -151,10 +155,12 @@ run(struct fixture *f, struct buf *out)
 	m.sender = SPAN("ann@example.org");
 	m.recipient = SPAN("bob@example.com");
 	buf_reset(out);
-	if (sieve_sequence_run(&f->site, &m, &host, f->a, &o, &e) == -1) {
+	if ((q == NULL && sieve_sequence_open(&f->site, &q, &e) == -1) || sieve_sequence_run(q, &m, &host, f->a, &o, &e) == -1) {
 		buf_addf(out, "code %d", (int)e.code);
 		return buf_cstr(out);
 	}
+	if (f->q == NULL)
+		sieve_sequence_close(q);
 	buf_addf(out, "%zu:", o.scripts);
 	for (const struct filter_action *x = o.actions; x != NULL; x = x->next) {
 		buf_addf(out, " %s%s%.*s", x->keep ? "keep" : names[x->kind], x->target.n > 0 ? " " : "", SPAN_ARG(x->target));
@@ -162,8 +168,8 @@ run(struct fixture *f, struct buf *out)
 			buf_addf(out, "+%.*s", SPAN_ARG(x->flags.keywords[i]));
 		buf_addc(out, ';');
 	}
-	if (o.failed != NULL)
-		buf_addf(out, " failed: %s", o.failed->setting);
+	for (const struct sieve_failure *x = o.failures; x != NULL; x = x->next)
+		buf_addf(out, " failed: %s", places[x->place]);
 	return buf_cstr(out);
 }
 
@@ -214,9 +220,9 @@ test_sequence(void **state)
 	assert_string_equal(run(&f, &got), "5: save a; save before; save mine;");
 	/* Extensions of the server's scripts are not the user's. */
 	put(&f, "after.sieve", "require \"vacation-seconds\"; keep;");
-	assert_string_equal(run(&f, &got), "5: save a; save before; save mine; keep;");
+	assert_string_equal(run(&f, &got), "5: save a; save before; save mine; keep+$Early;");
 	put(&f, ".dovecot.sieve", "require \"vacation-seconds\"; keep;");
-	assert_string_equal(run(&f, &got), "3: save a; save before; keep+$Early; failed: sieve");
+	assert_string_equal(run(&f, &got), "4: save a; save before; keep+$Early; failed: personal");
 	buf_clear(&got);
 	end(&f);
 }
@@ -236,11 +242,11 @@ test_failures(void **state)
 	put(&f, "before.sieve", INTO("before"));
 	put(&f, ".dovecot.sieve", "fileinto \"x\"");
 	put(&f, "after.sieve", INTO("after"));
-	assert_string_equal(run(&f, &got), "1: save before; keep; failed: sieve");
+	assert_string_equal(run(&f, &got), "2: save before; save after; keep; failed: personal");
 	put(&f, ".dovecot.sieve", "require [\"ihave\",\"fileinto\"]; fileinto \"x\"; error \"no\";");
-	assert_string_equal(run(&f, &got), "2: save before; keep; failed: sieve");
+	assert_string_equal(run(&f, &got), "2: save before; save after; keep; failed: personal");
 	put(&f, ".dovecot.sieve", "require \"reject\"; reject \"no\";");
-	assert_string_equal(run(&f, &got), "2: save before; keep; failed: sieve");
+	assert_string_equal(run(&f, &got), "2: save before; save after; keep; failed: personal");
 	put(&f, "before.sieve", "keep;");
 	assert_string_equal(run(&f, &got), "2: reject;");
 	/* sieve_discard */
@@ -253,23 +259,66 @@ test_failures(void **state)
 	put(&f, "discard.sieve", "keep;");
 	assert_string_equal(run(&f, &got), "3: keep;");
 	put(&f, "discard.sieve", "wrong");
-	assert_string_equal(run(&f, &got), "2: keep; failed: sieve_discard");
+	assert_string_equal(run(&f, &got), "2: keep; failed: discard");
 	/* include */
 	put(&f, ".dovecot.sieve", "require \"include\"; include \"p\"; include :global \"g\";");
-	assert_string_equal(run(&f, &got), "1: keep; failed: sieve");
+	assert_string_equal(run(&f, &got), "2: save after; keep; failed: personal");
 	put(&f, "sieve/p.sieve", INTO("p"));
 	put(&f, "global/g.sieve", "require \"vacation-seconds\"; " "stop;");
 	assert_string_equal(run(&f, &got), "3: save p; save after; keep;");
 	/* limits are for all scripts together */
 	f.settings = few;
 	put(&f, ".dovecot.sieve", INTO("a") "redirect :copy \"a@example.org\";");
-	assert_string_equal(run(&f, &got), "2: save a; redirect a@example.org; keep; failed: sieve_after");
+	assert_string_equal(run(&f, &got), "1: save a; redirect a@example.org; keep; failed: after");
 	put(&f, ".dovecot.sieve", "require \"copy\"; redirect :copy \"a@example.org\"; redirect :copy \"b@example.org\";");
-	assert_string_equal(run(&f, &got), "1: keep; failed: sieve");
+	assert_string_equal(run(&f, &got), "1: save after; keep; failed: personal");
 	put(&f, ".dovecot.sieve", "#3456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\nkeep;");
-	assert_string_equal(run(&f, &got), "0: keep; failed: sieve");
+	assert_string_equal(run(&f, &got), "1: save after; keep; failed: personal");
 	f.settings = wrong;
 	assert_string_equal(run(&f, &got), "code 2");
+	buf_clear(&got);
+	end(&f);
+}
+
+/* What stays compiled is not what a changed file says. */
+static void
+test_held(void **state)
+{
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+	struct err e = ERR_INIT;
+	char path[200];
+	const char *const *paths;
+
+	(void)state;
+	begin(&f);
+	f.settings = places;
+	put(&f, ".dovecot.sieve", INTO("one"));
+	snprintf(path, sizeof(path), "%s/.dovecot.sieve", f.home);
+	assert_int_equal(sieve_sequence_open(&f.site, &f.q, &e), 0);
+	assert_string_equal(run(&f, &got), "1: save one; keep;");
+	sleep(3);
+	assert_string_equal(run(&f, &got), "1: save one; keep;");
+	assert_string_equal(run(&f, &got), "1: save one; keep;");
+	put(&f, ".dovecot.sieve", INTO("two"));
+	assert_string_equal(run(&f, &got), "1: save two; keep;");
+	put(&f, ".dovecot.sieve", "wrong");
+	assert_string_equal(run(&f, &got), "0: keep; failed: personal");
+	unlink(path);
+	put(&f, "default.sieve", INTO("default"));
+	assert_string_equal(run(&f, &got), "1: save default; keep;");
+	/* What is wrong is beside the script, for its author. */
+	buf_reset(&got);
+	snprintf(path, sizeof(path), "%s/.dovecot.sieve.log", f.home);
+	assert_int_equal(file_read(path, 4096, &got, &e), 0);
+	assert_true(span_ends(buf_span(&got), SPAN(".dovecot.sieve: line 2: error: the script ends where \";\" or \"{\" is expected\n")) ||
+	    span_ends(buf_span(&got), SPAN(".dovecot.sieve: line 1: error: the script ends where \";\" or \"{\" is expected\n")));
+	paths = sieve_sequence_paths(f.q, f.a);
+	assert_non_null(paths);
+	snprintf(path, sizeof(path), "%s/sieve", f.home);
+	assert_string_equal(paths[0], path);
+	assert_string_equal(paths[1], f.home);
+	sieve_sequence_close(f.q);
 	buf_clear(&got);
 	end(&f);
 }
@@ -407,6 +456,7 @@ main(void)
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_extensions),
 	};

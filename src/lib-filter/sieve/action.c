@@ -3,6 +3,7 @@
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
+#include "lib-filter/sieve/setting.h"
 
 #define MAILBOX_MAX 1000
 
@@ -84,6 +85,26 @@ run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
+/* sieve_redirect_envelope_from.  What came without a sender goes on without one. */
+static struct span
+redirect_sender(const struct sieve_run *r)
+{
+	struct span how = span_trim(sieve_setting_text(r->host, "sieve_redirect_envelope_from"));
+	const struct filter_message *m = r->message;
+
+	if (m->sender.n == 0)
+		return SPAN("");
+	if (span_ieq(how, SPAN("recipient")))
+		return m->recipient;
+	if (span_ieq(how, SPAN("orig_recipient")))
+		return m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient;
+	if (span_ieq(how, SPAN("user_email")))
+		return r->host->user_address.n > 0 ? r->host->user_address : m->recipient;
+	if (how.n > 2 && how.p[0] == '<' && sieve_is_address(span_sub(how, 1, how.n - 2)))
+		return span_sub(how, 1, how.n - 2);
+	return m->sender;
+}
+
 static int
 redirect_to(struct sieve_run *r, const struct sieve_node *n, struct span target)
 {
@@ -101,7 +122,7 @@ redirect_to(struct sieve_run *r, const struct sieve_node *n, struct span target)
 		return -1;
 	r->redirect_count++;
 	action->target = target;
-	action->sender = r->message->sender;
+	action->sender = redirect_sender(r);
 	action->or_keep = true;
 	return sieve_redirect_options(r, n, action);
 }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-filter/sieve/chain.h"
 
-/* The message is to be kept, for now. */
-static void
-start_keep(struct sieve_chain *c)
+void
+sieve_chain_keep(struct sieve_chain *c)
 {
 	c->keep = arena_alloc(c->a, 1, sizeof(*c->keep));
-	if (c->keep != NULL) {
-		c->keep->kind = FILTER_SAVE;
-		c->keep->keep = true;
-	} else {
-		c->broken = true;
+	if (c->keep == NULL) {
+		c->no_memory = true;
+		return;
 	}
+	c->keep->kind = FILTER_SAVE;
+	c->keep->keep = true;
 }
 
 void
@@ -20,21 +19,21 @@ sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const s
 {
 	*c = (struct sieve_chain){ .message = m, .host = host, .limits = *limits, .a = a };
 	c->tail = &c->actions;
-	start_keep(c);
+	sieve_chain_keep(c);
 }
 
 bool
 sieve_chain_goes_on(const struct sieve_chain *c)
 {
-	return c->keep != NULL && !c->broken;
+	return c->keep != NULL;
 }
 
-/* A keep that says more (by the command, with flags) is not forgotten for one that the next script has only implied. */
+/* Flags of a keep are not forgotten for one that knows of none: implied, or of a script without imap4flags. */
 static void
 take_keep(struct sieve_chain *c, struct filter_action *keep)
 {
 	if (c->keep != NULL && c->keep->flags.given && (c->keep->flags.flags != 0 || c->keep->flags.keyword_count > 0) &&
-	    keep->verb == NULL && keep->flags.flags == 0 && keep->flags.keyword_count == 0)
+	    (keep->verb == NULL || !keep->flags.given) && keep->flags.flags == 0 && keep->flags.keyword_count == 0)
 		keep->flags = c->keep->flags;
 	if (keep->message.p != NULL) {		/* the next script sees what this one has made of it */
 		struct filter_message m = *c->message;
@@ -93,17 +92,14 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 
 	if (!sieve_chain_goes_on(c))
 		return 0;
-	if (sieve_script_run(s, c->message, c->host, &c->limits, c->a, &actions, error) == -1) {
-		sieve_chain_break(c);
+	if (sieve_script_run(s, c->message, c->host, &c->limits, c->a, &actions, error) == -1)
 		return -1;
-	}
-	if (conflicts(c, actions)) {
-		sieve_chain_break(c);
+	if (conflicts(c, actions))
 		return sieve_error_set(error, 0, "a message can not be refused that another script delivers");
-	}
 	for (struct filter_action *x = actions; x != NULL; x = next) {
 		next = x->next;
 		x->next = NULL;
+		x->script = c->name;
 		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
 			x->message = c->changed.text;
 		if (x->kind == FILTER_SAVE && x->keep) {
@@ -126,19 +122,11 @@ sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, str
 {
 	int rc;
 
-	start_keep(c);
+	sieve_chain_keep(c);
 	rc = sieve_chain_run(c, s, error);
 	if (rc == 0 && c->keep != NULL && c->keep->verb == NULL)
 		c->keep = NULL;
 	return rc;
-}
-
-void
-sieve_chain_break(struct sieve_chain *c)
-{
-	c->broken = true;
-	if (c->keep == NULL)
-		start_keep(c);
 }
 
 int
@@ -149,5 +137,5 @@ sieve_chain_end(struct sieve_chain *c, struct filter_action **out)
 		c->tail = &c->keep->next;
 	}
 	*out = c->actions;
-	return c->broken && c->actions == NULL ? -1 : 0;
+	return c->no_memory && c->keep == NULL ? -1 : 0;
 }

@@ -4,8 +4,7 @@
 /*
  * Several scripts, one after the other, on one message.  The next one runs only when the one before would have kept the
  * message: its keep, implicit or by the command, is not done but is what the next script starts with.  What is still to be
- * kept after the last is kept.  A script that fails ends the chain: its own actions are dropped, the message is kept, and
- * those of the scripts before it stay.
+ * kept after the last is kept.  A script that fails is as if it had not been there.
  */
 #include "lib-filter/sieve/script.h"
 
@@ -15,9 +14,10 @@ struct sieve_chain {
 	const struct filter_host *host;
 	struct sieve_limits limits;		/* what is left of them, for all scripts together */
 	struct arena *a;
+	struct span name;			/* of the script that runs next: the actions have it; set by the caller */
 	struct filter_action *actions, **tail;
 	struct filter_action *keep;		/* the last keep that was wanted; NULL: the message is not to be kept */
-	bool broken;
+	bool no_memory;
 };
 
 void sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const struct filter_host *host,
@@ -28,8 +28,8 @@ bool sieve_chain_goes_on(const struct sieve_chain *c);
 int sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error);
 /* After all of them have discarded the message: one more script runs, and its implicit keep is to discard. */
 int sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error);
-/* A script could not be had: as one that fails. */
-void sieve_chain_break(struct sieve_chain *c);
+/* The message is kept after all. */
+void sieve_chain_keep(struct sieve_chain *c);
 /* All actions, the keep among them.  -1: no memory for it. */
 int sieve_chain_end(struct sieve_chain *c, struct filter_action **out);
 #endif

@@ -3,32 +3,276 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/array.h"
+#include "lib/sys.h"
 #include "lib-filter/sieve/cache.h"
 
 #define NUMBERS_MAX 50		/* sieve_before1 ... */
+#define SOURCES_MAX 200		/* scripts that run on one message */
+#define HELD_MAX 50		/* scripts that stay compiled */
+#define USER_LOG_MAX 10240
+#define MEMORY_MAX ((size_t)1 << 20)
 
-struct finder {
+struct location {		/* as a setting says it */
+	struct location *next;
+	enum sieve_place place;
+	const char *path, *setting;
+};
+
+struct source {			/* a script that is there */
+	struct source *next;
+	enum sieve_place place;
+	const char *path;
+};
+
+struct held {
+	char *path;
+	struct stat seen;
+	struct sieve_script *script;
+};
+
+struct sieve_sequence {
 	const struct sieve_site *site;
 	struct arena *a;
-	struct sieve_source *first, **tail;
+	struct location *locations, **tail;
+	const char *dir, *active;	/* of the user; NULL: the user has no home */
+	struct sieve_limits limits;
+	size_t script_max;
+	struct sieve_compile_options personal, global;
+	struct filter_host including;	/* whose `script' is the site's */
+	struct held held[HELD_MAX];
+	size_t held_count;
+};
+
+/* ---- the settings ---- */
+
+/* What is not set is no error, and leaves none. */
+static int
+unless_missing(struct err *e)
+{
+	if (e->code != ERR_NOTFOUND)
+		return -1;
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
+static int
+add_setting(struct sieve_sequence *q, enum sieve_place place, const char *setting, struct err *e)
+{
+	struct sieve_location where;
+	struct location *loc;
+
+	if (sieve_site_location(q->site, setting, q->a, &where, e) == -1)
+		return unless_missing(e);
+	loc = arena_alloc(q->a, 1, sizeof(*loc));
+	if (loc == NULL)
+		return err_set(e, ERR_LIMIT, "there are too many scripts");
+	*loc = (struct location){ .place = place, .path = where.path, .setting = setting };
+	*q->tail = loc;
+	q->tail = &loc->next;
+	return 0;
+}
+
+/* name, name1, name2 ... up to the first that is not set; name and name1 may be missing. */
+static int
+add_numbered(struct sieve_sequence *q, enum sieve_place place, const char *name, struct err *e)
+{
+	struct span value;
+
+	if (add_setting(q, place, name, e) == -1)
+		return -1;
+	for (int i = 1; i <= NUMBERS_MAX; i++) {
+		char *setting = arena_printf(q->a, "%s%d", name, i);
+
+		if (setting == NULL)
+			return err_set(e, ERR_LIMIT, "out of memory");
+		if (i > 1 && (q->site->setting == NULL || !q->site->setting(q->site->ctx, setting, &value)))
+			break;
+		if (add_setting(q, place, setting, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* A user without home has no script. */
+static int
+find_personal(struct sieve_sequence *q, struct err *e)
+{
+	struct sieve_location where;
+
+	if (sieve_site_personal(q->site, q->a, &where, e) == -1)
+		return unless_missing(e);
+	q->dir = where.path;
+	q->active = where.active;
+	return 0;
+}
+
+static int
+on_script(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e)
+{
+	const struct sieve_sequence *q = ctx;
+
+	return sieve_site_include(q->site, personal, name, a, out, e);
+}
+
+int
+sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, struct err *e)
+{
+	struct sieve_sequence *q = calloc(1, sizeof(*q));
+
+	if (q == NULL || (q->a = arena_new(MEMORY_MAX)) == NULL) {
+		free(q);
+		return err_set(e, ERR_TEMP, "out of memory");
+	}
+	q->site = site;
+	q->tail = &q->locations;
+	sieve_site_limits(site, &q->limits);
+	q->script_max = sieve_site_script_max(site);
+	sieve_site_extensions(site, &q->personal.available, &q->global.available, NULL);
+	q->personal.available_global = q->global.available_global = q->global.available;
+	q->including = (struct filter_host){ .ctx = q, .script = on_script };
+	if (add_numbered(q, SIEVE_BEFORE, "sieve_before", e) == -1 || find_personal(q, e) == -1 ||
+	    add_setting(q, SIEVE_DEFAULT, "sieve_default", e) == -1 || add_numbered(q, SIEVE_AFTER, "sieve_after", e) == -1 ||
+	    add_setting(q, SIEVE_DISCARD, "sieve_discard", e) == -1) {
+		sieve_sequence_close(q);
+		return -1;
+	}
+	*out = q;
+	return 0;
+}
+
+static void
+let_go(struct sieve_sequence *q, size_t idx)
+{
+	free(q->held[idx].path);
+	sieve_script_free(q->held[idx].script);
+	q->held[idx] = q->held[--q->held_count];
+}
+
+void
+sieve_sequence_close(struct sieve_sequence *q)
+{
+	if (q == NULL)
+		return;
+	while (q->held_count > 0)
+		let_go(q, 0);
+	arena_free(q->a);
+	free(q);
+}
+
+static const char *
+directory_of(const char *path, struct arena *a)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return path;
+	return arena_printf(a, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+const char *const *
+sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
+{
+	struct sieve_location where;
+	struct err e = ERR_INIT;
+	size_t count = 5, n = 0;
+	const char **out;
+
+	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
+		count++;
+	out = arena_alloc(a, count, sizeof(*out));
+	if (out == NULL)
+		return NULL;
+	if (q->dir != NULL)
+		out[n++] = q->dir;
+	if (q->active != NULL)
+		out[n++] = directory_of(q->active, a);
+	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
+		out[n++] = directory_of(loc->path, a);
+	if (sieve_site_location(q->site, "sieve_global", a, &where, &e) == 0)
+		out[n++] = where.path;
+	if (sieve_site_location(q->site, "sieve_global_dir", a, &where, &e) == 0)
+		out[n++] = where.path;
+	for (size_t i = 0; i < n; i++)
+		if (out[i] == NULL)
+			return NULL;
+	return out;
+}
+
+/* ---- failures ---- */
+
+struct run {
+	struct sieve_sequence *q;
+	struct sieve_chain chain;
+	struct arena *a;
+	struct sieve_outcome *out;
+	struct sieve_failure **failures;
+};
+
+/* For the user to read: what is wrong with the script, beside it, as Dovecot has it. */
+static void
+tell_user(const struct source *s, unsigned line, const char *why, struct arena *a)
+{
+	char *path = arena_printf(a, "%s.log", s->path), *text = arena_printf(a, "%s: line %u: error: %s\n", s->path, line, why);
+	int fd = path == NULL || text == NULL ? -1 :
+	    open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	if (fd == -1)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		if (st.st_size > USER_LOG_MAX && ftruncate(fd, 0) == -1)
+			st.st_size = USER_LOG_MAX;
+		fd_write_all(fd, span_str(text), &e);	/* that it is in our log is enough */
+	}
+	close(fd);
+}
+
+static void
+fail(struct run *r, const struct source *s, const struct sieve_error *error, const struct err *e)
+{
+	struct sieve_failure *f = arena_alloc(r->a, 1, sizeof(*f));
+	bool script = error->text[0] != '\0';
+
+	if (f == NULL)
+		return;
+	f->place = s->place;
+	f->path = s->path;
+	f->line = script ? error->line : 0;
+	f->why = arena_printf(r->a, "%s", script ? error->text : e->log);
+	if (f->why == NULL)
+		f->why = "out of memory";
+	*r->failures = f;
+	r->failures = &f->next;
+	if (s->place == SIEVE_PERSONAL)
+		tell_user(s, f->line, f->why, r->a);
+}
+
+/* ---- the scripts that are there ---- */
+
+struct finder {
+	struct run *r;
+	struct arena *a;
+	struct source *first, **tail;
 	size_t count;
 };
 
 static int
-add(struct finder *f, enum sieve_place place, const char *path, const char *setting, struct err *e)
+add(struct finder *f, enum sieve_place place, const char *path, struct err *e)
 {
-	struct sieve_source *s = f->count < SIEVE_SOURCES_MAX ? arena_alloc(f->a, 1, sizeof(*s)) : NULL;
+	struct source *s = f->count < SOURCES_MAX ? arena_alloc(f->a, 1, sizeof(*s)) : NULL;
 
 	if (s == NULL)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
 	s->place = place;
 	s->path = path;
-	s->setting = setting;
 	*f->tail = s;
 	f->tail = &s->next;
 	f->count++;
@@ -41,16 +285,32 @@ by_name(const void *x, const void *y)
 	return strcmp(*(char *const *)x, *(char *const *)y);
 }
 
+/* What can not be looked at is told, and passed over. */
 static int
-add_directory(struct finder *f, enum sieve_place place, const char *path, const char *setting, struct err *e)
+unreadable(struct finder *f, const struct location *loc)
 {
-	struct array names = ARRAY_INIT(char *, SIEVE_SOURCES_MAX);
-	DIR *dir = opendir(path);
+	const struct source s = { .place = loc->place, .path = loc->path };
+	const struct sieve_error none = { .line = 0 };
+	struct err e = ERR_INIT;
+
+	if (errno != ENOENT && errno != ENOTDIR) {
+		err_errno(&e, "%s", loc->setting);
+		fail(f->r, &s, &none, &e);
+	}
+	return 0;
+}
+
+/* A directory stands for its files *.sieve, in the order of their names. */
+static int
+add_directory(struct finder *f, const struct location *loc, struct err *e)
+{
+	struct array names = ARRAY_INIT(char *, SOURCES_MAX);
+	DIR *dir = opendir(loc->path);
 	const struct dirent *entry;
 	int rc = 0;
 
 	if (dir == NULL)
-		return errno == ENOENT ? 0 : err_errno(e, "%s: %s", setting, path);
+		return unreadable(f, loc);
 	while ((entry = readdir(dir)) != NULL && rc == 0) {
 		struct span name = span_str(entry->d_name);
 		char **slot;
@@ -58,145 +318,143 @@ add_directory(struct finder *f, enum sieve_place place, const char *path, const 
 		if (name.p[0] == '.' || !span_ends(name, SPAN(".sieve")))
 			continue;
 		slot = array_push(&names);
-		if (slot == NULL || (*slot = arena_printf(f->a, "%s/%s", path, entry->d_name)) == NULL)
-			rc = err_set(e, ERR_LIMIT, "%s: there are too many scripts in %s", setting, path);
+		if (slot == NULL || (*slot = arena_printf(f->a, "%s/%s", loc->path, entry->d_name)) == NULL)
+			rc = err_set(e, ERR_LIMIT, "%s: there are too many scripts in %s", loc->setting, loc->path);
 	}
 	closedir(dir);
 	if (rc == 0 && names.n > 0)
 		qsort(names.p, names.n, sizeof(char *), by_name);
 	for (size_t i = 0; i < names.n && rc == 0; i++)
-		rc = add(f, place, *(char **)array_at(&names, i), setting, e);
+		rc = add(f, loc->place, *(char **)array_at(&names, i), e);
 	array_clear(&names);
 	return rc;
 }
 
-/* What is not set, or not there, adds nothing. */
 static int
-add_setting(struct finder *f, enum sieve_place place, const char *setting, struct err *e)
+add_location(struct finder *f, const struct location *loc, struct err *e)
 {
-	struct sieve_location where;
 	struct stat st;
 
-	if (sieve_site_location(f->site, setting, f->a, &where, e) == -1)
-		return e->code == ERR_NOTFOUND ? 0 : -1;
-	if (stat(where.path, &st) == -1)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(e, "%s: %s", setting, where.path);
-	return S_ISDIR(st.st_mode) ? add_directory(f, place, where.path, setting, e) : add(f, place, where.path, setting, e);
-}
-
-/* name, name1, name2 ... up to the first that is not set; name1 and name may be missing. */
-static int
-add_numbered(struct finder *f, enum sieve_place place, const char *name, struct err *e)
-{
-	struct span value;
-
-	if (add_setting(f, place, name, e) == -1)
-		return -1;
-	for (int i = 1; i <= NUMBERS_MAX; i++) {
-		char *setting = arena_printf(f->a, "%s%d", name, i);
-
-		if (setting == NULL)
-			return err_set(e, ERR_LIMIT, "out of memory");
-		if (i > 1 && (f->site->setting == NULL || !f->site->setting(f->site->ctx, setting, &value)))
-			break;
-		if (add_setting(f, place, setting, e) == -1)
-			return -1;
-	}
-	return 0;
+	if (stat(loc->path, &st) == -1)
+		return unreadable(f, loc);
+	return S_ISDIR(st.st_mode) ? add_directory(f, loc, e) : add(f, loc->place, loc->path, e);
 }
 
 static int
-add_personal(struct finder *f, struct err *e)
+find_sources(struct run *r, struct source **out, struct err *e)
 {
-	struct sieve_location where;
+	struct finder f = { .r = r, .a = r->a };
+	const struct sieve_sequence *q = r->q;
+	bool asked = false, own = false;
 	struct stat st;
-
-	if (sieve_site_personal(f->site, f->a, &where, e) == -1) {
-		if (e->code != ERR_NOTFOUND)	/* a user without home has no script */
-			return -1;
-	} else if (stat(where.active, &st) == 0 && S_ISREG(st.st_mode)) {
-		return add(f, SIEVE_PERSONAL, where.active, "sieve", e);
-	}
-	return add_setting(f, SIEVE_DEFAULT, "sieve_default", e);
-}
-
-int
-sieve_sequence_find(const struct sieve_site *site, struct arena *a, struct sieve_source **out, struct err *e)
-{
-	struct finder f = { .site = site, .a = a };
 
 	f.tail = &f.first;
-	if (add_numbered(&f, SIEVE_BEFORE, "sieve_before", e) == -1 || add_personal(&f, e) == -1 ||
-	    add_numbered(&f, SIEVE_AFTER, "sieve_after", e) == -1 || add_setting(&f, SIEVE_DISCARD, "sieve_discard", e) == -1)
-		return -1;
+	for (const struct location *loc = q->locations;; loc = loc->next) {
+		/* The user's comes behind the last that is before it. */
+		if (!asked && (loc == NULL || loc->place != SIEVE_BEFORE)) {
+			asked = true;
+			own = q->active != NULL && stat(q->active, &st) == 0 && S_ISREG(st.st_mode);
+			if (own && add(&f, SIEVE_PERSONAL, q->active, e) == -1)
+				return -1;
+		}
+		if (loc == NULL)
+			break;
+		if (!(loc->place == SIEVE_DEFAULT && own) && add_location(&f, loc, e) == -1)
+			return -1;
+	}
 	*out = f.first;
 	return 0;
 }
 
 /* ---- run ---- */
 
-struct runner {
-	struct sieve_compile_options personal, global;
-	struct sieve_chain chain;
-	size_t max;
-};
-
-/* Scripts that are included are found on compiling: all that is asked of this host, whose ctx is the site. */
-static int
-on_script(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e)
+static bool
+is_same(const struct stat *x, const struct stat *y)
 {
-	return sieve_site_include(ctx, personal, name, a, out, e);
+	return x->st_dev == y->st_dev && x->st_ino == y->st_ino && x->st_size == y->st_size &&
+	    x->st_mtim.tv_sec == y->st_mtim.tv_sec && x->st_mtim.tv_nsec == y->st_mtim.tv_nsec &&
+	    x->st_ctim.tv_sec == y->st_ctim.tv_sec && x->st_ctim.tv_nsec == y->st_ctim.tv_nsec;
+}
+
+static const struct sieve_script *
+held_script(struct sieve_sequence *q, const struct source *s)
+{
+	struct stat now;
+
+	for (size_t i = 0; i < q->held_count; i++) {
+		if (strcmp(q->held[i].path, s->path) != 0)
+			continue;
+		if (stat(s->path, &now) == 0 && is_same(&now, &q->held[i].seen))
+			return q->held[i].script;
+		let_go(q, i);
+		break;
+	}
+	return NULL;
+}
+
+/* Takes the script, if it may stay: one that includes others would have to look at them, too; one that changed just now may
+ * change again within the file system's clock. */
+static bool
+hold(struct sieve_sequence *q, const struct source *s, const struct stat *seen, struct sieve_script *script)
+{
+	struct held *h = &q->held[q->held_count];
+
+	if (q->held_count == HELD_MAX || script->included != NULL || clock_wall_us() / 1000000 - seen->st_ctim.tv_sec < 3)
+		return false;
+	*h = (struct held){ strdup(s->path), *seen, script };
+	if (h->path == NULL)
+		return false;
+	q->held_count++;
+	return true;
 }
 
 static void
-fail(struct sieve_outcome *out, const struct sieve_source *s, const struct sieve_error *error, const struct err *e)
+run_script(struct run *r, const struct source *s, const struct sieve_script *script)
 {
-	out->failed = s;
-	if (e->code != ERR_NONE)
-		snprintf(out->why, sizeof(out->why), "%s: %s", s->setting, e->log);
-	else
-		snprintf(out->why, sizeof(out->why), "%s: %s: line %u: %s", s->setting, s->path, error->line, error->text);
-}
-
-/* For the journal: which script wanted what. */
-static void
-name_actions(struct sieve_chain *c, const char *path)
-{
-	for (struct filter_action *a = c->actions; a != NULL; a = a->next)
-		if (a->script.n == 0)
-			a->script = span_str(path);
-	if (c->keep != NULL && c->keep->script.n == 0)
-		c->keep->script = span_str(path);
-}
-
-static void
-run_source(struct runner *r, const struct sieve_source *s, struct sieve_outcome *out)
-{
-	const struct sieve_compile_options *o = s->place == SIEVE_PERSONAL ? &r->personal : &r->global;
-	struct sieve_script *script = NULL;
 	struct sieve_error error = { 0 };
 	struct err e = ERR_INIT;
 
-	if (sieve_cache_open(s->path, r->max, o, &script, &error, &e) == -1) {
-		if (e.code == ERR_NOTFOUND)	/* removed meanwhile */
-			return;
-		fail(out, s, &error, &e);
-		sieve_chain_break(&r->chain);
-		return;
-	}
+	r->chain.name = span_str(s->path);
 	if ((s->place == SIEVE_DISCARD ? sieve_chain_run_discard(&r->chain, script, &error) :
 	    sieve_chain_run(&r->chain, script, &error)) == -1)
-		fail(out, s, &error, &e);
-	name_actions(&r->chain, s->path);
-	out->scripts++;
-	sieve_script_free(script);
+		fail(r, s, &error, &e);
+	else
+		r->out->scripts++;
+}
+
+static void
+run_source(struct run *r, const struct source *s)
+{
+	const struct sieve_compile_options *o = s->place == SIEVE_PERSONAL ? &r->q->personal : &r->q->global;
+	const struct sieve_script *held = held_script(r->q, s);
+	struct sieve_script *script = NULL;
+	struct sieve_error error = { 0 };
+	struct err e = ERR_INIT;
+	struct stat seen;
+
+	if (held != NULL) {
+		run_script(r, s, held);
+		return;
+	}
+	if (stat(s->path, &seen) == -1)		/* removed meanwhile */
+		return;
+	if (sieve_cache_open(s->path, r->q->script_max, o, &script, &error, &e) == -1) {
+		if (e.code != ERR_NOTFOUND)
+			fail(r, s, &error, &e);
+		if (s->place == SIEVE_DISCARD)
+			sieve_chain_keep(&r->chain);
+		return;
+	}
+	run_script(r, s, script);
+	if (!hold(r->q, s, &seen, script))
+		sieve_script_free(script);
 }
 
 /* Nothing would happen to the message. */
 static bool
 discards(const struct sieve_chain *c)
 {
-	bool nothing = c->keep == NULL && !c->broken;
+	bool nothing = c->keep == NULL;
 
 	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
 		nothing = nothing && x->kind == FILTER_MARK;
@@ -204,28 +462,20 @@ discards(const struct sieve_chain *c)
 }
 
 int
-sieve_sequence_run(const struct sieve_site *site, const struct filter_message *m, const struct filter_host *host,
-    struct arena *a, struct sieve_outcome *out, struct err *e)
+sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, const struct filter_host *host, struct arena *a,
+    struct sieve_outcome *out, struct err *e)
 {
-	struct runner r = { .max = sieve_site_script_max(site) };
-	struct filter_host including = { .ctx = (void *)(uintptr_t)site, .script = on_script };
-	struct sieve_source *sources;
-	struct sieve_limits limits;
+	struct run r = { .q = q, .a = a, .out = out, .failures = &out->failures };
+	struct source *sources;
 
 	*out = (struct sieve_outcome){ .actions = NULL };
-	if (sieve_sequence_find(site, a, &sources, e) == -1)
+	if (find_sources(&r, &sources, e) == -1)
 		return -1;
-	sieve_site_limits(site, &limits);
-	sieve_site_extensions(site, &r.personal.available, &r.global.available, NULL);
-	r.personal.available_global = r.global.available_global = r.global.available;
-	r.personal.host = r.global.host = host->script != NULL ? host : &including;
-	sieve_chain_begin(&r.chain, m, host, &limits, a);
-	for (const struct sieve_source *s = sources; s != NULL && sieve_chain_goes_on(&r.chain); s = s->next)
-		if (s->place != SIEVE_DISCARD)
-			run_source(&r, s, out);
-	for (const struct sieve_source *s = sources; s != NULL; s = s->next)
-		if (s->place == SIEVE_DISCARD && out->scripts > 0 && discards(&r.chain))
-			run_source(&r, s, out);
+	q->personal.host = q->global.host = host->script != NULL ? host : &q->including;
+	sieve_chain_begin(&r.chain, m, host, &q->limits, a);
+	for (const struct source *s = sources; s != NULL; s = s->next)
+		if (s->place == SIEVE_DISCARD ? discards(&r.chain) : sieve_chain_goes_on(&r.chain))
+			run_source(&r, s);
 	if (sieve_chain_end(&r.chain, &out->actions) == -1)
 		return err_set(e, ERR_TEMP, "out of memory");
 	return 0;

@@ -2,41 +2,50 @@
 #ifndef CULVER_LIB_FILTER_SIEVE_SEQUENCE_H
 #define CULVER_LIB_FILTER_SIEVE_SEQUENCE_H
 /*
- * Which scripts run on a user's mail, and in what order: sieve_before..., the active one of the user (or sieve_default),
- * sieve_after..., and sieve_discard.  Then sieve_sequence_run() is all that a delivery needs:
+ * The scripts that run on a user's mail: sieve_before..., the active one of the user (or sieve_default), sieve_after..., and
+ * sieve_discard.  Opened once for a user, run for each message:
  *
- *	sieve_sequence_run(site, message, host, a, &result, &e)  ->  result.actions, to be done by the caller
+ *	sieve_sequence_open(site, &q, &e);
+ *	sieve_sequence_run(q, message, host, a, &outcome, &e);		outcome.actions are for the caller to do
+ *	sieve_sequence_close(q);
  *
- * host->script may be left NULL: included scripts are found where the site has them.
+ * Files are looked at for each message, so that a new script counts at once; what has not changed stays compiled.
  */
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/site.h"
 
 enum sieve_place { SIEVE_BEFORE, SIEVE_PERSONAL, SIEVE_DEFAULT, SIEVE_AFTER, SIEVE_DISCARD };
 
-struct sieve_source {
-	struct sieve_source *next;
-	enum sieve_place place;		/* only SIEVE_PERSONAL is the user's: others may use sieve_global_extensions */
+struct sieve_sequence;
+
+/* What site points to must stay.  ERR_SYNTAX: a setting is wrong. */
+int sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, struct err *e);
+void sieve_sequence_close(struct sieve_sequence *q);	/* NULL is fine */
+
+struct sieve_failure {
+	struct sieve_failure *next;
+	enum sieve_place place;
 	const char *path;
-	const char *setting;		/* that names it, for the log */
+	unsigned line;			/* 0: none is known */
+	const char *why;
 };
-
-#define SIEVE_SOURCES_MAX 200
-
-/*
- * The scripts that are there, in order; *out NULL: none.  A directory stands for its files *.sieve, in the order of their
- * names.  What is set but not there is left out.  -1: a setting is wrong.
- */
-int sieve_sequence_find(const struct sieve_site *site, struct arena *a, struct sieve_source **out, struct err *e);
 
 struct sieve_outcome {
-	struct filter_action *actions;	/* never NULL but when the message is discarded */
-	size_t scripts;			/* that ran */
-	const struct sieve_source *failed;	/* NULL: all went well */
-	char why[512];			/* of the failure: path, line, what is wrong */
+	struct filter_action *actions;	/* NULL: the message is discarded */
+	struct sieve_failure *failures;	/* scripts that are wrong, or failed: they are as if they were not there */
+	size_t scripts;			/* that ran to their end */
 };
 
-/* 0, also when a script is wrong or fails (the message is kept then, out->why says it); -1: no memory, a setting is wrong. */
-int sieve_sequence_run(const struct sieve_site *site, const struct filter_message *m, const struct filter_host *host,
+/*
+ * All of it in a.  host->script may be NULL: what is included is found where the settings say.  -1: no memory, too
+ * many scripts; the message is to be kept or tried again.
+ */
+int sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, const struct filter_host *host,
     struct arena *a, struct sieve_outcome *out, struct err *e);
+
+/*
+ * Directories that must be readable, and (the user's own) writable, for a process that is walled in before it runs scripts;
+ * up to NULL, in a.  NULL: no memory.
+ */
+const char *const *sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a);
 #endif

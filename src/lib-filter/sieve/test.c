@@ -4,6 +4,7 @@
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/mime.h"
 #include "lib-filter/sieve/run.h"
+#include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
 
@@ -194,11 +195,16 @@ test_header(struct sieve_run *r, const struct sieve_node *n)
 
 /* False: the address has no such part (RFC 5233 section 4: without detail :detail matches nothing). */
 static bool
-part_of(enum sieve_part part, struct span local, struct span domain, struct span all, struct span *out)
+part_of(const struct sieve_matching *x, struct span local, struct span domain, struct span all, struct span *out)
 {
-	size_t plus = span_chr(local, '+');
+	struct span delimiters = sieve_setting_text(x->r->host, "recipient_delimiter");
+	size_t plus = 0;
 
-	switch (part) {
+	if (delimiters.n == 0)
+		delimiters = SPAN("+");
+	while (plus < local.n && span_chr(delimiters, local.p[plus]) == delimiters.n)
+		plus++;
+	switch (x->m->part) {
 	case SIEVE_ALL:
 		*out = all;
 		return true;
@@ -238,7 +244,7 @@ match_address(struct sieve_matching *x, const struct address *ad)
 	buf_clear(&all);
 	if (text.p == NULL)
 		return sieve_run_fail(x->r, x->n, "the script needs too much memory");
-	return part_of(x->m->part, ad->mailbox, ad->domain, text, &part) ? sieve_matching_value(x, part) : 0;
+	return part_of(x, ad->mailbox, ad->domain, text, &part) ? sieve_matching_value(x, part) : 0;
 }
 
 static int
@@ -274,7 +280,7 @@ match_path(struct sieve_matching *x, struct span path)
 		return x->m->part == SIEVE_DETAIL ? 0 : sieve_matching_value(x, SPAN(""));
 	while (at > 0 && path.p[at - 1] != '@')
 		at--;
-	return part_of(x->m->part, span_sub(path, 0, at == 0 ? path.n : at - 1), at == 0 ? SPAN("") : span_from(path, at), path,
+	return part_of(x, span_sub(path, 0, at == 0 ? path.n : at - 1), at == 0 ? SPAN("") : span_from(path, at), path,
 	    &part) ? sieve_matching_value(x, part) : 0;
 }
 
