@@ -2,7 +2,8 @@
 #ifndef CULVER_LIB_DELIVER_SIEVE_H
 #define CULVER_LIB_DELIVER_SIEVE_H
 /*
- * A user's Sieve scripts, as the settings name them (lib-filter/sieve/sequence.h), in a delivery.
+ * A user's Sieve scripts, as Dovecot's settings name them: sieve_before, sieve (or sieve_default where the user has none),
+ * sieve_after.  They stay compiled from one delivery to the next, and are read again when their files have changed.
  */
 #include "lib-deliver/host.h"
 
