@@ -13,6 +13,17 @@ copyuid(struct buf *b, const struct copy_result *cr)
 	buf_adds(b, "] ");
 }
 
+/* Before the EXPUNGE responses: so that the client knows where its mail went (RFC 6851 section 4.3). */
+static void
+tell_moved(struct imap_session *s, const struct copy_result *cr)
+{
+	buf_reset(&s->scratch);
+	copyuid(&s->scratch, cr);
+	stream_put(&s->io, SPAN("* OK "));
+	stream_put(&s->io, buf_span(&s->scratch));
+	stream_put(&s->io, SPAN("Moved UIDs.\r\n"));
+}
+
 static int
 copy_to(struct imap_session *s, const struct uid_list *uids, struct span name, bool move, struct err *e)
 {
@@ -28,8 +39,11 @@ copy_to(struct imap_session *s, const struct uid_list *uids, struct span name, b
 	}
 	rc = mailbox_copy(s->box, uids->uids, uids->count, target, move, s->arena, &cr, e);
 	mailbox_close(target);
-	if (rc == -1)
+	if (rc == -1) {
+		if (move && cr.to.count > 0)
+			tell_moved(s, &cr);
 		return -1;
+	}
 	if (cr.to.count == 0) {
 		imap_no(s, "[EXPUNGEISSUED] Some of the requested messages no longer exist.");
 		return 0;
@@ -40,12 +54,7 @@ copy_to(struct imap_session *s, const struct uid_list *uids, struct span name, b
 		buf_adds(&s->reply, "Copy completed.");
 		return 0;
 	}
-	/* Before the EXPUNGE responses: so that the client knows where its mail went (RFC 6851 section 4.3). */
-	buf_reset(&s->scratch);
-	copyuid(&s->scratch, &cr);
-	stream_put(&s->io, SPAN("* OK "));
-	stream_put(&s->io, buf_span(&s->scratch));
-	stream_put(&s->io, SPAN("Moved UIDs.\r\n"));
+	tell_moved(s, &cr);
 	imap_ok(s, "Move completed.");
 	return 0;
 }

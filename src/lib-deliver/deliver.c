@@ -192,12 +192,11 @@ refuse(const struct deliver_request *r, struct span reason, struct deliver_resul
 }
 
 static int
-filter(const struct deliver_request *r, struct arena *a, struct deliver_result *out, struct err *e)
+filter(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
 {
 	struct buf text;
 	struct filter_message m;
 	struct filter_action *actions;
-	struct deliver_host host;
 	struct performed done;
 	int rc;
 
@@ -205,23 +204,58 @@ filter(const struct deliver_request *r, struct arena *a, struct deliver_result *
 		buf_clear(&text);
 		return -1;
 	}
-	deliver_host_begin(&host, r, a);
-	rc = deliver_filter_run(r->filter, &m, &host, &actions, e);
+	rc = deliver_filter_run(r->filter, &m, host, &actions, e);
 	if (rc == 0)
-		rc = deliver_perform(r, actions, &m, &host, &done, e);
+		rc = deliver_perform(r, actions, &m, host, &done, e);
 	if (rc == 0 && done.rejected)
 		refuse(r, done.reason, out);
-	deliver_host_end(&host);
 	buf_clear(&text);
 	return rc;
 }
 
-static int
-filter_and_save(const struct deliver_request *r, struct deliver_result *out, struct err *e)
+/* deliver_duplicate_period: what is known of a message that was delivered; empty where it can not be known. */
+static struct span
+delivery_mark(const struct deliver_request *r, struct arena *a)
 {
-	struct arena *a = arena_new(FILTER_MEMORY);
-	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : filter(r, a, out, e);
+	struct span id;
 
+	if (!header_get(r->message, SPAN("message-id"), &id) || id.n == 0)
+		return SPAN("");
+	return span_str(arena_printf(a, "delivered %.*s+%.*s %.*s", SPAN_ARG(r->recipient), SPAN_ARG(r->detail), SPAN_ARG(id)));
+}
+
+/* With what is remembered of other deliveries. */
+static int
+deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver_result *out, struct err *e)
+{
+	int64_t period = (int64_t)(set_ms(r->view, SET_deliver_duplicate_period) / 1000);
+	struct span mark = period > 0 ? delivery_mark(r, a) : SPAN("");
+	struct deliver_host host;
+	int rc = 0;
+
+	deliver_host_begin(&host, r, a);
+	if (mark.n > 0 && deliver_host_is_marked(&host, mark, period)) {
+		deliver_log(r, "", "duplicate: it is there already");
+		deliver_host_note(&host, NULL, "duplicate: it is there already");
+	} else {
+		rc = r->filter != NULL ? filter(r, &host, out, e) : save_plainly(r, e);
+		if (rc == 0 && !out->rejected && mark.n > 0)
+			deliver_host_mark(&host, mark, period);
+	}
+	deliver_host_end(&host);
+	return rc;
+}
+
+static int
+deliver(const struct deliver_request *r, struct deliver_result *out, struct err *e)
+{
+	struct arena *a;
+	int rc;
+
+	if (r->filter == NULL && set_ms(r->view, SET_deliver_duplicate_period) == 0)
+		return save_plainly(r, e);
+	a = arena_new(FILTER_MEMORY);
+	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);
 	arena_free(a);
 	return rc;
 }
@@ -241,7 +275,7 @@ deliver_message(const struct deliver_request *r, struct deliver_result *out)
 		deliver_log(r, "", "rejected: too many Received fields");
 		return;
 	}
-	if ((r->filter != NULL ? filter_and_save(r, out, &e) : save_plainly(r, &e)) == 0) {
+	if (deliver(r, out, &e) == 0) {
 		if (out->reply != 0)
 			return;
 		out->reply = 250;

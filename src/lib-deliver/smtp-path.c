@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/smtp-path.h"
 
+#include "lib/encode.h"
+
 static bool
 is_atext(char c)
 {
 	return ascii_is_alpha(c) || ascii_is_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~.", c) != NULL);
+}
+
+/* Of a letter beyond ASCII, where those may be; whether they are right is looked at when the address is whole. */
+static bool
+is_utf8(char c, unsigned flags)
+{
+	return (flags & SMTP_PATH_UTF8) != 0 && ((unsigned char)c & 0x80) != 0;
 }
 
 static int
@@ -16,7 +25,7 @@ bad(const char **why_out, const char *why)
 
 /* Quoted-string = DQUOTE *(qtext / quoted-pair) DQUOTE; *pos is at the first DQUOTE, and then behind the last. */
 static int
-parse_quoted(struct span in, size_t *pos, struct arena *a, struct span *out, const char **why_out)
+parse_quoted(struct span in, size_t *pos, unsigned flags, struct arena *a, struct span *out, const char **why_out)
 {
 	size_t i = *pos + 1, n = 0, end;
 	char *text;
@@ -24,7 +33,7 @@ parse_quoted(struct span in, size_t *pos, struct arena *a, struct span *out, con
 	for (end = i; end < in.n && in.p[end] != '"'; end++) {
 		if (in.p[end] == '\\')
 			end++;
-		if (end >= in.n || in.p[end] < ' ' || in.p[end] > '~')
+		if (end >= in.n || ((in.p[end] < ' ' || in.p[end] > '~') && !is_utf8(in.p[end], flags)))
 			return bad(why_out, "Invalid character in quoted local part");
 	}
 	if (end >= in.n)
@@ -44,7 +53,7 @@ parse_quoted(struct span in, size_t *pos, struct arena *a, struct span *out, con
 
 /* Domain / address-literal.  Underscores are not in the grammar and are in use. */
 static int
-parse_domain(struct span in, size_t *pos, struct span *out, const char **why_out)
+parse_domain(struct span in, size_t *pos, unsigned flags, struct span *out, const char **why_out)
 {
 	size_t i = *pos;
 
@@ -59,7 +68,7 @@ parse_domain(struct span in, size_t *pos, struct span *out, const char **why_out
 		i++;
 	} else
 		while (i < in.n && (ascii_is_alpha(in.p[i]) || ascii_is_digit(in.p[i]) ||
-				       (in.p[i] != '\0' && strchr("-._", in.p[i]) != NULL)))
+				       (in.p[i] != '\0' && strchr("-._", in.p[i]) != NULL) || is_utf8(in.p[i], flags)))
 			i++;
 	if (i == *pos)
 		return bad(why_out, "Empty domain");
@@ -70,15 +79,15 @@ parse_domain(struct span in, size_t *pos, struct span *out, const char **why_out
 
 /* Mailbox, with the domain left out at will: LMTP is for local users. */
 static int
-parse_mailbox(struct span in, size_t *pos, struct arena *a, struct smtp_path *out, const char **why_out)
+parse_mailbox(struct span in, size_t *pos, unsigned flags, struct arena *a, struct smtp_path *out, const char **why_out)
 {
 	size_t start = *pos;
 
 	if (start < in.n && in.p[start] == '"') {
-		if (parse_quoted(in, pos, a, &out->local, why_out) == -1)
+		if (parse_quoted(in, pos, flags, a, &out->local, why_out) == -1)
 			return -1;
 	} else {
-		while (*pos < in.n && is_atext(in.p[*pos]))
+		while (*pos < in.n && (is_atext(in.p[*pos]) || is_utf8(in.p[*pos], flags)))
 			++*pos;
 		out->local = span_sub(in, start, *pos - start);
 	}
@@ -87,22 +96,24 @@ parse_mailbox(struct span in, size_t *pos, struct arena *a, struct smtp_path *ou
 	out->domain = SPAN_NONE;
 	if (*pos < in.n && in.p[*pos] == '@') {
 		++*pos;
-		if (parse_domain(in, pos, &out->domain, why_out) == -1)
+		if (parse_domain(in, pos, flags, &out->domain, why_out) == -1)
 			return -1;
 	}
 	out->text = span_sub(in, start, *pos - start);
+	if ((flags & SMTP_PATH_UTF8) != 0 && !utf8_is_valid(out->text))
+		return bad(why_out, "Invalid UTF-8 in address");
 	return out->text.n > SMTP_PATH_MAX ? bad(why_out, "Address too long") : 0;
 }
 
 /* A-d-l ":" of the old source routes: "@a,@b:". */
 static int
-skip_route(struct span in, size_t *pos, const char **why_out)
+skip_route(struct span in, size_t *pos, unsigned flags, const char **why_out)
 {
 	struct span ignored;
 
 	while (*pos < in.n && in.p[*pos] == '@') {
 		++*pos;
-		if (parse_domain(in, pos, &ignored, why_out) == -1)
+		if (parse_domain(in, pos, flags, &ignored, why_out) == -1)
 			return -1;
 		if (*pos < in.n && in.p[*pos] == ',')
 			++*pos;
@@ -125,12 +136,12 @@ smtp_path_parse(struct span in, unsigned flags, struct arena *a, struct smtp_pat
 	if (in.n == 0 || in.p[0] != '<') {
 		if ((flags & SMTP_PATH_BARE) == 0)
 			return bad(why_out, "Missing '<' at the start of the path");
-		if (parse_mailbox(in, &pos, a, &path, why_out) == -1)
+		if (parse_mailbox(in, &pos, flags, a, &path, why_out) == -1)
 			return -1;
 	} else {
 		pos++;
 		if ((flags & SMTP_PATH_NULL) == 0 || in.n < 2 || in.p[1] != '>')
-			if (skip_route(in, &pos, why_out) == -1 || parse_mailbox(in, &pos, a, &path, why_out) == -1)
+			if (skip_route(in, &pos, flags, why_out) == -1 || parse_mailbox(in, &pos, flags, a, &path, why_out) == -1)
 				return -1;
 		if (pos == in.n || in.p[pos] != '>')
 			return bad(why_out, "Missing '>' at the end of the path");
@@ -149,12 +160,52 @@ smtp_address_parse(struct span in, struct arena *a, struct smtp_path *out, const
 	struct smtp_path path;
 	size_t pos = 0;
 
-	if (parse_mailbox(in, &pos, a, &path, why_out) == -1)
+	if (parse_mailbox(in, &pos, SMTP_PATH_UTF8, a, &path, why_out) == -1)
 		return -1;
 	if (pos != in.n)
 		return bad(why_out, "Invalid character in address");
 	*out = path;
 	return 0;
+}
+
+bool
+smtp_path_is_utf8(const struct smtp_path *path)
+{
+	for (size_t i = 0; i < path->text.n; i++)
+		if (((unsigned char)path->text.p[i] & 0x80) != 0)
+			return true;
+	return false;
+}
+
+static int
+hex_digit(char c)
+{
+	return ascii_is_digit(c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+struct span
+smtp_xtext_decode(struct span in, struct arena *a)
+{
+	char *text = arena_alloc(a, in.n + 1, 1);
+	size_t n = 0;
+
+	if (text == NULL)
+		return SPAN_NONE;
+	for (size_t i = 0; i < in.n; i++) {
+		int high, low;
+
+		text[n++] = in.p[i];
+		if (in.p[i] != '+')
+			continue;
+		high = i + 2 < in.n ? hex_digit(in.p[i + 1]) : -1;
+		low = i + 2 < in.n ? hex_digit(in.p[i + 2]) : -1;
+		/* It goes into header fields and into lines of other protocols. */
+		if (high < 0 || low < 0 || high * 16 + low <= ' ' || high * 16 + low == 127)
+			return arena_dup(a, in);
+		text[n - 1] = (char)(high * 16 + low);
+		i += 2;
+	}
+	return span_of(text, n);
 }
 
 /* esmtp-param = esmtp-keyword ["=" esmtp-value] */

@@ -15,6 +15,7 @@ struct smtp_path {
 enum {
 	SMTP_PATH_NULL = 1 << 0,	/* <> is fine */
 	SMTP_PATH_BARE = 1 << 1,	/* so is an address without angle brackets (mailbox-for-path) */
+	SMTP_PATH_UTF8 = 1 << 2,	/* letters beyond ASCII too, in UTF-8 (RFC 6531 section 3.3) */
 };
 
 /*
@@ -28,9 +29,15 @@ int smtp_path_parse(struct span in, unsigned flags, struct arena *a, struct smtp
 /* An address without angle brackets, whole: "bob@example.org", "bob".  For culver-lda. */
 int smtp_address_parse(struct span in, struct arena *a, struct smtp_path *out, const char **why_out);
 
+/* Whether it needs SMTPUTF8. */
+bool smtp_path_is_utf8(const struct smtp_path *path);
+
 struct smtp_param {
 	struct span name, value;	/* value.p NULL: no "=" */
 };
+
+/* The octets of xtext (RFC 3461 section 4), in a; what is none stays as it is. */
+struct span smtp_xtext_decode(struct span in, struct arena *a);
 
 /* Cuts " NAME=value" off the front of *rest.  1; 0 at the end; -1 a malformed one. */
 int smtp_param_next(struct span *rest, struct smtp_param *out);

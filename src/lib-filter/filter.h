@@ -94,6 +94,6 @@ struct filter_host {
 	size_t alias_count;
 };
 
-/* Splits text; the envelope stays. */
+/* Splits text; there is no envelope yet. */
 void filter_message_init(struct filter_message *m, struct span text);
 #endif

@@ -101,6 +101,11 @@ fuzz_fuzz_sieve_binary_SOURCES = fuzz/fuzz-sieve-binary.c $(fuzz_main)
 fuzz_fuzz_sieve_binary_LDADD = $(FILTER_LIBS)
 fuzz_fuzz_sieve_binary_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+# What tests/e2e/test_sieve.py compares with Pigeonhole's sieve-test.
+check_PROGRAMS += tests/sieve/sieve-actions
+tests_sieve_sieve_actions_SOURCES = tests/sieve/sieve-actions.c
+tests_sieve_sieve_actions_LDADD = $(FILTER_LIBS)
+
 FUZZ_TARGETS += fuzz/fuzz-sieve-script
 fuzz_fuzz_sieve_script_SOURCES = fuzz/fuzz-sieve-script.c $(fuzz_main)
 fuzz_fuzz_sieve_script_LDADD = $(FILTER_LIBS)

@@ -4,6 +4,11 @@
 #include "lib-storage/storage-priv.h"
 
 #define MAP_TRIES 8
+/*
+ * Messages that one transaction moves.  Each message's move is whole by itself (RFC 6851 section 3.3), so that others need
+ * not wait until all are moved; and the index's list of free pages, which every later commit writes, stays short.
+ */
+#define MOVE_AT_ONCE 4096
 
 /* The target's bits for the source's keywords, of those that the messages have. */
 static int
@@ -111,6 +116,33 @@ copy_within(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
 	return fill_result(target, &add, a, out, e);
 }
 
+static int
+move_in_parts(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, struct arena *a,
+    struct copy_result *out, struct err *e)
+{
+	uint32_t *from = arena_alloc(a, count, sizeof(*from)), *to = arena_alloc(a, count, sizeof(*to));
+	size_t moved = 0;
+	int rc = 0;
+
+	if (from == NULL || to == NULL)
+		return err_set(e, ERR_LIMIT, "too many messages at once");
+	for (size_t at = 0; at < count && rc == 0; at += MOVE_AT_ONCE) {
+		size_t n = count - at < MOVE_AT_ONCE ? count - at : MOVE_AT_ONCE;
+		struct copy_result part = { 0 };
+
+		rc = copy_within(box, uids + at, n, target, true, a, &part, e);
+		if (rc == -1 || part.to.count == 0)
+			continue;
+		memcpy(from + moved, part.from.uids, part.from.count * sizeof(*from));
+		memcpy(to + moved, part.to.uids, part.to.count * sizeof(*to));
+		moved += part.to.count;
+		out->uidvalidity = part.uidvalidity;
+	}
+	out->from = (struct uid_list){ from, moved };
+	out->to = (struct uid_list){ to, moved };
+	return rc;
+}
+
 /* Between stores: saved there, then expunged here. */
 static int
 copy_across(struct mailbox *box, const uint32_t *uids, size_t count, struct mailbox *target, bool move, struct arena *a,
@@ -170,6 +202,7 @@ mailbox_copy(struct mailbox *box, const uint32_t *uids, size_t count, struct mai
 		return -1;
 	/* Where not all flags may be given a message is saved anew: a driver copies it as it is. */
 	if (box->store == target->store && box->private == NULL && target->private == NULL && mailbox_flags_allowed(target) == IDX_FLAGS)
-		return copy_within(box, uids, count, target, move, a, out, e);
+		return move && count > MOVE_AT_ONCE ? move_in_parts(box, uids, count, target, a, out, e) :
+		    copy_within(box, uids, count, target, move, a, out, e);
 	return copy_across(box, uids, count, target, move, a, out, e);
 }

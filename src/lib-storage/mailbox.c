@@ -5,6 +5,7 @@
 #include "lib-storage/storage-priv.h"
 
 #define MADE_ARENA_MAX ((size_t)64 << 20)
+#define MARKED_MAX (sizeof(((struct mailbox *)NULL)->marked) / sizeof(uint32_t))
 
 static int
 open_handle(struct mailbox *box, struct err *e)
@@ -367,6 +368,9 @@ mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const str
 	if (changed != NULL)
 		*changed = (struct uid_list){ f.changed, f.changed_count };
 	note_dirty(box);
+	if (f.op != CHANGE_REMOVE && f.flags & IDX_DELETED)
+		for (size_t i = count > MARKED_MAX ? count - MARKED_MAX : 0; i < count; i++)
+			box->marked[box->marked_count++ % MARKED_MAX] = uids[i];
 	if (c.modseq > 0)
 		mailbox_announce(box, c.modseq);
 	return 0;
@@ -386,31 +390,85 @@ make_known(struct mailbox *box, struct err *e)
 	return box->drv->sync(box->handle, false, e) == DRV_OK ? 0 : -1;
 }
 
+/* Appends those of uids that carry \Deleted. */
+static int
+pick_deleted(struct mailbox *box, struct index_txn *t, const uint32_t *uids, size_t count, struct array *out, struct err *e)
+{
+	struct idx_message m;
+
+	for (size_t i = 0; i < count; i++) {
+		int rc = index_message_get(t, box->id, uids[i], &m, e);
+		uint32_t *slot;
+
+		if (rc == -1)
+			return -1;
+		if (rc == 0 || !(m.flags & IDX_DELETED))
+			continue;
+		slot = array_push(out);
+		if (slot == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
+		*slot = uids[i];
+	}
+	return 0;
+}
+
+static int
+uid_cmp(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Who expunges has mostly flagged before: whether those are all that there are, as an ascending list.  1, 0, -1. */
+static int
+recall_deleted(struct mailbox *box, struct index_txn *t, uint32_t wanted, struct array *out, struct err *e)
+{
+	size_t count = box->marked_count < MARKED_MAX ? box->marked_count : MARKED_MAX, kept = 0;
+	uint32_t uids[MARKED_MAX];
+
+	memcpy(uids, box->marked, count * sizeof(*uids));
+	qsort(uids, count, sizeof(*uids), uid_cmp);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || uids[i] != uids[i - 1])
+			uids[kept++] = uids[i];
+	if (kept < wanted)
+		return 0;
+	if (pick_deleted(box, t, uids, kept, out, e) == -1)
+		return -1;
+	for (size_t i = 0; i < out->n; i++)
+		wanted += mailbox_seq(box, ((uint32_t *)out->p)[i]) == 0;	/* not to be had this way */
+	if (out->n == wanted)
+		return 1;
+	out->n = 0;
+	return 0;
+}
+
 /* Which of uids (NULL: all) carry \Deleted, as an array to free. */
 static int
 find_deleted(struct mailbox *box, const uint32_t *uids, size_t count, struct array *out, struct err *e)
 {
 	struct index_txn *t;
-	struct idx_message m;
 	struct index_walk w;
-	uint32_t *slot;
+	struct idx_state st;
+	uint32_t *slot, found = 0;
 	int rc = index_read(box->store->ix, &t, e);
 
-	for (size_t i = 0; uids != NULL && i < count && rc != -1; i++) {
-		rc = index_message_get(t, box->id, uids[i], &m, e);
-		if (rc == 1 && m.flags & IDX_DELETED) {
-			slot = array_push(out);
-			if (slot == NULL)
-				return err_set(e, ERR_TEMP, "out of memory");
-			*slot = uids[i];
-		}
-	}
-	if (uids != NULL || rc == -1)
+	if (rc == 0 && uids != NULL)
+		return pick_deleted(box, t, uids, count, out, e);
+	if (rc == 0)
+		rc = index_state_get(t, box->id, &st, e);
+	/* The index counts them: nothing is looked for that is not there. */
+	if (rc != 1 || st.deleted == 0)
+		return rc == -1 ? -1 : 0;
+	rc = recall_deleted(box, t, st.deleted, out, e);
+	if (rc != 0)
 		return rc == -1 ? -1 : 0;
 	if (index_walk_begin(&w, t, box->id, 1, e) == -1)
 		return -1;
 	w.brief = true;
-	while ((rc = index_walk_next(&w, e)) == 1) {
+	while (found < st.deleted && (rc = index_walk_next(&w, e)) == 1) {
+		found += (w.m.flags & IDX_DELETED) != 0;
 		/* Only what this session has seen: a message it was never told of is not its to remove. */
 		if (!(w.m.flags & IDX_DELETED) || mailbox_seq(box, w.uid) == 0)
 			continue;
@@ -422,7 +480,7 @@ find_deleted(struct mailbox *box, const uint32_t *uids, size_t count, struct arr
 		*slot = w.uid;
 	}
 	index_walk_end(&w);
-	return rc;
+	return rc == -1 ? -1 : 0;
 }
 
 int

@@ -175,7 +175,10 @@ int mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const
     struct uid_list *modified, struct uid_list *changed, struct err *e);
 /* Those of uids that carry \Deleted (any: all of them); uids NULL: all with \Deleted. */
 int mailbox_expunge(struct mailbox *box, const uint32_t *uids, size_t count, bool any, struct err *e);
-/* COPY and MOVE to an open MAILBOX_SAVE box.  All or nothing; source and target UIDs in the same order, in arena. */
+/*
+ * COPY and MOVE to an open MAILBOX_SAVE box; source and target UIDs in the same order, in arena.  A copy is all or nothing.  Of
+ * a move of many messages some may have moved when it fails (-1): those that *out names.
+ */
 struct copy_result {
 	uint32_t uidvalidity;
 	struct uid_list from, to;

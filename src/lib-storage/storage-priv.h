@@ -187,6 +187,8 @@ struct mailbox {
 	struct array made;		/* struct made */
 	struct arena *made_arena;
 	uint32_t watch_id;		/* 0: not watched */
+	uint32_t marked[64];		/* UIDs that this session flagged \Deleted, the latest: where EXPUNGE looks first */
+	size_t marked_count;		/* ever */
 	bool told_full;			/* the log has it that nothing can be written */
 };
 

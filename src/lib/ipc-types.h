@@ -80,7 +80,8 @@ enum ipc_type {
 
 	/* lmtp -> deliver (parent), parent -> its worker */
 	MSG_DELIVER = 80,	/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_SENDER F_RECIPIENT
-				 * [F_DETAIL] [F_TEXT: headers to put in front] [F_JUNK], fd: sealed memory file with the message */
+				 * [F_DETAIL] [F_TEXT: headers to put in front] [F_DSN_RECIPIENT F_DSN_NOTIFY F_DSN_ENVID F_DSN_RET]
+				 * [F_JUNK], fd: sealed memory file with the message */
 	MSG_DELIVERED,		/* F_ID F_CODE (LMTP reply code) F_TEXT (enhanced code and text) */
 	/* lmtp, quota-status -> deliver (parent), parent -> its worker: would it be taken?  Answered by MSG_DELIVERED */
 	MSG_FITS,		/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_RECIPIENT [F_DETAIL] F_SIZE */
@@ -147,6 +148,10 @@ enum ipc_field {
 	F_CHROOT,
 	F_FLAGS,		/* u32 */
 	F_SIZE,			/* u64: octets of a message; 0: not known */
+	F_DSN_RECIPIENT,	/* DSN parameters (RFC 3461) */
+	F_DSN_NOTIFY,
+	F_DSN_ENVID,
+	F_DSN_RET,
 };
 
 #define AUTH_TOKEN_LEN 16

@@ -23,11 +23,11 @@ write_received(struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
 
 	if (localtime_r(&t, &tm) != NULL)
 		date.tz = (int32_t)(tm.tm_gmtoff / 60);
-	buf_addf(b, "Received: from %s", l->helo);
+	buf_addf(b, "Received: from %s", l->client_helo[0] != '\0' ? l->client_helo : l->helo);
 	if (l->rip.n > 0)
 		buf_addf(b, " ([%.*s])", SPAN_ARG(l->rip));
 	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)\r\n\tfor <%.*s>; ",
-	    SPAN_ARG(l->o->hostname), l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
+	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
 	    SPAN_ARG(r->path.text));
 	date_write(b, date);
 	buf_adds(b, "\r\n");

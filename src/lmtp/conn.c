@@ -214,11 +214,11 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 		addr_format(&p->remote, rip, &port);
 		addr_format(&p->local, lip, &port);
 	}
-	b.link.rip = span_str(rip);
 	b.link.lip = span_str(lip);
 	b.link.delivery_timeout_ms = (int)set_ms(view, SET_lmtp_delivery_timeout);
 	read_options(view, &o);
 	o.needs_tls = needs_tls(view, p);
+	o.trusts_client = is_inet && netaddr_in_list(&p->remote, set_str(view, SET_login_trusted_networks));
 	if (p->scan->on || p->scan->strip)
 		o.scan = p->scan;
 	if (priv_filter_apply(p->filter, &e) == -1)

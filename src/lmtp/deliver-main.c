@@ -36,6 +36,7 @@ struct job {
 	uint32_t lmtp_id, id, question;
 	struct arena *arena;
 	struct span session, sender, recipient, detail, header;
+	struct span dsn[4];		/* in the order of dsn_fields */
 	struct identity identity;
 	struct pool *pool;		/* NULL: the token is on its way to auth */
 	struct worker *worker;		/* NULL: it waits */
@@ -78,6 +79,9 @@ struct parent {
 	uint64_t user_limit;
 	bool ending;
 };
+
+/* What may come with a delivery and goes on to its worker as it is. */
+static const uint16_t dsn_fields[] = { F_DSN_RECIPIENT, F_DSN_NOTIFY, F_DSN_ENVID, F_DSN_RET };
 
 static void dispatch(struct parent *p);
 
@@ -370,6 +374,9 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 	} else {
 		ipc_put_bytes(&o, F_SENDER, j->sender);
 		ipc_put_bytes(&o, F_TEXT, j->header);
+		for (size_t i = 0; i < 4; i++)
+			if (j->dsn[i].n > 0)
+				ipc_put_bytes(&o, dsn_fields[i], j->dsn[i]);
 		if (j->junk)
 			ipc_put_u32(&o, F_JUNK, 1);
 		ipc_put_fd(&o, j->fd);
@@ -499,6 +506,8 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
 	} else {
 		j->sender = arena_dup(j->arena, ipc_bytes(m, F_SENDER, ADDRESS_MAX));
 		j->header = arena_dup(j->arena, ipc_bytes(m, F_TEXT, HEADER_MAX));
+		for (size_t i = 0; i < 4; i++)
+			j->dsn[i] = arena_dup(j->arena, ipc_opt_bytes(m, dsn_fields[i], ADDRESS_MAX));
 		j->junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	}
 	j->recipient = arena_dup(j->arena, ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX));

@@ -241,6 +241,10 @@ on_deliver(struct worker *w)
 	r.recipient = ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX);
 	r.detail = ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX);
 	r.header = ipc_bytes(m, F_TEXT, HEADER_MAX);
+	r.orig_recipient = ipc_opt_bytes(m, F_DSN_RECIPIENT, ADDRESS_MAX);
+	r.notify = ipc_opt_bytes(m, F_DSN_NOTIFY, ADDRESS_MAX);
+	r.envid = ipc_opt_bytes(m, F_DSN_ENVID, ADDRESS_MAX);
+	r.ret = ipc_opt_bytes(m, F_DSN_RET, ADDRESS_MAX);
 	junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))

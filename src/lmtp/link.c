@@ -41,7 +41,7 @@ ask_auth(struct lmtp_link *k, struct lmtp_transaction *t, struct span user, uint
 	ipc_put_u32(&o, F_ID, id);
 	ipc_put_str(&o, F_SERVICE, "lmtp");
 	ipc_put_bytes(&o, F_USER, user);
-	ipc_put_bytes(&o, F_RIP, k->rip);
+	ipc_put_bytes(&o, F_RIP, t->rip);
 	ipc_put_bytes(&o, F_LIP, k->lip);
 	ipc_put_str(&o, F_SESSION, t->session);
 	return ipc_send(k->auth_fd, &o, e);
@@ -164,6 +164,14 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 	if (r->detail.n > 0)
 		ipc_put_bytes(&o, F_DETAIL, r->detail);
 	ipc_put_bytes(&o, F_TEXT, r->header);
+	if (r->orcpt.n > 0)
+		ipc_put_bytes(&o, F_DSN_RECIPIENT, r->orcpt);
+	if (r->notify.n > 0)
+		ipc_put_bytes(&o, F_DSN_NOTIFY, r->notify);
+	if (t->envid.n > 0)
+		ipc_put_bytes(&o, F_DSN_ENVID, t->envid);
+	if (t->ret.n > 0)
+		ipc_put_bytes(&o, F_DSN_RET, t->ret);
 	if (t->junk)
 		ipc_put_u32(&o, F_JUNK, 1);
 	ipc_put_fd(&o, fd);

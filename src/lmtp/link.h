@@ -11,7 +11,7 @@
 struct lmtp_link {
 	int auth_fd, deliver_fd;	/* SOCK_SEQPACKET; borrowed */
 	int delivery_timeout_ms;
-	struct span rip, lip;
+	struct span lip;
 	uint32_t last_id;
 	struct ipc_msg msg;
 };

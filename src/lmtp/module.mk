@@ -8,7 +8,8 @@ src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/message.c src/lmtp/message.h \
 	src/lmtp/scan.c src/lmtp/scan.h \
 	src/lmtp/session.c src/lmtp/session.h \
-	src/lmtp/transaction.c
+	src/lmtp/transaction.c \
+	src/lmtp/xclient.c
 
 lmtp_scan = src/lib-deliver/libspamscan.a src/lib-filter/libspam.a
 lmtp_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \

@@ -47,9 +47,8 @@ lmtp_refuse(struct lmtp_session *l, const char *line)
 	lmtp_reply(l, line);
 }
 
-/* What may stand in a Received field's name of the client. */
-static bool
-is_helo(struct span s)
+bool
+lmtp_is_helo(struct span s)
 {
 	if (s.n == 0 || s.n > LMTP_HELO_MAX)
 		return false;
@@ -63,7 +62,7 @@ static int
 cmd_lhlo(struct lmtp_session *l, struct span args, struct err *e)
 {
 	(void)e;
-	if (!is_helo(args)) {
+	if (!lmtp_is_helo(args)) {
 		lmtp_refuse(l, "501 5.5.4 LHLO needs a host name");
 		return 0;
 	}
@@ -73,7 +72,9 @@ cmd_lhlo(struct lmtp_session *l, struct span args, struct err *e)
 	stream_putf(l->s, "250-%.*s\r\n", SPAN_ARG(l->o->hostname));
 	if (l->backend->start_tls != NULL && !l->tls)
 		lmtp_reply(l, "250-STARTTLS");
-	stream_puts(l->s, "250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n");
+	stream_puts(l->s, "250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n");
+	if (l->o->trusts_client)
+		lmtp_reply(l, "250-XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT");
 	stream_putf(l->s, "250 SIZE %llu\r\n", (unsigned long long)l->o->max_size);
 	l->state = "READY";
 	return 0;
@@ -131,6 +132,14 @@ cmd_rcpt(struct lmtp_session *l, struct span args, struct err *e)
 }
 
 static int
+cmd_xclient(struct lmtp_session *l, struct span args, struct err *e)
+{
+	(void)e;
+	lmtp_cmd_xclient(l, args);
+	return 0;
+}
+
+static int
 cmd_rset(struct lmtp_session *l, struct span args, struct err *e)
 {
 	(void)args;
@@ -177,7 +186,7 @@ static const struct command {
 	{ WORD("MAIL"), cmd_mail }, { WORD("RCPT"), cmd_rcpt }, { WORD("DATA"), lmtp_cmd_data },
 	{ WORD("BDAT"), lmtp_cmd_bdat }, { WORD("RSET"), cmd_rset }, { WORD("NOOP"), cmd_noop },
 	{ WORD("LHLO"), cmd_lhlo }, { WORD("QUIT"), cmd_quit }, { WORD("VRFY"), cmd_vrfy },
-	{ WORD("STARTTLS"), cmd_starttls }, { WORD("EHLO"), cmd_wrong_hello }, { WORD("HELO"), cmd_wrong_hello },
+	{ WORD("STARTTLS"), cmd_starttls }, { WORD("XCLIENT"), cmd_xclient }, { WORD("EHLO"), cmd_wrong_hello }, { WORD("HELO"), cmd_wrong_hello },
 };
 
 static const struct command *

@@ -27,6 +27,7 @@ struct lmtp_options {
 	bool add_received;
 	bool check_quota;		/* lmtp_rcpt_check_quota */
 	bool needs_tls;			/* MAIL is refused before STARTTLS */
+	bool trusts_client;		/* login_trusted_networks: XCLIENT tells whom it speaks for */
 	enum { LMTP_ADDRESS_FINAL, LMTP_ADDRESS_NONE, LMTP_ADDRESS_ORIGINAL } delivery_address;
 	const struct spam_scan *scan;		/* NULL: nothing to ask, nothing to take out */
 };
@@ -36,6 +37,7 @@ enum lmtp_lookup { LMTP_FOUND, LMTP_UNKNOWN, LMTP_DISABLED, LMTP_TEMP, LMTP_REFU
 struct lmtp_rcpt {
 	struct smtp_path path;
 	struct span orcpt;		/* address of ORCPT; else empty */
+	struct span notify;		/* NOTIFY as it came */
 	struct span asked;		/* the user that was asked for, without the detail */
 	struct span user, detail;	/* the canonical user */
 	unsigned char token[AUTH_TOKEN_LEN];
@@ -51,6 +53,9 @@ struct lmtp_transaction {
 	struct lmtp_rcpt *rcpts;
 	size_t rcpt_count, rcpt_room, rcpt_tries;
 	uint64_t declared_size;
+	struct span envid, ret;		/* as they came (RFC 3461) */
+	bool utf8;			/* SMTPUTF8 */
+	struct span rip;		/* of the client */
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
 	bool junk;			/* as the spam scanner says */
@@ -85,6 +90,7 @@ struct lmtp_session {
 	struct span rip;		/* of the client; "" for a local one */
 	char id[SESSION_ID_MAX + 1];
 	char helo[LMTP_HELO_MAX + 1];
+	char client_ip[64], client_helo[LMTP_HELO_MAX + 1];	/* as XCLIENT has them; empty: it does not */
 	struct lmtp_transaction t;
 	unsigned bad;
 	uint64_t commands;
@@ -105,6 +111,10 @@ int lmtp_transaction_init(struct lmtp_transaction *t, const struct lmtp_options 
 void lmtp_transaction_reset(struct lmtp_session *l);
 void lmtp_cmd_mail(struct lmtp_session *l, struct span args);
 void lmtp_cmd_rcpt(struct lmtp_session *l, struct span args);
+/* In xclient.c. */
+void lmtp_cmd_xclient(struct lmtp_session *l, struct span args);
+/* What may stand in a Received field's name of the client. */
+bool lmtp_is_helo(struct span s);
 /* In body.c.  -1: the connection can not go on, why is in *e. */
 int lmtp_cmd_data(struct lmtp_session *l, struct span args, struct err *e);
 int lmtp_cmd_bdat(struct lmtp_session *l, struct span args, struct err *e);

@@ -24,6 +24,8 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	t->rcpt_count = t->rcpt_room = t->rcpt_tries = 0;
 	t->open = t->chunked = t->chunk_failed = t->junk = false;
 	t->declared_size = 0;
+	t->envid = t->ret = SPAN("");
+	t->utf8 = false;
 	l->state = "READY";
 }
 
@@ -41,7 +43,7 @@ parse_path(struct lmtp_session *l, struct span args, struct span keyword, unsign
 	if (l->o->space_before_path)
 		while (args.n > 0 && args.p[0] == ' ')
 			args = span_from(args, 1);
-	if (smtp_path_parse(args, flags | l->o->path_flags, l->t.arena, out, &used, &why) == -1)
+	if (smtp_path_parse(args, flags | SMTP_PATH_UTF8 | l->o->path_flags, l->t.arena, out, &used, &why) == -1)
 		return why;
 	*params_out = span_from(args, used);
 	out->text = arena_dup(l->t.arena, out->text);
@@ -72,10 +74,22 @@ mail_param(struct lmtp_session *l, const struct smtp_param *p)
 			return "552 5.3.4 Message too large";
 		return NULL;
 	}
+	/* BINARYMIME: what has no lines can not be kept octet for octet in files of lines (RFC 3030 section 3). */
 	if (span_ieq(p->name, SPAN("BODY")))
 		return is_one_of(p->value, bodies) ? NULL : "501 5.5.4 BODY is 7BIT or 8BITMIME";
-	if (span_ieq(p->name, SPAN("RET")) || span_ieq(p->name, SPAN("ENVID")))
+	/* They are for filters: success is told by the reply, failure is the client's to tell. */
+	if (span_ieq(p->name, SPAN("RET"))) {
+		l->t.ret = arena_dup(l->t.arena, p->value);
 		return NULL;
+	}
+	if (span_ieq(p->name, SPAN("ENVID"))) {
+		l->t.envid = arena_dup(l->t.arena, p->value);
+		return NULL;
+	}
+	if (span_ieq(p->name, SPAN("SMTPUTF8"))) {
+		l->t.utf8 = true;
+		return p->value.p == NULL ? NULL : "501 5.5.4 SMTPUTF8 takes no value";
+	}
 	return "555 5.5.4 Unsupported parameter";
 }
 
@@ -100,6 +114,10 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, "503 5.5.1 There is a MAIL already");
 		return;
 	}
+	/* Nothing stays of a MAIL that was refused. */
+	t->declared_size = 0;
+	t->envid = t->ret = SPAN("");
+	t->utf8 = false;
 	wrong = parse_path(l, args, SPAN("FROM:"), SMTP_PATH_NULL, &t->sender, &params);
 	if (wrong != NULL) {
 		l->bad++;
@@ -117,7 +135,12 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, "501 5.5.4 Malformed parameter");
 		return;
 	}
+	if (!t->utf8 && smtp_path_is_utf8(&t->sender)) {
+		lmtp_refuse(l, "553 5.6.7 This address needs SMTPUTF8");
+		return;
+	}
 	t->open = true;
+	t->rip = l->rip;
 	t->number++;
 	if (t->number == 1)
 		snprintf(t->session, sizeof(t->session), "%s", l->id);
@@ -127,14 +150,13 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 	l->state = "MAIL FROM";
 }
 
-/* "%%" hex of xtext (RFC 3461 section 4) is left as it is: the address is for a header of ours alone. */
 static void
 take_orcpt(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
 {
 	size_t n = span_chr(value, ';');
 
 	if (n < value.n && span_ieq(span_sub(value, 0, n), SPAN("rfc822")))
-		r->orcpt = arena_dup(l->t.arena, span_from(value, n + 1));
+		r->orcpt = smtp_xtext_decode(span_from(value, n + 1), l->t.arena);
 }
 
 /* NULL, or the answer. */
@@ -147,7 +169,9 @@ rcpt_params(struct lmtp_session *l, struct lmtp_rcpt *r, struct span params)
 	while ((more = smtp_param_next(&params, &param)) == 1) {
 		if (span_ieq(param.name, SPAN("ORCPT")))
 			take_orcpt(l, r, param.value);
-		else if (!span_ieq(param.name, SPAN("NOTIFY")))
+		else if (span_ieq(param.name, SPAN("NOTIFY")))
+			r->notify = arena_dup(l->t.arena, param.value);
+		else
 			return "555 5.5.4 Unsupported parameter";
 	}
 	return more == -1 ? "501 5.5.4 Malformed parameter" : NULL;
@@ -223,6 +247,10 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 	if (wrong != NULL) {
 		l->bad++;
 		stream_putf(l->s, "501 5.5.4 Invalid TO: %s\r\n", wrong);
+		return;
+	}
+	if (!t->utf8 && smtp_path_is_utf8(&r->path)) {
+		lmtp_refuse(l, "553 5.6.7 This address needs SMTPUTF8");
 		return;
 	}
 	wrong = rcpt_params(l, r, params);

@@ -397,6 +397,7 @@ test_power(struct testing *t)
 		{ ENTRIES_SYNCED, DATA_LOST, INDEX_AS_FILES, false, false, 8 },
 	};
 	struct progress end = t->w.sh->at;
+	uint64_t start = t->seed;
 	unsigned turn = (unsigned)(random_next(&t->seed) % COUNT(fixed));
 	size_t changes = 1;
 
@@ -417,8 +418,9 @@ test_power(struct testing *t)
 				cut_once(t, i, &fixed[k], at->acked, at->begun);
 		for (unsigned k = 0; k < (t->o->all ? SEEDS : 1); k++) {
 			struct choice random = { .entries = k % 3 == 0 ? ENTRIES_PREFIX : ENTRIES_RANDOM, .data = DATA_RANDOM };
+			uint64_t seed = start + i * SEEDS + k;	/* the same also when this point alone is wanted */
 
-			random.seed = random_next(&t->seed);
+			random.seed = random_next(&seed);
 			random.index = (enum keep_index)(random.seed % 6);
 			cut_once(t, i, &random, at->acked, at->begun);
 		}
@@ -490,15 +492,8 @@ job_name(const struct job *j, char out[128])
 	return out;
 }
 
-/* Not all of an mbox's faults are answered as they should be yet: doc/testing.md says which; they are in --all. */
-static bool
-is_in_sample(const struct format *f, enum fault fault)
-{
-	return !f->one_file || fault == FAULT_KILL || fault == FAULT_STORM || fault == FAULT_TWICE;
-}
-
 static size_t
-list_jobs(struct job *out, const char *only, bool all)
+list_jobs(struct job *out, const char *only)
 {
 	char name[128];
 	size_t n = 0;
@@ -508,8 +503,6 @@ list_jobs(struct job *out, const char *only, bool all)
 			if (op_gives(&ops[o]) && !formats[f].released)
 				continue;
 			for (int k = 0; k < FAULTS; k++) {
-				if (!all && only == NULL && !is_in_sample(&formats[f], (enum fault)k))
-					continue;
 				for (int sync = 0; sync < (k == FAULT_POWER ? 2 : 1); sync++) {
 					/* Errors where most is asked of the disk. */
 					bool always = k == FAULT_POWER ? sync == 1 : k == FAULT_ERROR || k == FAULT_LIE;
@@ -529,6 +522,15 @@ struct board {
 	unsigned next, points, rounds, failed, done;
 };
 
+/* The same for a test whichever others run. */
+static uint64_t
+seed_of(uint64_t seed, const char *name)
+{
+	for (; *name != '\0'; name++)
+		seed = (seed ^ (unsigned char)*name) * 0x100000001b3u;
+	return seed;
+}
+
 static void
 work(struct board *b, const struct job *jobs, size_t count, const struct options *o, int out_fd, unsigned who)
 {
@@ -544,7 +546,7 @@ work(struct board *b, const struct job *jobs, size_t count, const struct options
 		char name[128], *text = NULL;
 		size_t text_n = 0;
 
-		*t = (struct testing){ .o = o, .job = jobs[i], .seed = o->seed + i };
+		*t = (struct testing){ .o = o, .job = jobs[i], .seed = seed_of(o->seed, job_name(&jobs[i], name)) };
 		t->w.op = jobs[i].op;
 		t->w.format = jobs[i].format;
 		t->w.fsync = jobs[i].fsync;
@@ -634,7 +636,7 @@ main(int argc, char **argv)
 	if (b == MAP_FAILED)
 		die("mmap");
 	o.dir = make_dir(room);
-	count = list_jobs(jobs, o.only, o.all);
+	count = list_jobs(jobs, o.only);
 	printf("1..%zu\n", count);
 	fflush(stdout);
 	for (long i = 0; i < workers; i++) {

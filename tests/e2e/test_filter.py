@@ -7,6 +7,7 @@ import unittest
 import culver
 
 CONFIG = """
+login_trusted_networks = 127.0.0.1
 plugin {
   sieve_before = %(dir)s/before.sieve
 }
@@ -115,6 +116,39 @@ class Filter(unittest.TestCase):
         self.server.deliver(message("spam"), "carol")
         self.assertEqual(self.subjects("carol", "Junk"), ["spam"])
         os.unlink(self.server.path("before.sieve"))
+
+    def test_xclient_and_utf8(self):
+        with self.server.raw("lmtp") as client:
+            client.send("LHLO proxy\r\n")
+            self.assertIn(b"250-XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT", client.until("250 "))
+            client.send("XCLIENT ADDR=192.0.2.77 HELO=real.example\r\nLHLO proxy\r\n")
+            client.until("250 ")
+            client.send("MAIL FROM:<j\u00fcrgen@example.org> SMTPUTF8\r\nRCPT TO:<carol> NOTIFY=NEVER\r\nDATA\r\n".encode())
+            client.until("354")
+            client.send(message("through a proxy") + ".\r\n")
+            self.assertTrue(client.line().startswith(b"250 "))
+        imap = self.server.imap("carol")
+        imap.select("INBOX", readonly=True)
+        number = imap.search(None, "SUBJECT", '"through a proxy"')[1][0].split()[-1]
+        text = imap.fetch(number, "(BODY.PEEK[HEADER])")[1][0][1]
+        imap.logout()
+        self.assertIn(b"Received: from real.example ([192.0.2.77])\r\n", text)
+        self.assertIn(b"with UTF8LMTP\r\n", text)
+        self.assertTrue(text.startswith("Return-Path: <j\u00fcrgen@example.org>\r\n".encode()))
+
+    def test_dsn(self):
+        """What the MTA says of notifications is the filter's to see."""
+        self.script("carol", 'require ["envelope", "envelope-dsn", "fileinto", "mailbox"];\n'
+                    'if allof (envelope "notify" "NEVER", envelope "orcpt" "rfc822;c+x@example.org") '
+                    '{ fileinto :create "DSN"; }')
+        with self.server.raw("lmtp") as client:
+            client.send("LHLO x\r\nMAIL FROM:<a@example.org> ENVID=e1 RET=HDRS\r\n"
+                        "RCPT TO:<carol> NOTIFY=NEVER ORCPT=rfc822;c+2Bx@example.org\r\nDATA\r\n")
+            client.until("354")
+            client.send(message("dsn") + ".\r\n")
+            client.until("250 2.0.0 <carol>")
+        os.unlink(self.server.path("home", "carol", ".dovecot.sieve"))
+        self.assertEqual(self.subjects("carol", "DSN"), ["dsn"])
 
     def lda(self, text, *args):
         return subprocess.run([os.path.join(culver.PREFIX, "libexec", "culver", "culver-lda"), "-c", self.server.config,

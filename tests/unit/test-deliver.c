@@ -311,6 +311,32 @@ test_quota(void **state)
 }
 
 static void
+test_duplicates(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (int filter = 0; filter < 2; filter++) {
+		world_init(&w, "deliver_duplicate_period = 1 hour\n");
+		if (filter == 0)
+			w.r.filter = NULL;
+		deliver_message(&w.r, &w.out);
+		deliver_message(&w.r, &w.out);
+		assert_int_equal(w.out.reply, 250);
+		assert_int_equal(count(&w, "INBOX"), 1);
+		/* Another recipient of the same user, another message, one without a name. */
+		w.r.recipient = SPAN("sales@example.org");
+		deliver_message(&w.r, &w.out);
+		assert_int_equal(count(&w, "INBOX"), 2);
+		w.r.message = SPAN("Subject: x\r\n\r\n");
+		deliver_message(&w.r, &w.out);
+		deliver_message(&w.r, &w.out);
+		assert_int_equal(count(&w, "INBOX"), 4);
+		world_clear(&w);
+	}
+}
+
+static void
 test_detail(void **state)
 {
 	struct world w;
@@ -418,7 +444,7 @@ main(void)
 		cmocka_unit_test(test_places), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
-		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

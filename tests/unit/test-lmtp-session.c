@@ -111,6 +111,8 @@ option(void *ctx, struct span name, struct span value)
 		w->tls = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("needs_tls")))
 		w->o.needs_tls = span_eq(value, SPAN("1"));
+	else if (span_eq(name, SPAN("trusted")))
+		w->o.trusts_client = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("check_quota")))
 		w->o.check_quota = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("workarounds"))) {

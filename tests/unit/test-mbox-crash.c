@@ -463,6 +463,55 @@ test_changed_behind_the_note(void **state)
 	}
 }
 
+/*
+ * A process dies at some call of a save; the next message is saved, told of, and expunged; then the index is lost.  What is
+ * saved after that has a UID that was never told, and what is there has those that it had.
+ */
+static void
+test_no_uid_twice(void **state)
+{
+	(void)state;
+	log_hook(quiet);
+	for (long calls = 1;; calls++) {
+		struct mailbox *box;
+		struct fixture f;
+		uint32_t told, before, before_uid, uid;
+		bool done;
+
+		fixture_init(&f);
+		f.conf.location = SPAN("mbox:~/mail");
+		fixture_run(&f, "mkdir mail");
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_SAVE);
+		assert_int_equal(save_text(box, "Subject: First\r\n\r\nBody\r\n", 0), 1);
+		mailbox_close(box);
+		fixture_close(&f);
+		done = save_until(&f, calls);
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		told = save_text(box, "Subject: Second\r\n\r\nBody\r\n", 0);
+		sync_box(box, NULL);
+		before = mailbox_count(box) - 1;
+		before_uid = mailbox_uid(box, before);
+		assert_true(told > before_uid && before <= 2);
+		expunge_uid(box, told);
+		mailbox_close(box);
+		fixture_close(&f);
+		fixture_run(&f, "rm -rf mail/.culver.index");
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		assert_int_equal(mailbox_count(box), before);
+		assert_int_equal(mailbox_uid(box, before), before_uid);
+		uid = save_text(box, "Subject: Third\r\n\r\nBody\r\n", 0);
+		assert_true(uid > told);
+		mailbox_close(box);
+		fixture_clear(&f);
+		if (done)
+			break;
+	}
+	log_hook(NULL);
+}
+
 #define OTHERS "From b@example.org Thu Nov 26 10:00:00 2026\nFrom: b@example.org\nSubject: Of others\n\nOther body\n"
 
 /*
@@ -530,6 +579,7 @@ main(void)
 		{ "large_right", test_killed, NULL, NULL, &works[7] },
 		cmocka_unit_test(test_changed_behind_the_note),
 		cmocka_unit_test(test_mail_behind_a_half),
+		cmocka_unit_test(test_no_uid_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -396,6 +396,94 @@ test_copy_and_move(void **state)
 	fixture_clear(&f);
 }
 
+/* EXPUNGE takes what is flagged: what this session has flagged, what another has, and nothing that it was not told of. */
+static void
+test_expunge_finds(void **state)
+{
+	struct mailbox *box, *other;
+	struct fixture f;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	for (unsigned i = 1; i <= 100; i++)
+		save_numbered(box, i);
+	sync_box(box, NULL);
+	MUST(mailbox_expunge(box, NULL, 0, false, &e), &e);
+	other = box_of(fixture_storage(&f), "INBOX", MAILBOX_WRITE);
+	/* Its own alone. */
+	add_flags(box, 7, MSG_DELETED);
+	add_flags(box, 3, MSG_DELETED);
+	add_flags(box, 7, MSG_DELETED);
+	MUST(mailbox_expunge(box, NULL, 0, false, &e), &e);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 98);
+	/* Another's as well; not one that it has not seen. */
+	add_flags(box, 10, MSG_DELETED);
+	sync_box(other, NULL);
+	add_flags(other, 20, MSG_DELETED);
+	save_text(other, "Subject: Number 101\r\n\r\n", MSG_DELETED);
+	MUST(mailbox_expunge(box, NULL, 0, false, &e), &e);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 97);
+	assert_int_equal(mailbox_seq(box, 10), 0);
+	assert_int_equal(mailbox_seq(box, 20), 0);
+	assert_int_not_equal(mailbox_seq(box, 101), 0);
+	/* More than are remembered. */
+	for (uint32_t uid = 21; uid <= 95; uid++)
+		add_flags(box, uid, MSG_DELETED);
+	MUST(mailbox_expunge(box, NULL, 0, false, &e), &e);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 97 - 75 - 1);
+	check_counts(box);
+	mailbox_close(other);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
+/* More than one transaction moves. */
+static void
+test_move_many(void **state)
+{
+	enum { COUNT_OF_MANY = 4500 };
+	struct mailbox *box, *target;
+	struct copy_result r;
+	struct fixture f;
+	struct err e = ERR_INIT;
+	uint32_t *uids = calloc(COUNT_OF_MANY, sizeof(*uids));
+
+	(void)state;
+	fixture_init(&f);
+	fixture_run(&f, "mkdir -p Maildir/cur Maildir/new Maildir/tmp; cd Maildir/cur; "
+	    "seq %d | awk '{ f = \"1700000000.M\" $1 \".host:2,\"; print \"Subject: Number \" $1 \"\\n\" >f; close(f) }'", (int)COUNT_OF_MANY);
+	fixture_open(&f);
+	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	target = box_of(f.st, "Work", MAILBOX_SAVE);
+	assert_int_equal(mailbox_count(box), COUNT_OF_MANY);
+	for (uint32_t i = 0; i < COUNT_OF_MANY; i++)
+		uids[i] = i + 1;
+	/* One has gone meanwhile. */
+	expunge_uid(box, 2000);
+	MUST(mailbox_copy(box, uids, COUNT_OF_MANY, target, true, f.a, &r, &e), &e);
+	assert_int_equal(r.from.count, COUNT_OF_MANY - 1);
+	assert_int_equal(r.to.count, COUNT_OF_MANY - 1);
+	for (uint32_t i = 0; i < r.to.count; i++) {
+		assert_int_equal(r.to.uids[i], i + 1);
+		assert_int_equal(r.from.uids[i], i < 1999 ? i + 1 : i + 2);
+	}
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 0);
+	check_counts(box);
+	check_counts(target);
+	mailbox_close(target);
+	mailbox_close(box);
+	fixture_clear(&f);
+	free(uids);
+}
+
 /* One of the messages was expunged, and the file of one behind it was renamed by another program: the copy begins again. */
 static void
 test_copy_again(void **state)
@@ -562,6 +650,8 @@ main(void)
 		cmocka_unit_test(test_uid_of_the_dead),
 		cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_copy_and_move),
+		cmocka_unit_test(test_expunge_finds),
+		cmocka_unit_test(test_move_many),
 		cmocka_unit_test(test_copy_again),
 		cmocka_unit_test(test_flags_and_back),
 		cmocka_unit_test(test_lost_in_between),

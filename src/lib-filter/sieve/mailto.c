@@ -150,5 +150,5 @@ mailto_parse(struct arena *a, struct span uri, struct mailto *out)
 	rest = span_sub(rest, 0, span_chr(rest, '#'));
 	while (bad == NULL && span_next(&rest, '&', &pair))
 		bad = add_field(a, out, pair);
-	return bad != NULL ? bad : out->recipient_count == 0 ? "it names no address" : NULL;
+	return bad;
 }

@@ -21,6 +21,6 @@ struct mailto {
 	size_t field_count;
 };
 
-/* NULL; or why it is none. */
+/* NULL; or why it is none.  One that names nobody is fine: then there is nothing to be sent. */
 const char *mailto_parse(struct arena *a, struct span uri, struct mailto *out);
 #endif

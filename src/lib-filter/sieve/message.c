@@ -97,9 +97,14 @@ sieve_message_set_header(struct sieve_run *r, const struct sieve_node *n, struct
 int
 sieve_message_set_text(struct sieve_run *r, const struct sieve_node *n, struct span text)
 {
+	struct filter_message parts;
+
 	if (sieve_run_work(r, n, 1 + text.n / 1024) == -1)
 		return -1;
-	filter_message_init(&r->edits.message, text);
+	filter_message_init(&parts, text);
+	r->edits.message.text = parts.text;
+	r->edits.message.header = parts.header;
+	r->edits.message.body = parts.body;
 	r->edits.changed = true;
 	r->edits.stale = false;
 	forget_structure(r);

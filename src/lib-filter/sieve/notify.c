@@ -171,6 +171,8 @@ sieve_notify_send(struct sieve_run *r, const struct sieve_node *n, const struct 
 	*text_out = SPAN_NONE;
 	if (sieve_run_work(r, n, 100 + r->message->header.n / 64) == -1)
 		return -1;
+	if (x->to->recipient_count == 0)
+		return 0;
 	if (is_automatic(r)) {
 		if (r->host->log != NULL)
 			r->host->log(r->host->ctx, SPAN("no notification: a program has written the message"));

@@ -198,6 +198,25 @@ state_make(struct index_txn *t, struct mbox_box *box, const struct mbox_control 
 	return index_mailbox_purge(t, c->id, SIZE_MAX, e) == -1 ? -1 : index_mailbox_make(t, &st, e);
 }
 
+/* Whether the control file of that name has this id as well: 1, 0, -1. */
+static int
+has_id(struct mbox_store *s, struct span name, uint32_t id, struct err *e)
+{
+	struct mbox_control c;
+	struct mbox_box other = { .store = s, .control_path = mbox_control_path(s, name, e) };
+	int rc;
+
+	if (other.control_path == NULL)
+		return -1;
+	other.control_fd = open(other.control_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = other.control_fd == -1 && errno != ENOENT ? err_errno(e, "open %s", other.control_path) :
+	    mbox_control_read(&other, &c, e);
+	if (other.control_fd != -1)
+		close(other.control_fd);
+	free(other.control_path);
+	return rc == 1 ? c.id == id : rc;
+}
+
 /* What stands under this name, or this id, in the index, and is another mailbox, goes. */
 static int
 make_way(struct index_txn *t, struct mbox_box *box, struct mbox_control *c, bool *new_id, struct err *e)
@@ -210,7 +229,9 @@ make_way(struct index_txn *t, struct mbox_box *box, struct mbox_control *c, bool
 		return -1;
 	if (rc != -1)
 		rc = index_state_get(t, c->id, &st, e);
-	/* A control directory that was copied by hand. */
+	/* The index is of a time before a RENAME; or somebody copied a control directory. */
+	if (rc == 1 && (rc = has_id(box->store, idx_state_name(&st), c->id, e)) == 0)
+		return index_mailbox_remove(t, idx_state_name(&st), e);
 	*new_id = rc == 1;
 	if (rc == 1 && index_new_number(t, &c->id, e) == -1)
 		return -1;
@@ -395,8 +416,9 @@ settle(struct mbox_box *box, uint32_t id, struct err *e)
 	return rc;
 }
 
+/* made: its control directory was not there. */
 static int
-box_find(struct mbox_box *box, struct err *e)
+box_find(struct mbox_box *box, bool made, struct err *e)
 {
 	struct index_txn *t;
 	struct idx_state st;
@@ -416,8 +438,13 @@ box_find(struct mbox_box *box, struct err *e)
 		rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, id, &st, e);
 	}
 	if (rc == 1) {
+		struct err ignored = ERR_INIT;
+
 		box->id = id;
 		box->due = st.dirty > 0;	/* left by one that died */
+		/* It could not be made, or was removed: what it has to tell is in the index. */
+		if (made)
+			mbox_reserve(box, 0, &ignored);
 		return 0;
 	}
 	index_read_end(box->store->ix);
@@ -426,16 +453,19 @@ box_find(struct mbox_box *box, struct err *e)
 
 /* The control directory: without one (a file system that is read-only) all is as well as it can be. */
 static int
-open_control(struct mbox_box *box, struct err *e)
+open_control(struct mbox_box *box, bool *made_out, struct err *e)
 {
+	*made_out = false;
 	for (int try = 0; try < 2; try++) {
 		struct err why = ERR_INIT;
 
 		box->control_fd = open(box->control_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (box->control_fd != -1 || errno != ENOENT || try > 0)
 			break;
-		if (dir_make(box->control_path, box->store->dir_mode | 0700, &why) == 0)
+		if (dir_make(box->control_path, box->store->dir_mode | 0700, &why) == 0) {
+			*made_out = true;
 			continue;
+		}
 		if (why.code != ERR_DENIED && errno != EROFS) {
 			*e = why;
 			return -1;
@@ -452,6 +482,7 @@ mbox_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, s
 	struct mbox_store *s = store;
 	struct mbox_box *box = calloc(1, sizeof(*box));
 	struct stat sb;
+	bool made;
 
 	if (box == NULL)
 		return err_set(e, ERR_TEMP, "out of memory"), DRV_ERROR;
@@ -476,7 +507,7 @@ mbox_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, s
 		err_set(e, S_ISDIR(sb.st_mode) ? ERR_NOTFOUND : ERR_DENIED, "%s is no plain file", box->path);
 		goto fail;
 	}
-	if (open_control(box, e) == -1 || box_find(box, e) == -1)
+	if (open_control(box, &made, e) == -1 || box_find(box, made, e) == -1)
 		goto fail;
 	*box_out = box;
 	*id_out = box->id;

@@ -198,6 +198,14 @@ flat_name(const struct mbox_store *s, struct span disk, struct buf *name)
 	return true;
 }
 
+/* What is gone, or nobody may look at, is passed over; a disk that fails is not, or RENAME would leave a child behind. */
+static int
+list_skip(struct listing *l, const char *disk)
+{
+	return errno == ENOENT || errno == EACCES || errno == EPERM || errno == ELOOP || errno == ENOTDIR ? 0 :
+	    err_errno(l->e, "look at %s in %s", disk, l->s->root);
+}
+
 static int list_dir(struct listing *l, int parent, const char *path, struct buf *name, unsigned depth);
 
 /* One entry of a directory; name is that of the directory. */
@@ -209,16 +217,20 @@ list_entry(struct listing *l, int dir, const char *disk, struct buf *name, unsig
 	int rc = 0;
 
 	if (!l->s->p.fs_layout) {
-		if (!flat_name(l->s, span_str(disk), name) || fstatat(dir, disk, &sb, 0) == -1)
+		if (!flat_name(l->s, span_str(disk), name))
 			return 0;
+		if (fstatat(dir, disk, &sb, 0) == -1)
+			return list_skip(l, disk);
 		if (l->s->dirname != NULL) {
 			snprintf(file, sizeof(file), "%s/%s", disk, l->s->dirname);
 			return S_ISDIR(sb.st_mode) ? list_add(l, buf_span(name), fstatat(dir, file, &sb, 0) == 0, false) : 0;
 		}
 		return S_ISREG(sb.st_mode) ? list_add(l, buf_span(name), true, false) : 0;
 	}
-	if (is_reserved(span_str(disk)) || fstatat(dir, disk, &sb, 0) == -1)
+	if (is_reserved(span_str(disk)))
 		return 0;
+	if (fstatat(dir, disk, &sb, 0) == -1)
+		return list_skip(l, disk);
 	if (name->n > 0)
 		buf_addc(name, '/');
 	if (!name_add(l->s, name, span_str(disk)))
@@ -247,16 +259,27 @@ list_dir(struct listing *l, int parent, const char *path, struct buf *name, unsi
 	struct dirent *d;
 
 	if (dir == NULL) {
+		int why = errno;
+
 		if (fd != -1)
 			close(fd);
-		return depth > 0 || errno == ENOENT ? 0 : err_errno(l->e, "open %s", path);
+		errno = why;
+		return why == ENOENT ? 0 : depth > 0 ? list_skip(l, path) : err_errno(l->e, "open %s", path);
 	}
-	while (rc == 0 && (d = readdir(dir)) != NULL) {
+	for (;;) {
+		errno = 0;
+		d = readdir(dir);
+		if (d == NULL && errno != 0)
+			rc = err_errno(l->e, "read %s", path);
+		if (d == NULL)
+			break;
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		rc = list_entry(l, fd, d->d_name, name, depth);
 		name->n = keep;
 		name->failed = false;
+		if (rc == -1)
+			break;
 	}
 	closedir(dir);
 	return rc;
@@ -453,12 +476,13 @@ mbox_rename(struct mbox_store *s, struct span from, struct span to, struct err *
 	else if (rename(a, b) == -1)
 		err_errno(e, "rename %s to %s", a, b);
 	else {
-		struct err ignored = ERR_INIT;
-
-		rc = 0;
-		/* Without it the file itself tells UIDVALIDITY and UIDs. */
-		if (make_parent(s, cb, &ignored) == -1 || rename(ca, cb) == -1)
-			control_remove(s, from);
+		/* There may be none: of a mailbox that nobody has opened, or where it could not be made. */
+		rc = make_parent(s, cb, e);
+		if (rc == 0 && rename(ca, cb) == -1 && errno != ENOENT)
+			rc = err_errno(e, "rename %s to %s", ca, cb);
+		/* The file tells UIDVALIDITY and UIDs, but not all. */
+		if (rc == -1 && rename(b, a) == -1)
+			log_error("%s: can not be renamed back from %s", a, b);
 	}
 	free(a);
 	free(b);

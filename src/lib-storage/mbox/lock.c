@@ -81,18 +81,21 @@ holder_is_dead(int fd)
 	return (pid_t)v == getpid() || (kill((pid_t)v, 0) == -1 && errno == ESRCH);
 }
 
-/* Removes a lock file that nobody holds any more.  1 when it is gone. */
+/* Removes a lock file that nobody holds any more.  1 when it is gone; -1: the disk does not let us, and waiting is no use. */
 static int
-remove_stale(struct mbox_box *box, const char *path)
+remove_stale(struct mbox_box *box, const char *path, struct err *e)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), rc = 0;
 	struct stat mine, now, file;
 	bool dead;
 
 	if (lstat(path, &mine) == -1) {
+		int why = errno;
+
 		if (fd != -1)
 			close(fd);
-		return errno == ENOENT;
+		errno = why;
+		return why == ENOENT ? 1 : why == EACCES ? 0 : err_errno(e, "stat the lock file %s", path);
 	}
 	dead = fd != -1 && S_ISREG(mine.st_mode) && holder_is_dead(fd);
 	if (fd != -1)
@@ -105,9 +108,13 @@ remove_stale(struct mbox_box *box, const char *path)
 		dead = last + box->store->p.mbox.dotlock_change_ms / 1000 < time(NULL);
 	}
 	if (dead && lstat(path, &now) == 0 && now.st_ino == mine.st_ino && now.st_ctim.tv_sec == mine.st_ctim.tv_sec &&
-	    now.st_ctim.tv_nsec == mine.st_ctim.tv_nsec && unlink(path) == 0) {
-		log_info("%s: removed a lock file that nobody holds", path);
-		rc = 1;
+	    now.st_ctim.tv_nsec == mine.st_ctim.tv_nsec) {
+		if (unlink(path) == 0) {
+			log_info("%s: removed a lock file that nobody holds", path);
+			rc = 1;
+		} else if (errno != ENOENT && errno != EACCES && errno != EPERM) {
+			rc = err_errno(e, "remove the lock file %s, which nobody holds", path);
+		}
 	}
 	return rc;
 }
@@ -170,10 +177,14 @@ dotlock(struct mbox_box *box, bool try, int64_t deadline, struct err *e)
 			return no && try ? 0 : -1;
 		}
 		mbox_privileges_up(box->store);
-		rc = remove_stale(box, path);
+		rc = remove_stale(box, path, e);
 		mbox_privileges_down(box->store);
 		if (rc == 1)
 			continue;
+		if (rc == -1) {
+			free(path);
+			return -1;
+		}
 		if (!wait_more(deadline, &us)) {
 			err_set(e, ERR_INUSE, "%s: another program keeps the mailbox locked", path);
 			free(path);

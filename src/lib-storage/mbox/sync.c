@@ -17,8 +17,10 @@
  *	- a record that no message was found for is expunged.
  * UIDs ascend in the file.  What stands behind a new message but has an older UID is new, too.
  *
- * Flags are the file's, unless those in the record wait to be written (IDX_DIRTY).  IDX_NEW in a record says that the file
- * does not carry its UID yet.  Both are written behind, rewrite.c, as is O in Status when a message is \Recent no more.
+ * Flags are the file's, unless those in the record wait to be written (IDX_DIRTY): with mail_fsync = always they never do for
+ * longer than a STORE takes, so of an index that was damaged or is of an earlier time the file's are newer.  IDX_NEW in a
+ * record says that the file does not carry its UID yet.  Both are written behind, rewrite.c, as is O in Status when a message
+ * is \Recent no more.
  *
  * In the state: stamp[0] is time and inode, stamp[1].sec the size, stamp[1].ino the device, stamp[1].nsec the UID below which
  * Status has its O, dev the first UID that the file does not carry yet (0: none).
@@ -56,6 +58,7 @@ struct taking {
 	struct array seen, adds, gone;
 	uint32_t prev;			/* the UID before */
 	bool trust;			/* X-UID is this mailbox's */
+	bool file_flags;		/* the file's flags are as new as any that were acknowledged */
 	uint32_t base_validity, base_last_uid;	/* as the file's head has them */
 };
 
@@ -225,6 +228,8 @@ take_known(struct taking *k, struct known *n, const struct mbox_msg *m, struct e
 	k->prev = n->uid;
 	if (rc != 1)
 		return rc;
+	if (c.rec.bits & IDX_DIRTY && k->file_flags && (flags != c.rec.flags || keywords != c.rec.keywords))
+		c.rec.bits &= (uint8_t)~IDX_DIRTY;
 	if (!carries && (k->st.dev == 0 || n->uid < k->st.dev))
 		k->st.dev = n->uid;
 	if (span_eq(place, c.rec.name) && carries == !(c.rec.bits & IDX_NEW) && c.rec.physical_size == m->size &&
@@ -295,14 +300,15 @@ take_new(struct taking *k, const struct mbox_msg *m, struct err *e)
 	return add->rec.name.p == NULL ? err_set(e, ERR_LIMIT, "%s: too many new messages", k->box->path) : 0;
 }
 
+/* from_uid: of the first message that was read; 1 also when the index has lost that. */
 static int
-compare(struct taking *k, struct err *e)
+compare(struct taking *k, uint32_t from_uid, struct err *e)
 {
 	bool passed = false;
 
 	k->at = 0;
-	k->st.dev = k->known_count == 0 || k->known[0].uid <= k->st.dev ? 0 : k->st.dev;
-	k->prev = k->known_count == 0 ? 0 : k->known[0].uid - 1;
+	k->st.dev = from_uid <= k->st.dev ? 0 : k->st.dev;
+	k->prev = from_uid - 1;
 	if (k->r.has_first)
 		mbox_keywords_mask(&k->kw, span_sub(buf_span(&k->r.text), k->r.base_at, k->r.base_n), &passed);
 	for (size_t i = 0; i < k->r.msgs.n; i++) {
@@ -392,12 +398,14 @@ take_in(struct taking *k, uint32_t from_uid, bool whole, struct idx_state *st_ou
 		k->by_digest = NULL;
 		arena_reset(k->a);
 		mbox_keywords_clear(&k->kw);
+		/* An index that a power cut left may be of an earlier time, when other flags waited to be written. */
+		k->file_flags = k->st.bits & IDX_STATE_UNSCANNED && !k->box->readonly && k->box->store->p.fsync == FSYNC_ALWAYS;
 		k->trust = k->r.uidvalidity == 0 || k->r.uidvalidity == k->st.uidvalidity;
 		rc = mbox_keywords_load(&k->kw, k->box, k->t, e);
 		if (rc == 0)
 			rc = load_known(k, from_uid, e);
 		if (rc == 0)
-			rc = compare(k, e);
+			rc = compare(k, from_uid, e);
 		if (rc == 0)
 			pass_over_given(k);
 		if (rc == 0 && k->st.uidnext > k->st.uid_reserved) {

@@ -16,6 +16,7 @@ S~ 250-*
 S~ 250-*
 S~ 250-*
 S~ 250-*
+S~ 250-*
 S~ 250 SIZE*
 C: RCPT TO:<bob>
 S: 503 5.5.1 MAIL needed first
@@ -51,7 +52,7 @@ C: RSET
 S: 250 2.0.0 OK
 C: MAIL FROM:<a@b> BODY=BINARYMIME
 S: 501 5.5.4 BODY is 7BIT or 8BITMIME
-C: MAIL FROM:<a@b> SMTPUTF8
+C: MAIL FROM:<a@b> MT-PRIORITY=3
 S: 555 5.5.4 Unsupported parameter
 C: RSET
 S: 250 2.0.0 OK

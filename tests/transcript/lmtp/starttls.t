@@ -9,6 +9,7 @@ S~ 250-*
 S~ 250-*
 S~ 250-*
 S~ 250-*
+S~ 250-*
 S~ 250 SIZE*
 C: MAIL FROM:<a@b>
 S: 530 5.7.0 STARTTLS needed first

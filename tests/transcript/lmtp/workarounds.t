@@ -7,6 +7,7 @@ S~ 250-*
 S~ 250-*
 S~ 250-*
 S~ 250-*
+S~ 250-*
 S~ 250 SIZE*
 C: MAIL FROM: a@b SIZE=5
 S: 250 2.1.0 OK
