@@ -53,6 +53,16 @@ class Filter(unittest.TestCase):
         finally:
             imap.logout()
 
+    def test_tester(self):
+        path = os.path.join(self.server.dir, "mine.svtest")
+        with open(path, "w") as f:
+            f.write('require "vnd.dovecot.testsuite";\ntest "good" { if not true { test_fail "no"; } }\n'
+                    'test "bad" {\n  test_fail "as it should";\n}\n')
+        self.assertIn("2: good: ok", self.server.adm("sieve", "test", "-v", path, check=False).stdout)
+        shown = self.server.adm("sieve", "test", path, check=False).stdout
+        self.assertIn(":4: bad: FAILED: as it should", shown)
+        self.assertTrue(shown.endswith("1 passed, 1 failed\n"), shown)
+
     def test_places(self):
         self.script("alice", 'require ["fileinto", "mailbox", "imap4flags"];\n'
                     'if header :contains "subject" "list" { fileinto :create "Lists"; }\n'
