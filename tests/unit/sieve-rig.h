@@ -21,7 +21,7 @@ struct sieve_rig {
 	const struct filter_host *host;		/* set by the run */
 
 	struct arena *a;
-	struct filter_action *actions;		/* of the last run */
+	struct filter_action *actions;		/* of the last run: the script itself is gone */
 	struct sieve_error error;
 };
 
