@@ -115,7 +115,6 @@ rig_init(struct sieve_rig *rig, const char *mail)
 void
 rig_clear(struct sieve_rig *rig)
 {
-	sieve_script_free(rig->script);
 	arena_free(rig->a);
 }
 
@@ -153,6 +152,7 @@ rig_run(struct sieve_rig *rig, const char *text)
 		.user = SPAN("bob"),
 	};
 	struct buf out = BUF_INIT(1 << 20);
+	struct sieve_script *script;
 	struct sieve_extset all = { { 0 } };
 	struct filter_message m = rig->envelope, parts;
 	struct span result;
@@ -165,16 +165,16 @@ rig_run(struct sieve_rig *rig, const char *text)
 	m.body = parts.body;
 	rig->actions = NULL;
 	rig->logged = rig->ran = SPAN_NONE;
-	sieve_script_free(rig->script);
-	rig->script = sieve_compile(span_str(text), &all, &rig->error);
-	if (rig->script == NULL) {
+	script = sieve_compile(span_str(text), &all, &rig->error);
+	if (script == NULL) {
 		buf_addf(&out, "line %u: %s", rig->error.line, rig->error.text);
-	} else if (sieve_script_run(rig->script, &m, &host, &rig->limits, rig->a, &rig->actions, &rig->error) == -1) {
+	} else if (sieve_script_run(script, &m, &host, &rig->limits, rig->a, &rig->actions, &rig->error) == -1) {
 		buf_addf(&out, "failed at line %u: %s: ", rig->error.line, rig->error.text);
 		put_actions(&out, rig->actions);
 	} else {
 		put_actions(&out, rig->actions);
 	}
+	sieve_script_free(script);
 	result = arena_dup(rig->a, buf_span(&out));
 	buf_clear(&out);
 	return result;

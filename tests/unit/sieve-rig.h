@@ -21,8 +21,7 @@ struct sieve_rig {
 	const struct filter_host *host;		/* set by the run */
 
 	struct arena *a;
-	struct sieve_script *script;		/* of the last run: actions name what is in its text */
-	struct filter_action *actions;
+	struct filter_action *actions;		/* of the last run: the script itself is gone */
 	struct sieve_error error;
 };
 

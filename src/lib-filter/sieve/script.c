@@ -215,7 +215,8 @@ own_actions(struct arena *a, struct filter_action *x)
 	bool ok = true;
 
 	for (; x != NULL && ok; x = x->next) {
-		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id);
+		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
+		    own(a, &x->dsn_notify) && own(a, &x->dsn_ret);
 		for (size_t i = 0; i < x->arg_count && ok; i++)
 			ok = own(a, &x->args[i]);
 		for (size_t i = 0; i < x->flags.keyword_count && ok; i++)

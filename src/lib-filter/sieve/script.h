@@ -63,7 +63,7 @@ struct sieve_script *sieve_compile_with(struct span text, const struct sieve_com
 void sieve_script_free(struct sieve_script *s);	/* NULL is fine */
 
 /*
- * The actions of the script for the message, in a: the implicit keep among them as a FILTER_SAVE with `keep'.  -1: it
+ * The actions of the script for the message, in a (nothing of them is the script's; the message has to stay): the implicit keep among them as a FILTER_SAVE with `keep'.  -1: it
  * failed; *error says where, and *out has the keep alone.
  */
 int sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
