@@ -451,6 +451,16 @@ box_find(struct mbox_box *box, bool made, struct err *e)
 	return rc == -1 ? -1 : identify(box, e);
 }
 
+/* Made, and then not synced, or not opened: the next one shall see that there was none, and fill it.  Keeps errno. */
+static void
+unmake_control(const struct mbox_box *box)
+{
+	int saved = errno;
+
+	rmdir(box->control_path);
+	errno = saved;
+}
+
 /* The control directory: without one (a file system that is read-only) all is as well as it can be. */
 static int
 open_control(struct mbox_box *box, bool *made_out, struct err *e)
@@ -466,12 +476,15 @@ open_control(struct mbox_box *box, bool *made_out, struct err *e)
 			*made_out = true;
 			continue;
 		}
+		unmake_control(box);
 		if (why.code != ERR_DENIED && errno != EROFS) {
 			*e = why;
 			return -1;
 		}
 		break;
 	}
+	if (box->control_fd == -1 && *made_out)
+		unmake_control(box);
 	return box->control_fd != -1 || errno == EROFS || errno == EACCES || errno == EPERM || errno == ENOENT ? 0 :
 	    err_errno(e, "open %s", box->control_path);
 }
