@@ -17,6 +17,7 @@
  * %{name} is replaced in what the client sends.  "2C:", "2S:" ... are a second session of the same user.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -323,8 +324,11 @@ send_bytes(struct player *p, struct conn *c, struct span s)
 	while (s.n > 0) {
 		ssize_t n = send(c->fd, s.p, step < s.n ? step : s.n, MSG_NOSIGNAL);
 
+		/* A server that has ended the session: what it has said is looked at next. */
+		if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
+			return;
 		if (n <= 0)
-			die(p, "connection closed while sending", s, SPAN(""));
+			die(p, "the connection failed while sending", s, SPAN(""));
 		s = span_from(s, (size_t)n);
 	}
 }
