@@ -41,6 +41,9 @@ tell(void *ctx, struct span name, enum held_by by, const struct release_report *
 	put_number(j->f, known, report->uidvalidity);
 	put_number(j->f, known, report->uidnext);
 	put_number(j->f, known, report->messages);
+	if (report->bare > 0)
+		fprintf(stderr, "culveradm: %.*s: %u messages lose keywords: Dovecot has a place for 26 beside a Maildir\n",
+		    SPAN_ARG(name), report->bare);
 	return true;
 }
 

@@ -45,7 +45,8 @@ enum idx_message_bits {
 	IDX_CHANGED = 1 << 2,	/* `change' has an entry of it, under its modseq */
 	IDX_DIGEST = 1 << 3,	/* digest is there */
 	IDX_UIDL = 1 << 4,	/* pop3_uidl is there */
-	IDX_MESSAGE_BITS = 31,
+	IDX_MORE = 1 << 5,	/* the driver's: it keeps something of the message in a file beside the mail */
+	IDX_MESSAGE_BITS = 63,
 };
 
 #define IDX_SIZE_UNKNOWN UINT64_MAX

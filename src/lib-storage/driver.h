@@ -89,6 +89,7 @@ struct release_params {
 };
 struct release_report {
 	uint32_t messages, uidvalidity, uidnext;
+	uint32_t bare;		/* messages that lose keywords, which the other server has no place for */
 };
 /* Whose a mailbox is: for all but HELD_HERE the first that opens it takes it over; what was released is refused. */
 enum held_by { HELD_UNKNOWN, HELD_BY_NOBODY, HELD_HERE, HELD_RELEASED, HELD_BY_DOVECOT, HELD_BY_COURIER };

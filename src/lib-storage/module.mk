@@ -38,6 +38,8 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/scan.c src/lib-storage/maildir/scan.h \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/maildir/uidlist.c src/lib-storage/maildir/uidlist.h \
+	src/lib-storage/maildir/uids-file.c src/lib-storage/maildir/uids-file.h \
+	src/lib-storage/maildir/uids.c src/lib-storage/maildir/uids.h \
 	src/lib-storage/mbox/append.c \
 	src/lib-storage/mbox/body.c \
 	src/lib-storage/mbox/box.c \
@@ -164,6 +166,10 @@ tests_unit_test_view_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-thread
 tests_unit_test_thread_SOURCES = tests/unit/test-thread.c tests/unit/storage-fixture.c
 tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-maildir-uids
+tests_unit_test_maildir_uids_SOURCES = tests/unit/test-maildir-uids.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_uids_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-maildir-claims
 tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_claims_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

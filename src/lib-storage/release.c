@@ -193,7 +193,8 @@ adopt_each(struct storage *st, struct namespace *ns, const struct mailbox_info *
 	if (!r->dry_run && by != HELD_HERE) {
 		if (storage_status(st, info->name, STATUS_MESSAGES | STATUS_UIDNEXT | STATUS_UIDVALIDITY, &status, e) == -1)
 			return err_wrap(e, "%.*s", SPAN_ARG(info->name));
-		report = (struct release_report){ status.messages, status.uidvalidity, status.uidnext };
+		report = (struct release_report){ .messages = status.messages, .uidvalidity = status.uidvalidity,
+		    .uidnext = status.uidnext };
 	}
 	return r->fn(r->ctx, info->name, by, &report) ? 0 : err_set(e, ERR_TEMP, "it was told to stop");
 }

@@ -2,7 +2,7 @@
 /*
  * A Maildir that another server wrote is taken over when its mailbox has no control file of ours: UIDVALIDITY, UIDs, POP3's
  * names, keywords.  What no file name can carry goes into two files of ours; the scan that follows gives each file its
- * UID, by the name that the list has of it, and writes it into the name.
+ * UID, by the name that the list has of it.  The name gets it when it changes for another reason.
  *
  *	culver-uidlist	a list of version 3, whatever it was made from: what POP3 calls messages, GUIDs, and the UIDs until
  *			names carry them.  Read when the index is made anew.
@@ -16,7 +16,7 @@
  *
  * A mailbox that was released (release.c) is not taken back by whoever opens it: maildir_adopt_refused().
  */
-#include "lib-storage/maildir/adopt.h"
+#include "lib-storage/maildir/uids-file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -223,9 +223,16 @@ static uint32_t
 start_above(struct maildir_box *box, const struct uidlist *l, bool gap)
 {
 	uint32_t highest, below = l->next < UINT32_MAX - 2 * TAG_JUMP ? l->next + TAG_JUMP : UINT32_MAX - TAG_JUMP;
+	struct maildir_uids uids;
+	struct err none = ERR_INIT;
 	size_t files;
 
 	names_highest(box, l->uidvalidity, below, &highest, &files);
+	if (maildir_uids_read(box, l->uidvalidity, &uids, &none) == 1) {
+		if (uids.list.highest > highest && uids.list.highest < below)
+			highest = uids.list.highest;
+		maildir_uids_clear(&uids);
+	}
 	/* The control file was lost after the names got their UIDs: others were given, and are gone. */
 	if (gap && (highest > 0 || files == 0))
 		return (highest >= l->next ? highest + 1 : l->next) + UID_GAP;
@@ -659,7 +666,7 @@ is_foreign(int dir, int64_t since)
 static bool
 has_keyword(const struct maildir_control *c, const char *name)
 {
-	for (int i = 0; i < MAILDIR_LETTERS; i++)
+	for (int i = 0; i < INDEX_KEYWORDS; i++)
 		if (c->keywords[i] != NULL && span_ieq(span_str(c->keywords[i]), span_str(name)))
 			return true;
 	return false;

@@ -7,7 +7,7 @@
  * that nobody sees a name that is not there.  Which records are dirty is known as a range of UIDs; who opens a mailbox
  * with dirty records left by a dead process takes the whole.
  */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/uids-file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,15 +40,18 @@ maildir_is_due(void *b)
 	return box->dirty_first != 0 && !index_is_private(box->store->ix);
 }
 
-/* Brings the name of one file to its record.  1 renamed, 2 it had the name, 0 it is not there, -1. */
+/* Brings the name of one file to its record; it tells the UID then, too.  1 renamed, 2 it had the name, 0 it is not there, -1. */
 static int
-rename_one(struct maildir_box *box, struct change_seen *c, char name[MAILDIR_NAME_MAX + 1], bool used[2], struct err *e)
+rename_one(struct maildir_box *box, uint32_t uidvalidity, struct change_seen *c, char name[MAILDIR_NAME_MAX + 1], bool used[2],
+    struct err *e)
 {
-	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8];
+	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8], tagged[MAILDIR_NAME_MAX + 1];
 	int sub = c->rec.bits & IDX_NEW ? SUB_NEW : SUB_CUR;
 	struct maildir_name old;
 
 	maildir_name_parse(c->rec.name, &old);
+	if ((old.uid != c->uid || old.uidvalidity != uidvalidity) && maildir_name_tag(tagged, old.base, uidvalidity, c->uid))
+		old.base = span_str(tagged);
 	if (!maildir_name_info(name, old.base, old.info, c->rec.flags, c->rec.keywords, true))
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", box->path);
 	snprintf(from, sizeof(from), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(c->rec.name));
@@ -67,17 +70,32 @@ struct batch {
 	char names[BATCH][MAILDIR_NAME_MAX + 1], uidls[BATCH][256];
 	size_t count;
 	bool missing;
+	struct buf keywords;	/* lines for culver-uids */
 };
+
+/* Keywords that have no letter; also that there are none any more. */
+static void
+note_keywords(struct batch *b, struct change_seen *c)
+{
+	uint64_t more = c->rec.keywords >> MAILDIR_LETTERS;
+
+	if (more == 0 && !(c->rec.bits & IDX_MORE))
+		return;
+	uids_put_keywords(&b->keywords, c->uid, more);
+	c->rec.bits = (uint8_t)(more != 0 ? c->rec.bits | IDX_MORE : c->rec.bits & ~IDX_MORE);
+}
 
 /* Up to BATCH dirty records from uid on, their files renamed.  1 when there may be more. */
 static int
-fill_batch(struct maildir_box *box, struct index_txn *t, struct batch *b, uint32_t *uid, bool used[2], struct err *e)
+fill_batch(struct maildir_box *box, struct index_txn *t, uint32_t uidvalidity, struct batch *b, uint32_t *uid, bool used[2],
+    struct err *e)
 {
 	struct index_walk w;
 	int rc = 0, done = 0;
 
 	b->count = 0;
 	b->missing = false;
+	buf_reset(&b->keywords);
 	if (index_walk_begin(&w, t, box->id, *uid, e) == -1)
 		return -1;
 	while (b->count < BATCH && (rc = index_walk_next(&w, e)) == 1 && w.uid <= box->dirty_last) {
@@ -87,7 +105,7 @@ fill_batch(struct maildir_box *box, struct index_txn *t, struct batch *b, uint32
 		if (!(w.m.bits & IDX_DIRTY))
 			continue;
 		*c = (struct change_seen){ .uid = w.uid, .rec = w.m };
-		done = rename_one(box, c, b->names[b->count], used, e);
+		done = rename_one(box, uidvalidity, c, b->names[b->count], used, e);
 		if (done == -1)
 			break;
 		if (done == 0) {
@@ -100,6 +118,7 @@ fill_batch(struct maildir_box *box, struct index_txn *t, struct batch *b, uint32
 			memcpy(b->uidls[b->count], c->rec.uidl.p, c->rec.uidl.n);
 			c->rec.uidl.p = b->uidls[b->count];
 		}
+		note_keywords(b, c);
 		b->count++;
 	}
 	index_walk_end(&w);
@@ -124,13 +143,18 @@ write_batch(struct maildir_box *box, struct batch *b, uint32_t *uid, struct err 
 	}
 	for (int i = 0; i < 2; i++)
 		held[i] = maildir_stamp_holds(box, &st, i);
-	more = fill_batch(box, t, b, uid, used, e);
+	more = fill_batch(box, t, st.uidvalidity, b, uid, used, e);
 	for (int i = 0; i < 2; i++)
 		if (used[i] && held[i])
 			maildir_stamp_set(box, &st, i);
 	/* Also after a failure in the middle: what was renamed is recorded. */
 	c.seen = b->seen;
 	c.seen_count = b->count;
+	if (b->keywords.n > 0 && maildir_uids_keywords(box, st.uidvalidity, buf_span(&b->keywords), &apply_e) == -1) {
+		index_abort(t);
+		*e = apply_e;
+		return -1;
+	}
 	if (b->count == 0) {
 		index_abort(t);
 	} else if (index_apply(t, &c, &st, &apply_e) == -1) {
@@ -141,7 +165,8 @@ write_batch(struct maildir_box *box, struct batch *b, uint32_t *uid, struct err 
 		*e = apply_e;
 		return -1;
 	}
-	if (more != -1 && box->store->p.fsync == FSYNC_ALWAYS && maildir_dirs_sync(box, used, e) == -1)
+	if (more != -1 && box->store->p.fsync == FSYNC_ALWAYS && (maildir_dirs_sync(box, used, e) == -1 ||
+	    (b->keywords.n > 0 && maildir_uids_sync(box, e) == -1)))
 		return -1;
 	return more;
 }
@@ -149,7 +174,7 @@ write_batch(struct maildir_box *box, struct batch *b, uint32_t *uid, struct err 
 enum drv_rc
 maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count, struct err *e)
 {
-	static struct batch b;		/* 130 KB: too large for the stack, and used by one at a time */
+	static struct batch b = { .keywords = BUF_INIT(BATCH * 32) };	/* 130 KB: too large for the stack, and used by one at a time */
 	uint32_t uid = box->dirty_first;
 	bool missing = false;
 	int more = 1;
@@ -249,6 +274,8 @@ maildir_maintain(void *b, struct err *e)
 		if (drc != DRV_OK)
 			return drc;
 	}
+	if (box->uids_size != 0 && maildir_uids_shrink(box, &st, e) == -1)
+		return drv_of(e);
 	if (st.tombstones <= INDEX_LOG_MOST)
 		return DRV_OK;
 	drc = maildir_begin(box, 0, &t, &st, e);

@@ -7,7 +7,7 @@
  * The box's lock (flock on its directory, so it dies with its holder) guards the control file.  Order: lock, then write
  * transaction, never the other way about; nothing is synced within a write transaction.
  */
-#include "lib-storage/maildir/adopt.h"
+#include "lib-storage/maildir/uids-file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -84,14 +84,25 @@ maildir_box_close(void *b)
 	free(box);
 }
 
-/* What the files say when the control file is lost: the UIDVALIDITY that most carry, and their highest UID. */
+/*
+ * What the files say when the control file is lost: the UIDVALIDITY that most carry, and their highest UID; or that of culver-uids,
+ * which nobody else writes.
+ */
 static void
 guess_from_files(struct maildir_box *box, struct maildir_control *c)
 {
+	struct maildir_uids uids;
+	struct err none = ERR_INIT;
 	uint32_t validity = 0, highest = 0;
+	bool has_uids = maildir_uids_read(box, 0, &uids, &none) == 1;
 	long votes = 0;
 
-	for (int pass = 0; pass < 2; pass++) {
+	if (has_uids) {
+		validity = uids.list.uidvalidity;
+		highest = uids.list.highest;
+		maildir_uids_clear(&uids);
+	}
+	for (int pass = has_uids ? 1 : 0; pass < 2; pass++) {
 		for (int sub = 0; sub < 2; sub++) {
 			int fd = openat(box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 			DIR *dir = fd == -1 ? NULL : fdopendir(fd);
@@ -122,8 +133,8 @@ guess_from_files(struct maildir_box *box, struct maildir_control *c)
 	c->uid_start = highest + 1 + GUESS_GAP;
 	/* Higher than any count of changes that was told. */
 	c->modseq_start = (uint64_t)time(NULL) << 10;
-	log_info("%s: the control file is missing: UIDVALIDITY %u and UIDs are taken from the names of the files", box->path,
-	    validity);
+	log_info("%s: the control file is missing: UIDVALIDITY %u and UIDs are taken from %s", box->path, validity,
+	    has_uids ? UIDS_NAME : "the names of the files");
 }
 
 /* Whether the mailbox that the index has under the control file's id is another one that is still there. */
@@ -526,7 +537,7 @@ maildir_reserve(struct maildir_box *box, uint32_t uids, struct err *e)
 
 		c.uidvalidity = st.uidvalidity;
 		c.id = st.id;
-		for (int i = 0; i < n && i < MAILDIR_LETTERS; i++)
+		for (int i = 0; i < n; i++)
 			if (names[i].n > 0)
 				c.keywords[i] = strndup(names[i].p, names[i].n);
 	}
@@ -612,10 +623,10 @@ maildir_keywords_max(void *b)
 {
 	struct maildir_box *box = b;
 
-	return box->store->p.max_keywords < MAILDIR_LETTERS ? box->store->p.max_keywords : MAILDIR_LETTERS;
+	return box->store->p.max_keywords < INDEX_KEYWORDS ? box->store->p.max_keywords : INDEX_KEYWORDS;
 }
 
-/* Gives a letter to each name that has none.  -1: no more letters. */
+/* Gives a letter, or a number behind them, to each name that has none.  -1: there are no more. */
 static int
 take_letters(struct maildir_box *box, struct maildir_control *c, const struct span *names, size_t count, bool *changed,
     struct err *e)
@@ -626,7 +637,7 @@ take_letters(struct maildir_box *box, struct maildir_control *c, const struct sp
 		int free_letter = -1;
 		bool there = false;
 
-		for (unsigned k = 0; k < MAILDIR_LETTERS && !there; k++) {
+		for (unsigned k = 0; k < INDEX_KEYWORDS && !there; k++) {
 			if (c->keywords[k] != NULL)
 				there = span_ieq(span_str(c->keywords[k]), names[i]);
 			else if (free_letter == -1 && k < max)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The directory, the control file and the index side by side: what scrub asks the driver. */
-#include "lib-storage/maildir/maildir.h"
+#include "lib-storage/maildir/uids-file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +15,10 @@ struct look {
 	driver_finding_fn *fn;		/* NULL: only counted */
 	void *ctx;
 	size_t found;
+	/* The lists of UIDs. */
+	struct maildir_uids uids;
+	struct maildir_list_file facts;
+	bool has_uids, has_facts, is_ours;
 };
 
 static void tell(struct look *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -32,6 +36,23 @@ tell(struct look *l, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	l->fn(l->ctx, text);
+}
+
+/* What the name of a file can not tell, a list must. */
+static void
+look_at_lists(struct look *l, const struct idx_state *st, uint32_t uid, const struct idx_message *m)
+{
+	struct span base = span_sub(m->name, 0, span_chr(m->name, ':'));
+	const struct uidlist_entry *entry;
+
+	if (!(m->bits & IDX_DIRTY) &&
+	    m->keywords >> MAILDIR_LETTERS != (l->has_uids ? uids_keywords(&l->uids.list, uid) : 0) && l->is_ours)
+		tell(l, "message %u: its keywords are not those in %s", uid, UIDS_NAME);
+	if (maildir_is_tagged(base, st->uidvalidity, uid) || st->dev != 0 || !l->is_ours)
+		return;
+	entry = l->has_facts ? uidlist_by_name(&l->facts.list, base) : NULL;
+	if ((entry == NULL || entry->uid != uid) && !(l->has_uids && uids_by_name(&l->uids.list, base) == uid))
+		tell(l, "message %u: neither its file's name nor a list says that it is this one: %.*s", uid, SPAN_ARG(m->name));
 }
 
 /* A record against its file. */
@@ -57,17 +78,16 @@ look_at_record(struct look *l, const struct idx_state *st, uint32_t uid, const s
 		    (unsigned long long)m->physical_size);
 	if (n.uid != 0 && n.uidvalidity == st->uidvalidity && n.uid != uid)
 		tell(l, "message %u: its file says that it is %u: %s", uid, n.uid, path);
-	if (!(m->bits & IDX_DIRTY) && (n.flags != m->flags || n.keywords != m->keywords))
+	if (!(m->bits & IDX_DIRTY) && (n.flags != m->flags || n.keywords != (m->keywords & MAILDIR_LETTER_BITS)))
 		tell(l, "message %u: its flags are not those of its file %s", uid, path);
 }
 
 static int
-look_at_files(struct look *l, struct index_txn *t, const struct idx_state *st, int sub, struct err *e)
+look_at_files(struct look *l, struct maildir_known *known, int sub, struct err *e)
 {
 	int fd = openat(l->box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *d;
-	int rc = 0;
 
 	if (dir == NULL) {
 		err_errno(e, "open %s/%s", l->box->path, maildir_subdirs[sub]);
@@ -75,23 +95,15 @@ look_at_files(struct look *l, struct index_txn *t, const struct idx_state *st, i
 			close(fd);
 		return -1;
 	}
-	while (rc != -1 && (d = readdir(dir)) != NULL) {
+	while ((d = readdir(dir)) != NULL) {
 		struct maildir_name n;
-		struct idx_message m;
 
-		if ((d->d_type != DT_REG && d->d_type != DT_UNKNOWN) || !maildir_name_parse(span_str(d->d_name), &n))
-			continue;
-		rc = n.uid == 0 || n.uidvalidity != st->uidvalidity ? 0 : index_message_get(t, l->box->id, n.uid, &m, e);
-		if (rc == 1 && span_eq(m.name, span_str(d->d_name)) && (m.bits & IDX_NEW) == (sub == SUB_NEW ? IDX_NEW : 0))
-			continue;
-		/* A Maildir that may only be read: names without UIDs, found by walking; rare. */
-		if (rc == 0 && n.uid == 0 && faccessat(l->box->fd, maildir_subdirs[sub], W_OK, 0) == -1)
-			continue;
-		if (rc != -1)
+		if ((d->d_type == DT_REG || d->d_type == DT_UNKNOWN) && maildir_name_parse(span_str(d->d_name), &n) &&
+		    !maildir_known_match(known, sub, span_str(d->d_name), 1))
 			tell(l, "the file %s/%s is not in the index", maildir_subdirs[sub], d->d_name);
 	}
 	closedir(dir);
-	return rc == -1 ? -1 : 0;
+	return 0;
 }
 
 /* A name that the control file has and the index has not yet is of a process that died before anybody used it. */
@@ -142,25 +154,51 @@ look_at_control(struct look *l, struct index_txn *t, const struct idx_state *st,
 }
 
 static int
+look_within(struct look *l, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	struct maildir_known known = { NULL };
+	struct index_walk w;
+	int rc;
+
+	if (look_at_control(l, t, st, e) == -1 || index_walk_begin(&w, t, l->box->id, 1, e) == -1)
+		return -1;
+	while ((rc = index_walk_next(&w, e)) == 1) {
+		look_at_record(l, st, w.uid, &w.m);
+		look_at_lists(l, st, w.uid, &w.m);
+	}
+	index_walk_end(&w);
+	if (rc != -1)
+		rc = maildir_known_load(&known, t, st, e);
+	for (int sub = 0; sub < 2 && rc != -1; sub++)
+		rc = look_at_files(l, &known, sub, e);
+	maildir_known_clear(&known);
+	return rc;
+}
+
+static int
 look(struct look *l, struct err *e)
 {
 	struct index_txn *t;
-	struct index_walk w;
 	struct idx_state st;
-	int rc;
+	int rc = index_read(l->box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, l->box->id, &st, e);
 
 	index_read_end(l->box->store->ix);
-	rc = index_read(l->box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, l->box->id, &st, e);
 	if (rc != 1)
 		return rc;
-	if (look_at_control(l, t, &st, e) == -1 || index_walk_begin(&w, t, l->box->id, 1, e) == -1)
-		return -1;
-	while ((rc = index_walk_next(&w, e)) == 1)
-		look_at_record(l, &st, w.uid, &w.m);
-	index_walk_end(&w);
-	for (int sub = 0; sub < 2 && rc != -1; sub++)
-		rc = look_at_files(l, t, &st, sub, e);
+	/* Where nothing may be written the index alone knows some things. */
+	l->is_ours = faccessat(l->box->fd, "cur", W_OK, 0) == 0 && !index_is_private(l->box->store->ix);
+	l->has_uids = (rc = maildir_uids_read(l->box, st.uidvalidity, &l->uids, e)) == 1;
+	if (rc != -1)
+		l->has_facts = (rc = maildir_facts_read(l->box, st.uidvalidity, &l->facts, e)) == 1;
+	if (rc != -1)
+		rc = index_read(l->box->store->ix, &t, e) == -1 ? -1 : index_state_get(t, l->box->id, &st, e);
+	if (rc == 1)
+		rc = look_within(l, t, &st, e);
 	index_read_end(l->box->store->ix);
+	if (l->has_uids)
+		maildir_uids_clear(&l->uids);
+	if (l->has_facts)
+		maildir_list_file_clear(&l->facts);
 	return rc;
 }
 
@@ -210,6 +248,9 @@ maildir_check(void *b, bool repair, driver_finding_fn *fn, void *ctx, struct err
 	if (l.found == 0 || !repair)
 		return DRV_OK;
 	/* Files are a matter of the sync that follows; the control file is written here, with marks above all. */
+	if (maildir_uids_mend(box, e) == -1)
+		return drv_of(e);
+
 	enum drv_rc drc = maildir_reserve(box, 0, e);
 
 	return drc == DRV_OK && mend_keywords(box, e) == -1 ? drv_of(e) : drc;

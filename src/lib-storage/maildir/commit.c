@@ -50,7 +50,10 @@ new_path(char out[MAILDIR_NAME_MAX + 8], struct maildir_box *box, const struct i
 	if (!maildir_name_new(base, ((const struct maildir_stage *)add->stage)->size, add->rec.size, st->uidvalidity, add->uid) ||
 	    !maildir_name_info(name, span_str(base), SPAN_NONE, add->rec.flags, add->rec.keywords, cur))
 		return err_set(e, ERR_LIMIT, "%s: no name for a file", box->path);
-	add->rec.bits = (uint8_t)((add->rec.bits & ~(IDX_NEW | IDX_DIRTY)) | (cur ? 0 : IDX_NEW));
+	add->rec.bits = (uint8_t)((add->rec.bits & ~(IDX_NEW | IDX_DIRTY | IDX_MORE)) | (cur ? 0 : IDX_NEW));
+	/* What the name can not tell is written behind. */
+	if (add->rec.keywords >> MAILDIR_LETTERS != 0)
+		add->rec.bits |= IDX_DIRTY;
 	snprintf(out, MAILDIR_NAME_MAX + 8, "%s/%s", maildir_subdirs[cur ? SUB_CUR : SUB_NEW], name);
 	add->rec.name = span_str(out + 4);
 	return 0;
@@ -92,6 +95,23 @@ take_back(struct maildir_box *box, struct box_change *c, path_room *paths, size_
 			all = false;
 	}
 	return all;
+}
+
+void
+maildir_added(struct maildir_box *box, const struct box_change *c)
+{
+	struct err e = ERR_INIT;
+	bool due = false;
+
+	for (size_t i = 0; i < c->add_count; i++) {
+		if (!(c->adds[i].rec.bits & IDX_DIRTY))
+			continue;
+		maildir_dirty(box, c->adds[i].uid, c->adds[i].uid);
+		due = true;
+	}
+	/* The mail is there: what fails here is tried again by who opens the mailbox next. */
+	if (due && maildir_write_behind(box, NULL, 0, &e) != DRV_OK)
+		log_warning("%s: %s", box->path, e.log);
 }
 
 static enum drv_rc
@@ -154,6 +174,8 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		batch.count = 0;	/* the note stays: a scan will see to it */
 	if (rc == -1)
 		maildir_batch_forget(box, &batch);
+	else
+		maildir_added(box, c);
 	for (size_t i = 0; i < c->add_count; i++) {
 		c->adds[i].rec.name = SPAN_NONE;
 		if (rc == -1)

@@ -7,8 +7,10 @@
  *	uid-reserved 1025
  *	modseq-reserved 1025
  *	keyword a $Junk
+ *	keyword 26 Later
  * Replaced by rename, and synced, with the box locked.  Numbers are given out below the marks, so that after a loss of the
- * index they go on from there: no UID comes twice, MODSEQ never runs back.  Lines that are not known are passed over.
+ * index they go on from there: no UID comes twice, MODSEQ never runs back.  Keywords behind z are in no name of a file, but in
+ * culver-uids.  Lines that are not known are passed over.
  */
 #include "lib-storage/maildir/adopt.h"
 
@@ -25,7 +27,7 @@
 void
 maildir_control_clear(struct maildir_control *c)
 {
-	for (int i = 0; i < MAILDIR_LETTERS; i++)
+	for (int i = 0; i < INDEX_KEYWORDS; i++)
 		free(c->keywords[i]);
 	*c = (struct maildir_control){ 0 };
 }
@@ -38,11 +40,16 @@ parse_line(struct span line, struct maildir_control *out)
 	uint64_t v;
 
 	if (span_eq(word, SPAN("keyword"))) {
-		int k = arg.n > 2 && arg.p[1] == ' ' ? arg.p[0] - 'a' : -1;
+		size_t n = span_chr(arg, ' ');
+		uint32_t k = INDEX_KEYWORDS;
 
-		if (k < 0 || k >= MAILDIR_LETTERS || out->keywords[k] != NULL || span_chr(arg, '\0') != arg.n)
+		if (n == 1 && arg.p[0] >= 'a' && arg.p[0] <= 'z')
+			k = (uint32_t)(arg.p[0] - 'a');
+		else if (n == 2 && (!span_u32(span_sub(arg, 0, n), &k) || k < MAILDIR_LETTERS))
 			return;
-		out->keywords[k] = strndup(arg.p + 2, arg.n - 2);
+		if (k >= INDEX_KEYWORDS || n + 1 >= arg.n || out->keywords[k] != NULL || span_chr(arg, '\0') != arg.n)
+			return;
+		out->keywords[k] = strndup(arg.p + n + 1, arg.n - n - 1);
 	} else if (span_eq(word, SPAN("uidvalidity"))) {
 		if (span_u64(arg, UINT32_MAX, &v))
 			out->uidvalidity = (uint32_t)v;
@@ -150,9 +157,12 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 		return 0;
 	buf_addf(&text, "culver-mailbox 1\nuidvalidity %u\nid %u\nuid-reserved %u\nmodseq-reserved %llu\n", c->uidvalidity,
 	    c->id, c->uid_reserved, (unsigned long long)c->modseq_reserved);
-	for (int i = 0; i < MAILDIR_LETTERS; i++)
-		if (c->keywords[i] != NULL)
+	for (int i = 0; i < INDEX_KEYWORDS; i++) {
+		if (c->keywords[i] != NULL && i < MAILDIR_LETTERS)
 			buf_addf(&text, "keyword %c %s\n", 'a' + i, c->keywords[i]);
+		else if (c->keywords[i] != NULL)
+			buf_addf(&text, "keyword %d %s\n", i, c->keywords[i]);
+	}
 	dir = maildir_control_dir(box, true, e);
 	if (dir == -1) {
 		buf_clear(&text);
@@ -172,7 +182,7 @@ maildir_control_write(struct maildir_box *box, const struct maildir_control *c, 
 void
 maildir_control_keywords(const struct maildir_control *c, struct buf *out)
 {
-	int last = MAILDIR_LETTERS;
+	int last = INDEX_KEYWORDS;
 
 	while (last > 0 && c->keywords[last - 1] == NULL)
 		last--;

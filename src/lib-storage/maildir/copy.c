@@ -146,7 +146,8 @@ prepare(struct copying *c, struct change_add *add, uint32_t uid, char **from_out
 	*to_out = arena_printf(c->a, "%s/%s", maildir_subdirs[cur ? SUB_CUR : SUB_NEW], name);
 	add->uid = uid;
 	add->summary = summary.n == 0 ? SPAN_NONE : arena_dup(c->a, summary);
-	m->bits = (uint8_t)((m->bits & IDX_DIGEST) | (cur ? 0 : IDX_NEW));
+	/* What the name can not tell is written behind. */
+	m->bits = (uint8_t)((m->bits & IDX_DIGEST) | (cur ? 0 : IDX_NEW) | (m->keywords >> MAILDIR_LETTERS != 0 ? IDX_DIRTY : 0));
 	m->uidl = SPAN_NONE;
 	m->save_date = time(NULL);
 	if (*from_out == NULL || *to_out == NULL)
@@ -342,6 +343,8 @@ maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *
 		err_set(e, ERR_TEMP, "%s: other programs rename its files all the time", c.from->path);
 	if (drc != DRV_OK)
 		restore_adds(cs->box[0], sources, count);
+	else
+		maildir_added(c.to, cs->box[0]);
 	for (size_t i = 0; i < cs->box[0]->add_count; i++) {
 		cs->box[0]->adds[i].rec.name = SPAN_NONE;
 		cs->box[0]->adds[i].summary = SPAN_NONE;

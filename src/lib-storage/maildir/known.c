@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the index knows, laid out for a scan.  Almost every file is as it was: its name carries its UID, so it is compared
- * with one record at once, and nothing is kept of it.
+ * with one record at once, and nothing is kept of it.  Records of files that other programs named are found by those names.
  */
 #include "lib-storage/maildir/maildir.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "lib/hash.h"
 
 #define SPARSE 16	/* UIDs for each message: with more gaps than this they are searched for */
 
@@ -68,6 +69,7 @@ push(struct maildir_known *k, const struct index_walk *w)
 	*r = (struct maildir_known_rec){ .name = w->m.name.p, .uid = w->uid, .len = (uint16_t)w->m.name.n,
 		.sub = w->m.bits & IDX_NEW ? SUB_NEW : SUB_CUR };
 	r->tagged = tag_uid(k, span_sub(w->m.name, 0, span_chr(w->m.name, ':'))) == w->uid;
+	k->untagged += !r->tagged;
 	return true;
 }
 
@@ -83,6 +85,40 @@ make_map(struct maildir_known *k, struct err *e)
 		return err_set(e, ERR_TEMP, "out of memory");
 	for (size_t i = 0; i < k->count; i++)
 		k->map[k->recs[i].uid - k->recs[0].uid] = (uint32_t)i + 1;
+	return 0;
+}
+
+static struct span
+base_of(const struct maildir_known_rec *r)
+{
+	struct span name = span_of(r->name, r->len);
+
+	return span_sub(name, 0, span_chr(name, ':'));
+}
+
+static int
+make_table(struct maildir_known *k, struct err *e)
+{
+	size_t size = 16;
+
+	if (k->untagged == 0)
+		return 0;
+	while (size < k->untagged * 2)
+		size *= 2;
+	k->table = calloc(size, sizeof(*k->table));
+	if (k->table == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	k->mask = size - 1;
+	for (size_t i = 0; i < k->count; i++) {
+		size_t at;
+
+		if (k->recs[i].tagged)
+			continue;
+		at = hash_of(base_of(&k->recs[i])) & k->mask;
+		while (k->table[at] != 0)
+			at = (at + 1) & k->mask;
+		k->table[at] = (uint32_t)i + 1;
+	}
 	return 0;
 }
 
@@ -104,7 +140,7 @@ maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct id
 			break;
 		}
 	index_walk_end(&w);
-	return rc == -1 ? -1 : make_map(k, e);
+	return rc == -1 || make_map(k, e) == -1 ? -1 : make_table(k, e);
 }
 
 void
@@ -112,18 +148,32 @@ maildir_known_clear(struct maildir_known *k)
 {
 	free(k->recs);
 	free(k->map);
+	free(k->table);
 	*k = (struct maildir_known){ NULL };
+}
+
+static bool
+is_as(struct maildir_known_rec *r, int sub, struct span name, uint32_t order)
+{
+	if (r == NULL || r->sub != sub || r->len != name.n || memcmp(r->name, name.p, name.n) != 0)
+		return false;
+	r->order = order;
+	return true;
 }
 
 bool
 maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order)
 {
-	struct maildir_known_rec *r = find(k, tag_uid(k, span_sub(name, 0, span_chr(name, ':'))));
+	struct span base = span_sub(name, 0, span_chr(name, ':'));
 
-	if (r == NULL || r->sub != sub || r->len != name.n || memcmp(r->name, name.p, name.n) != 0)
+	if (is_as(find(k, tag_uid(k, base)), sub, name, order))
+		return true;
+	if (k->table == NULL)
 		return false;
-	r->order = order;
-	return true;
+	for (size_t at = hash_of(base) & k->mask; k->table[at] != 0; at = (at + 1) & k->mask)
+		if (is_as(&k->recs[k->table[at] - 1], sub, name, order))
+			return true;
+	return false;
 }
 
 void
@@ -133,4 +183,11 @@ maildir_known_want(struct maildir_known *k, struct span base)
 
 	if (r != NULL)
 		r->wanted = true;
+	if (k->table == NULL)
+		return;
+	for (size_t at = hash_of(base) & k->mask; k->table[at] != 0; at = (at + 1) & k->mask) {
+		r = &k->recs[k->table[at] - 1];
+		if (span_eq(base_of(r), base))
+			r->wanted = true;
+	}
 }

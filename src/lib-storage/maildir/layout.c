@@ -470,8 +470,8 @@ trash_name(char out[MAILDIR_TRASH_MAX])
 static void
 unlink_control(int fd)
 {
-	static const char *const files[] = { "culver-mailbox", "culver-uidlist", "culver-mailbox.released",
-		"culver-mailbox.returned", "dovecot-uidlist", "dovecot-keywords" };
+	static const char *const files[] = { "culver-mailbox", "culver-uidlist", "culver-uids", "culver-uids.new",
+		"culver-mailbox.released", "culver-mailbox.returned", "dovecot-uidlist", "dovecot-keywords" };
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		unlinkat(fd, files[i], 0);

@@ -8,6 +8,7 @@
 
 #define MAILDIR_NAME_MAX 255
 #define MAILDIR_LETTERS 26	/* keywords a file name can carry */
+#define MAILDIR_LETTER_BITS (((uint64_t)1 << MAILDIR_LETTERS) - 1)
 #define MAILDIR_PATH_MAX 4000
 #define MAILDIR_TRASH "..culver-deleted."	/* what was deleted is called so until it is removed */
 #define MAILDIR_RESERVE 1024	/* UIDs and MODSEQs are reserved in blocks of this */
@@ -34,7 +35,7 @@ struct maildir_control {
 	uint32_t uidvalidity, id;
 	uint32_t uid_reserved;
 	uint64_t modseq_reserved;
-	char *keywords[MAILDIR_LETTERS];	/* NULL: the letter is free */
+	char *keywords[INDEX_KEYWORDS];	/* NULL: the letter is free; those behind the letters have none */
 	bool made_up;			/* not in the file: nothing told the UIDVALIDITY */
 	/* Not in the file: where a state that must be made goes on from; 1 and 1 for a new mailbox. */
 	uint32_t uid_start;
@@ -60,6 +61,8 @@ struct maildir_box {
 	unsigned resting;		/* finished stages that are open */
 	struct maildir_list_file *facts;	/* facts.c: culver-uidlist; NULL: there is none, or it is not known yet */
 	bool facts_known, warned;
+	bool telling;			/* uids-file.c is at work */
+	uint64_t uids_size;		/* of its file, when keywords have made it large; 0: not */
 };
 
 /* What a file name tells (filename.c). */
@@ -151,13 +154,15 @@ struct maildir_known {
 	struct maildir_known_rec *recs;		/* UIDs ascending */
 	size_t count, cap;
 	uint32_t *map;		/* by UID, from that of the first record: index + 1; NULL: there are too many gaps */
+	uint32_t *table;	/* of those not tagged, by base: index + 1; NULL: there are none */
+	size_t mask, untagged;
 	char tag[12];		/* ",U=" uidvalidity "." */
 };
 int maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e);
 void maildir_known_clear(struct maildir_known *k);
 /* Whether a file is as its record says; then the record has its place in the list, which is not 0. */
 bool maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order);
-/* A file that did not match: the record of its tag is to be looked at. */
+/* A file that did not match: the records of its tag, and of its base, are to be looked at. */
 void maildir_known_want(struct maildir_known *k, struct span base);
 
 /* box.c */
@@ -217,6 +222,8 @@ enum drv_rc maildir_take_back(void *store, struct span name, struct err *e);
 /* outcome.c, commit.c, copy.c, behind.c, stage.c */
 enum drv_rc maildir_outcome(void *store, struct change_set *cs, bool *happened_out, struct err *e);
 enum drv_rc maildir_commit(void *store, struct change_set *cs, struct err *e);
+/* After a commit that added messages: writes behind what names can not tell of them. */
+void maildir_added(struct maildir_box *box, const struct box_change *c);
 enum drv_rc maildir_commit_copy(struct maildir_store *s, struct change_set *cs, struct err *e);
 enum drv_rc maildir_maintain(void *box, struct err *e);
 /* check.c */

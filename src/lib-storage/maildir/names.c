@@ -34,13 +34,14 @@ decodes(struct span disk)
 bool
 maildir_is_reserved(const struct maildir_store *s, struct span disk, bool top)
 {
-	static const char *const names[] = { "culver-mailbox", "courierimapkeywords", "courierimaphieracl" };
+	static const char *const names[] = { "culver-mailbox", "culver-uids", "culver-uidlist", "courierimapkeywords",
+		"courierimaphieracl" };
 	static const char *const subs[] = { "cur", "new", "tmp" };
 
 	for (size_t i = 0; i < 3; i++)
 		if (s->dirname == NULL && s->p.fs_layout && span_eq(disk, span_str(subs[i])))
 			return true;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (s->p.fs_layout && span_eq(disk, span_str(names[i])))
 			return true;
 	return (s->dirname != NULL && span_eq(disk, span_str(s->dirname))) || span_starts(disk, SPAN(MAILDIR_TRASH)) ||

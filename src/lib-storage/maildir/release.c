@@ -8,11 +8,12 @@
  *	   it between the two, or write to it afterwards
  *	2. dovecot-keywords, then dovecot-uidlist in the place of the fence
  *	3. the control file becomes culver-mailbox.released: from now on nobody of ours opens it
- *	4. culver-uidlist goes; all in it is in Dovecot's
+ *	4. culver-uidlist and culver-uids go; all in them is in Dovecot's, but for keywords that have no letter: Dovecot keeps
+ *	   those in its index alone
  * After a crash before 3 the control file stands, and the next open goes on from it: it has to look at it, as the index knows
  * nothing.  There maildir_release_undo() puts the fence back before a new UID is given.
  */
-#include "lib-storage/maildir/adopt.h"
+#include "lib-storage/maildir/uids-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,6 +104,7 @@ struct listing {
 	const struct uidlist *facts;	/* NULL: none */
 	struct buf text;
 	size_t at;			/* in p->uidls */
+	uint32_t bare;			/* messages with keywords that have no letter */
 };
 
 /* One message's line. */
@@ -153,8 +155,10 @@ list_all(struct listing *l, struct index_txn *t, const struct idx_state *st, str
 	buf_clear(&hex);
 	if (index_walk_begin(&w, t, l->box->id, 1, e) == -1)
 		return -1;
-	while ((rc = index_walk_next(&w, e)) == 1)
+	while ((rc = index_walk_next(&w, e)) == 1) {
 		put_message(l, w.uid, &w.m);
+		l->bare += w.m.keywords >> MAILDIR_LETTERS != 0;
+	}
 	index_walk_end(&w);
 	return rc == 0 && l->text.failed ? err_set(e, ERR_LIMIT, "%s: its list of UIDs is too large", l->box->path) : rc;
 }
@@ -193,6 +197,7 @@ take_out(struct listing *l, bool dry_run, uint32_t *number_out, struct release_r
 		out->messages = st.messages;
 		out->uidvalidity = st.uidvalidity;
 		out->uidnext = st.uidnext;
+		out->bare = l->bare;
 	}
 	if (rc == 1 && !dry_run)
 		rc = index_new_number(t, number_out, e) == -1 || index_mailbox_remove(t, span_str(box->name), e) == -1 ? -1 : 1;
@@ -273,8 +278,10 @@ write_files(struct listing *l, const struct maildir_control *c, uint32_t number,
 		rc = err_errno(e, "rename %s/culver-mailbox", box->path);
 	if (rc == 0)
 		rc = dir_sync(dir, e);
-	if (rc == 0)
+	if (rc == 0) {
 		unlinkat(dir, FACTS_NAME, 0);
+		unlinkat(dir, UIDS_NAME, 0);
+	}
 	close(dir);
 	return rc;
 }
@@ -321,6 +328,7 @@ maildir_release(void *b, const struct release_params *p, struct release_report *
 		l.facts = have == 1 ? &facts.list : NULL;
 		buf_reset(&l.text);
 		l.at = 0;
+		l.bare = 0;
 		rc = release_locked(&l, p->dry_run, out, e);
 		maildir_box_unlock(box);
 		if (have == 1)

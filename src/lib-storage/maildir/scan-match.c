@@ -55,6 +55,7 @@ table_build(struct scan *s, struct err *e)
 			if (g->hash != f->hash || !span_eq(scan_file_base(s, g), scan_file_base(s, f)))
 				continue;
 			f->twin = s->table[at];
+			f->shared = g->shared = true;
 			if (!are_two(s, f, g->sub, scan_file_name(s, g))) {
 				f->twin = g->twin;
 				g->skip = true;
@@ -109,9 +110,9 @@ seen_add(struct scan *s, uint32_t uid, const struct idx_message *m, const struct
 	}
 	c.rec.bits = (uint8_t)(f->sub == SUB_NEW ? c.rec.bits | IDX_NEW : c.rec.bits & ~IDX_NEW);
 	/* Flags of ours that wait to be written behind are newer than what a rename by somebody else says. */
-	if (!(m->bits & IDX_DIRTY) && (n.flags != m->flags || n.keywords != m->keywords)) {
+	if (!(m->bits & IDX_DIRTY) && (n.flags != m->flags || n.keywords != (m->keywords & MAILDIR_LETTER_BITS))) {
 		c.rec.flags = n.flags;
-		c.rec.keywords = n.keywords;
+		c.rec.keywords = (m->keywords & ~MAILDIR_LETTER_BITS) | n.keywords;
 		c.flags_changed = true;
 	}
 	buf_add(&s->seen, span_of(&c, sizeof(c)));
@@ -124,6 +125,7 @@ compare_twins(struct scan *s, const struct maildir_known_rec *r, const struct id
 	struct scan_file *f = table_find(s, span_sub(m->name, 0, span_chr(m->name, ':')));
 
 	for (; f != NULL; f = f->twin == 0 ? NULL : &s->files[f->twin - 1]) {
+		f->shared = true;
 		if (f->skip || are_two(s, f, r->sub, m->name))
 			continue;
 		/* Renamed while the directories were read: the later in the list counts. */
@@ -141,6 +143,7 @@ compare_twins(struct scan *s, const struct maildir_known_rec *r, const struct id
 static int
 compare_one(struct scan *s, struct index_txn *t, const struct maildir_known_rec *r, struct err *e)
 {
+	char tagged[MAILDIR_NAME_MAX + 1];
 	struct idx_message m;
 	struct scan_file *f;
 	int rc = index_message_get(t, s->box->id, r->uid, &m, e);
@@ -152,6 +155,9 @@ compare_one(struct scan *s, struct index_txn *t, const struct maildir_known_rec 
 		return 0;
 	}
 	f = table_find_record(s, &m);
+	/* We died when the file had got its UID into its name, and the record had not got the name. */
+	if (f == NULL && !r->tagged && maildir_name_tag(tagged, span_sub(m.name, 0, span_chr(m.name, ':')), s->uidvalidity, r->uid))
+		f = table_find(s, span_str(tagged));
 	if (f == NULL) {
 		buf_add(&s->gone, span_of(&r->uid, sizeof(r->uid)));
 		return 0;
@@ -173,7 +179,7 @@ scan_match(struct scan *s, struct index_txn *t, struct err *e)
 	for (size_t i = 0; i < s->recs.count && rc != -1; i++) {
 		const struct maildir_known_rec *r = &s->recs.recs[i];
 
-		if (r->order == 0 || r->wanted || (!r->tagged && s->count > 0))
+		if (r->order == 0 || r->wanted)
 			rc = compare_one(s, t, r, e);
 	}
 	s->fresh = 0;

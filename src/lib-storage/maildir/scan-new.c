@@ -2,8 +2,9 @@
 /*
  * Files that are new.  One keeps the UID of its name if that has the mailbox's UIDVALIDITY and the UID can not have been
  * anybody else's: it was not given yet (we died between rename and commit), or the index is being rebuilt.  While the index
- * is made anew, culver-uidlist (adopt.c) has UIDs of files whose names carry none yet.  All others get the next UIDs, in the
- * order in which they arrived, and are renamed.
+ * is made anew, culver-uidlist (adopt.c) and culver-uids (uids-file.c) have UIDs of files whose names carry none.  All others
+ * get the next UIDs, in the order in which they arrived.  A few are renamed, so that their names tell the UIDs; of many that
+ * come at once culver-uids does.
  */
 #include "lib-storage/maildir/scan.h"
 
@@ -15,6 +16,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 
+#define FEW 32		/* files that are renamed; with more than that, those whose names can stay keep them */
 #define BATCHES 16
 #define BATCH_AGE 3600	/* seconds after which nobody is about to begin any more */
 
@@ -23,6 +25,7 @@ struct by_arrival {
 	const struct scan_file *f;
 	struct maildir_name n;
 	bool listed;		/* the UID is the list's, by the file's name */
+	bool named;		/* culver-uids has it, by the file's name */
 };
 
 /*
@@ -133,6 +136,28 @@ take_facts(struct scan *s, struct by_arrival *a, struct change_add *add, const s
 		add->rec.size = maildir_facts_size(l, a->f->uid, (uint64_t)sb->st_size);
 }
 
+/* Whether a name that does not tell its UID can stay, when culver-uids tells it: no other file is called the same. */
+static bool
+can_be_told(const struct by_arrival *a, const struct idx_state *st)
+{
+	struct span base = a->n.base;
+
+	return !a->f->shared && a->n.uidvalidity != st->uidvalidity && memchr(base.p, '\n', base.n) == NULL;
+}
+
+static bool
+keeps_name(struct scan *s, struct by_arrival *a, const struct idx_state *st, uint32_t uid)
+{
+	uint32_t keywords;
+
+	if (a->f->uid == 0)
+		return s->many && can_be_told(a, st);
+	/* Kept outside of names; once, before the name has been changed. */
+	keywords = a->listed && a->f->sub == SUB_CUR ? maildir_facts_keywords(&s->facts.list, a->n.base) : 0;
+	a->n.keywords |= keywords;
+	return has_tag(&a->n, st->uidvalidity, uid) || ((a->listed || a->named) && keywords == 0 && can_be_told(a, st));
+}
+
 /* Fills in the record of a new file; 0: it has gone. */
 static int
 take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err *e)
@@ -140,6 +165,7 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	struct change_add add = { 0 };
 	char path[MAILDIR_NAME_MAX + 8], name[MAILDIR_NAME_MAX + 1];
 	struct stat sb;
+	uint64_t more;
 	int rc = 1;
 
 	/* A UID that we can not keep would be somebody else's later: without one, the message waits for who may give it. */
@@ -152,21 +178,21 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	add.uid = a->f->uid != 0 ? a->f->uid : st->uidnext;
 	if (add.uid >= UINT32_MAX - 1)
 		return err_set(e, ERR_LIMIT, "mailbox %s has no UIDs left", s->box->name);
-	/* Kept outside of names; once, before the name has been changed. */
-	if (a->listed && a->f->sub == SUB_CUR)
-		a->n.keywords |= maildir_facts_keywords(&s->facts.list, a->n.base);
-	if (a->f->uid == 0 || !has_tag(&a->n, st->uidvalidity, add.uid))
+	if (!keeps_name(s, a, st, add.uid))
 		rc = rename_new(s, a, &sb, st->uidvalidity, add.uid, name, e);
 	else
 		memcpy(name, scan_file_name(s, a->f).p, (size_t)a->f->len + 1);
 	if (rc != 1)
 		return rc;
+	if (a->f->uid == 0 && s->many && (st->dev == 0 || add.uid < st->dev))
+		st->dev = add.uid;
 	if (add.uid >= st->uidnext)
 		st->uidnext = add.uid + 1;
+	more = s->has_uids && a->f->uid != 0 ? uids_keywords(&s->uids.list, add.uid) & (UINT64_MAX >> MAILDIR_LETTERS) : 0;
 	add.rec = (struct idx_message){
 		.flags = a->n.flags,
-		.bits = a->f->sub == SUB_NEW ? IDX_NEW : 0,
-		.keywords = a->n.keywords,
+		.bits = (uint8_t)((a->f->sub == SUB_NEW ? IDX_NEW : 0) | (more != 0 ? IDX_MORE : 0)),
+		.keywords = a->n.keywords | more << MAILDIR_LETTERS,
 		.internal_date = sb.st_mtim.tv_sec,
 		.save_date = a->n.sec != 0 ? a->n.sec : sb.st_mtim.tv_sec,
 		/* S= is believed when it is true; then W= is as well. */
@@ -186,10 +212,15 @@ static uint32_t
 claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival *a)
 {
 	const struct uidlist_entry *entry = s->has_facts ? uidlist_by_name(&s->facts.list, a->n.base) : NULL;
+	uint32_t named;
 
 	a->listed = entry != NULL;
 	if (entry != NULL)
 		return entry->uid;
+	named = s->has_uids ? uids_by_name(&s->uids.list, a->n.base) : 0;
+	a->named = named != 0;
+	if (named != 0)
+		return named;
 	if (a->n.uidvalidity != st->uidvalidity || (s->has_facts && !maildir_facts_tag_fits(&s->facts.list, &a->n)))
 		return 0;
 	return a->n.uid;
@@ -316,6 +347,11 @@ scan_take_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct 
 	rc = hide_halves(s, t, st, list, &n, e);
 	if (rc == 0)
 		rc = judge_uids(s, t, st, list, n, e);
+	s->many = false;
+	for (size_t i = 0, nameless = 0; i < n && rc == 0 && !s->many; i++) {
+		nameless += list[i].f->uid == 0 && can_be_told(&list[i], st);
+		s->many = nameless > FEW && !index_is_private(s->box->store->ix);
+	}
 	for (size_t i = 0; i < n && rc != -1; i++)
 		rc = take_new(s, &list[i], st, e);
 	free(list);

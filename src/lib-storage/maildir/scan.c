@@ -233,6 +233,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 		return drc;
 	*again_out = false;
 	s->renamed[0] = s->renamed[1] = 0;
+	s->uidvalidity = st.uidvalidity;
 	rc = maildir_claim_left(s->box, t, &claim, e);
 	/* What somebody left who died is there by now, whenever the list was read. */
 	if (rc == 0 && (!same_state(before, &st) || claim.left != 0))
@@ -252,6 +253,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 		rc = apply_scan(s, t, &st, e);
 	if (rc == 0)
 		rc = maildir_claim_meet(t, &st, &claim, e);
+	s->untold = st.dev;
 	if (rc == 0)
 		rc = index_commit(t, e);
 	else
@@ -283,7 +285,13 @@ scan(struct maildir_box *box, struct err *e)
 			s.has_facts = facts == 1;
 			rc = facts == -1 ? -1 : 1;
 		}
-		/* Either may have ended the transaction. */
+		if (rc == 1 && before.bits & IDX_STATE_UNSCANNED && !s.has_uids) {
+			int uids = maildir_uids_read(box, before.uidvalidity, &s.uids, e);
+
+			s.has_uids = uids == 1;
+			rc = uids == -1 ? -1 : 1;
+		}
+		/* Each may have ended the transaction. */
 		if (rc == 1 && index_read(box->store->ix, &t, e) == -1)
 			rc = -1;
 		drc = rc != 1 || list_files(&s, t, &before, e) == -1 ? drv_of(e) : DRV_OK;
@@ -293,6 +301,8 @@ scan(struct maildir_box *box, struct err *e)
 	}
 	if (s.has_facts)
 		maildir_list_file_clear(&s.facts);
+	if (s.has_uids)
+		maildir_uids_clear(&s.uids);
 	buf_clear(&s.names);
 	buf_clear(&s.seen);
 	buf_clear(&s.gone);
@@ -301,7 +311,7 @@ scan(struct maildir_box *box, struct err *e)
 	free(s.files);
 	free(s.table);
 	maildir_known_clear(&s.recs);
-	return drc;
+	return drc == DRV_OK && s.untold != 0 ? maildir_uids_tell(box, e) : drc;
 }
 
 enum drv_rc
@@ -333,6 +343,6 @@ maildir_sync(void *b, bool thorough, struct err *e)
 	    box->cur.ino == st.stamp[SUB_CUR].ino;
 	box->cur_is_fresh = false;
 	if (!thorough && maildir_stamp_holds(box, &st, SUB_NEW) && (fresh || maildir_stamp_holds(box, &st, SUB_CUR)))
-		return DRV_OK;
+		return st.dev != 0 ? maildir_uids_tell(box, e) : DRV_OK;
 	return scan(box, e);
 }

@@ -2,7 +2,7 @@
 #ifndef CULVER_LIB_STORAGE_MAILDIR_SCAN_H
 #define CULVER_LIB_STORAGE_MAILDIR_SCAN_H
 /* One scan of a mailbox's directories; shared by scan.c, scan-match.c and scan-new.c alone. */
-#include "lib-storage/maildir/adopt.h"
+#include "lib-storage/maildir/uids-file.h"
 
 struct scan_file {
 	size_t name;		/* offset in names */
@@ -12,6 +12,7 @@ struct scan_file {
 	uint8_t sub;
 	uint32_t twin;		/* another with the same base: its index + 1; 0: none */
 	bool known, skip;
+	bool shared;		/* another file has the same base */
 	/* of those that are new: */
 	uint32_t uid;		/* it keeps, or 0 */
 	uint32_t usec;
@@ -32,9 +33,14 @@ struct scan {
 	/* What came out of it. */
 	struct buf seen, gone, adds, text;
 	size_t fresh;		/* files that are new */
-	struct maildir_list_file facts;		/* of other servers; only while the index is made anew */
-	bool has_facts;
+	/* Lists of UIDs, only while the index is made anew: of other servers, and of files that kept their names. */
+	struct maildir_list_file facts;
+	struct maildir_uids uids;
+	bool has_facts, has_uids;
+	bool many;		/* new files keep their names */
 	size_t renamed[2];
+	uint32_t uidvalidity;
+	uint64_t untold;	/* the state's dev, once the scan is committed */
 };
 
 /* NUL-terminated. */
