@@ -42,7 +42,7 @@ test_regex(void **state)
 				count = -1;
 				break;
 			}
-		if (count != cases[i].count)
+		if (cases[i].match == NULL && count != cases[i].count)
 			fail_msg("\"%s\" in \"%s\": %d, not %d", cases[i].pattern, cases[i].text, count, cases[i].count);
 		if (cases[i].match != NULL) {
 			assert_int_equal(procmail_regex_extract(r, span_str(cases[i].text), &match, &budget), PROCMAIL_FOUND_YES);
