@@ -24,7 +24,7 @@ test_regex(void **state)
 		{ "a\nb\nc", "^\\/b$", 1, "b\n" }, { "xay", "(ab|a)\\/.*", 1, "y" }, { "abcd", "(a|ab)(c|bcd)\\/d*", 1, "d" },
 		{ "aabab", "a+\\/[ab]*", 3, "abab" }, { "k=v1 k=v2", ".*k=\\/.*", 1, "v1 k=v2" },
 		{ "To: bobby@x", "^TO_bob", 1, NULL }, { "To: xbob@x", "^TO_bob", 0, NULL },
-		{ "From: MAILER-DAEMON@x", "^FROM_DAEMON", 1, NULL }, { "From: ann@x", "^FROM_DAEMON", 0, NULL },
+		{ "From: MAILER-DAEMON@x\n\n", "^FROM_DAEMON", 1, NULL }, { "From: ann@x\n\n", "^FROM_DAEMON", 0, NULL },
 	};
 
 	(void)state;
