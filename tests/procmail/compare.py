@@ -82,6 +82,6 @@ def show(name, want, have):
 
 
 if __name__ == "__main__":
-    total, different = compare(sys.argv[1], sys.argv[2:], on_difference=show)
+    total, different = compare(os.path.abspath(sys.argv[1]), sys.argv[2:], on_difference=show)
     print("%d cases, %d different" % (total, different))
     sys.exit(different != 0)
