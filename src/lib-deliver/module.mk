@@ -11,6 +11,9 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
 	src/lib-deliver/save.c src/lib-deliver/save.h \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
+	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \
+	src/lib-deliver/procmail-host.c src/lib-deliver/procmail-host.h \
+	src/lib-deliver/program.c src/lib-deliver/program-helper.c src/lib-deliver/program.h \
 	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
 
 # apart from the rest, which does without jansson
@@ -38,3 +41,12 @@ FUZZ_TARGETS += fuzz/fuzz-filter-journal
 fuzz_fuzz_filter_journal_SOURCES = fuzz/fuzz-filter-journal.c $(fuzz_main)
 fuzz_fuzz_filter_journal_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a
 fuzz_fuzz_filter_journal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+UNIT_TESTS += tests/unit/test-program
+tests_unit_test_program_SOURCES = tests/unit/test-program.c
+tests_unit_test_program_LDADD = src/lib-deliver/libdeliver.a $(FILTER_LIBS) -lm $(CMOCKA_LIBS)
+
+# Ours for tests/procmail/compare.py.
+check_PROGRAMS += tests/procmail/procmail-run
+tests_procmail_procmail_run_SOURCES = tests/procmail/procmail-run.c
+tests_procmail_procmail_run_LDADD = src/lib-deliver/libdeliver.a $(FILTER_LIBS) -lm

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-filter/procmail/formail.h"
+
+#include <time.h>
+#include "lib-filter/procmail/run.h"
+#include "lib/array.h"
+
+#define FIELDS_MAX 1000000	/* of a header; what is behind them belongs to the last */
+
+struct field {
+	struct span text;	/* with continued lines and the newline at the end */
+	size_t name;		/* octets of its name, with the colon; of "From " five */
+	bool gone, old;		/* removed; Old- in front */
+	struct span renamed;	/* in the place of so many octets of the name */
+	size_t renamed_octets;
+	bool keep;		/* -i with -r: taken over into the reply */
+};
+
+struct option {
+	char letter;
+	struct span text, to;	/* to: of -R */
+};
+
+struct formail {
+	const struct formail_context *c;
+	struct option options[FORMAIL_FIELDS];
+	size_t option_count;
+	bool extracts, escapes, forces, reply, trusts, keeps, joins, zaps;
+	struct span prefix;
+	struct array fields;
+	struct span body;
+	struct buf *out;
+};
+
+/* The name that a line begins with, with its colon; 0: none. */
+static size_t
+name_length(struct span line)
+{
+	if (span_starts(line, SPAN("From ")))
+		return 5;
+	for (size_t i = 0; i < line.n; i++) {
+		if (line.p[i] == ':')
+			return i == 0 ? 0 : i + 1;
+		if ((unsigned char)line.p[i] <= ' ' || line.p[i] == 0x7f)
+			return 0;
+	}
+	return 0;
+}
+
+static bool
+split(struct formail *f, struct span in)
+{
+	f->fields = ARRAY_INIT(struct field, FIELDS_MAX);
+	while (in.n > 0) {
+		size_t n = span_chr(in, '\n') + 1, name;
+		struct field *x = f->fields.n == 0 ? NULL : array_at(&f->fields, f->fields.n - 1);
+
+		n = n > in.n ? in.n : n;
+		if (in.p[0] == '\n')
+			break;
+		name = name_length(span_sub(in, 0, n));
+		if (x != NULL && (ascii_is_wsp(in.p[0]) || f->fields.n == FIELDS_MAX ||
+		    (f->fields.n == 1 && span_starts(in, SPAN(">From ")) && span_starts(x->text, SPAN("From "))))) {
+			x->text.n += n;
+		} else if (name > 0 && !(name == 5 && in.p[4] == ' ' && f->fields.n > 0)) {
+			x = array_push(&f->fields);
+			if (x == NULL)
+				return false;
+			*x = (struct field){ .text = span_sub(in, 0, n), .name = name };
+		} else {
+			break;	/* no header, or its end without an empty line */
+		}
+		in = span_from(in, n);
+	}
+	f->body = in.n > 0 && in.p[0] == '\n' ? span_from(in, 1) : in;
+	return true;
+}
+
+/* An option's field: the whole name with its colon, or the beginning of names. */
+static bool
+is_named(const struct field *x, struct span name)
+{
+	return span_istarts(x->text, name) && name.n <= x->name;
+}
+
+static size_t
+option_name(struct span text)
+{
+	size_t n = name_length(text);
+
+	return n == 0 ? text.n : n;
+}
+
+static struct field *
+field_at(const struct formail *f, size_t i)
+{
+	return array_at(&f->fields, i);
+}
+
+static struct field *
+find(const struct formail *f, const char *name)
+{
+	for (size_t i = 0; i < f->fields.n; i++)
+		if (!field_at(f, i)->gone && field_at(f, i)->name == strlen(name) && span_ieq(span_sub(field_at(f, i)->text, 0, field_at(f, i)->name), span_str(name)))
+			return field_at(f, i);
+	return NULL;
+}
+
+static struct span
+content(const struct field *x)
+{
+	return x == NULL ? SPAN_NONE : span_from(x->text, x->name);
+}
+
+/* The bare address in what a field of addresses says first. */
+static struct span
+first_address(struct span s)
+{
+	size_t open = span_chr(s, '<'), n;
+
+	s = span_trim(s);
+	open = span_chr(s, '<');
+	if (open < s.n) {
+		s = span_from(s, open + 1);
+		return span_trim(span_sub(s, 0, span_chr(s, '>')));
+	}
+	for (n = 0; n < s.n && s.p[n] != ',' && s.p[n] != ' ' && s.p[n] != '\t' && s.p[n] != '\n' && s.p[n] != '('; n++)
+		;
+	return span_sub(s, 0, n);
+}
+
+static struct span
+sender(const struct formail *f, bool trusts)
+{
+	static const char *const envelope[] = { "From ", "Return-Path:", "Sender:", "From:", "Reply-To:" };
+	static const char *const header[] = { "Reply-To:", "From:", "Sender:", "Return-Path:", "From " };
+	const char *const *names = trusts ? header : envelope;
+
+	for (size_t i = 0; i < 5; i++) {
+		struct span address = first_address(content(find(f, names[i])));
+
+		if (address.n > 0)
+			return address;
+	}
+	return SPAN("foo@bar");
+}
+
+static void
+put_from(struct formail *f)
+{
+	time_t now = (time_t)f->c->now;
+	struct tm tm;
+	char date[64] = "";
+
+	if (localtime_r(&now, &tm) != NULL)
+		strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
+	buf_addf(f->out, "From %.*s  %s\n", SPAN_ARG(sender(f, false)), date);
+}
+
+/* Text of a field; continued lines together if asked for. */
+static void
+put_text(struct formail *f, struct span text)
+{
+	if (!f->joins) {
+		buf_add(f->out, text);
+		if (text.n == 0 || text.p[text.n - 1] != '\n')
+			buf_addc(f->out, '\n');
+		return;
+	}
+	for (size_t i = 0; i < text.n; i++)
+		buf_addc(f->out, text.p[i] == '\n' && i + 1 < text.n ? ' ' : text.p[i]);
+	if (text.n == 0 || text.p[text.n - 1] != '\n')
+		buf_addc(f->out, '\n');
+}
+
+static void
+put_field(struct formail *f, const struct field *x)
+{
+	struct span text = x->text;
+	bool is_empty = span_trim(content(x)).n == 0;
+
+	if (f->zaps && is_empty && x->text.p[x->name - 1] == ':')
+		return;
+	if (x->old)
+		buf_adds(f->out, "Old-");
+	if (x->renamed.p != NULL) {
+		buf_add(f->out, x->renamed);
+		text = span_from(text, x->renamed_octets);
+	}
+	if (f->zaps && x->renamed.p == NULL && x->name < text.n && !ascii_is_wsp(text.p[x->name]) && text.p[x->name - 1] == ':') {
+		buf_add(f->out, span_sub(text, 0, x->name));
+		buf_addc(f->out, ' ');
+		text = span_from(text, x->name);
+	}
+	put_text(f, text);
+}
+
+static void
+extract(struct formail *f)
+{
+	for (size_t i = 0; i < f->fields.n; i++) {
+		const struct field *x = field_at(f, i);
+
+		for (size_t k = 0; k < f->option_count; k++) {
+			const struct option *o = &f->options[k];
+			struct span text = content(x);
+
+			if ((o->letter != 'x' && o->letter != 'X') || !is_named(x, o->text))
+				continue;
+			if (o->letter == 'X') {
+				put_field(f, x);
+			} else {
+				if (f->zaps)
+					text = span_trim(text);
+				if (text.n > 0 || !f->zaps)
+					put_text(f, text);
+			}
+			break;
+		}
+	}
+}
+
+/* -a, -A, -i, -I, -u, -U, -R on the fields that are there. */
+static void
+edit(struct formail *f)
+{
+	for (size_t k = 0; k < f->option_count; k++) {
+		const struct option *o = &f->options[k];
+		struct span name = span_sub(o->text, 0, option_name(o->text));
+		struct field *last = NULL;
+
+		for (size_t i = 0; i < f->fields.n; i++) {
+			struct field *x = field_at(f, i);
+
+			if (x->gone || !is_named(x, name))
+				continue;
+			switch (o->letter) {
+			case 'i':
+				x->old = !f->reply;
+				x->keep = span_trim(span_from(o->text, name.n)).n == 0;
+				break;
+			case 'I':
+				x->gone = true;
+				break;
+			case 'R':
+				x->renamed = o->to;
+				x->renamed_octets = name.n;
+				break;
+			case 'u':
+			case 'U':
+				if (last != NULL)
+					(o->letter == 'u' ? x : last)->gone = true;
+				last = o->letter == 'u' && last != NULL ? last : x;
+				break;
+			}
+		}
+	}
+}
+
+/* A field of an option, a space behind its name if there is none. */
+static void
+put_new(struct formail *f, struct span text)
+{
+	size_t name = option_name(text);
+
+	if (name == text.n && (span_ieq(text, SPAN("Message-ID:")) || span_ieq(text, SPAN("Resent-Message-ID:")))) {
+		buf_add(f->out, text);
+		buf_addf(f->out, " <%llx.%llx@%.*s>\n", (unsigned long long)f->c->now, (unsigned long long)f->c->unique, SPAN_ARG(f->c->host_name));
+		return;
+	}
+	buf_add(f->out, text);
+	buf_addc(f->out, '\n');
+}
+
+static void
+put_added(struct formail *f)
+{
+	static const char order[] = "aAiI";
+
+	for (const char *letter = order; *letter != '\0'; letter++)
+		for (size_t k = 0; k < f->option_count; k++) {
+			const struct option *o = &f->options[k];
+			size_t name = option_name(o->text);
+			bool there = false, is_bare = span_trim(span_from(o->text, name)).n == 0;
+
+			if (o->letter != *letter || ((*letter == 'i' || *letter == 'I') && is_bare))
+				continue;
+			if (name_length(o->text) == 0)
+				continue;
+			for (size_t i = 0; i < f->fields.n && *letter == 'a'; i++)
+				there |= !field_at(f, i)->gone && is_named(field_at(f, i), span_sub(o->text, 0, name));
+			if (!there)
+				put_new(f, o->text);
+		}
+}
+
+/* -r: the header of an answer. */
+/* Whether an option says of a generated field that it is to go (-I), or to be called Old- (-i with another content). */
+static bool
+has_option(const struct formail *f, char letter, struct span name)
+{
+	for (size_t k = 0; k < f->option_count; k++) {
+		const struct option *o = &f->options[k];
+		size_t n = option_name(o->text);
+
+		if (o->letter == letter && span_ieq(span_sub(o->text, 0, n), name) &&
+		    (letter == 'I' || span_trim(span_from(o->text, n)).n > 0))
+			return true;
+	}
+	return false;
+}
+
+/* The name of a field of an answer; false: it is left out. */
+static bool
+put_reply_name(struct formail *f, struct span name)
+{
+	if (has_option(f, 'I', name))
+		return false;
+	if (has_option(f, 'i', name))
+		buf_adds(f->out, "Old-");
+	buf_add(f->out, name);
+	return true;
+}
+
+static void
+put_reply(struct formail *f)
+{
+	struct span to = sender(f, f->trusts), subject = content(find(f, "Subject:"));
+	const struct field *id = find(f, "Message-ID:"), *references = find(f, "References:");
+
+	for (size_t i = 0; i < f->fields.n; i++) {
+		const struct field *x = field_at(f, i);
+
+		if (!x->gone && (x->keep || is_named(x, SPAN("X-Loop:"))))
+			put_field(f, x);
+	}
+	if (put_reply_name(f, SPAN("To:")))
+		buf_addf(f->out, " %.*s\n", SPAN_ARG(to));
+	subject = span_trim(subject);
+	if (subject.n > 0 && put_reply_name(f, SPAN("Subject:"))) {
+		buf_adds(f->out, span_istarts(subject, SPAN("Re:")) ? " " : " Re: ");
+		put_text(f, subject);
+	}
+	if (id != NULL && put_reply_name(f, SPAN("References:"))) {
+		if (references != NULL) {
+			buf_addc(f->out, ' ');
+			buf_add(f->out, span_trim(content(references)));
+		}
+		buf_addf(f->out, " %.*s\n", SPAN_ARG(span_trim(content(id))));
+	}
+	if (id != NULL && put_reply_name(f, SPAN("In-Reply-To:")))
+		buf_addf(f->out, " %.*s\n", SPAN_ARG(span_trim(content(id))));
+}
+
+static void
+put_body(struct formail *f)
+{
+	struct span rest = f->body, line;
+
+	/* The empty line at the end is put there again, not quoted. */
+	if (f->reply && span_ends(rest, SPAN("\n\n")))
+		rest.n--;
+	while (rest.n > 0) {
+		size_t n = span_chr(rest, '\n') + 1;
+
+		line = span_sub(rest, 0, n);
+		rest = span_from(rest, n);
+		if (f->escapes && (f->reply || span_starts(line, SPAN("From "))))
+			buf_add(f->out, f->prefix);
+		if (f->escapes && f->reply && span_starts(line, SPAN("From ")))
+			buf_add(f->out, f->prefix);
+		buf_add(f->out, line);
+	}
+	if (f->out->n > 0 && f->out->p[f->out->n - 1] != '\n')
+		buf_addc(f->out, '\n');
+	if (f->out->n > 1 && f->out->p[f->out->n - 2] != '\n')
+		buf_addc(f->out, '\n');
+}
+
+static enum formail_rc
+run(struct formail *f, struct span in)
+{
+	bool had_header;
+
+	if (!split(f, in)) {
+		f->out->failed = true;
+		return FORMAIL_DONE;
+	}
+	had_header = f->fields.n > 0;
+	if (f->extracts) {
+		extract(f);
+		if (f->keeps) {
+			buf_addc(f->out, '\n');
+			put_body(f);
+		}
+		return FORMAIL_DONE;
+	}
+	edit(f);
+	if (f->reply) {
+		put_reply(f);
+		put_added(f);
+		buf_addc(f->out, '\n');
+		if (f->keeps)
+			put_body(f);
+		return FORMAIL_DONE;
+	}
+	if (!f->forces && find(f, "From ") == NULL && !(had_header && field_at(f, 0)->name == 5 && field_at(f, 0)->text.p[4] == ' '))
+		put_from(f);
+	for (size_t i = 0; i < f->fields.n; i++)
+		if (!field_at(f, i)->gone)
+			put_field(f, field_at(f, i));
+	put_added(f);
+	buf_addc(f->out, '\n');
+	put_body(f);
+	return FORMAIL_DONE;
+}
+
+/* The argument of an option: the rest of its word, or the next. */
+static bool
+take(const struct span *argv, size_t argc, size_t *i, struct span *word, struct span *out)
+{
+	if (word->n > 0) {
+		*out = *word;
+		*word = SPAN_NONE;
+		return true;
+	}
+	if (*i + 1 >= argc)
+		return false;
+	*out = argv[++*i];
+	return true;
+}
+
+static enum formail_rc
+parse_word(struct formail *f, const struct span *argv, size_t argc, size_t *i)
+{
+	struct span word = span_from(argv[*i], 1);
+
+	while (word.n > 0) {
+		char c = word.p[0];
+		struct option *o;
+
+		word = span_from(word, 1);
+		switch (c) {
+		case 'b': f->escapes = false; break;
+		case 'f': f->forces = true; break;
+		case 'r': f->reply = true; break;
+		case 't': f->trusts = true; break;
+		case 'k': f->keeps = true; break;
+		case 'c': f->joins = true; break;
+		case 'z': f->zaps = true; break;
+		case 'Y': break;	/* of finding where messages begin */
+		case 'q':
+			if (word.n > 0 && word.p[0] == '-')
+				word = span_from(word, 1);
+			break;
+		case 'p':
+			if (!take(argv, argc, i, &word, &f->prefix))
+				return FORMAIL_FAILED;
+			break;
+		case 'a': case 'A': case 'i': case 'I': case 'u': case 'U': case 'x': case 'X': case 'R':
+			if (f->option_count == FORMAIL_FIELDS)
+				return FORMAIL_UNKNOWN;
+			o = &f->options[f->option_count++];
+			o->letter = c;
+			if (!take(argv, argc, i, &word, &o->text) || (c == 'R' && !take(argv, argc, i, &word, &o->to)))
+				return FORMAIL_FAILED;
+			f->extracts |= c == 'x' || c == 'X';
+			if (c != 'x' && c != 'X' && c != 'R' && c != 'I' && name_length(o->text) == 0)
+				return FORMAIL_UNKNOWN;	/* a field without a colon: let the program complain */
+			break;
+		default:
+			return FORMAIL_UNKNOWN;
+		}
+	}
+	return FORMAIL_DONE;
+}
+
+enum formail_rc
+formail_run(const struct span *argv, size_t argc, struct span in, const struct formail_context *c, struct buf *out)
+{
+	struct formail f = { .c = c, .escapes = true, .prefix = SPAN(">"), .out = out };
+	enum formail_rc rc = FORMAIL_DONE;
+
+	for (size_t i = 0; i < argc && rc == FORMAIL_DONE; i++)
+		rc = argv[i].n > 1 && argv[i].p[0] == '-' ? parse_word(&f, argv, argc, &i) : FORMAIL_UNKNOWN;
+	if (rc == FORMAIL_DONE)
+		rc = run(&f, in);
+	array_clear(&f.fields);
+	return rc;
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "lib-filter/procmail/state.h"
+
+#define DEPTH_MAX (PROCMAIL_RC_DEPTH * 4)	/* of files and blocks in each other */
+#define CLONE_DEPTH 10
+#define TRAP_OUTPUT ((size_t)64 << 10)
+
+void
+procmail_log_text(struct procmail_state *s, struct span text)
+{
+	if (s->sh->host->log != NULL)
+		s->sh->host->log(s->sh->host->ctx, buf_span(&s->dir), buf_span(&s->log_path), text);
+}
+
+static void
+log_line(struct procmail_state *s, const char *fmt, va_list ap)
+{
+	struct buf line = BUF_INIT(4096);
+
+	buf_adds(&line, "procmail: ");
+	buf_addv(&line, fmt, ap);
+	if (line.failed)
+		line.failed = false;	/* what is too long is left out; the rest is told */
+	buf_addc(&line, '\n');
+	procmail_log_text(s, buf_span(&line));
+	buf_clear(&line);
+}
+
+void
+procmail_log(struct procmail_state *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	s->sh->problems++;
+	va_start(ap, fmt);
+	log_line(s, fmt, ap);
+	va_end(ap);
+}
+
+void
+procmail_verbose(struct procmail_state *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!procmail_is_on(s, "VERBOSE", false))
+		return;
+	va_start(ap, fmt);
+	log_line(s, fmt, ap);
+	va_end(ap);
+}
+
+static struct frame *
+top(const struct procmail_state *s)
+{
+	return s->frames.n == 0 ? NULL : array_at(&s->frames, s->frames.n - 1);
+}
+
+static const struct frame *
+rc_frame(const struct procmail_state *s)
+{
+	for (size_t i = s->frames.n; i-- > 0; ) {
+		const struct frame *f = array_at(&s->frames, i);
+
+		if (f->is_rc)
+			return f;
+	}
+	return NULL;
+}
+
+static void
+pop(struct procmail_state *s)
+{
+	struct frame gone = *top(s);
+
+	free(gone.rc_name);
+	s->frames.n--;
+	if (!gone.is_rc && gone.acted && s->frames.n > 0) {
+		top(s)->succeeded = gone.succeeded;
+		top(s)->failed = gone.failed;
+	}
+}
+
+/* The file that is being read is at its end; the one that included it goes on. */
+void
+procmail_end_rc(struct procmail_state *s)
+{
+	while (s->frames.n > 0) {
+		bool was_rc = top(s)->is_rc;
+
+		pop(s);
+		if (was_rc)
+			break;
+	}
+}
+
+static bool
+special(void *ctx, char which, struct buf *out)
+{
+	struct procmail_state *s = ctx;
+	const struct frame *f = rc_frame(s);
+
+	switch (which) {
+	case '$':
+		buf_add_u64(out, s->sh->r->process);
+		break;
+	case '#':
+		buf_add_u64(out, s->arg_count);
+		break;
+	case '?':
+		buf_addf(out, "%d", s->exit_code);
+		break;
+	case '_':
+		if (f != NULL)
+			buf_adds(out, f->rc_name);
+		break;
+	case '-':
+		buf_add(out, procmail_value(s, "LASTFOLDER"));
+		break;
+	case '=':
+		buf_addf(out, "%.0f", s->score > 0 && s->score < 1 ? 1.0 : trunc(s->score) == 0 ? 0.0 : trunc(s->score));
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static bool
+expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct procmail_words *out)
+{
+	s->expander.args = s->args;
+	s->expander.arg_count = s->arg_count;
+	if (procmail_expand(&s->expander, mode, text, s->scratch, out) == -1) {
+		procmail_log(s, "Out of memory");
+		return false;
+	}
+	if (s->expander.why != NULL)
+		procmail_log(s, "Bad substitution of \"%.*s\"", SPAN_ARG(text));
+	if (s->expander.overflow) {
+		procmail_log(s, "Exceeded LINEBUF: \"%.*s\"", SPAN_ARG(span_sub(text, 0, 100)));
+		(void)procmail_set_plain(s, SPAN("PROCMAIL_OVERFLOW"), SPAN("yes"));
+		return false;
+	}
+	return true;
+}
+
+bool
+procmail_expand_one(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct span *out)
+{
+	struct procmail_words words;
+
+	if (!expand(s, mode, text, &words))
+		return false;
+	*out = words.count == 0 ? SPAN("") : words.word[0];
+	return true;
+}
+
+bool
+procmail_expand_words(struct procmail_state *s, struct span text, struct procmail_words *out)
+{
+	return expand(s, PROCMAIL_EXPAND_WORDS_MODE, text, out);
+}
+
+bool
+procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool tell)
+{
+	struct buf text = BUF_INIT(PROCMAIL_RC_MAX);
+	struct err e = ERR_INIT;
+	struct procmail_rc *rc = NULL;
+	struct frame *f;
+	size_t depth = 0;
+	char *kept;
+
+	for (size_t i = 0; i < s->frames.n; i++)
+		depth += ((struct frame *)array_at(&s->frames, i))->is_rc;
+	if (!instead && depth >= s->sh->left.rc_depth) {
+		procmail_log(s, "rcfiles include each other too deep: \"%.*s\"", SPAN_ARG(name));
+		return false;
+	}
+	/* /dev/null is read like an empty file, which is how SWITCHRC is used to end one. */
+	if (!span_eq(name, SPAN("/dev/null")) &&
+	    (s->sh->host->read == NULL || s->sh->host->read(s->sh->host->ctx, buf_span(&s->dir), name, &text, &e) == -1)) {
+		if (tell)
+			procmail_log(s, "Couldn't read \"%.*s\": %s", SPAN_ARG(name), e.log);
+		buf_clear(&text);
+		return false;
+	}
+	rc = procmail_rc_parse(arena_dup(s->sh->arena, buf_span(&text)), s->sh->arena);
+	buf_clear(&text);
+	kept = rc == NULL ? NULL : malloc(name.n + 1);
+	if (kept == NULL || !array_reserve(&s->frames, s->frames.n + 1)) {
+		free(kept);
+		procmail_log(s, "Out of memory for \"%.*s\"", SPAN_ARG(name));
+		return false;
+	}
+	memcpy(kept, name.p, name.n);
+	kept[name.n] = '\0';
+	procmail_verbose(s, "Rcfile: \"%s\"", kept);
+	for (const struct procmail_problem *p = rc->problems; p != NULL; p = p->next)
+		procmail_log(s, "%s line %u: %s", kept, p->line, p->text);
+	if (instead)
+		procmail_end_rc(s);
+	f = array_push(&s->frames);
+	if (f == NULL) {
+		free(kept);
+		return false;
+	}
+	*f = (struct frame){ .next = rc->first, .is_rc = true, .rc_name = kept };
+	return true;
+}
+
+static bool
+may_run(const struct frame *f, unsigned flags)
+{
+	if (flags & (PROCMAIL_FLAG_A | PROCMAIL_FLAG_a) && !f->matched)
+		return false;
+	if (flags & PROCMAIL_FLAG_a && !f->succeeded)
+		return false;
+	if (flags & PROCMAIL_FLAG_E && f->else_done)
+		return false;
+	if (flags & PROCMAIL_FLAG_e && !f->failed)
+		return false;
+	return true;
+}
+
+static void
+enter_block(struct procmail_state *s, const struct procmail_statement *recipe)
+{
+	struct frame *f;
+
+	if (s->frames.n >= DEPTH_MAX || (f = array_push(&s->frames)) == NULL) {
+		procmail_log(s, "Blocks are too deep in each other");
+		return;
+	}
+	*f = (struct frame){ .next = recipe->block };
+}
+
+static void
+run_recipe(struct procmail_state *s, const struct procmail_statement *recipe)
+{
+	struct frame *f = top(s);
+	unsigned flags = recipe->flags;
+	bool executed = false, clones = recipe->action == PROCMAIL_BLOCK && (flags & PROCMAIL_FLAG_c) != 0;
+	enum procmail_done done = PROCMAIL_FAILED;
+	size_t level = s->frames.n - 1;
+
+	if (may_run(f, flags))
+		executed = procmail_conditions(s, recipe);
+	f = array_at(&s->frames, level);
+	if (!(flags & (PROCMAIL_FLAG_A | PROCMAIL_FLAG_a)))
+		f->matched = executed;
+	f->else_done = executed || (flags & PROCMAIL_FLAG_E && f->else_done);
+	if (!executed) {
+		f->succeeded = f->failed = false;
+		return;
+	}
+	f->acted = true;
+	if (clones) {
+		done = procmail_clone(s, recipe) == 0 ? PROCMAIL_DONE : PROCMAIL_FAILED;
+	} else if (recipe->action == PROCMAIL_BLOCK) {
+		f->succeeded = true;
+		f->failed = false;
+		enter_block(s, recipe);
+		return;
+	} else if (recipe->action != PROCMAIL_NOTHING) {
+		done = procmail_act(s, recipe);
+	}
+	f = array_at(&s->frames, level);
+	f->succeeded = done == PROCMAIL_DONE;
+	f->failed = done != PROCMAIL_DONE;
+	if (done == PROCMAIL_DONE && !(flags & (PROCMAIL_FLAG_c | PROCMAIL_FLAG_f)) && recipe->action != PROCMAIL_CAPTURE &&
+	    recipe->action != PROCMAIL_BLOCK)
+		s->delivered = s->stop = true;
+}
+
+/* All that is in the frames. */
+static void
+run_frames(struct procmail_state *s)
+{
+	while (!s->stop && s->frames.n > 0) {
+		struct procmail_statement *now = top(s)->next;
+		struct span value;
+
+		arena_reset(s->scratch);
+		if (now == NULL) {
+			pop(s);
+			continue;
+		}
+		if (s->sh->left.steps == 0) {
+			procmail_log(s, "line %u: the recipes do not come to an end", now->line);
+			s->out_of_limits = true;
+			break;
+		}
+		s->sh->left.steps--;
+		top(s)->next = now->next;
+		switch (now->kind) {
+		case PROCMAIL_RECIPE:
+			run_recipe(s, now);
+			break;
+		case PROCMAIL_UNSET:
+			procmail_unset(s, now->name);
+			break;
+		case PROCMAIL_ASSIGN:
+			if (procmail_expand_one(s, PROCMAIL_EXPAND_VALUE, now->text, &value))
+				procmail_assign(s, now->name, value, now->line);
+			else
+				procmail_end_rc(s);
+			break;
+		}
+	}
+	while (s->frames.n > 0)
+		pop(s);
+}
+
+/* What no recipe has taken goes to DEFAULT, then to ORGMAIL. */
+static void
+finish(struct procmail_state *s)
+{
+	arena_reset(s->scratch);
+	if (!s->delivered) {
+		static const char *const places[] = { "DEFAULT", "ORGMAIL" };
+
+		for (size_t i = 0; i < 2 && !s->delivered; i++) {
+			struct span folder = procmail_value(s, places[i]);
+
+			if (folder.n == 0 || (i == 1 && span_eq(folder, procmail_value(s, "DEFAULT"))))
+				continue;
+			s->sh->left.deliveries += s->sh->left.deliveries == 0;
+			s->delivered = procmail_deliver(s, i == 0 ? SPAN("\"$DEFAULT\"") : SPAN("\"$ORGMAIL\""), 0, i == 0, SPAN_NONE) == PROCMAIL_DONE;
+		}
+	}
+	procmail_unlock_global(s);
+}
+
+static void
+log_end(struct procmail_state *s)
+{
+	struct span how = procmail_value(s, "LOGABSTRACT"), folder = procmail_value(s, "LASTFOLDER");
+
+	if (s->delivered && folder.n > 0 && s->log_path.n > 0 && !(how.n > 0 && (how.p[0] == 'n' || how.p[0] == 'N')) &&
+	    !(how.n > 0 && (how.p[0] == 'a' || how.p[0] == 'A')))
+		procmail_log_abstract(s, folder, s->last_octets);
+}
+
+static int
+exit_code(struct procmail_state *s, bool *set)
+{
+	struct span code, trap = procmail_value(s, "TRAP");
+	int natural = s->delivered || procmail_is_on(s, "DELIVERED", false) ? EX_OK_CODE :
+	    s->sh->r->soft ? EX_TEMPFAIL_CODE : EX_CANTCREAT_CODE, status = 0;
+	bool has_code = procmail_get(s, SPAN("EXITCODE"), &code);
+	struct buf out = BUF_INIT(TRAP_OUTPUT);
+	long number;
+
+	*set = false;
+	number = has_code ? procmail_number(s, "EXITCODE", 0) : 0;
+	if (!has_code) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", natural);
+		(void)procmail_set_plain(s, SPAN("EXITCODE"), span_str(text));
+	}
+	if (trap.n > 0) {
+		char *line = malloc(trap.n);
+		bool empty = has_code && code.n == 0;
+
+		/* A copy: running it may change the variables. */
+		if (line != NULL) {
+			memcpy(line, trap.p, trap.n);
+			if (procmail_run_line(s, span_of(line, trap.n), procmail_end_empty(s, s->text), TRAP_OUTPUT, true, &out, &status) == 0 &&
+			    empty) {
+				*set = true;
+				natural = status < 0 ? EX_TEMPFAIL_CODE : status;
+			}
+			procmail_log_text(s, buf_span(&out));
+		}
+		free(line);
+		buf_clear(&out);
+	}
+	if (has_code && number > 0) {
+		*set = true;
+		natural = (int)(number & 0xff);
+	}
+	return natural;
+}
+
+static void
+state_clear(struct procmail_state *s)
+{
+	while (s->frames.n > 0)
+		pop(s);
+	array_clear(&s->frames);
+	procmail_variables_clear(s);
+	arena_free(s->scratch);
+	free(s->owned);
+	free(s->search);
+	buf_clear(&s->dir);
+	buf_clear(&s->global_lock);
+	buf_clear(&s->log_path);
+}
+
+static bool
+state_init(struct procmail_state *s, struct shared *sh)
+{
+	*s = (struct procmail_state){ .sh = sh, .dir = BUF_INIT(8192), .global_lock = BUF_INIT(16384),
+		.log_path = BUF_INIT(16384) };
+	s->variables = ARRAY_INIT(struct variable, sh->left.variables);
+	s->frames = ARRAY_INIT(struct frame, DEPTH_MAX + sh->left.rc_depth + 2);
+	s->scratch = arena_new(sh->left.memory);
+	s->expander = (struct procmail_expander){ .ctx = s, .get = procmail_get, .special = special, .backquote = procmail_backquote,
+		.max = 2048 };
+	return s->scratch != NULL;
+}
+
+/* A copy of all goes through the block and on behind it, to its own end; then this one goes on behind the block. */
+int
+procmail_clone(struct procmail_state *s, const struct procmail_statement *recipe)
+{
+	struct procmail_state c;
+	bool ok;
+
+	if (s->sh->left.clones == 0 || s->clone_depth == CLONE_DEPTH) {
+		procmail_log(s, "Too many clones");
+		return -1;
+	}
+	s->sh->left.clones--;
+	ok = state_init(&c, s->sh);
+	c.clone_depth = s->clone_depth + 1;
+	c.text = s->text;
+	c.header = s->header;
+	c.body = s->body;
+	c.args = s->args;
+	c.arg_count = s->arg_count;
+	c.expander.max = s->expander.max;
+	c.score = s->score;
+	c.exit_code = s->exit_code;
+	buf_add(&c.dir, buf_span(&s->dir));
+	buf_add(&c.log_path, buf_span(&s->log_path));
+	for (size_t i = 0; ok && i < s->frames.n; i++) {
+		const struct frame *from = array_at(&s->frames, i);
+		struct frame *to = array_push(&c.frames);
+
+		ok = to != NULL;
+		if (ok) {
+			*to = *from;
+			to->rc_name = from->rc_name == NULL ? NULL : strdup(from->rc_name);
+			ok = from->rc_name == NULL || to->rc_name != NULL;
+		}
+	}
+	ok = ok && procmail_variables_copy(&c, s);
+	if (ok) {
+		struct frame *f = top(&c);
+
+		f->succeeded = true;
+		f->failed = false;
+		enter_block(&c, recipe);
+		run_frames(&c);
+		finish(&c);
+		log_end(&c);
+	} else {
+		procmail_log(s, "Out of memory for a clone");
+	}
+	state_clear(&c);
+	return ok ? 0 : -1;
+}
+
+static void
+set(struct procmail_state *s, const char *name, struct span value)
+{
+	(void)procmail_set_plain(s, span_str(name), value);
+}
+
+static void
+set_defaults(struct procmail_state *s)
+{
+	const struct procmail_request *r = s->sh->r;
+	char *path = arena_printf(s->scratch, "%.*s/bin:/usr/local/bin:/usr/bin:/bin", SPAN_ARG(r->home));
+
+	set(s, "LOGNAME", r->user);
+	set(s, "HOME", r->home);
+	set(s, "SHELL", r->shell.n > 0 ? r->shell : SPAN("/bin/sh"));
+	set(s, "PATH", span_str(path));
+	set(s, "SHELLMETAS", SPAN("&|<>~;?*["));
+	set(s, "SHELLFLAGS", SPAN("-c"));
+	set(s, "ORGMAIL", r->inbox);
+	set(s, "DEFAULT", r->inbox);
+	set(s, "MAILDIR", r->dir.n > 0 ? r->dir : r->home);
+	set(s, "MSGPREFIX", SPAN("msg."));
+	set(s, "SENDMAIL", r->sendmail.n > 0 ? r->sendmail : SPAN("/usr/sbin/sendmail"));
+	set(s, "SENDMAILFLAGS", SPAN("-oi"));
+	set(s, "HOST", r->host_name);
+	set(s, "COMSAT", SPAN("no"));
+	set(s, "PROCMAIL_VERSION", SPAN("3.23pre"));
+	set(s, "LOCKEXT", SPAN(".lock"));
+	buf_add(&s->dir, procmail_value(s, "MAILDIR"));
+	for (size_t i = 0; i < r->setting_count; i++) {
+		size_t n = span_chr(r->settings[i], '=');
+
+		if (n > 0 && n < r->settings[i].n)
+			procmail_assign(s, span_sub(r->settings[i], 0, n), span_from(r->settings[i], n + 1), 0);
+	}
+}
+
+static void
+run_rc(struct procmail_state *s)
+{
+	struct span rest = s->sh->r->rc_names, name;
+
+	if (s->sh->r->global_rc.n > 0 && procmail_open_rc(s, s->sh->r->global_rc, false, false))
+		run_frames(s);
+	while (!s->stop && span_next(&rest, '\n', &name))
+		if (name.n > 0 && procmail_open_rc(s, name, false, false)) {
+			run_frames(s);
+			return;
+		}
+}
+
+int
+procmail_run(const struct procmail_request *r, const struct procmail_host *host, const struct procmail_limits *limits,
+    struct procmail_result *out, struct err *e)
+{
+	struct shared sh = { .r = r, .host = host, .left = *limits };
+	struct procmail_state s;
+	int rc = -1;
+
+	*out = (struct procmail_result){ .folder = BUF_INIT(65536) };
+	sh.arena = arena_new(limits->memory);
+	if (!state_init(&s, &sh) || sh.arena == NULL)
+		goto out;
+	if (!procmail_set_text(&s, r->text))
+		goto out;
+	s.args = r->args;
+	s.arg_count = r->arg_count;
+	set_defaults(&s);
+	run_rc(&s);
+	if (!(s.out_of_limits && r->keep_when_failed))
+		finish(&s);
+	log_end(&s);
+	out->delivered = s.delivered;
+	out->exit_code = exit_code(&s, &out->exit_code_set);
+	out->problems = sh.problems;
+	buf_add(&out->folder, procmail_value(&s, "LASTFOLDER"));
+	rc = 0;
+out:
+	if (rc == -1)
+		err_set(e, ERR_TEMP, "procmail: out of memory");
+	state_clear(&s);
+	arena_free(sh.arena);
+	return rc;
+}
