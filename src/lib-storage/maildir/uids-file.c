@@ -72,6 +72,25 @@ maildir_is_tagged(struct span base, uint32_t uidvalidity, uint32_t uid)
 	return maildir_name_parse(base, &n) && n.uid == uid && n.uidvalidity == uidvalidity;
 }
 
+/*
+ * Whether it begins as a list of this mailbox.  One that does not is another mailbox's, or was never synced when the power was
+ * cut: nothing in it was told to anybody.
+ */
+static bool
+has_head(int fd, uint32_t uidvalidity)
+{
+	struct buf head = BUF_INIT(64);
+	char octets[64];
+	ssize_t n;
+	bool same;
+
+	uids_put_head(&head, uidvalidity);
+	n = pread(fd, octets, head.n, 0);
+	same = n >= 0 && span_eq(span_of(octets, (size_t)n), buf_span(&head));
+	buf_clear(&head);
+	return same;
+}
+
 /* Behind what is there, which may end in a line that was cut; *size_out: of all of it then. */
 static int
 append(struct maildir_box *box, uint32_t uidvalidity, struct span lines, bool sync, uint64_t *size_out, struct err *e)
@@ -91,6 +110,11 @@ append(struct maildir_box *box, uint32_t uidvalidity, struct span lines, bool sy
 		rc = err_errno(e, "open %s/%s", box->path, UIDS_NAME);
 	else if (!S_ISREG(sb.st_mode))
 		rc = err_set(e, ERR_LIMIT, "%s/%s is no plain file", box->path, UIDS_NAME);
+	if (rc == 0 && sb.st_size > 0 && !has_head(fd, uidvalidity)) {
+		sb.st_size = 0;
+		if (ftruncate(fd, 0) == -1)
+			rc = err_errno(e, "cut %s/%s", box->path, UIDS_NAME);
+	}
 	is_new = rc == 0 && sb.st_size == 0;
 	if (is_new)
 		uids_put_head(&head, uidvalidity);
@@ -325,6 +349,19 @@ name_files(struct maildir_box *box, struct err *e)
 	return drc;
 }
 
+/* A directory that we may only read. */
+static bool
+may_only_read(struct maildir_box *box)
+{
+	struct err none = ERR_INIT;
+	int dir = maildir_control_dir(box, false, &none);
+	bool readonly = dir == -1 || faccessat(dir, ".", W_OK, AT_EACCESS) == -1;
+
+	if (dir != -1)
+		close(dir);
+	return readonly;
+}
+
 static enum drv_rc
 tell(struct maildir_box *box, struct err *e)
 {
@@ -339,8 +376,8 @@ tell(struct maildir_box *box, struct err *e)
 	maildir_box_unlock(box);
 	if (rc != -1)
 		return DRV_OK;
-	/* A directory that we may only read: its messages are served all the same, with UIDs that the index alone has. */
-	if (why.code == ERR_DENIED)
+	/* Its messages are served all the same, with UIDs that the index alone has. */
+	if (why.code == ERR_DENIED && may_only_read(box))
 		return index_write(box->store->ix, &t, e) == -1 || told(box, t, UINT32_MAX, e) == -1 ? drv_of(e) : DRV_OK;
 	log_warning("%s: files are renamed, since their UIDs can not be written down: %s", box->path, why.log);
 	return name_files(box, e);
