@@ -186,6 +186,11 @@ EXTRA_PROGRAMS += bench/storage-bench
 bench_storage_bench_SOURCES = bench/storage-bench.c
 bench_storage_bench_LDADD = $(STORAGE_LIBS)
 
+FUZZ_TARGETS += fuzz/fuzz-maildir-uids
+fuzz_fuzz_maildir_uids_SOURCES = fuzz/fuzz-maildir-uids.c $(fuzz_main)
+fuzz_fuzz_maildir_uids_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_maildir_uids_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += fuzz/fuzz-maildir-name fuzz/fuzz-mbox fuzz/fuzz-index-value fuzz/fuzz-mail-location
 fuzz_fuzz_mbox_SOURCES = fuzz/fuzz-mbox.c $(fuzz_main)
 fuzz_fuzz_mbox_LDADD = $(STORAGE_LIBS)
