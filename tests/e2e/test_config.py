@@ -55,7 +55,7 @@ class Config(unittest.TestCase):
         self.assertNotIn("Error", done.stderr)
         for line in done.stderr.splitlines():
             self.assertRegex(line, "Warning: .* (has no effect: |is not served|TLS can not be offered)")
-        self.assertIn("protocols = imap lmtp pop3\n", done.stdout)
+        self.assertIn("protocols = imap lmtp sieve pop3\n", done.stdout)
         self.assertIn("driver = pam\n", done.stdout)
         self.assertEqual(self.shows(self.write("again.conf", done.stdout), "-H"), self.shows(main, "-H"))
 
