@@ -428,6 +428,41 @@ test_store(void **state)
 	end(&f);
 }
 
+/* Each script that stands in the link's place is kept, also the second one. */
+static void
+test_originals(void **state)
+{
+	static const char *const texts[] = { "redirect \"a@example.org\";", "redirect \"b@example.org\";", "discard;" };
+	static const char *const names[] = { "dovecot.orig", "dovecot.orig-2", "dovecot.orig-3" };
+	struct buf got = BUF_INIT(4096), text = BUF_INIT(4096);
+	struct sieve_store *st;
+	struct fixture f;
+	struct err e = ERR_INIT;
+	char path[200];
+
+	(void)state;
+	begin(&f);
+	assert_code(sieve_store_open(&f.site, &st, &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN("one"), SPAN("keep;"), &e), &e, ERR_NONE);
+	snprintf(path, sizeof(path), "%s/.dovecot.sieve", f.home);
+	for (size_t i = 0; i < 3; i++) {
+		unlink(path);
+		put(&f, ".dovecot.sieve", texts[i]);
+		/* The last one goes without another taking its place. */
+		assert_code(sieve_store_activate(st, i < 2 ? SPAN("one") : SPAN(""), &e), &e, ERR_NONE);
+		for (size_t k = 0; k <= i; k++) {
+			buf_reset(&text);
+			assert_code(sieve_store_get(st, span_str(names[k]), &text, &e), &e, ERR_NONE);
+			assert_span(buf_span(&text), texts[k]);
+		}
+	}
+	assert_string_equal(listed(st, f.a, &got), "dovecot.orig dovecot.orig-2 dovecot.orig-3 one");
+	sieve_store_close(st);
+	buf_clear(&got);
+	buf_clear(&text);
+	end(&f);
+}
+
 static void
 test_extensions(void **state)
 {
@@ -457,7 +492,7 @@ main(void)
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_held),
-		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
 		cmocka_unit_test(test_extensions),
 	};
 

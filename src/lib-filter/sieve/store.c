@@ -15,6 +15,7 @@
 
 #define SCRIPTS_MAX 10000	/* that are looked at */
 #define FILE_NAME_MAX 256
+#define ORIGINALS_MAX 100		/* scripts that were where the link belongs */
 #define LINK_MAX 4096
 
 struct sieve_store {
@@ -150,6 +151,26 @@ link_target(const struct sieve_store *st, const char *file, char room[LINK_MAX])
 	return snprintf(room, LINK_MAX, "%s/%s", dir, file) < LINK_MAX ? room : NULL;
 }
 
+/* A second name for it among the others: "dovecot.orig", or "dovecot.orig-2" ... where there are such already. */
+static int
+link_original(int link_dir, const char *name, const struct stat *s, int dir, struct err *e)
+{
+	char to[FILE_NAME_MAX] = "dovecot.orig.sieve";
+	struct stat there;
+
+	for (int i = 2; i <= ORIGINALS_MAX; i++) {
+		if (linkat(link_dir, name, dir, to, 0) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return err_errno(e, "moving a script to %s", to);
+		/* It has been moved there, and the link was not made. */
+		if (fstatat(dir, to, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_ino == s->st_ino && there.st_dev == s->st_dev)
+			return 0;
+		snprintf(to, sizeof(to), "dovecot.orig-%d.sieve", i);
+	}
+	return err_set(e, ERR_LIMIT, "there are too many scripts called dovecot.orig");
+}
+
 /* A script that stands where the link belongs is moved to the others. */
 static int
 save_original(struct sieve_store *st, int link_dir, const char *name, struct err *e)
@@ -164,8 +185,9 @@ save_original(struct sieve_store *st, int link_dir, const char *name, struct err
 	dir = open_dir(st, true, e);
 	if (dir == -1)
 		return -1;
-	rc = linkat(link_dir, name, dir, "dovecot.orig.sieve", 0) == -1 && errno != EEXIST ?
-	    err_errno(e, "%s: moving it away", st->link) : dir_sync(dir, e);
+	rc = link_original(link_dir, name, &s, dir, e);
+	if (rc == 0)
+		rc = dir_sync(dir, e);
 	close(dir);
 	return rc;
 }
@@ -415,7 +437,7 @@ sieve_store_rename(struct sieve_store *st, struct span old, struct span name, st
 	/* A second name, then the link, then the first name goes: at no moment is the active link without a script. */
 	if (linkat(dir, from, dir, to, 0) == -1)
 		err_errno(e, "%s", errno == EEXIST ? to : from);
-	else if (active && set_link(st, to, e) == -1)
+	else if (active && (dir_sync(dir, e) == -1 || set_link(st, to, e) == -1))
 		unlinkat(dir, to, 0);
 	else if (unlinkat(dir, from, 0) == -1)
 		err_errno(e, "%s", from);

@@ -36,7 +36,7 @@ int sieve_store_delete(struct sieve_store *st, struct span name, struct err *e);
 int sieve_store_rename(struct sieve_store *st, struct span old, struct span name, struct err *e);
 /*
  * An empty name: none is active any more.  A file (no link) in the link's place is moved to the directory first, as
- * "dovecot.orig", so that nobody's script is lost.
+ * "dovecot.orig" (or "dovecot.orig-2" ...), so that nobody's script is lost.
  */
 int sieve_store_activate(struct sieve_store *st, struct span name, struct err *e);
 /* The name of the active one; false: there is none (or a file of no name). */
