@@ -145,6 +145,38 @@ test_lost(void **state)
 }
 
 /* Names that can not stay: of another message of the mailbox, or of two files at once. */
+/* A list whose first line a loss of power has spoiled, or that is another mailbox's: what is written from now on counts. */
+static void
+test_spoiled(void **state)
+{
+	static const char *const spoiled[] = {
+		"culver-ui", "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0",
+		"culver-uids 1 17\\n1:1700000009.M1P9.host/\\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(spoiled) / sizeof(spoiled[0]); i++) {
+		struct mailbox *box;
+
+		start();
+		fixture_open(&f);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		save_numbered(box, 900);
+		fixture_run(&f, "printf '%s' >Maildir/culver-uids", spoiled[i]);
+		put(".", 1, MANY);
+		sync_box(box, NULL);
+		expect(box, 1, MANY, 1);
+		assert_int_equal(tagged("cur"), 0);
+		mailbox_close(box);
+		reopen(true);
+		box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+		sync_box(box, NULL);
+		expect(box, 1, MANY, 1);
+		mailbox_close(box);
+		fixture_clear(&f);
+	}
+}
+
 static void
 test_names(void **state)
 {
@@ -423,6 +455,7 @@ main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_spoiled),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_mailboxes),

@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lib/log.h"
@@ -91,6 +92,24 @@ has_head(int fd, uint32_t uidvalidity)
 	return same;
 }
 
+/* Empties the file, unless another process has done so meanwhile and has written its head. */
+static int
+begin_anew(struct maildir_box *box, int fd, uint32_t uidvalidity, struct err *e)
+{
+	struct buf head = BUF_INIT(64);
+	int rc = 0;
+
+	if (flock(fd, LOCK_EX) == -1)
+		return err_errno(e, "lock %s/%s", box->path, UIDS_NAME);
+	if (!has_head(fd, uidvalidity)) {
+		uids_put_head(&head, uidvalidity);
+		rc = ftruncate(fd, 0) == -1 ? err_errno(e, "cut %s/%s", box->path, UIDS_NAME) : fd_write_all(fd, buf_span(&head), e);
+		buf_clear(&head);
+	}
+	flock(fd, LOCK_UN);
+	return rc;
+}
+
 /* Behind what is there, which may end in a line that was cut; *size_out: of all of it then. */
 static int
 append(struct maildir_box *box, uint32_t uidvalidity, struct span lines, bool sync, uint64_t *size_out, struct err *e)
@@ -110,21 +129,21 @@ append(struct maildir_box *box, uint32_t uidvalidity, struct span lines, bool sy
 		rc = err_errno(e, "open %s/%s", box->path, UIDS_NAME);
 	else if (!S_ISREG(sb.st_mode))
 		rc = err_set(e, ERR_LIMIT, "%s/%s is no plain file", box->path, UIDS_NAME);
-	if (rc == 0 && sb.st_size > 0 && !has_head(fd, uidvalidity)) {
-		sb.st_size = 0;
-		if (ftruncate(fd, 0) == -1)
-			rc = err_errno(e, "cut %s/%s", box->path, UIDS_NAME);
-	}
 	is_new = rc == 0 && sb.st_size == 0;
+	/* One that is empty needs no care: of two that write the first line the second is passed over. */
 	if (is_new)
 		uids_put_head(&head, uidvalidity);
+	else if (rc == 0 && !has_head(fd, uidvalidity))
+		rc = begin_anew(box, fd, uidvalidity, e) == -1 ? -1 :
+		    fstat(fd, &sb) == -1 ? err_errno(e, "stat %s/%s", box->path, UIDS_NAME) : 0;
 	else if (rc == 0 && pread(fd, &last, 1, sb.st_size - 1) == 1 && last != '\n')
 		buf_addc(&head, '\n');
 	if (rc == 0 && head.n > 0)
 		rc = fd_write_all(fd, buf_span(&head), e);
 	if (rc == 0)
 		rc = fd_write_all(fd, lines, e);
-	if (rc == 0 && sync && (fsync(fd) == -1 || (is_new && fsync(dir) == -1)))
+	/* The directory too: who has made the file may not have synced it. */
+	if (rc == 0 && sync && (fsync(fd) == -1 || fsync(dir) == -1))
 		rc = err_errno(e, "sync %s/%s", box->path, UIDS_NAME);
 	*size_out = rc == 0 ? (uint64_t)sb.st_size + head.n + lines.n : 0;
 	if (fd != -1)
