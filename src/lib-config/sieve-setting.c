@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
+enum kind { TEXT, PLACE, TIME, SIZE, NUMBER, YESNO, EXTENSIONS, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -10,7 +10,7 @@ static const struct {
 } names[] = {
 	{ "sieve", PLACE }, { "sieve_dir", TEXT }, { "sieve_before#", PLACE }, { "sieve_after#", PLACE }, { "sieve_default", PLACE },
 	{ "sieve_default_name", IDLE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
-	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
+	{ "sieve_extensions", EXTENSIONS }, { "sieve_global_extensions", EXTENSIONS }, { "sieve_user_email", TEXT },
 	{ "sieve_redirect_envelope_from", TEXT },
 	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },
 	{ "sieve_quota_max_scripts", NUMBER }, { "sieve_quota_max_storage", SIZE },
@@ -24,8 +24,9 @@ static const struct {
 	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", IDLE },
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
-	{ "sieve_pipe_*", TEXT }, { "sieve_filter_*", TEXT }, { "sieve_execute_*", TEXT }, { "sieve_report_*", TEXT },
-	{ "sieve_env_*", TEXT }, { "sieve_extlists_*", TEXT },
+	{ "sieve_report_*", TEXT }, { "sieve_env_*", TEXT },
+	/* Deliveries run no programs and look into no lists. */
+	{ "sieve_pipe_*", IDLE }, { "sieve_filter_*", IDLE }, { "sieve_execute_*", IDLE }, { "sieve_extlists_*", IDLE },
 };
 
 static bool
@@ -68,6 +69,26 @@ is_unit(struct span unit, const char *const *units)
 	return unit.n == 0;
 }
 
+/* Extensions that scripts may be allowed to require, and of which a delivery does nothing. */
+static int
+check_extensions(struct span value, struct err *e)
+{
+	static const char *const idle[] = {
+		"vnd.dovecot.pipe", "vnd.dovecot.filter", "vnd.dovecot.execute", "extlists", "mboxmetadata", "servermetadata",
+		"mailboxid", "redirect-dsn", "redirect-deliverby", "imapsieve",
+	};
+	struct span word;
+
+	while (span_next(&value, ' ', &word)) {
+		if (word.n > 0 && word.p[0] == '+')
+			word = span_from(word, 1);
+		for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
+			if (span_eq(word, span_str(idle[i])))
+				return err_set(e, ERR_DENIED, "allows %s, which has no effect when mail is delivered", idle[i]);
+	}
+	return 0;
+}
+
 static int
 check_value(enum kind kind, struct span value, struct err *e)
 {
@@ -81,6 +102,8 @@ check_value(enum kind kind, struct span value, struct err *e)
 	switch (kind) {
 	case TEXT:
 		return 0;
+	case EXTENSIONS:
+		return check_extensions(value, e);
 	case IDLE:
 		return err_set(e, ERR_DENIED, "has no effect");
 	case PLACE:
