@@ -131,3 +131,19 @@ sieve_compose_part(struct buf *out, struct span reason)
 	out->failed = out->failed || encoded.failed;
 	buf_clear(&encoded);
 }
+
+int
+sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out)
+{
+	struct buf bare = BUF_INIT(1000);
+	struct address *list = NULL;
+	int rc;
+
+	if (address_parse(r->a, text, 2, &list, NULL) == -1)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	if (address_first(list) != NULL)
+		address_write(&bare, address_first(list));
+	rc = sieve_run_dup(r, n, bare.failed ? SPAN("") : buf_span(&bare), out);
+	buf_clear(&bare);
+	return rc;
+}

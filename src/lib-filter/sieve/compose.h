@@ -4,6 +4,8 @@
 /* Pieces of the messages that scripts make: answers, notifications, reports.  CRLF line ends. */
 #include "lib-filter/sieve/run.h"
 
+/* local@domain of what may have a name with it; empty: there is no address.  -1: no memory. */
+int sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out);
 /* A field of text that the script or the sender has made: no line ends get into it but those of folding. */
 void sieve_compose_text(struct buf *out, const char *name, struct span text);
 /* A list of addresses, with names in other than ASCII encoded.  -1: no memory. */

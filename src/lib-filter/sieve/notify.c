@@ -12,22 +12,6 @@
 
 /* ---- the notification ---- */
 
-static int
-bare_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out)
-{
-	struct buf bare = BUF_INIT(1000);
-	struct address *list = NULL;
-	int rc;
-
-	if (address_parse(r->a, text, 2, &list, NULL) == -1)
-		return sieve_run_fail(r, n, "the script needs too much memory");
-	if (address_first(list) != NULL)
-		address_write(&bare, address_first(list));
-	rc = sieve_run_dup(r, n, bare.failed ? SPAN("") : buf_span(&bare), out);
-	buf_clear(&bare);
-	return rc;
-}
-
 static struct span
 owner_of(const struct sieve_run *r)
 {
@@ -57,7 +41,7 @@ envelope_sender(struct sieve_run *r, const struct sieve_node *n, struct span fro
 	else if (set.n > 2 && set.p[0] == '<' && set.p[set.n - 1] == '>')
 		*out = span_sub(set, 1, set.n - 2);
 	else
-		return bare_address(r, n, from.n > 0 ? from : owner_of(r), out);
+		return sieve_bare_address(r, n, from.n > 0 ? from : owner_of(r), out);
 	return 0;
 }
 

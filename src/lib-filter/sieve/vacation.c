@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/compose.h"
 #include "lib-filter/sieve/fcc.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
@@ -72,23 +73,6 @@ add_own(struct vacation *v, struct span address)
 		v->own[v->own_count++] = address;
 }
 
-/* local@domain of what may have a name with it. */
-static int
-bare_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out)
-{
-	struct buf bare = BUF_INIT(1000);
-	struct address *list = NULL;
-	int rc;
-
-	if (address_parse(r->a, text, 2, &list, NULL) == -1)
-		return sieve_run_fail(r, n, "the script needs too much memory");
-	if (address_first(list) != NULL)
-		address_write(&bare, address_first(list));
-	rc = sieve_run_dup(r, n, bare.failed ? SPAN("") : buf_span(&bare), out);
-	buf_clear(&bare);
-	return rc;
-}
-
 static int
 collect_own(struct sieve_run *r, const struct sieve_node *n, struct vacation *v)
 {
@@ -102,7 +86,7 @@ collect_own(struct sieve_run *r, const struct sieve_node *n, struct vacation *v)
 	for (size_t i = 0; addresses != NULL && i < addresses->value->count; i++) {
 		struct span text;
 
-		if (sieve_run_string(r, n, addresses->value->strings[i], &text) == -1 || bare_address(r, n, text, &text) == -1)
+		if (sieve_run_string(r, n, addresses->value->strings[i], &text) == -1 || sieve_bare_address(r, n, text, &text) == -1)
 			return -1;
 		add_own(v, text);
 	}
