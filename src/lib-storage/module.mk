@@ -74,7 +74,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/seen-set.c src/lib-storage/seen-set.h \
 	src/lib-storage/shared-dict.c src/lib-storage/shared-dict.h \
 	src/lib-storage/shared.c \
-	src/lib-storage/storage-list.c \
+	src/lib-storage/storage-list.c src/lib-storage/storage-rename.c \
 	src/lib-storage/storage-priv.h \
 	src/lib-storage/storage-settings.c \
 	src/lib-storage/storage.c src/lib-storage/storage.h \

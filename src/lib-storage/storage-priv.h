@@ -217,7 +217,8 @@ int storage_ensure_auto(struct storage *st, struct namespace *ns, struct span in
 int subscriptions_read(struct store *s, struct arena *a, struct span **out, size_t *count_out, struct err *e);
 int subscriptions_change(struct store *s, struct span inner, bool on, struct err *e);
 
-/* storage.c */
+/* storage.c: storage_resolve for a change: reads of the index end first, and a separator behind the name counts for nothing. */
+int storage_with_name(struct storage *st, struct span name, struct namespace **ns, struct buf *inner, struct err *e);
 struct store *storage_store_get(struct storage *st, const struct location *loc, struct err *e);
 void namespace_clear(struct namespace *ns);
 static inline bool
