@@ -11,10 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/stream.h"
 #include "lib/title.h"
 #include "lib-config/vars.h"
 #include "lib-protocol/worker-private.h"
 
+#define SAY_IN_MAX 4096		/* of input, of which none is read */
+#define SAY_MS 2000
 #define PATHS_MEMORY (1 << 20)
 
 static volatile sig_atomic_t told_to_end;
@@ -24,6 +27,18 @@ bool
 worker_is_told_to_end(void)
 {
 	return told_to_end != 0;
+}
+
+void
+worker_say(int fd, const char *text)
+{
+	struct stream io;
+	struct err ignored = ERR_INIT;
+
+	stream_init_fd(&io, fd, SAY_IN_MAX, SAY_MS);
+	stream_puts(&io, text);
+	stream_flush(&io, &ignored);
+	stream_clear(&io);
 }
 
 static void

@@ -40,5 +40,7 @@ worker_protocol(const struct worker_parent_options *o)
 
 int worker_parent_main(const struct worker_parent_options *o);	/* the whole of main() */
 
+/* For options.refuse: says text on fd, and waits no longer for that than a moment. */
+void worker_say(int fd, const char *text);
 bool worker_is_told_to_end(void);	/* in a worker: SIGTERM has come */
 #endif

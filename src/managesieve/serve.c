@@ -6,8 +6,6 @@
 #include "lib-protocol/worker-parent.h"
 #include "managesieve/session.h"
 
-#define REFUSAL_MAX 4096
-#define REFUSAL_MS 2000
 #define ARENA_MAX ((size_t)8 << 20)
 #define CAN_NOT_OPEN "NO (TRYLATER) \"Your scripts can not be opened now; the log has the details.\"\r\n"
 
@@ -56,14 +54,8 @@ msieve_paths(const struct storage_params *p, struct arena *a, const char *const 
 void
 msieve_refuse_login(int fd, struct span tag)
 {
-	struct stream io;
-	struct err ignored = ERR_INIT;
-
 	(void)tag;
-	stream_init_fd(&io, fd, REFUSAL_MAX, REFUSAL_MS);
-	stream_puts(&io, CAN_NOT_OPEN);
-	stream_flush(&io, &ignored);
-	stream_clear(&io);
+	worker_say(fd, CAN_NOT_OPEN);
 }
 
 static const char *

@@ -15,8 +15,6 @@
 #include "pop3/session.h"
 
 #define IN_MAX 65536
-#define REFUSAL_MAX 4096	/* of input, of which none is read */
-#define REFUSAL_MS 2000
 #define CAN_NOT_OPEN "-ERR [SYS/TEMP] The mailbox can not be opened now; the log has the details.\r\n"
 #define LOCK_FILE "culver-pop3.lock"
 #define LOCK_WAIT_MS 1000
@@ -184,14 +182,8 @@ log_end(struct worker *w, const char *reason)
 void
 pop3_refuse_login(int fd, struct span tag)
 {
-	struct stream io;
-	struct err ignored = ERR_INIT;
-
 	(void)tag;
-	stream_init_fd(&io, fd, REFUSAL_MAX, REFUSAL_MS);
-	stream_puts(&io, CAN_NOT_OPEN);
-	stream_flush(&io, &ignored);
-	stream_clear(&io);
+	worker_say(fd, CAN_NOT_OPEN);
 }
 
 /* The answer to the login that did not come to be; the words for ERR_INUSE are RFC 2449 section 8.1.2's. */
