@@ -70,7 +70,7 @@ FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib-config/l
 	$(PCRE2_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve
-tests_unit_test_sieve_SOURCES = tests/unit/test-sieve.c
+tests_unit_test_sieve_SOURCES = tests/unit/test-sieve.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
 tests_unit_test_sieve_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-ext

@@ -22,13 +22,15 @@ def quoted(name):
     return '"%s"' % name
 
 
-def snapshot(imap, folders):
-    """All that a client sees of the mailboxes: what must be equal before and after."""
+def snapshot(imap, folders, says_next=True):
+    """All that a client sees of the mailboxes: what must be equal before and after.  says_next: SELECT tells UIDNEXT."""
     seen = {}
     for name in folders:
         typ, data = imap.select(quoted(name), readonly=True)
         assert typ == "OK", (name, data)
-        validity, next_uid = int(imap.response("UIDVALIDITY")[1][0]), int(imap.response("UIDNEXT")[1][0] or 0)
+        validity, next_uid = int(imap.response("UIDVALIDITY")[1][0]), 0
+        if says_next:
+            next_uid = int(imap.response("UIDNEXT")[1][0])
         messages = {}
         if int(data[0]) > 0:
             for line in imap.uid("FETCH", "1:*", "(UID FLAGS RFC822.SIZE INTERNALDATE)")[1]:

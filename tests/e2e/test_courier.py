@@ -40,7 +40,7 @@ class FromCourier(unittest.TestCase):
         with culver.Server(start=False, extra=EXTRA) as server:
             imap = self.fill(server, "alice")
             names = courier.uidls(server, "alice")
-            before = snapshot(imap, FOLDERS)
+            before = snapshot(imap, FOLDERS, says_next=False)
             subs = subscribed(imap) - {"INBOX.Work"}    # listed there as the parent of one
             imap.logout()
             self.assertEqual(len(names), 3)
@@ -50,16 +50,16 @@ class FromCourier(unittest.TestCase):
             imap = server.imap("alice")
             after = snapshot(imap, FOLDERS)
             for name in FOLDERS:
-                validity, following, mails = before[name]
+                validity, _, mails = before[name]
                 self.assertEqual(after[name][0], validity, name)
-                self.assertGreaterEqual(after[name][1], following, name)
+                self.assertGreater(after[name][1], max(mails, default=0), name)
                 self.assertEqual(after[name][2], mails, name)
             self.assertEqual(subscribed(imap), subs)
             self.assertEqual(uidls(server.pop3("alice")), names)
             imap.append("INBOX", None, None, message(30))
             imap.select("INBOX")
             new = imap.uid("SEARCH", "SUBJECT", '"Number 30"')[1][0].decode().split()[0]
-            self.assertGreaterEqual(int(new), before["INBOX"][1])
+            self.assertGreater(int(new), 5)     # which was expunged, after 1 to 4
             imap.logout()
 
 

@@ -118,8 +118,8 @@ rig_clear(struct sieve_rig *rig)
 	arena_free(rig->a);
 }
 
-static void
-put_actions(struct buf *out, const struct filter_action *actions)
+void
+rig_put_actions(struct buf *out, const struct filter_action *actions)
 {
 	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
 
@@ -170,9 +170,9 @@ rig_run(struct sieve_rig *rig, const char *text)
 		buf_addf(&out, "line %u: %s", rig->error.line, rig->error.text);
 	} else if (sieve_script_run(script, &m, &host, &rig->limits, rig->a, &rig->actions, &rig->error) == -1) {
 		buf_addf(&out, "failed at line %u: %s: ", rig->error.line, rig->error.text);
-		put_actions(&out, rig->actions);
+		rig_put_actions(&out, rig->actions);
 	} else {
-		put_actions(&out, rig->actions);
+		rig_put_actions(&out, rig->actions);
 	}
 	sieve_script_free(script);
 	result = arena_dup(rig->a, buf_span(&out));

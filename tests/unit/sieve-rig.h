@@ -2,6 +2,7 @@
 #ifndef CULVER_TESTS_SIEVE_RIG_H
 #define CULVER_TESTS_SIEVE_RIG_H
 /* A script, a message, and a host that is a table: what is to be done, as text. */
+#include "lib/buf.h"
 #include "lib-filter/sieve/script.h"
 
 #define RIG_NOW 1700000000		/* Tue, 14 Nov 2023 22:13:20 +0000 */
@@ -27,6 +28,8 @@ struct sieve_rig {
 
 void rig_init(struct sieve_rig *rig, const char *mail);
 void rig_clear(struct sieve_rig *rig);
+/* Appends what they are: "save X; keep", "nothing". */
+void rig_put_actions(struct buf *out, const struct filter_action *actions);
 /* "save X; keep", "line 3: why", "failed at line 3: why: keep". */
 struct span rig_run(struct sieve_rig *rig, const char *script);
 /* The message that the action of that number stores or sends. */

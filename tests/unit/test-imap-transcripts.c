@@ -43,6 +43,7 @@ struct conn {
 	pid_t pid;
 	struct buf in;
 	bool ended;
+	bool cut;		/* the server had ended the session while the client still sent: X: must say so */
 };
 
 struct player {
@@ -143,6 +144,8 @@ close_conn(struct player *p, struct conn *c)
 
 	if (c->pid == 0)
 		return;
+	if (!c->ended && c->cut)
+		die(p, "connection closed while sending", SPAN(""), SPAN(""));
 	if (!c->ended) {
 		shutdown(c->fd, SHUT_WR);
 		while (fill(p, c))
@@ -324,9 +327,11 @@ send_bytes(struct player *p, struct conn *c, struct span s)
 	while (s.n > 0) {
 		ssize_t n = send(c->fd, s.p, step < s.n ? step : s.n, MSG_NOSIGNAL);
 
-		/* A server that has ended the session: what it has said is looked at next. */
-		if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
+		/* What it has said before that is looked at next. */
+		if (n == -1 && (errno == EPIPE || errno == ECONNRESET)) {
+			c->cut = true;
 			return;
+		}
 		if (n <= 0)
 			die(p, "the connection failed while sending", s, SPAN(""));
 		s = span_from(s, (size_t)n);

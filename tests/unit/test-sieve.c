@@ -3,6 +3,7 @@
 #include "lib-filter/sieve/match.h"
 #include "lib-filter/sieve/script.h"
 #include "lib-storage/mailbox.h"
+#include "sieve-rig.h"
 #include "testing.h"
 
 static const char mail[] =
@@ -18,30 +19,6 @@ static const char mail[] =
     "X-Empty:\n"
     "\n"
     "Body.\n";
-
-/* "save INBOX", "keep", "redirect a@b": the actions, with their flags, one behind the other. */
-static void
-put_actions(struct buf *out, const struct filter_action *actions)
-{
-	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe" };
-
-	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
-		if (x != actions)
-			buf_adds(out, "; ");
-		buf_adds(out, x->keep ? "keep" : names[x->kind]);
-		if (!x->keep)
-			buf_addf(out, " %.*s", SPAN_ARG(x->kind == FILTER_REJECT ? x->text : x->target));
-		if (x->create)
-			buf_adds(out, " create");
-		for (unsigned bit = 0; bit < 6; bit++)
-			if (x->flags.flags >> bit & 1)
-				buf_addf(out, " flag%u", 1u << bit);
-		for (size_t i = 0; i < x->flags.keyword_count; i++)
-			buf_addf(out, " %.*s", SPAN_ARG(x->flags.keywords[i]));
-	}
-	if (actions == NULL)
-		buf_adds(out, "nothing");
-}
 
 /* What a script does to the message, or "line N: why". */
 static struct span
@@ -65,9 +42,9 @@ outcome(const char *text, struct arena *a, struct sieve_limits limits)
 		buf_addf(&out, "line %u: %s", error.line, error.text);
 	} else if (sieve_script_run(script, &m, &host, &limits, a, &actions, &error) == -1) {
 		buf_addf(&out, "failed at line %u: %s: ", error.line, error.text);
-		put_actions(&out, actions);
+		rig_put_actions(&out, actions);
 	} else {
-		put_actions(&out, actions);
+		rig_put_actions(&out, actions);
 	}
 	sieve_script_free(script);
 	result = arena_dup(a, buf_span(&out));
