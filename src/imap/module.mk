@@ -36,7 +36,8 @@ imap_fixture = tests/unit/imap-fixture.c tests/unit/imap-fixture.h
 # The engine alone, over a storage in memory; then the same transcripts over the real one.
 UNIT_TESTS += tests/unit/test-imap-engine
 tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture) \
-	tests/unit/memory-storage.c tests/unit/memory-storage.h src/lib-storage/acl.c src/lib-storage/list-match.c src/lib-storage/search.c \
+	tests/unit/memory-storage.c tests/unit/memory-mailbox.c \
+	tests/unit/memory-storage.h tests/unit/memory-storage-priv.h src/lib-storage/acl.c src/lib-storage/list-match.c src/lib-storage/search.c \
 	src/lib-storage/sort.c src/lib-storage/thread.c
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
@@ -65,7 +66,7 @@ tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.
 	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-imap-session
-fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c src/lib-storage/acl.c src/lib-storage/list-match.c \
+fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c tests/unit/memory-mailbox.c src/lib-storage/acl.c src/lib-storage/list-match.c \
 	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c \
 	$(fuzz_main)
 fuzz_fuzz_imap_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
