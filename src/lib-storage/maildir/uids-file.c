@@ -33,6 +33,8 @@
 
 #define NEW_NAME UIDS_NAME ".new"
 #define TRIES 4
+#define LOCK_TRIES 100
+#define LOCK_STEP_US 10000
 #define SLACK 65536	/* octets below which nobody asks whether they are of use */
 #define EACH 150	/* octets that a message may take, by and large, before all of them are looked at */
 
@@ -99,8 +101,11 @@ begin_anew(struct maildir_box *box, int fd, uint32_t uidvalidity, struct err *e)
 	struct buf head = BUF_INIT(64);
 	int rc = 0;
 
-	if (flock(fd, LOCK_EX) == -1)
-		return err_errno(e, "lock %s/%s", box->path, UIDS_NAME);
+	for (int try = 0; flock(fd, LOCK_EX | LOCK_NB) == -1; try++) {
+		if (errno != EWOULDBLOCK || try == LOCK_TRIES)
+			return err_errno(e, "lock %s/%s", box->path, UIDS_NAME);
+		usleep(LOCK_STEP_US);
+	}
 	if (!has_head(fd, uidvalidity)) {
 		uids_put_head(&head, uidvalidity);
 		rc = ftruncate(fd, 0) == -1 ? err_errno(e, "cut %s/%s", box->path, UIDS_NAME) : fd_write_all(fd, buf_span(&head), e);
