@@ -17,6 +17,8 @@ struct filter_message {
 	struct span sender, recipient;	/* of the envelope, without angle brackets; the sender may be empty */
 	struct span orig_recipient;	/* as the MTA was given it; empty: recipient */
 	struct span auth_user;		/* empty: not known */
+	bool has_flags;			/* it is in a mailbox already, with these: words with a space between */
+	struct span flags;
 	struct span notify, envid, ret, bydeadline;	/* DSN parameters as they came (RFC 3461); empty: none */
 };
 
