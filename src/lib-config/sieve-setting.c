@@ -79,7 +79,7 @@ static int
 check_extensions(struct span value, struct err *e)
 {
 	static const char *const idle[] = {
-		"extlists", "mboxmetadata", "servermetadata", "mailboxid", "redirect-dsn", "redirect-deliverby", "imapsieve",
+		"extlists", "mboxmetadata", "servermetadata", "redirect-dsn", "redirect-deliverby", "imapsieve",
 	};
 	struct span word;
 

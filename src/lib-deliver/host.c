@@ -70,6 +70,16 @@ special_use_exists(void *ctx, struct span mailbox, struct span use)
 }
 
 static bool
+mailbox_id_exists(void *ctx, struct span id)
+{
+	struct deliver_host *h = ctx;
+	struct span name;
+	struct err e = ERR_INIT;
+
+	return storage_mailbox_by_id(h->r->storage, id, h->a, &name, &e) == 0;
+}
+
+static bool
 is_marked(void *ctx, struct span mark, int64_t seconds)
 {
 	return deliver_host_is_marked(ctx, mark, seconds);
@@ -140,6 +150,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	*h = (struct deliver_host){ .r = r, .a = a, .by = "sieve: ", .dir_fd = -1 };
 	h->table = (struct filter_host){
 		.ctx = h, .mailbox_exists = mailbox_exists, .special_use_exists = special_use_exists,
+		.mailbox_id_exists = mailbox_id_exists,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
 		.run = r->means != NULL && r->means->programs != NULL ? run : NULL,
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),

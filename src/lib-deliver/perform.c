@@ -57,9 +57,12 @@ static struct span
 place_of(struct work *w, const struct filter_action *a)
 {
 	struct span found;
+	struct err e = ERR_INIT;
 
 	if (a->keep)
 		return deliver_place(w->r);
+	if (a->mailbox_id.n > 0 && storage_mailbox_by_id(w->r->storage, a->mailbox_id, w->host->a, &found, &e) == 0)
+		return found;
 	if (a->special_use.n > 0 &&
 	    deliver_special_use(w->r->storage, SPAN_NONE, a->special_use, w->host->a, &found))
 		return found;
