@@ -11,6 +11,7 @@
 #include "lib/priv.h"
 #include "lib/sys.h"
 #include "lib-deliver/event.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-deliver/queue-client.h"
 
 #define WAITING_MAX 20000	/* events */
@@ -53,6 +54,7 @@ imap_behind_prepare(const struct set_view *view, struct worker_behind *out, stru
 		free(scan);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
+	out->runs_programs = deliver_event_wanted(view) && deliver_programs_wanted(view);
 	out->connects = scan->on && spam_scan_is_inet(scan);
 	out->ctx = scan;
 	return 0;
@@ -250,13 +252,18 @@ imap_behind_serve(const struct session_start *ss)
 		.view = ss->view, .user = ss->id.user, .home = ss->id.home, .protocol = SPAN("imap"), .rip = ss->rip, .lip = ss->lip,
 		.session = ss->session, .notify_fd = ss->hub_fd, .homes = ss->homes, .home_count = ss->home_count,
 	};
-	const struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
+	struct program_helper programs = { -1, -1 };
+	struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
 	struct imap_react_params rp = { .view = ss->view, .user = ss->id.user, .home = ss->id.home, .session = ss->session,
 					.means = &means, .scan = ss->behind->ctx };
 	struct behind b = { .ss = ss };
 	struct err e = ERR_INIT;
 
 	b.tail = &b.first;
+	/* Where the whole service was not prepared for it a program would be killed. */
+	if (ss->behind->runs_programs && deliver_programs_start(ss->view, &programs, &e) == -1)
+		log_error("programs of scripts: %s", e.log);
+	means.programs = programs.sock != -1 ? &programs : NULL;
 	if (shut_in(ss, &sp, &e) == -1 || ipc_msg_init(&b.msg, &e) == -1 || storage_open(&sp, &b.st, &e) == -1) {
 		log_error("the process behind the session: %s", e.log);
 		return 1;
@@ -270,6 +277,7 @@ imap_behind_serve(const struct session_start *ss)
 	run(&b);
 	imap_react_free(b.react);
 	storage_close(b.st);
+	program_helper_stop(&programs);
 	ipc_msg_clear(&b.msg);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-mail/header.h"
 
 #define NOTE_MAX 800
@@ -69,6 +70,16 @@ special_use_exists(void *ctx, struct span mailbox, struct span use)
 }
 
 static bool
+mailbox_id_exists(void *ctx, struct span id)
+{
+	struct deliver_host *h = ctx;
+	struct span name;
+	struct err e = ERR_INIT;
+
+	return storage_mailbox_by_id(h->r->storage, id, h->a, &name, &e) == 0;
+}
+
+static bool
 is_marked(void *ctx, struct span mark, int64_t seconds)
 {
 	return deliver_host_is_marked(ctx, mark, seconds);
@@ -121,6 +132,15 @@ now(void *ctx)
 	return clock_wall_us() / 1000000;
 }
 
+static int
+run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
+    struct arena *a, struct span *out, int *status, struct err *e)
+{
+	const struct deliver_program p = { .path = program, .args = args, .arg_count = arg_count, .input = input, .timeout = timeout };
+
+	return deliver_program_run(ctx, &p, a, out, status, e);
+}
+
 void
 deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, struct arena *a)
 {
@@ -130,7 +150,9 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	*h = (struct deliver_host){ .r = r, .a = a, .by = "sieve: ", .dir_fd = -1 };
 	h->table = (struct filter_host){
 		.ctx = h, .mailbox_exists = mailbox_exists, .special_use_exists = special_use_exists,
+		.mailbox_id_exists = mailbox_id_exists,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
+		.run = r->means != NULL && r->means->programs != NULL ? run : NULL,
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
 	};
 	if (r->storage != NULL && storage_user_dir(r->storage, &h->dir_fd, &e) == -1) {

@@ -10,7 +10,7 @@
 
 struct performed {
 	bool stored;			/* there is a copy in the user's mail, or a program or a file has it */
-	bool must_keep;			/* with `stays': something failed, for which the message is to be kept */
+	bool must_keep;			/* something failed, for which the message is to be kept */
 	bool rejected;
 	struct span reason;		/* for the sender, whom nobody has told */
 };

@@ -81,6 +81,18 @@ class Filter(unittest.TestCase):
         self.server.deliver(message("changed"), "alice")
         self.assertEqual(self.subjects("alice", "Other"), ["changed"])
 
+    def test_mailbox_id(self):
+        """A rule by MAILBOXID finds the mailbox under another name."""
+        imap = self.server.imap("alice")
+        imap.create("Before")
+        name = imap.status("Before", "(MAILBOXID)")[1][0].decode().split("(")[2].rstrip(")")
+        imap.rename("Before", "Behind")
+        self.assertEqual(imap.status("Behind", "(MAILBOXID)")[1][0].decode().split("(")[2].rstrip(")"), name)
+        imap.logout()
+        self.script("alice", 'require ["fileinto", "mailboxid"]; fileinto :mailboxid "%s" "Before";' % name)
+        self.server.deliver(message("by its id"), "alice")
+        self.assertEqual(self.subjects("alice", "Behind"), ["by its id"])
+
     def test_link_and_reject(self):
         """The active script is a link into the directory of scripts; a refusal is the reply to that recipient alone."""
         self.script("bob", 'require "reject"; if header "subject" "no" { reject "Not here."; }', "sieve/main.sieve")
