@@ -69,6 +69,16 @@ tests_unit_test_imap_hibernate_SOURCES = tests/unit/test-imap-hibernate.c $(imap
 tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-imap-event
+tests_unit_test_imap_event_SOURCES = tests/unit/test-imap-event.c $(imap_fixture)
+tests_unit_test_imap_event_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
+	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-event
+fuzz_fuzz_imap_event_SOURCES = fuzz/fuzz-imap-event.c $(fuzz_main)
+fuzz_fuzz_imap_event_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS) $(PACK_LIBS)
+fuzz_fuzz_imap_event_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += fuzz/fuzz-imap-session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c tests/unit/memory-mailbox.c src/lib-storage/acl.c src/lib-storage/list-match.c \
 	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, CAUSES, PLACE, TIME, SIZE, NUMBER, YESNO, EXTENSIONS, IDLE };
+enum kind { TEXT, CAUSES, URL, PLACE, TIME, SIZE, NUMBER, YESNO, EXTENSIONS, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -24,7 +24,7 @@ static const struct {
 	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", TEXT },
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
-	{ "imapsieve_url", TEXT }, { "imapsieve_expunge_discarded", YESNO },
+	{ "imapsieve_url", URL }, { "imapsieve_expunge_discarded", YESNO },
 	{ "sieve_report_*", TEXT }, { "sieve_env_*", TEXT },
 	{ "sieve_pipe_bin_dir", TEXT }, { "sieve_filter_bin_dir", TEXT }, { "sieve_execute_bin_dir", TEXT },
 	{ "sieve_pipe_exec_timeout", TIME }, { "sieve_filter_exec_timeout", TIME }, { "sieve_execute_exec_timeout", TIME },
@@ -111,6 +111,17 @@ check_causes(struct span value, struct err *e)
 	return 0;
 }
 
+/* Clients see it as a word of CAPABILITY (RFC 6785 section 7, RFC 5804 section 3). */
+static int
+check_url(struct span value, struct err *e)
+{
+	bool ok = span_istarts(value, SPAN("sieve://")) && value.n > 8;
+
+	for (size_t i = 0; i < value.n; i++)
+		ok = ok && value.p[i] > ' ' && value.p[i] < 0x7f && strchr("(){%*\"\\]", value.p[i]) == NULL;
+	return ok ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no URL that begins with sieve://", SPAN_ARG(value));
+}
+
 static int
 check_value(enum kind kind, struct span value, struct err *e)
 {
@@ -126,6 +137,8 @@ check_value(enum kind kind, struct span value, struct err *e)
 		return 0;
 	case CAUSES:
 		return check_causes(value, e);
+	case URL:
+		return check_url(value, e);
 	case EXTENSIONS:
 		return check_extensions(value, e);
 	case IDLE:
