@@ -79,7 +79,7 @@ static int
 check_extensions(struct span value, struct err *e)
 {
 	static const char *const idle[] = {
-		"mboxmetadata", "servermetadata", "redirect-dsn", "redirect-deliverby", "imapsieve",
+		"mboxmetadata", "servermetadata", "imapsieve",
 	};
 	struct span word;
 
