@@ -169,9 +169,9 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 {
 	struct buf text = BUF_INIT(PROCMAIL_RC_MAX);
 	struct err e = ERR_INIT;
-	struct procmail_rc *rc = NULL;
+	const struct procmail_rc *rc = NULL;
 	struct frame *f;
-	size_t depth = 0;
+	size_t depth = 0, cost;
 	char *kept;
 
 	for (size_t i = 0; i < s->frames.n; i++)
@@ -188,7 +188,10 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 		buf_clear(&text);
 		return false;
 	}
-	rc = procmail_rc_parse(arena_dup(s->sh->arena, buf_span(&text)), s->sh->arena);
+	/* A file costs steps by its size, so that a small loop can not have a large one read and parsed for ever. */
+	cost = text.n / 128;
+	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+	rc = procmail_cache_rc(s->sh->cache, buf_span(&text), s->sh->left.memory);
 	buf_clear(&text);
 	kept = rc == NULL ? NULL : malloc(name.n + 1);
 	if (kept == NULL || !array_reserve(&s->frames, s->frames.n + 1)) {
@@ -281,7 +284,7 @@ static void
 run_frames(struct procmail_state *s)
 {
 	while (!s->stop && s->frames.n > 0) {
-		struct procmail_statement *now = top(s)->next;
+		const struct procmail_statement *now = top(s)->next;
 		struct span value;
 
 		arena_reset(s->scratch);
@@ -527,8 +530,8 @@ procmail_run(const struct procmail_request *r, const struct procmail_host *host,
 	int rc = -1;
 
 	*out = (struct procmail_result){ .folder = BUF_INIT(65536) };
-	sh.arena = arena_new(limits->memory);
-	if (!state_init(&s, &sh) || sh.arena == NULL)
+	sh.cache = r->cache != NULL ? r->cache : procmail_cache_new(PROCMAIL_CACHE_OCTETS);
+	if (!state_init(&s, &sh) || sh.cache == NULL)
 		goto out;
 	if (!procmail_set_text(&s, r->text))
 		goto out;
@@ -548,6 +551,9 @@ out:
 	if (rc == -1)
 		err_set(e, ERR_TEMP, "procmail: out of memory");
 	state_clear(&s);
-	arena_free(sh.arena);
+	if (r->cache == NULL)
+		procmail_cache_free(sh.cache);
+	else
+		procmail_cache_trim(r->cache);
 	return rc;
 }

@@ -9,6 +9,8 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
+struct procmail_cache;
+
 struct procmail_limits {
 	size_t steps;		/* statements and conditions that are carried out */
 	uint64_t match_work;	/* of regular expressions, in steps of their automata */
@@ -93,6 +95,7 @@ struct procmail_request {
 	size_t arg_count;
 	unsigned process;		/* $$ */
 	bool soft;			/* a failure is EX_TEMPFAIL, not EX_CANTCREAT */
+	struct procmail_cache *cache;	/* cache.h; NULL: nothing is kept for the next message */
 	bool keep_when_failed;		/* DEFAULT and ORGMAIL failed: the caller saves the message */
 };
 
