@@ -383,6 +383,8 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 		if (rc == 0)
 			continue;
 		complain(&w, a, &one);
+		if (out->failed++ == 0)
+			out->first = one;
 		if (a->or_keep && keep(&w, a, e) == -1)
 			return -1;
 	}
