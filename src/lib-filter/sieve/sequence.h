@@ -21,6 +21,8 @@ struct sieve_sequence;
 /* What site points to must stay.  ERR_SYNTAX: a setting is wrong. */
 int sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, struct err *e);
 void sieve_sequence_close(struct sieve_sequence *q);	/* NULL is fine */
+/* From here on nothing is written beside scripts: no binaries, no log for the user. */
+void sieve_sequence_only_look(struct sieve_sequence *q);
 
 struct sieve_failure {
 	struct sieve_failure *next;
