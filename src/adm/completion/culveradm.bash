@@ -30,7 +30,7 @@ _culveradm() {
 		mailbox) words="list status create delete rename subscribe unsubscribe" ;;
 		index) words="verify rebuild compact stats -u -A -F" ;;
 		scrub) words="--repair -u -A -F" ;;
-		filter) words="why" ;;
+		filter) words="why replay" ;;
 		queue) words="list flush delete" ;;
 		quota) words="get recalc" ;;
 		flags) words="add remove replace" ;;
