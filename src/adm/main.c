@@ -58,6 +58,8 @@ const struct adm_command adm_commands[] = {
 	{ "scrub", "[--repair] [MAILBOX MASK ...]", "compare all that is stored: mail, index, digests, summaries", cmd_scrub },
 	{ "quota get", "", "what a user has, and may have", cmd_quota_get },
 	{ "filter why", "[[USER] MESSAGE-ID]", "what the filter decided about a message, and which rule it was", cmd_filter_why },
+	{ "filter check", "[--strict] [-t sieve|procmail] USER | FILE [...]",
+	    "what is wrong with Sieve scripts and procmail's rcfiles, or done otherwise", cmd_filter_check },
 	{ "filter replay", "[--apply] [--changed] [-m MAILBOX] [-s SCRIPT] USER [SCRIPT] SEARCH QUERY",
 	    "what the filter would make of mail that is there, as a difference", cmd_filter_replay },
 	{ "queue list", "", "mail that waits to be sent", cmd_queue_list },

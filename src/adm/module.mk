@@ -7,6 +7,8 @@ bin_PROGRAMS += culveradm
 culveradm_SOURCES = \
 	src/adm/adm.h \
 	src/adm/cmd-auth.c \
+	src/adm/check.c src/adm/check.h \
+	src/adm/cmd-check.c \
 	src/adm/cmd-config.c \
 	src/adm/cmd-fetch.c \
 	src/adm/cmd-filter.c \

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""culveradm filter replay: what scripts would make of mail that is there."""
+"""culveradm filter replay and filter check: what scripts would make of mail that is there, and what is wrong with them."""
 import json
 import os
+import subprocess
+import tempfile
 import unittest
 
 import culver
@@ -136,6 +138,70 @@ class Replay(unittest.TestCase):
         self.assertIn("what=kept; failed: ", done.stdout)
         self.assertFalse(os.path.exists(self.server.path("home", "carol", ".dovecot.sieve.log")))
         self.assertEqual(self.content("carol"), [("INBOX", "one", "")])
+
+    def check(self, *words):
+        done = self.server.adm("filter", "check", *words, check=False)
+        return done.returncode, done.stdout.splitlines()
+
+    def test_check_user(self):
+        home = self.server.path("home", "dave")
+        self.put("dave", "sieve/good.sieve", "keep;\n")
+        self.put("dave", "sieve/bad.sieve", 'require "fileinto";\nfileinto :nonsense "x";\nnonsense;\n')
+        self.put("dave", ".procmailrc", "DROPPRIVS=yes\nINCLUDERC=$HOME/rc.lists\n:0\n* (a\nx\n")
+        self.put("dave", "rc.lists", ":0 f\n| sort\n")
+        os.symlink("sieve/good.sieve", os.path.join(home, ".dovecot.sieve"))
+        status, lines = self.check("dave")
+        self.assertEqual(status, 65)
+        self.assertEqual([line.replace(home, "~") for line in lines], [
+            "~/sieve/bad.sieve:2: error: fileinto: :nonsense is not known here",
+            "~/sieve/bad.sieve:3: error: nonsense is no command",
+            "~/.procmailrc:1: warning: DROPPRIVS has no effect: nothing is run as root",
+            "~/rc.lists:1: warning: a filter that fails or writes nothing leaves the message as it was",
+            '~/.procmailrc:4: error: invalid expression "(a": a ( is not closed',
+        ])
+        self.assertEqual(self.check("-t", "sieve", "dave")[1], lines[:2])
+        os.unlink(os.path.join(home, "sieve/bad.sieve"))
+        self.assertEqual(self.check("-t", "sieve", "dave"), (0, []))
+        # A script of no directory's is active.
+        os.unlink(os.path.join(home, ".dovecot.sieve"))
+        self.put("dave", ".dovecot.sieve", "nonsense;\n")
+        os.chown(home, self.server.uid, self.server.gid)
+        self.assertEqual(self.check("-t", "sieve", "dave")[0], 65)
+        self.assertEqual(self.check("-u", "dave", "dave")[0], 64)
+        self.assertEqual(self.check("no-such-user")[0], 67)
+        self.assertFalse([name for name in self.files("dave") if name.endswith((".log", ".csvbin"))])
+
+    def test_check_file(self):
+        """Nothing else is needed: no server, no configuration."""
+        with tempfile.TemporaryDirectory() as where:
+            def put(name, text):
+                with open(os.path.join(where, name), "w") as f:
+                    f.write(text)
+                return os.path.join(where, name)
+
+            def check(*words):
+                done = subprocess.run([os.path.join(culver.PREFIX, "bin", "culveradm"), "-c", "/no/such", "filter", "check"] +
+                                      list(words), capture_output=True, text=True, timeout=60, cwd=where)
+                return done.returncode, done.stdout
+
+            good = put("good.sieve", 'require "include"; include "other";\n')
+            self.assertEqual(check(good), (0, '%s: warning: it includes "other", which is not there\n' % good))
+            self.assertEqual(check("--strict", good)[0], 1)
+            put("other.sieve", "keep;")
+            self.assertEqual(check("--strict", "good.sieve"), (0, ""))
+            put("bad.sieve", 'require ["fileinto", "nonsuch"];\nfileinto "x";\n')
+            self.assertEqual(check("good.sieve", "bad.sieve"), (65, 'bad.sieve:1: error: require: there is no extension "nonsuch"\n'))
+            put("ihave.sieve", 'require "ihave";\nif ihave "nonsuch" { what; }\n')
+            self.assertEqual(check("ihave.sieve")[1],
+                             "ihave.sieve:2: warning: ihave: not all of its extensions are there, so this never holds\n")
+            put("recipes", ":0:\n* a\n{\n}\n")
+            self.assertEqual(check("recipes"),
+                             (0, "recipes:1: warning: a lock file on a recipe that begins a block is not taken\n"))
+            self.assertEqual(check("-t", "sieve", "recipes")[0], 65)
+            os.chmod(os.path.join(where, "recipes"), 0o666)
+            self.assertEqual(check("recipes"), (65, "recipes: error: everyone can write to it, so it is not read\n"))
+            self.assertEqual(check("./none")[0], 68)
+            self.assertEqual(check()[0], 64)
 
 
 if __name__ == "__main__":

@@ -373,6 +373,21 @@ find_sources(struct run *r, struct source **out, struct err *e)
 	return 0;
 }
 
+int
+sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(void *ctx, enum sieve_place place, const char *path),
+    void *ctx, struct err *e)
+{
+	struct sieve_outcome o = { .failures = NULL };
+	struct run r = { .q = q, .a = a, .out = &o, .failures = &o.failures };
+	struct source *sources;
+
+	if (find_sources(&r, &sources, e) == -1)
+		return -1;
+	for (const struct source *s = sources; s != NULL; s = s->next)
+		each(ctx, s->place, s->path);
+	return 0;
+}
+
 /* ---- run ---- */
 
 static bool
