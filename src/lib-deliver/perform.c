@@ -53,15 +53,15 @@ complain(struct work *w, const struct filter_action *a, const struct err *e)
 	deliver_host_note(w->host, a, "failed: %s", e->log);
 }
 
-static struct span
-place_of(struct work *w, const struct filter_action *a)
+struct span
+deliver_place_of(struct deliver_host *host, const struct filter_action *a)
 {
 	struct span found;
 
 	if (a->keep)
-		return deliver_place(w->r);
+		return deliver_place(host->r);
 	if (a->special_use.n > 0 &&
-	    deliver_special_use(w->r->storage, SPAN_NONE, a->special_use, w->host->a, &found))
+	    deliver_special_use(host->r->storage, SPAN_NONE, a->special_use, host->a, &found))
 		return found;
 	return a->target;
 }
@@ -69,7 +69,7 @@ place_of(struct work *w, const struct filter_action *a)
 static int
 do_save(struct work *w, const struct filter_action *a, struct err *e)
 {
-	struct span wanted = place_of(w, a), place;
+	struct span wanted = deliver_place_of(w->host, a), place;
 	char what[WHY_MAX];
 
 	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
