@@ -14,6 +14,7 @@
 #define DELIVER_HOPS_FIELDS 10000	/* header fields looked at for loops */
 
 struct deliver_filter;
+struct deliver_recipes;
 struct deliver_request;
 
 /* What a delivery can do besides saving.  A NULL function: it can not; the message is kept where the filter allows that. */
@@ -40,6 +41,7 @@ struct deliver_request {
 	struct span message;
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
+	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	const struct deliver_means *means;	/* NULL: none of it */
 	bool says_why;			/* a refusal's reason reaches the sender by who hands the message over (LMTP; culver-lda -e) */
@@ -50,6 +52,7 @@ struct deliver_result {
 	bool permanent;			/* trying again would be no use */
 	bool rejected;			/* by the filter */
 	unsigned reply;			/* RFC 5321: 250, 451, 452, 550, 552, 554 */
+	int exit_code;			/* what recipes want culver-lda to end with (sysexits.h); 0: nothing of the kind */
 	char text[DELIVER_REPLY_MAX];	/* enhanced code and text, for the reply */
 };
 

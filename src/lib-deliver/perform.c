@@ -54,18 +54,18 @@ complain(struct work *w, const struct filter_action *a, const struct err *e)
 	deliver_host_note(w->host, a, "failed: %s", e->log);
 }
 
-static struct span
-place_of(struct work *w, const struct filter_action *a)
+struct span
+deliver_place_of(struct deliver_host *host, const struct filter_action *a)
 {
 	struct span found;
 	struct err e = ERR_INIT;
 
 	if (a->keep)
-		return deliver_place(w->r);
-	if (a->mailbox_id.n > 0 && storage_mailbox_by_id(w->r->storage, a->mailbox_id, w->host->a, &found, &e) == 0)
+		return deliver_place(host->r);
+	if (a->mailbox_id.n > 0 && storage_mailbox_by_id(host->r->storage, a->mailbox_id, host->a, &found, &e) == 0)
 		return found;
 	if (a->special_use.n > 0 &&
-	    deliver_special_use(w->r->storage, SPAN_NONE, a->special_use, w->host->a, &found))
+	    deliver_special_use(host->r->storage, SPAN_NONE, a->special_use, host->a, &found))
 		return found;
 	return a->target;
 }
@@ -73,7 +73,7 @@ place_of(struct work *w, const struct filter_action *a)
 static int
 do_save(struct work *w, const struct filter_action *a, struct err *e)
 {
-	struct span wanted = place_of(w, a), place;
+	struct span wanted = deliver_place_of(w->host, a), place;
 	char what[WHY_MAX];
 
 	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
@@ -432,6 +432,8 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 		if (rc == 0)
 			continue;
 		complain(&w, a, &one);
+		if (out->failed++ == 0)
+			out->first = one;
 		if (a->or_keep && keep(&w, a, e) == -1)
 			return -1;
 	}

@@ -18,6 +18,7 @@ struct filter_message {
 	struct span orig_recipient;	/* as the MTA was given it; empty: recipient */
 	struct span auth_user;		/* empty: not known */
 	struct span notify, envid, ret, bydeadline;	/* DSN parameters as they came (RFC 3461); empty: none */
+	struct span flags;		/* that it has already, in a mailbox: words with a space between */
 };
 
 enum filter_kind {
