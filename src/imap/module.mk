@@ -33,7 +33,7 @@ src_imap_libimap_a_SOURCES = \
 imap_below = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a src/lib-deliver/libspamscan.a \
 	src/lib-filter/libspam.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a
 imap_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
-	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS)
+	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) -lm
 
 imap_fixture = tests/unit/imap-fixture.c tests/unit/imap-fixture.h
 

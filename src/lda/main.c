@@ -23,6 +23,7 @@
 #include "lib-config/config.h"
 #include "lib-deliver/filter-program.h"
 #include "lib-deliver/queue-client.h"
+#include "lib-deliver/recipes.h"
 #include "lib-deliver/sieve.h"
 #include "lib-deliver/smtp-path.h"
 #include "lib-mail/header.h"
@@ -38,7 +39,8 @@ struct lda {
 	struct identity id;
 	struct buf message;
 	struct span sender, recipient;
-	struct program_helper programs;
+	struct program_helper helper;	/* for recipes' programs */
+	struct program_helper programs;	/* for those of Sieve scripts */
 };
 
 /* The last words: standard error is what an MTA puts into its log and into a bounce. */
@@ -191,7 +193,9 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 	ro = deliver_filter_paths(l->view, l->id.user, l->id.home, system_paths, l->arena);
 	if (ro == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	else if (identity_become(&l->id, l->view, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	else if (identity_become(&l->id, l->view, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
+	    deliver_recipes_start_helper(l->view, &l->helper, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    deliver_recipes_paths(l->view, l->id.user, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;
 	priv_filter_free(filter);
@@ -281,7 +285,12 @@ deliver(struct lda *l)
 	r.filter = deliver_filter_new(l->view, l->id.user, l->id.home, &e);
 	if (e.code != ERR_NONE)
 		log_error("filter: %s", e.log);
+	e = (struct err)ERR_INIT;
+	r.recipes = deliver_recipes_new(l->view, l->id.user, l->id.home, &l->helper, &e);
+	if (e.code != ERR_NONE)
+		log_error("recipes: %s", e.log);
 	deliver_message(&r, &result);
+	deliver_recipes_free(r.recipes);
 	deliver_filter_free(r.filter);
 	program_helper_stop(&l->programs);
 	if (storage_autoexpunge(r.storage, &gone, &e) == -1)
@@ -289,6 +298,8 @@ deliver(struct lda *l)
 	storage_close(r.storage);
 	if (result.code == ERR_NONE)
 		return EX_OK;
+	if (result.exit_code != 0)
+		return leave(result.exit_code, result.text);
 	return leave(result.permanent ? EX_NOPERM : EX_TEMPFAIL, result.text);
 }
 
@@ -329,7 +340,7 @@ lift_file_limit(void)
 int
 main(int argc, char **argv)
 {
-	static struct lda l;
+	static struct lda l = { .helper = { .sock = -1, .pid = -1 }, .programs = { .sock = -1, .pid = -1 } };
 	char why[200];
 	int rc;
 

@@ -14,6 +14,7 @@
 #define DELIVER_HOPS_FIELDS 10000	/* header fields looked at for loops */
 
 struct deliver_filter;
+struct deliver_recipes;
 struct deliver_request;
 
 /* What a delivery can do besides saving.  A NULL function: it can not; the message is kept where the filter allows that. */
@@ -42,6 +43,7 @@ struct deliver_request {
 	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
 	int64_t internal_date;		/* with `stays': its date, for copies */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
+	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	const struct deliver_means *means;	/* NULL: none of it */
 	bool says_why;			/* a refusal's reason reaches the sender by who hands the message over (LMTP; culver-lda -e) */
@@ -52,6 +54,7 @@ struct deliver_result {
 	bool permanent;			/* trying again would be no use */
 	bool rejected;			/* by the filter */
 	unsigned reply;			/* RFC 5321: 250, 451, 452, 550, 552, 554 */
+	int exit_code;			/* what recipes want culver-lda to end with (sysexits.h); 0: nothing of the kind */
 	char text[DELIVER_REPLY_MAX];	/* enhanced code and text, for the reply */
 };
 

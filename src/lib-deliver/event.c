@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "lib/log.h"
+#include "lib-deliver/filter-list.h"
 #include "lib-deliver/perform.h"
 #include "lib-filter/sieve/sequence.h"
 #include "lib-filter/sieve/setting.h"
@@ -10,6 +11,7 @@
 #define RUN_MEMORY ((size_t)96 << 20)	/* as in a delivery */
 #define RULES_MEMORY ((size_t)1 << 20)
 #define WORDS_MAX 16384
+#define LISTS_MAX 64
 #define SCRIPTS_MAX (2 * IMAPSIEVE_RULES_MAX + 1)
 #define SCRIPT_ENTRY "/shared/imapsieve/script"
 
@@ -340,8 +342,9 @@ deliver_event_paths(const struct set_view *view, struct span user, struct span h
 	struct sieve_sequence *q = NULL;
 	const char *const *more = NULL;
 	struct sieve_location where;
+	const char *lists[LISTS_MAX];
 	struct err e = ERR_INIT;
-	size_t count = 2, n = 0;
+	size_t count = 2, n = 0, list_count = filter_list_dirs(view, user, home, a, lists, LISTS_MAX);
 	struct span url;
 	const char **out;
 
@@ -356,13 +359,15 @@ deliver_event_paths(const struct set_view *view, struct span user, struct span h
 		count++;
 	for (size_t i = 0; more != NULL && more[i] != NULL; i++)
 		count++;
-	out = arena_alloc(a, count + 2 * rules.n, sizeof(*out));
+	out = arena_alloc(a, count + list_count + 2 * rules.n, sizeof(*out));
 	for (size_t i = 0; out != NULL && first[i] != NULL; i++)
 		out[n++] = first[i];
 	if (out != NULL && home.n > 0 && (out[n++] = arena_cstr(a, home)) == NULL)
 		out = NULL;
 	for (size_t i = 0; out != NULL && more != NULL && more[i] != NULL; i++)
 		out[n++] = more[i];
+	for (size_t i = 0; out != NULL && i < list_count; i++)
+		out[n++] = lists[i];
 	for (size_t i = 0; out != NULL && i < 2 * rules.n; i++) {
 		struct span value = i % 2 == 0 ? rules.v[i / 2].before : rules.v[i / 2].after;
 

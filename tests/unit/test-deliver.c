@@ -196,6 +196,49 @@ test_mailbox_id(void **state)
 }
 
 static void
+test_lists(void **state)
+{
+	static const struct {
+		const char *script;
+		unsigned inbox, junk, sent;
+	} cases[] = {
+		{ "if header :list \"from\" \"friends\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"subject\" [\"friends\", \"tag:example.com,2026:Words\"] { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"subject\" \"friends\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		{ "if valid_ext_list [\"friends\", \":addrbook:default\", \"empty\"] { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if valid_ext_list \"urn:ietf:params:sieve:addrbook:default\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if not anyof (valid_ext_list \"none\", valid_ext_list \"\", valid_ext_list \"../x\") { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"from\" \"empty\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		/* One that is not there is an error: the message is kept. */
+		{ "if not header :list \"from\" \"none\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		{ "redirect :list \"friends\";", 0, 0, 2 },
+		{ "redirect :list \"empty\";", 1, 0, 0 },
+		{ "redirect :list \"none\";", 1, 0, 0 },
+		{ "redirect :list \"tag:example.com,2026:words\";", 1, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char script[400];
+		struct world w;
+
+		world_init(&w, "plugin {\n sieve_extensions = +extlists\n sieve_list_friends = ~/friends\n"
+		    " sieve_list_tag_example_com_2026_words = file:DIR/words\n sieve_list_addrbook_default = ~/none\n"
+		    " sieve_list_empty = ~/empty/none\n}\n");
+		w.r.home = span_str(arena_printf(w.s.a, "%s/home/bob", w.s.dir));
+		write_script(&w, "home/bob/friends", "# people\nEve@example.net\n\n  ann@example.org \r\neve@example.net\n");
+		write_script(&w, "words", "offer\nno address\n");
+		snprintf(script, sizeof(script), "require [\"fileinto\", \"extlists\"]; %s", cases[i].script);
+		deliver_with(&w, script);
+		if (w.out.reply != 250 || count(&w, "INBOX") != cases[i].inbox || count(&w, "Junk") != cases[i].junk ||
+		    w.sent != cases[i].sent)
+			fail_msg("%s: %u, INBOX %u Junk %u sent %u", cases[i].script, w.out.reply, count(&w, "INBOX"), count(&w, "Junk"),
+			    w.sent);
+		world_clear(&w);
+	}
+}
+
+static void
 test_reply(void **state)
 {
 	struct world w;
@@ -482,7 +525,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
