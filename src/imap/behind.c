@@ -40,12 +40,14 @@ int
 imap_behind_prepare(const struct set_view *view, struct worker_behind *out, struct err *e)
 {
 	struct spam_scan *scan = calloc(1, sizeof(*scan));
+	struct err one = ERR_INIT;
 
 	if (scan == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (spam_learn_init(scan, view, e) == -1) {
-		free(scan);
-		return -1;
+	/* A name that nobody knows now is no reason to keep users from their mail. */
+	if (spam_learn_init(scan, view, &one) == -1) {
+		log_error("nobody is taught: %s", one.log);
+		*scan = (struct spam_scan){ .on = false };
 	}
 	scan->told_to_end = worker_is_told_to_end;
 	/* A scanner that does not answer costs one of all processes its time, not each of them. */

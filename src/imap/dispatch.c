@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* From a line to a command's function and to its tagged response. */
-#include "imap/event.h"
 #include "imap/session.h"
 
 enum {
@@ -137,8 +136,6 @@ run(struct imap_session *s, const struct command *cmd)
 		s->bad_in_row = 0;
 	if (s->box != NULL)
 		mailbox_read_end(s->box);
-	if (s->events != NULL)
-		imap_events_wait(s);
 	if ((cmd->flags & CMD_NO_SYNC) == 0 && (!s->lim.delay_newmail || (cmd->flags & CMD_NEWS) != 0 || s->own_how != OWN_NONE))
 		imap_sync(s, (cmd->flags & CMD_NO_EXPUNGE) == 0 || s->uid);
 	if (s->end == IMAP_GO_ON || s->end == IMAP_END_LOGOUT)

@@ -31,14 +31,13 @@ struct imap_events {
 };
 
 struct imap_events *
-imap_events_new(const struct session_start *ss, struct storage *st, struct err *e)
+imap_events_new(const struct session_start *ss, struct err *e)
 {
 	const struct set_view *v = ss->view;
 	bool scanner = set_enum(v, SET_spam_scanner) != 0, spam = scanner && set_bool(v, SET_spam_learn_spam),
 	    ham = scanner && set_bool(v, SET_spam_learn_ham), scripts = deliver_event_wanted(v);
 	struct imap_events *ev;
 
-	(void)st;
 	if (!spam && !ham && !scripts)
 		return NULL;
 	ev = calloc(1, sizeof(*ev));
@@ -227,6 +226,16 @@ send_event(struct imap_session *s, struct imap_event *event, struct err *e)
 	}
 }
 
+/* Scripts have a moment: what a quick one does is there when the command is answered. */
+static void
+wait_for_scripts(struct imap_events *ev)
+{
+	if (ev->sock == -1 || ev->done == ev->last)
+		return;
+	take_answers(ev, ev->late ? 0 : PATIENCE_MS);
+	ev->late = ev->done != ev->last;
+}
+
 static void
 raise_event(struct imap_session *s, struct imap_event *event)
 {
@@ -255,17 +264,7 @@ raise_event(struct imap_session *s, struct imap_event *event)
 			return;
 		}
 	}
-}
-
-void
-imap_events_wait(struct imap_session *s)
-{
-	struct imap_events *ev = s->events;
-
-	if (ev == NULL || ev->sock == -1 || ev->done == ev->last)
-		return;
-	take_answers(ev, ev->late ? 0 : PATIENCE_MS);
-	ev->late = ev->done != ev->last;
+	wait_for_scripts(ev);
 }
 
 /* ---- what is told ---- */

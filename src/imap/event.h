@@ -27,7 +27,7 @@ struct imap_event {
 };
 
 /* NULL without an error: nothing follows from anything. */
-struct imap_events *imap_events_new(const struct session_start *ss, struct storage *st, struct err *e);
+struct imap_events *imap_events_new(const struct session_start *ss, struct err *e);
 void imap_events_free(struct imap_events *ev);	/* what was told goes on; NULL is fine */
 bool imap_events_have_scripts(const struct imap_events *ev);	/* NULL: no */
 struct span imap_events_url(const struct imap_events *ev);	/* imapsieve_url; empty: users have no scripts of their own */
@@ -36,15 +36,15 @@ struct span imap_events_url(const struct imap_events *ev);	/* imapsieve_url; emp
 typedef void imap_event_sink(void *ctx, const struct imap_event *event);
 void imap_events_to(struct imap_events *ev, imap_event_sink *sink, void *ctx);
 
-/* Messages are in the open mailbox box now: by APPEND, or (cr not NULL) from the selected one. */
+/*
+ * Called when it has been done, before the command is answered; s->events is not NULL.  Messages have come to the open mailbox
+ * box, or to the mailbox `to' from the selected one.
+ */
 void imap_event_appended(struct imap_session *s, struct mailbox *box, uint32_t uidvalidity, const struct uid_list *uids);
 void imap_event_copied(struct imap_session *s, struct span to, const struct copy_result *cr);
 /* STORE: what flags were like before, then what has become of it.  NULL: nobody wants to know. */
 struct imap_flags_before *imap_event_flags_before(struct imap_session *s, const struct uid_list *uids);
 void imap_event_flags(struct imap_session *s, const struct imap_flags_before *before, const struct uid_list *changed);
-/* Scripts have a moment, before the command is answered. */
-void imap_events_wait(struct imap_session *s);
-
 /* As a frame, and back: strings are the frame's, uids are in room.  ERR_SYNTAX. */
 void imap_event_write(struct ipc_out *o, const struct imap_event *event);
 int imap_event_read(struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out, struct err *e);

@@ -71,7 +71,7 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 		free(s);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
-	s->events = imap_events_new(ss, st, e);
+	s->events = imap_events_new(ss, e);
 	if (s->events == NULL && e->code != ERR_NONE) {
 		arena_free(s->arena);
 		free(s);

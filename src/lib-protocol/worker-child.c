@@ -270,6 +270,9 @@ worker_child_behind(struct service *s, const struct worker_parent_options *o, co
 	/* There is no client to be told anything. */
 	quiet.refuse = NULL;
 	begin(s, &quiet, ws, &ss);
+	if (set_bool(ss.view, SET_verbose_proctitle))
+		title_set("%.*s/%s behind [%.*s %.*s]", SPAN_ARG(set_str(ss.view, SET_instance_name)), o->service,
+			  SPAN_ARG(ws->id.user), SPAN_ARG(ws->rip));
 	ss.behind = behind;
 	_exit(o->behind(&ss));
 }

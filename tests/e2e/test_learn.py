@@ -224,20 +224,28 @@ class Moves(unittest.TestCase):
             imap.logout()
 
     def test_sandbox(self):
-        """A session itself can connect to nothing and fork nothing, though the process behind it may connect."""
-        with culver.Server(extra=settings("spamd", self.address())) as server:
-            add(server)
-            imap = server.imap()
-            imap.select()
-            imap.copy("1", "Spam")
-            self.asked(1)
-            for pid in server.pids("imap"):
-                with open("/proc/%d/status" % pid) as f:
-                    status = f.read()
-                if "Seccomp:\t0" in status:      # the parent goes without then
-                    with open("/proc/%d/stat" % pid) as f:
-                        self.assertEqual(int(f.read().rsplit(")", 1)[1].split()[1]), server.process.pid)
-            imap.logout()
+        """Without a teacher over the network the parent's filter is the workers'; with one each has its own."""
+        def seccomp(server, pid):
+            with open("/proc/%d/status" % pid) as f:
+                return [line.split()[1] for line in f if line.startswith("Seccomp:")][0]
+
+        for learns in (False, True):
+            with culver.Server(extra=settings("spamd", self.address()) if learns else BOXES) as server:
+                add(server, count=2)
+                before = set(server.pids("imap"))
+                imap = server.imap()
+                imap.select()
+                imap.copy("1:2", "Spam")
+                if learns:
+                    self.asked(2)
+                parents, workers = before & set(server.pids("imap")), set(server.pids("imap")) - before
+                self.assertEqual(len(workers), 2 if learns else 1)
+                filters = {seccomp(server, pid) for pid in workers}
+                # Sanitized builds have none.
+                self.assertIn(filters, ({"0"}, {"2"}))
+                if filters == {"2"}:
+                    self.assertEqual({seccomp(server, pid) for pid in parents}, {"0"} if learns else {"2"})
+                imap.logout()
 
 
 class RealScanners(unittest.TestCase):

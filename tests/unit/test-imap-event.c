@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session's commands tell the process behind it, and what that makes of it. */
-#include <sys/stat.h>
+#include <netinet/in.h>
 #include "testing.h"
 #include "imap-fixture.h"
 #include "imap/behind.h"
@@ -321,6 +321,48 @@ test_too_late(void **state)
 }
 
 static void
+test_teacher(void **state)
+{
+	static const struct {
+		const char *scanner, *address, *learn_address;
+		int error;
+		bool inet;
+		unsigned port;
+	} cases[] = {
+		{ "spamd", "", "", 0, true, 783 },
+		{ "spamd", "unix:/run/spamd.sock", "", 0, false, 0 },
+		{ "spamd", "unix:/run/spamd.sock", "inet:127.0.0.1:784", 0, true, 784 },
+		{ "rspamd", "inet:127.0.0.1:11333", "", 0, true, 11334 },
+		{ "rspamd", "", "inet:127.0.0.1:9", 0, true, 9 },
+		{ "rspamd", "", "127.0.0.1:9", -1, false, 0 },
+	};
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct spam_scan scan;
+		struct err e = ERR_INIT;
+
+		set(&w, "spam_scanner", cases[i].scanner);
+		set(&w, "spam_scanner_address", cases[i].address);
+		set(&w, "spam_learn_address", cases[i].learn_address);
+		set(&w, "spam_learn_ham", "no");
+		assert_int_equal(spam_learn_init(&scan, w.f.view, &e), 0);
+		assert_false(scan.on);
+		set(&w, "spam_learn_ham", "yes");
+		assert_int_equal(spam_learn_init(&scan, w.f.view, &e), cases[i].error);
+		if (cases[i].error == -1)
+			continue;
+		assert_true(scan.on);
+		assert_int_equal(spam_scan_is_inet(&scan), cases[i].inet);
+		if (cases[i].inet)
+			assert_int_equal(ntohs(((struct sockaddr_in *)(void *)&scan.addresses[0].sa)->sin_port), cases[i].port);
+	}
+	world_clear(&w);
+}
+
+static void
 test_frames(void **state)
 {
 	static const uint32_t uids[] = { 1, 7, 4294967295u };
@@ -365,6 +407,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_lessons), cmocka_unit_test(test_events),
 		cmocka_unit_test(test_capability), cmocka_unit_test(test_scripts), cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_teacher),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
