@@ -212,7 +212,15 @@ take_flags(struct run *r, struct filter_action *a, struct err *e)
 	return 0;
 }
 
-/* All but keeping; *kept_out: whether the message stays, also because something failed. */
+static bool
+is_here(struct run *r, const struct filter_action *a)
+{
+	struct span place = deliver_place_of(&r->host, a);
+
+	return span_eq(place, r->what.mailbox) || (span_ieq(place, SPAN("INBOX")) && span_ieq(r->what.mailbox, SPAN("INBOX")));
+}
+
+/* All but keeping; *stays_out: whether the message stays, also because something failed. */
 static int
 perform(struct run *r, struct filter_action *actions, struct filter_action **keep_out, bool *stays_out, struct err *e)
 {
@@ -225,7 +233,7 @@ perform(struct run *r, struct filter_action *actions, struct filter_action **kee
 		next = a->next;
 		a->next = NULL;
 		/* What is filed where it is, is kept. */
-		if (a->kind == FILTER_SAVE && (a->keep || (!a->own && span_eq(a->target, r->what.mailbox)))) {
+		if (a->kind == FILTER_SAVE && (a->keep || (!a->own && is_here(r, a)))) {
 			*keep_out = a;
 			continue;
 		}
