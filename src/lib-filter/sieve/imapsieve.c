@@ -125,8 +125,8 @@ imapsieve_environment(const struct imapsieve_event *event, struct span name, str
 		*out = event->mailbox;
 	else if (span_ieq(name, SPAN("vnd.dovecot.mailbox-from")))
 		*out = event->cause == IMAPSIEVE_COPY ? event->from : event->mailbox;
-	else if (span_ieq(name, SPAN("imap.changedflags")))
-		*out = event->cause == IMAPSIEVE_FLAG ? event->changed_flags : SPAN("");
+	else if (span_ieq(name, SPAN("imap.changedflags")) && event->cause == IMAPSIEVE_FLAG)
+		*out = event->changed_flags;
 	else if (span_ieq(name, SPAN("location")))
 		*out = SPAN("MS");		/* RFC 6785 section 4.1 */
 	else if (span_ieq(name, SPAN("phase")))
