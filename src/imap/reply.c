@@ -155,6 +155,8 @@ imap_capability(struct imap_session *s)
 		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (s->quota)
 		buf_adds(&usual, " QUOTA");
+	if (s->lim.metadata)
+		buf_adds(&usual, " METADATA");
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

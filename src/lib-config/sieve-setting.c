@@ -79,7 +79,7 @@ static int
 check_extensions(struct span value, struct err *e)
 {
 	static const char *const idle[] = {
-		"mboxmetadata", "servermetadata", "imapsieve",
+		"imapsieve",
 	};
 	struct span word;
 
