@@ -147,11 +147,52 @@ test_kept(void **state)
 	}
 }
 
+/* In others' mailboxes private ones are each user's own, and who may not change the mailbox changes no shared one. */
+static void
+test_shared(void **state)
+{
+	struct sharing sharing, *s = &sharing;
+	struct acl_entry change;
+	struct storage *alice, *bob, *st;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	sharing_init(s, "mail_location = maildir:~/Maildir\nmail_plugins = acl\nmail_fsync = never\n"
+	    "plugin {\n acl = vfile:cache_secs=0\n}\nnamespace shared {\n type = shared\n prefix = shared/%%u/\n separator = /\n"
+	    " location = maildir:DIR/home/%%u/Maildir\n subscriptions = no\n list = children\n}\n"
+	    "namespace inbox {\n inbox = yes\n separator = /\n}\n");
+	alice = sharing_open(s, "alice");
+	bob = sharing_open(s, "bob");
+	assert_int_equal(sharing_create(alice, "Work"), ERR_NONE);
+	assert_int_equal(set(alice, "Work", "/shared/comment", "ours"), 0);
+	assert_int_equal(set(alice, "Work", "/private/comment", "alice's"), 0);
+	st = bob;
+	IS("shared/alice/Work", "/shared/comment", "error");
+	assert_true(acl_identifier_parse(SPAN("user=bob"), &change));
+	change.rights = ACL_LOOKUP | ACL_READ;
+	assert_int_equal(storage_acl_change(alice, SPAN("Work"), ACL_ADMIN, &change, ACL_REPLACE, &e), 0);
+	IS("shared/alice/Work", "/shared/comment", "ours");
+	IS("shared/alice/Work", "/private/comment", "none");
+	assert_int_equal(set(bob, "shared/alice/Work", "/private/comment", "bob's"), 0);
+	assert_int_equal(set(bob, "shared/alice/Work", "/shared/comment", "mine"), -1);
+	IS("shared/alice/Work", "/private/comment", "bob's");
+	st = alice;
+	IS("Work", "/private/comment", "alice's");
+	IS("Work", "/shared/comment", "ours");
+	change.rights = ACL_LOOKUP;
+	assert_int_equal(storage_acl_change(alice, SPAN("Work"), ACL_ADMIN, &change, ACL_REPLACE, &e), 0);
+	st = bob;
+	IS("shared/alice/Work", "/private/comment", "error");
+	storage_close(alice);
+	storage_close(bob);
+	sharing_clear(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_file), cmocka_unit_test(test_names), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_file), cmocka_unit_test(test_names), cmocka_unit_test(test_kept), cmocka_unit_test(test_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
