@@ -194,6 +194,19 @@ class Moves(unittest.TestCase):
             self.assertIn("told to end", server.log_text())
             self.assertNotIn("did not end in time", server.log_text())
 
+    def test_stop_with_work(self):
+        """What waits when the server stops is still learned, if the scanner is quick."""
+        serve = self.fake.serve
+        self.fake.serve = lambda conn: (time.sleep(0.02), serve(conn))
+        with culver.Server(extra=settings("spamd", self.address())) as server:
+            add(server, count=30)
+            imap = server.imap()
+            imap.select()
+            self.assertEqual(imap.uid("MOVE", "1:30", "Spam")[0], "OK")
+            self.asked(1)
+            server.stop()
+            self.assertEqual(len(self.fake.asked), 30)
+
     def test_failures(self):
         for answer in (b"", b"\0" * 100, b"SPAMD/1.0 69 Service Unavailable\r\n", b"x" * (2 << 20)):
             fake = Fake(answer)
