@@ -65,7 +65,6 @@ imap_behind_prepare(const struct set_view *view, struct worker_behind *out, stru
 		log_error("nobody is taught: %s", one.log);
 		*scan = (struct spam_scan){ .on = false };
 	}
-	scan->told_to_end = is_over;
 	/* A scanner that does not answer costs one of all processes its time, not each of them. */
 	scan->silent_until = mmap(NULL, sizeof(*scan->silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (scan->silent_until == MAP_FAILED) {
@@ -153,8 +152,23 @@ take_in(struct behind *b, int timeout_ms)
 	}
 }
 
+/* While a scanner or a program takes its time the session goes on: it must not find the way here full. */
+static void
+on_waiting(void *ctx)
+{
+	take_in(ctx, 0);
+}
+
+static bool
+on_waiting_for_scanner(void *ctx)
+{
+	on_waiting(ctx);
+	return is_over();
+}
+
 /* ---- work ---- */
 
+/* A session that waits no more does not listen either: then it may miss this. */
 static void
 tell_done(struct behind *b, uint32_t id)
 {
@@ -274,18 +288,23 @@ imap_behind_serve(const struct session_start *ss)
 		.session = ss->session, .notify_fd = ss->hub_fd, .homes = ss->homes, .home_count = ss->home_count,
 	};
 	struct program_helper programs = { -1, -1 };
+	struct spam_scan scan = *(const struct spam_scan *)ss->behind->ctx;
 	struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
 	struct imap_react_params rp = { .view = ss->view, .user = ss->id.user, .home = ss->id.home, .session = ss->session,
-					.means = &means, .scan = ss->behind->ctx, .told_to_end = is_over };
+					.means = &means, .scan = &scan, .told_to_end = is_over };
 	struct behind b = { .ss = ss };
 	struct err e = ERR_INIT;
 
 	b.tail = &b.first;
+	scan.told_to_end = on_waiting_for_scanner;
+	scan.told_ctx = &b;
 	/* Where the whole service was not prepared for it a program would be killed. */
 	if (ss->behind->runs_programs && deliver_programs_start(ss->view, &programs, &e) == -1)
 		log_error("programs of scripts: %s", e.log);
+	means.waiting = on_waiting;
+	means.waiting_ctx = &b;
 	means.programs = programs.sock != -1 ? &programs : NULL;
-	if (shut_in(ss, &sp, &e) == -1 || ipc_msg_init(&b.msg, &e) == -1 || storage_open(&sp, &b.st, &e) == -1) {
+	if (fd_nonblock(ss->client_fd, true) == -1 || shut_in(ss, &sp, &e) == -1 || ipc_msg_init(&b.msg, &e) == -1 || storage_open(&sp, &b.st, &e) == -1) {
 		log_error("the process behind the session: %s", e.log);
 		return 1;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "imap/event.h"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "lib/encode.h"
@@ -14,6 +14,7 @@
 
 #define RULES_MEMORY (256 << 10)
 #define PATIENCE_MS 500		/* a command waits for scripts */
+#define ROOM_MS 1000		/* and where the way there is full */
 #define FLAG_EVENTS_MAX 10000	/* messages of one STORE */
 
 enum { FLAG_SCRIPTS = 1 << 0, FLAG_SPAM = 1 << 1, FLAG_HAM = 1 << 2 };
@@ -28,6 +29,7 @@ struct imap_events {
 	int sock;		/* of the process behind; -1: there is none yet */
 	uint32_t last, done;	/* ids: of the last event with scripts, and of the last that it is through with */
 	bool late;		/* it took too long: nobody waits, until it has caught up */
+	bool full;		/* it did not take in what was sent: nobody waits, until it does again */
 	imap_event_sink *sink;
 	void *sink_ctx;
 };
@@ -205,6 +207,14 @@ take_answers(struct imap_events *ev, int timeout_ms)
 	return there;
 }
 
+static bool
+wait_for_room(int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLOUT };
+
+	return poll(&p, 1, ROOM_MS) == 1;
+}
+
 static int
 send_event(struct imap_session *s, struct imap_event *event, struct err *e)
 {
@@ -218,6 +228,10 @@ send_event(struct imap_session *s, struct imap_event *event, struct err *e)
 			return -1;
 		imap_event_write(&o, event);
 		rc = ipc_send(ev->sock, &o, e);
+		/* It looks a few times a second, whatever it is at; a client that is quicker than that is slowed down. */
+		if (rc == -1 && e->code == ERR_INUSE && !ev->full && wait_for_room(ev->sock))
+			rc = ipc_send(ev->sock, &o, e);
+		ev->full = rc == -1 && e->code == ERR_INUSE;
 		if (rc == 0)
 			return 0;
 		ipc_out_clear(&o);

@@ -24,6 +24,9 @@ struct deliver_means {
 	int (*submit)(void *ctx, const struct outgoing *o, struct err *e);
 	/* Runs the programs of a FILTER_PIPE, and those that a script asks (filter-program.h). */
 	const struct program_helper *programs;
+	/* Called a few times a second while such a program runs; NULL: nobody wants that. */
+	void (*waiting)(void *ctx);
+	void *waiting_ctx;
 	/* Does a FILTER_FILE. */
 	int (*file)(void *ctx, const struct filter_action *a, struct span message, struct err *e);
 };

@@ -106,6 +106,8 @@ run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, st
 		return err_set(e, ERR_NOTFOUND, "programs are not run");
 	if (argv == NULL || !make_env(h->r, a, env, &q.env_count))
 		return err_set(e, ERR_LIMIT, "out of memory");
+	q.waiting = h->r->means->waiting;
+	q.waiting_ctx = h->r->means->waiting_ctx;
 	argv[0] = p->path;
 	for (size_t i = 0; i < p->arg_count; i++)
 		argv[i + 1] = p->args[i];

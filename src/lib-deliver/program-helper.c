@@ -19,6 +19,7 @@
 #define REQUEST_MAX ((size_t)1 << 30)	/* arguments, environment and input, in a sealed memory file */
 #define SAID_MAX ((size_t)64 << 10)
 #define ANSWER_MORE_MS 30000		/* what the helper may need beyond the time of a program */
+#define WAITING_MS 200
 
 enum { ASK = 1, ANSWER = 2 };
 enum {
@@ -211,6 +212,23 @@ program_helper_stop(struct program_helper *h)
 	*h = (struct program_helper){ -1, -1 };
 }
 
+/* 1: the answer; 0: the helper has gone; -1. */
+static int
+wait_answer(int sock, const struct program_request *r, struct ipc_msg *m, struct err *e)
+{
+	int64_t until = clock_ms() + PROGRAM_TIMEOUT * 1000 + ANSWER_MORE_MS;
+
+	for (;;) {
+		int64_t left = until - clock_ms();
+		bool slice = r->waiting != NULL && left > WAITING_MS;
+		int got = ipc_recv_wait(sock, m, slice ? WAITING_MS : left < 0 ? 0 : (int)left, e);
+
+		if (got != -1 || e->code != ERR_TIMEOUT || !slice)
+			return got;
+		r->waiting(r->waiting_ctx);
+	}
+}
+
 static int
 take_answer(struct ipc_msg *m, struct buf *out, struct buf *said, int *status, struct err *e)
 {
@@ -272,7 +290,7 @@ program_helper_run(const struct program_helper *h, const struct program_request 
 	ipc_put_u64(&o, TAG_SAID_MAX, said->max - said->n);
 	ipc_put_fd(&o, fd);
 	if (ipc_send(h->sock, &o, e) == 0 && ipc_msg_init(&m, e) == 0) {
-		int got = ipc_recv_wait(h->sock, &m, (int)(PROGRAM_TIMEOUT * 1000 + ANSWER_MORE_MS), e);
+		int got = wait_answer(h->sock, r, &m, e);
 
 		if (got == 1)
 			rc = take_answer(&m, out, said, status, e);

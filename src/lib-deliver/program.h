@@ -33,6 +33,8 @@ struct program_request {
 	size_t output_max;		/* 0: nobody wants it */
 	unsigned timeout, umask;
 	bool ignore_write_errors;
+	void (*waiting)(void *ctx);	/* program_helper_run: called a few times a second meanwhile; NULL: nobody wants that */
+	void *waiting_ctx;
 };
 
 /*

@@ -164,7 +164,7 @@ wait_for(const struct spam_scan *s, int fd, short events, int64_t until, struct 
 		left = until - now_ms();
 		if (left <= 0)
 			return err_set(e, ERR_TIMEOUT, "the spam scanner did not answer in time");
-		if (s->told_to_end != NULL && s->told_to_end())
+		if (s->told_to_end != NULL && s->told_to_end(s->told_ctx))
 			return err_set(e, ERR_TEMP, "told to end");
 		rc = poll(&p, 1, s->told_to_end != NULL && left > TOLD_MS ? TOLD_MS : (int)left);
 	} while (rc == 0 || (rc == -1 && errno == EINTR));

@@ -380,6 +380,28 @@ class Actions(unittest.TestCase):
             culver.wait_for(lambda: len(imap.search(None, "KEYWORD", "done")[1][0].split()) == 300, "all are done", 30)
             imap.logout()
 
+    def test_session_does_not_listen(self):
+        """Hundreds of events behind a slow one, of a session that says nothing more: all are worked off."""
+        script = ("require [\"vnd.dovecot.execute\", \"imap4flags\"]; "
+                  "if header \"subject\" \"Slow\" { execute \"slow.sh\"; } else { addflag \"done\"; }")
+        with Site(scripts={"work": script}, programs={"slow.sh": "#!/bin/sh\nsleep 3\n"}) as site:
+            imap = site.server.imap()
+            append(imap, subject="Slow")
+            append(imap)
+            imap.select()
+            self.assertEqual(imap.copy("1", "Work")[0], "OK")
+            for _ in range(500):
+                imap.send(b"x UID COPY 2 Work\r\n")
+            for _ in range(500):
+                while not imap.readline().startswith(b"x OK"):
+                    pass
+            other = site.server.imap()
+            other.select("Work")
+            culver.wait_for(lambda: other.noop() and len(other.search(None, "KEYWORD", "done")[1][0].split()) == 500,
+                            "all are done", 30)
+            other.logout()
+            imap.logout()
+
     def test_hibernation_and_restart(self):
         """The process behind a session ends with its work, and the next event has another."""
         with Site(scripts={"work": "require \"imap4flags\"; addflag \"done\";"}) as site:
