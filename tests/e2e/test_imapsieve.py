@@ -402,8 +402,29 @@ class Actions(unittest.TestCase):
             other.logout()
             imap.logout()
 
-    def test_hibernation_and_restart(self):
-        """The process behind a session ends with its work, and the next event has another."""
+    def test_hibernation(self):
+        """A session that sleeps and wakes up has another process behind it than before."""
+        with Site(scripts={"work": "require \"imap4flags\"; addflag \"done\";"},
+                  settings="imap_hibernate_timeout = 500ms\n") as site:
+            with site.server.raw("imap") as imap:
+                imap.line()
+                imap.ask("a", "LOGIN alice \"%s\"" % culver.PASSWORD)
+                for tag in ("b1", "b2"):
+                    imap.send(b"%s APPEND Work {3+}\r\nx\r\n\r\n" % tag.encode())
+                    imap.until(tag)
+                imap.ask("c", "SELECT Work")
+                imap.send(b"d IDLE\r\n")
+                imap.until("+ ")
+                culver.wait_for(lambda: "Hibernated" in site.server.log_text(), "the session sleeps")
+                culver.wait_for(lambda: len(site.server.pids("imap")) == 1, "no process is left but the parent")
+                imap.send(b"DONE\r\n")
+                imap.until("d OK")
+                imap.send(b"e APPEND Work {3+}\r\nx\r\n\r\n")
+                imap.until("e OK")
+                self.assertIn("1 2 3", str(imap.ask("f", "SEARCH KEYWORD done")))
+
+    def test_killed(self):
+        """The process behind a session dies: the next event has another."""
         with Site(scripts={"work": "require \"imap4flags\"; addflag \"done\";"}) as site:
             def behind():
                 return [p for p in site.server.pids("imap") if p not in sessions]
