@@ -16,6 +16,7 @@ culveradm_SOURCES = \
 	src/adm/cmd-mail.c \
 	src/adm/cmd-acl.c \
 	src/adm/cmd-mailbox.c \
+	src/adm/cmd-metadata.c \
 	src/adm/cmd-pw.c \
 	src/adm/cmd-queue.c \
 	src/adm/cmd-quota.c \

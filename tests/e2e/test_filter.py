@@ -112,6 +112,17 @@ class Filter(unittest.TestCase):
             client.until("* OK")
             client.ask("a", 'LOGIN bob "%s"' % culver.PASSWORD)
             self.assertTrue(client.ask("b", 'SETMETADATA INBOX (/private/vendor/x/folder "Annotated")')[-1].startswith(b"b OK"))
+        told = self.server.adm("mailbox", "metadata", "get", "-u", "bob", "INBOX", "/private/vendor/x/folder")
+        self.assertEqual(told, "Annotated\n")
+        self.server.adm("mailbox", "metadata", "set", "-u", "bob", "INBOX", "/shared/x", "y z")
+        self.assertEqual(self.server.adm("mailbox", "metadata", "list", "-u", "bob", "INBOX").split(),
+                         ["/private/vendor/x/folder", "/shared/x"])
+        self.server.adm("mailbox", "metadata", "unset", "-u", "bob", "INBOX", "/shared/x")
+        for status, args in ((68, ("get", "INBOX", "/shared/x")), (64, ("get", "INBOX", "x")), (64, ("get", "", "/shared/x")),
+                             (77, ("set", "-s", "", "/shared/comment", "x")), (68, ("get", "None", "/shared/x"))):
+            done = self.server.adm("mailbox", "metadata", args[0], "-u", "bob", *args[1:], check=False)
+            self.assertEqual(done.returncode, status, (args, done.stderr))
+        self.assertEqual(self.server.adm("mailbox", "metadata", "get", "-u", "bob", "-s", "", "/shared/comment"), "for tests\n")
         self.server.deliver(message("behind"), "bob")
         self.assertIn("before", self.subjects("bob", "INBOX"))
         self.assertEqual(self.subjects("bob", "Annotated"), ["behind"])

@@ -27,7 +27,7 @@ _culveradm() {
 		service) words="status" ;;
 		auth) words="test cache" ;;
 		acl) words="get set add remove delete rights debug recalc" ;;
-		mailbox) words="list status create delete rename subscribe unsubscribe" ;;
+		mailbox) words="list status create delete rename subscribe unsubscribe metadata" ;;
 		index) words="verify rebuild compact stats -u -A -F" ;;
 		scrub) words="--repair -u -A -F" ;;
 		filter) words="why check replay" ;;
