@@ -127,6 +127,24 @@ file_read(const char *path, size_t max, struct buf *out, struct err *e)
 }
 
 int
+file_read_plain(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc;
+	struct stat st;
+
+	if (fd == -1)
+		return err_errno(e, "open %s", path);
+	if (fstat(fd, &st) == -1)
+		rc = err_errno(e, "stat");
+	else if (!S_ISREG(st.st_mode))
+		rc = err_set(e, ERR_DENIED, "not a plain file");
+	else
+		rc = fd_read_all(fd, max, out, e);
+	close(fd);
+	return rc == 0 ? 0 : err_wrap(e, "%s", path);
+}
+
+int
 dir_sync(int dir_fd, struct err *e)
 {
 	return fsync(dir_fd) == -1 ? err_errno(e, "fsync of a directory") : 0;
