@@ -9,6 +9,9 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/procmail/formail.c src/lib-filter/procmail/formail.h \
 	src/lib-filter/procmail/rc.c src/lib-filter/procmail/rc.h \
 	src/lib-filter/procmail/regex.c src/lib-filter/procmail/regex.h \
+	src/lib-filter/procmail/regex-extract.c \
+	src/lib-filter/procmail/regex-parse.c \
+	src/lib-filter/procmail/regex-priv.h \
 	src/lib-filter/procmail/run.c src/lib-filter/procmail/run.h \
 	src/lib-filter/procmail/state.h \
 	src/lib-filter/procmail/variables.c \
