@@ -7,6 +7,7 @@
 #define LOCK_SLEEP 8
 #define LOCK_TIMEOUT 1024
 #define SUSPEND 16
+#define NORESRETRY 4
 
 bool
 procmail_set_text(struct procmail_state *s, struct span text)
@@ -341,6 +342,28 @@ join_words(struct procmail_state *s, const struct procmail_words *words)
 	return kept;
 }
 
+/* Where the system has no room for another process, it is tried again. */
+static int
+run_patiently(struct procmail_state *s, const struct procmail_program *p, struct buf *out, struct buf *said, int *status,
+    struct err *e)
+{
+	long tries = procmail_number(s, "NORESRETRY", NORESRETRY), seconds = procmail_number(s, "SUSPEND", SUSPEND);
+	unsigned *left = &s->sh->left.pauses, pause = seconds < 1 ? 1 : seconds > 60 ? 60 : (unsigned)seconds;
+
+	if (s->sh->host->run == NULL)
+		return err_set(e, ERR_DENIED, "programs are not run");
+	while (s->sh->host->run(s->sh->host->ctx, p, out, said, status, e) == -1) {
+		if (e->code != ERR_TEMP || out->n > 0 || tries == 0 || s->sh->host->pause == NULL || *left < pause)
+			return -1;
+		tries -= tries > 0;	/* of less than 0 there is no end but that of the pauses */
+		*left -= pause;
+		procmail_verbose(s, "Waiting for room: %s", e->log);
+		s->sh->host->pause(s->sh->host->ctx, pause);
+		*e = (struct err)ERR_INIT;
+	}
+	return 0;
+}
+
 int
 procmail_run_line(struct procmail_state *s, struct span line, struct span input, size_t output_max, bool ignore_write,
     struct buf *out, int *status)
@@ -381,10 +404,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		procmail_log(s, "Out of memory");
 		return -1;
 	}
-	if (s->sh->host->run == NULL)
-		rc = err_set(&e, ERR_DENIED, "programs are not run");
-	else
-		rc = s->sh->host->run(s->sh->host->ctx, &p, out, &said, status, &e);
+	rc = run_patiently(s, &p, out, &said, status, &e);
 	if (said.n > 0)
 		procmail_log_text(s, buf_span(&said));
 	buf_clear(&said);
