@@ -248,6 +248,9 @@ serve(struct run *x, struct buf *out, struct buf *said, int *status, struct err 
 			give(x, &input);
 		if (p[1].revents != 0 && x->out[0] != -1)
 			take(&x->out[0], out, max, wanted ? &more : &said_more);
+		/* Who writes more than is taken sees that nobody reads it. */
+		if (more)
+			close_fd(&x->out[0]);
 		if (p[2].revents != 0 && x->said[0] != -1)
 			take(&x->said[0], said, said->max, &said_more);
 		if (!ended && has_ended(x, status)) {
