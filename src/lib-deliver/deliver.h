@@ -6,6 +6,7 @@
  * done (perform.h).  What decides does nothing; what acts decides nothing, but that no message is lost.
  */
 #include "lib-deliver/outgoing.h"
+#include "lib-deliver/program.h"
 #include "lib-filter/filter.h"
 #include "lib-storage/mailbox.h"
 
@@ -21,8 +22,8 @@ struct deliver_means {
 	void *ctx;
 	/* Hands a message to the queue: 0 means that it will survive a power cut there. */
 	int (*submit)(void *ctx, const struct outgoing *o, struct err *e);
-	/* Runs the program of a FILTER_PIPE with the message as its input. */
-	int (*pipe)(void *ctx, const struct filter_action *a, struct span message, struct err *e);
+	/* Runs the programs of a FILTER_PIPE, and those that a script asks (filter-program.h). */
+	const struct program_helper *programs;
 	/* Does a FILTER_FILE. */
 	int (*file)(void *ctx, const struct filter_action *a, struct span message, struct err *e);
 };

@@ -23,4 +23,7 @@ struct performed {
  */
 int deliver_perform(const struct deliver_request *r, const struct filter_action *actions, const struct filter_message *m,
     struct deliver_host *host, struct performed *out, struct err *e);
+
+/* The mailbox that a FILTER_SAVE means; whether it is there is not known. */
+struct span deliver_place_of(struct deliver_host *host, const struct filter_action *a);
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-deliver/queue-client.h"
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/sieve.h"
@@ -36,6 +37,7 @@ struct worker {
 	const struct deliver_worker_params *p;
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
+	struct program_helper programs;	/* for those of Sieve scripts */
 	int hub_fd;
 	int64_t used_ms;
 	struct ipc_msg msg;
@@ -210,7 +212,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
     struct deliver_result *out, struct err *e)
 {
 	struct cached *c = cached_get(w, id, e);
-	struct deliver_means means = { .submit = queue_submit };
+	struct deliver_means means = { .submit = queue_submit, .programs = w->programs.sock != -1 ? &w->programs : NULL };
 
 	if (c == NULL)
 		return -1;
@@ -380,6 +382,8 @@ shut_in(struct worker *w)
 		log_error("user %.*s: a process for programs: %s", SPAN_ARG(w->p->id->user), e.log);
 	if (identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	if (deliver_programs_start(view, &w->programs, &e) == -1)
+		log_error("programs of filters: %s", e.log);
 	sp = params_of(w, w->p->id, view);
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
 	if (ro == NULL)
@@ -403,7 +407,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	w.service = s;
 	w.p = p;
 	w.hub_fd = p->hub_fd;
-	w.helper = (struct program_helper){ .sock = -1, .pid = -1 };
+	w.helper = w.programs = (struct program_helper){ .sock = -1, .pid = -1 };
 	w.used_ms = clock_ms();
 	w.arena = arena_new(1 << 20);
 	log_prefix("lmtp(%ld)", (long)getpid());
@@ -438,5 +442,6 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);
+	program_helper_stop(&w.programs);
 	exit(0);
 }
