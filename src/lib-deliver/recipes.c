@@ -296,6 +296,13 @@ on_log(void *ctx, struct span text)
 	}
 }
 
+/* What leaves has an empty line more at its end. */
+static bool
+is_unchanged(const struct work *w, struct span text)
+{
+	return span_starts(text, w->text) && (text.n == w->text.n || (text.n == w->text.n + 1 && text.p[text.n - 1] == '\n'));
+}
+
 /*
  * The request as it is for a message that may have been changed; crlf: its octets, to be cleared.  The header that was put in
  * front stays apart where it is as it was: it tells who has had the message, by which loops are known.
@@ -307,8 +314,7 @@ changed_request(struct work *w, struct span text, struct buf *crlf, struct deliv
 
 	*out = *w->r;
 	buf_init(crlf, text.n * 2 + 1);
-	/* What leaves has an empty line more at its end. */
-	if (span_starts(text, w->text) && (text.n == w->text.n || (text.n == w->text.n + 1 && text.p[text.n - 1] == '\n')))
+	if (is_unchanged(w, text))
 		return 0;
 	if (span_starts(text, head))
 		text = span_from(text, head.n);
@@ -378,6 +384,7 @@ on_save(void *ctx, struct span mailbox, struct span text, struct err *e)
 	return rc;
 }
 
+/* Loops are looked for in the message that came: what recipes have put into it since is for the next time. */
 static int
 on_forward(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e)
 {
@@ -385,16 +392,21 @@ on_forward(void *ctx, const struct span *addresses, size_t count, struct span te
 	struct filter_action a = action_of(w);
 	struct filter_message m;
 	struct performed done;
-	struct deliver_request r;
-	struct buf crlf;
-	int rc = changed_request(w, text, &crlf, &r, e);
+	struct buf crlf = BUF_INIT(text.n * 2 + 1);
+	int rc = 0;
 
 	a.kind = FILTER_REDIRECT;
 	a.sender = w->r->sender;
-	filter_message_init(&m, r.message);
+	if (!is_unchanged(w, text)) {
+		crlf_add(&crlf, text);
+		a.message = buf_span(&crlf);
+		if (a.message.n == 0 || crlf.failed)
+			rc = err_set(e, ERR_TEMP, "nothing to send, or out of memory");
+	}
+	filter_message_init(&m, a.message);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		a.target = addresses[i];
-		rc = deliver_perform(&r, &a, &m, w->host, &done, e);
+		rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
 		if (rc == 0 && done.failed > 0)
 			rc = err_set(e, done.first.code, "%s", done.first.log);
 	}
