@@ -83,7 +83,8 @@ class Side:
         self.name, self.location = name, location
         self.place = culver.Server(start=False, extra="mail_location = %s\n%s%s" % (location, EXTRA, extra))
         if name == "dovecot":
-            self.server = dovecot.Dovecot(self.place.path("home"), self.place.uid, self.place.gid, location, EXTRA + extra, start=False)
+            self.server = dovecot.Dovecot(self.place.path("home"), self.place.uid, self.place.gid, location,
+                                          EXTRA + extra.replace("%(place)s", self.place.dir), start=False)
         else:
             self.server = self.place
 
@@ -225,6 +226,25 @@ if header :matches "x-priority" ["1*", "2*"] {
 """
 
 
+RECIPES = "".join(""":0
+* ^%s:.*rule-%d
+%s
+
+""" % (("Subject", "From", "List-Id")[n % 3], n, "%s") for n in range(28)) + """:0
+* ^From:.*@nowhere\\.example|^Return-Path: <bounce-
+/dev/null
+
+:0 c
+* ^X-Priority: [12]
+%s
+"""
+
+
+def recipes(folder):
+    """As many as the Sieve script has rules; folder: how a mailbox is named."""
+    return RECIPES % tuple(folder % name for name in ["Folder%d" % (n % 5) for n in range(28)] + ["Urgent"])
+
+
 def lmtp_worker(path, first, count):
     """count messages over one connection, the commands of each in two pieces."""
     sock = culver.socket.socket(culver.socket.AF_UNIX)
@@ -251,8 +271,8 @@ def lmtp_worker(path, first, count):
     sock.close()
 
 
-def lmtp_steps(side, count):
-    side.server.start()
+def deliveries(side, count):
+    """A function of the number of connections."""
     base = side.server.dir if side.name == "dovecot" else side.place.dir
     path = os.path.join(base, "run", "lmtp")
 
@@ -270,6 +290,12 @@ def lmtp_steps(side, count):
             return share * connections / (time.perf_counter() - start)
         run()
         return max(run() for _ in range(3))
+    return rate
+
+
+def lmtp_steps(side, count):
+    side.server.start()
+    rate = deliveries(side, count)
     yield "deliveries/s, no filter, 1 connection", rate(1)
     yield "deliveries/s, no filter, 4 connections", rate(4)
     with open(side.home(".dovecot.sieve"), "w") as f:
@@ -279,8 +305,50 @@ def lmtp_steps(side, count):
     yield "deliveries/s, Sieve, 30 rules, 4 connections", rate(4)
 
 
-def compare(title, location, steps, count, extra=""):
-    sides = [Side(name, location, extra) for name in ("dovecot", "culver")]
+PIPE_TO_PROCMAIL = """
+protocol lmtp {
+  mail_plugins = sieve
+}
+plugin {
+  sieve_plugins = sieve_extprograms
+  sieve_extensions = +vnd.dovecot.pipe
+  sieve_pipe_bin_dir = %(place)s/bin
+}
+"""
+
+
+def recipe_steps(side, count):
+    """
+    Dovecot has no recipes: its LMTP pipes each message to procmail (Pigeonhole's vnd.dovecot.pipe), which files it in the
+    Maildir itself.  The other way is that the MTA starts procmail, which hands the message to dovecot-lda.
+    """
+    if side.name == "dovecot":
+        for path, text_of in (("bin/procmail.sh", "#!/bin/sh\nHOME=%s; export HOME; exec procmail -t\n" % side.home()),
+                              ("home", 'require "vnd.dovecot.pipe";\npipe "procmail.sh";\n')):
+            path = side.home(".dovecot.sieve") if path == "home" else os.path.join(side.place.dir, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as f:
+                f.write(text_of)
+            os.chmod(path, 0o755)
+            side.own(path)
+        rc = "DEFAULT=$HOME/Maildir/\nMAILDIR=$HOME/Maildir\n" + recipes(".%s/")
+    else:
+        rc = recipes("mailbox:%s")
+    with open(side.home(".procmailrc"), "w") as f:
+        f.write(rc)
+    side.own(side.home(".procmailrc"))
+    side.server.start()
+    rate = deliveries(side, count)
+    yield "deliveries/s, procmail, 30 recipes, 1 connection", rate(1)
+    yield "deliveries/s, procmail, 30 recipes, 4 connections", rate(4)
+    arrived = len(os.listdir(side.home("Maildir", "new")))
+    if arrived < 8 * count:
+        raise SystemExit("%s: only %d of %d messages arrived" % (side.name, arrived, 8 * count))
+
+
+def compare(title, location, steps, count, extra="", dovecot_extra=None):
+    extras = {"culver": extra, "dovecot": extra if dovecot_extra is None else dovecot_extra}
+    sides = [Side(name, location, extras[name]) for name in ("dovecot", "culver")]
     runs = [steps(s, count) for s in sides]
     print("\n| %s | dovecot | culver | ahead |\n| --- | ---: | ---: | ---: |" % title, flush=True)
     try:
@@ -308,6 +376,7 @@ def main():
         compare("mbox, %s messages (ms)" % args.mbox, MBOX, mbox_steps, int(args.mbox))
     if int(args.lmtp) > 0:
         compare("LMTP", MAILDIR, lmtp_steps, int(args.lmtp), "protocol lmtp {\n  mail_plugins = sieve\n}\n")
+        compare("LMTP, procmail", MAILDIR, recipe_steps, int(args.lmtp), "mail_plugins = procmail\n", PIPE_TO_PROCMAIL)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/recipes.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #define FILES_MAX 32		/* of procmail_rc, and of procmail_directories */
 #define TOLD_MAX 100		/* lines of one message in the server's log */
 #define LOGFILE_MAX ((uint64_t)256 << 20)
+#define LOG_MAX ((uint64_t)16 << 20)	/* of one message */
 #define WHY_MAX 400
 
 struct deliver_recipes {
@@ -40,6 +42,7 @@ struct work {
 	struct deliver_result *out;
 	struct procmail_where where;
 	struct span text;		/* as the recipes got it, without From_ line */
+	size_t head;			/* octets of it that are the request's header */
 	struct span place;		/* where mail goes without recipes */
 	const char *by;			/* of the log lines of what is behind the recipes */
 	unsigned told;
@@ -69,7 +72,8 @@ limits_of(const struct set_view *view)
 }
 
 int
-deliver_recipes_start_helper(const struct set_view *view, struct program_helper *out, struct err *e)
+deliver_recipes_start_helper(const struct set_view *view, program_become *become, void *ctx, struct program_helper *out,
+    struct err *e)
 {
 	struct span programs = set_str(view, SET_procmail_programs);
 	struct program_limits l = limits_of(view);
@@ -77,7 +81,7 @@ deliver_recipes_start_helper(const struct set_view *view, struct program_helper 
 	*out = (struct program_helper){ .sock = -1, .pid = -1 };
 	if (!deliver_recipes_are_on(view) || !(span_ieq(programs, SPAN("yes")) || l.only_dir.n > 0))
 		return 0;
-	return program_helper_start(out, &l, e);
+	return program_helper_start(out, &l, become, ctx, e);
 }
 
 /* A setting's words as paths, in a; ~/ is the home. */
@@ -292,18 +296,33 @@ on_log(void *ctx, struct span text)
 	}
 }
 
-/* The request as it is for a message that may have been changed; *text: its octets, to be cleared. */
+/* What leaves has an empty line more at its end. */
+static bool
+is_unchanged(const struct work *w, struct span text)
+{
+	return span_starts(text, w->text) && (text.n == w->text.n || (text.n == w->text.n + 1 && text.p[text.n - 1] == '\n'));
+}
+
+/*
+ * The request as it is for a message that may have been changed; crlf: its octets, to be cleared.  The header that was put in
+ * front stays apart where it is as it was: it tells who has had the message, by which loops are known.
+ */
 static int
 changed_request(struct work *w, struct span text, struct buf *crlf, struct deliver_request *out, struct err *e)
 {
+	struct span head = span_sub(w->text, 0, w->head);
+
 	*out = *w->r;
 	buf_init(crlf, text.n * 2 + 1);
-	if (span_eq(text, w->text))
+	if (is_unchanged(w, text))
 		return 0;
+	if (span_starts(text, head))
+		text = span_from(text, head.n);
+	else
+		out->header = SPAN("");
 	crlf_add(crlf, text);
 	if (crlf->failed)
 		return err_set(e, ERR_TEMP, "out of memory");
-	out->header = SPAN("");
 	out->message = buf_span(crlf);
 	return 0;
 }
@@ -365,6 +384,7 @@ on_save(void *ctx, struct span mailbox, struct span text, struct err *e)
 	return rc;
 }
 
+/* Loops are looked for in the message that came: what recipes have put into it since is for the next time. */
 static int
 on_forward(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e)
 {
@@ -372,16 +392,21 @@ on_forward(void *ctx, const struct span *addresses, size_t count, struct span te
 	struct filter_action a = action_of(w);
 	struct filter_message m;
 	struct performed done;
-	struct deliver_request r;
-	struct buf crlf;
-	int rc = changed_request(w, text, &crlf, &r, e);
+	struct buf crlf = BUF_INIT(text.n * 2 + 1);
+	int rc = 0;
 
 	a.kind = FILTER_REDIRECT;
 	a.sender = w->r->sender;
-	filter_message_init(&m, r.message);
+	if (!is_unchanged(w, text)) {
+		crlf_add(&crlf, text);
+		a.message = buf_span(&crlf);
+		if (a.message.n == 0 || crlf.failed)
+			rc = err_set(e, ERR_TEMP, "nothing to send, or out of memory");
+	}
+	filter_message_init(&m, a.message);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		a.target = addresses[i];
-		rc = deliver_perform(&r, &a, &m, w->host, &done, e);
+		rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
 		if (rc == 0 && done.failed > 0)
 			rc = err_set(e, done.first.code, "%s", done.first.log);
 	}
@@ -483,16 +508,27 @@ detail_of(const struct deliver_request *r)
 
 /* The files that there are, a line each; empty: none. */
 static struct span
-files_that_are(const struct deliver_recipes *x, struct arena *a)
+files_that_are(const struct deliver_recipes *x, struct deliver_host *host)
 {
 	struct buf names = BUF_INIT(65536);
 	struct span out;
 	struct stat st;
 
-	for (size_t i = 0; x->files[i] != NULL; i++)
-		if (stat(x->files[i], &st) == 0 && !S_ISCHR(st.st_mode))
+	for (size_t i = 0; x->files[i] != NULL; i++) {
+		const char *why = "belongs to another user: it is not run";
+
+		if (stat(x->files[i], &st) == -1) {
+			if (errno == ENOENT || errno == ENOTDIR)
+				continue;
+			why = strerror(errno);
+		} else if (st.st_uid == 0 || st.st_uid == geteuid()) {
 			buf_addf(&names, "%s\n", x->files[i]);
-	out = arena_dup(a, buf_span(&names));
+			continue;
+		}
+		log_error("procmail: %s: %s", x->files[i], why);
+		deliver_host_note(host, NULL, "error: %s: %s", x->files[i], why);
+	}
+	out = arena_dup(host->a, buf_span(&names));
 	buf_clear(&names);
 	return out;
 }
@@ -527,7 +563,7 @@ work_init(struct work *w)
 	w->files = (struct procmail_files){
 		.save = on_save, .forward = on_forward, .log = on_log, .ctx = w,
 		.programs = !span_ieq(programs, SPAN("no")) && w->x->helper != NULL && w->x->helper->sock != -1,
-		.helper = w->x->helper, .limits = limits_of(w->r->view), .log_max = LOGFILE_MAX,
+		.helper = w->x->helper, .limits = limits_of(w->r->view), .log_max = LOGFILE_MAX, .log_limit = LOG_MAX,
 		.deadline_ms = clock_ms() + (int64_t)set_ms(w->r->view, SET_procmail_timeout),
 		.no_sync = set_enum(w->r->view, SET_mail_fsync) == 1,
 	};
@@ -552,6 +588,7 @@ run(struct work *w, struct span files, struct buf *text, struct err *e)
 	add_from_line(text, w->r->sender);
 	from = buf_span(text);
 	add_lf(text, w->r->header);
+	w->head = text->n - from.n;
 	add_lf(text, w->r->message);
 	q.inbox = span_str(arena_printf(w->host->a, PROCMAIL_MAILBOX_PREFIX "%.*s", SPAN_ARG(w->place)));
 	if (text->failed || q.inbox.n == 0)
@@ -582,7 +619,7 @@ deliver_recipes_run(struct deliver_recipes *x, const struct deliver_request *r, 
     struct deliver_result *out, struct err *e)
 {
 	struct work w = { .x = x, .r = r, .host = host, .rest = rest, .out = out, .place = deliver_place(r) };
-	struct span files = files_that_are(x, host->a);
+	struct span files = files_that_are(x, host);
 	struct buf text;
 	int rc;
 

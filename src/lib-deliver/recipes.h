@@ -17,10 +17,11 @@ typedef int deliver_rest(const struct deliver_request *r, struct deliver_host *h
 bool deliver_recipes_are_on(const struct set_view *view);
 
 /*
- * Starts the process that runs programs, where these settings want one: as the user, before the asking process shuts itself in.
- * out->sock is -1 where there is none.
+ * Starts the process that runs programs, where these settings want one: before the asking process shuts itself in, and by
+ * `become' (program.h) as the user.  out->sock is -1 where there is none.
  */
-int deliver_recipes_start_helper(const struct set_view *view, struct program_helper *out, struct err *e);
+int deliver_recipes_start_helper(const struct set_view *view, program_become *become, void *ctx, struct program_helper *out,
+    struct err *e);
 
 /*
  * helper must live as long.  NULL with no error: recipes are not switched on.  NULL with an error: something is wrong with

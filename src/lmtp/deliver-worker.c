@@ -371,6 +371,19 @@ keep_house(struct worker *w)
 	return wait < 0 ? 0 : (int)wait;
 }
 
+struct runner {
+	const struct identity *id;
+	const struct set_view *view;
+};
+
+static int
+become_runner(void *ctx, struct err *e)
+{
+	const struct runner *x = ctx;
+
+	return identity_become_runner(x->id, x->view, e);
+}
+
 static void
 shut_in(struct worker *w)
 {
@@ -384,14 +397,16 @@ shut_in(struct worker *w)
 	struct storage_params sp;
 	enum priv_confined active;
 
-	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
+	if (view == NULL)
+		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	/* What can not be run then is told when mail wants it. */
+	if (w->p->only_user && deliver_recipes_start_helper(view, become_runner, &(struct runner){ w->p->id, view }, &w->helper, &e) == -1)
+		log_error("user %.*s: a process for programs: %s", SPAN_ARG(w->p->id->user), e.log);
+	if (identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	if (deliver_programs_start(view, &w->programs, &e) == -1)
 		log_error("programs of filters: %s", e.log);
 	sp = params_of(w, w->p->id, view);
-	/* What can not be run then is told when mail wants it. */
-	if (w->p->only_user && deliver_recipes_start_helper(view, &w->helper, &e) == -1)
-		log_error("a process for programs: %s", e.log);
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
 	if (ro == NULL)
 		log_fatal("out of memory");
