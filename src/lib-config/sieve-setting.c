@@ -29,9 +29,9 @@ static const struct {
 	{ "sieve_pipe_exec_timeout", TIME }, { "sieve_filter_exec_timeout", TIME }, { "sieve_execute_exec_timeout", TIME },
 	{ "sieve_pipe_input_eol", TEXT }, { "sieve_filter_input_eol", TEXT }, { "sieve_execute_input_eol", TEXT },
 	{ "sieve_program_memory", SIZE },
-	/* Programs are in directories only, and deliveries look into no lists. */
+	{ "sieve_list_*", PLACE },
+	/* Programs are in directories only. */
 	{ "sieve_pipe_socket_dir", IDLE }, { "sieve_filter_socket_dir", IDLE }, { "sieve_execute_socket_dir", IDLE },
-	{ "sieve_extlists_*", IDLE },
 };
 
 static bool
@@ -79,7 +79,7 @@ static int
 check_extensions(struct span value, struct err *e)
 {
 	static const char *const idle[] = {
-		"extlists", "mboxmetadata", "servermetadata", "mailboxid", "redirect-dsn", "redirect-deliverby", "imapsieve",
+		"mboxmetadata", "servermetadata", "imapsieve",
 	};
 	struct span word;
 
@@ -112,7 +112,7 @@ check_value(enum kind kind, struct span value, struct err *e)
 		return err_set(e, ERR_DENIED, "has no effect");
 	case PLACE:
 		return span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")) ?
-		    err_set(e, ERR_SYNTAX, "scripts are in files only") : 0;
+		    err_set(e, ERR_SYNTAX, "scripts and lists are in files only") : 0;
 	case TIME:
 		return number(value, &unit) && is_unit(unit, times) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no time", SPAN_ARG(value));
 	case SIZE:

@@ -9,6 +9,7 @@
 #include "lib-config/vars.h"
 #include "lib-deliver/filter-program.h"
 #include "lib-deliver/save.h"
+#include "lib-deliver/smtp-path.h"
 #include "lib-mail/date.h"
 #include "lib-mail/header.h"
 
@@ -57,9 +58,12 @@ struct span
 deliver_place_of(struct deliver_host *host, const struct filter_action *a)
 {
 	struct span found;
+	struct err e = ERR_INIT;
 
 	if (a->keep)
 		return deliver_place(host->r);
+	if (a->mailbox_id.n > 0 && storage_mailbox_by_id(host->r->storage, a->mailbox_id, host->a, &found, &e) == 0)
+		return found;
 	if (a->special_use.n > 0 &&
 	    deliver_special_use(host->r->storage, SPAN_NONE, a->special_use, host->a, &found))
 		return found;
@@ -158,11 +162,43 @@ redirect_mark(struct work *w, const struct filter_action *a)
 	return span_str(text);
 }
 
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (((unsigned char)s.p[i] & 0x80) != 0)
+			return false;
+	return true;
+}
+
+/*
+ * What the script asks for (RFC 6009), and with it who the message was for at first and how its sender calls it, so that a
+ * report means something to the sender.
+ */
+static struct outgoing_dsn
+dsn_of(struct work *w, const struct filter_action *a)
+{
+	const struct deliver_request *r = w->r;
+	struct span first = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, none = SPAN("");
+	struct outgoing_dsn d = { .notify = a->dsn_notify, .ret = a->dsn_ret, .by = a->by }, without = d;
+	char *text;
+
+	if (a->dsn_notify.n == 0 && a->dsn_ret.n == 0)
+		return d;
+	if (d.ret.n == 0)
+		d.ret = r->ret;
+	d.envid = r->envid;
+	text = is_ascii(first) ? arena_printf(w->host->a, "rfc822;%.*s", SPAN_ARG(smtp_xtext_encode(first, w->host->a))) : NULL;
+	d.orcpt = text != NULL ? span_str(text) : none;
+	/* An odd one of another's envelope is no reason not to pass the message on. */
+	return outgoing_dsn_is_valid(&d) ? d : without;
+}
+
 static int
 do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 {
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
-			      .keep_for = w->r->recipient };
+			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
 	struct span mark = redirect_mark(w, a);
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];

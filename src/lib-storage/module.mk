@@ -8,6 +8,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
 	src/lib-storage/location.c src/lib-storage/location.h \
+	src/lib-storage/mailbox-id.c \
 	src/lib-storage/mailbox-name.c \
 	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \

@@ -204,6 +204,9 @@ bool storage_subscribed_name(const struct namespace *keeper, const struct namesp
 bool storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct span inner, struct namespace **ns_out,
     struct buf *out);
 
+/* mailbox-id.c */
+void mailbox_id_write(const struct storage *st, const struct namespace *ns, uint32_t id, char out[MAILBOX_ID_MAX]);
+
 /* One loop for all: makes cs true, again while it conflicts. */
 int store_commit(struct store *s, struct change_set *cs, struct err *e);
 /*

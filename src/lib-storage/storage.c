@@ -667,6 +667,8 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		out->uidvalidity = s.uidvalidity;
 		out->highestmodseq = s.highestmodseq;
 		out->mailbox_id = s.id;
+		if (items & STATUS_MAILBOXID)
+			mailbox_id_write(st, box->ns, s.id, out->id);
 	}
 	if (rc == 0 && items & STATUS_RECENT && s.recent_uid < s.uidnext) {
 		struct index_walk w;

@@ -95,7 +95,7 @@ parse_location(const struct sieve_site *site, const char *setting, struct span t
 
 	*out = (struct sieve_location){ .path = NULL };
 	if (span_starts(text, SPAN("dict:")) || span_starts(text, SPAN("ldap:")))
-		return err_set(e, ERR_SYNTAX, "%s: scripts are in files only", setting);
+		return err_set(e, ERR_SYNTAX, "%s: scripts and lists are in files only", setting);
 	if (span_starts(text, SPAN("file:")))
 		text = span_from(text, 5);
 	if (!span_next(&text, ';', &path) || span_trim(path).n == 0)
