@@ -2,6 +2,7 @@
 /* The server's words. */
 #include <stdarg.h>
 
+#include "imap/event.h"
 #include "imap/session.h"
 #include "lib-storage/quota.h"
 #include "lib/log.h"
@@ -155,6 +156,8 @@ imap_capability(struct imap_session *s)
 		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (s->quota)
 		buf_adds(&usual, " QUOTA");
+	if (imap_events_url(s->events).n > 0)
+		buf_addf(&usual, " IMAPSIEVE=%.*s", SPAN_ARG(imap_events_url(s->events)));
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

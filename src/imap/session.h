@@ -66,6 +66,7 @@ struct imap_session {
 	struct mailbox *box;		/* selected, or NULL */
 	bool read_only;
 	bool condstore, qresync;	/* enabled by the client */
+	struct imap_events *events;	/* event.h; NULL: nothing follows from what commands do */
 	bool quota;			/* imap_quota is among mail_plugins */
 	const struct span *keywords;	/* of box */
 	size_t keyword_count;

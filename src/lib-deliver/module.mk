@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
+	src/lib-deliver/event.c src/lib-deliver/event-rules.c src/lib-deliver/event.h \
 	src/lib-deliver/filter-list.c src/lib-deliver/filter-list.h \
 	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \

@@ -184,15 +184,16 @@ learn_homes(const struct worker_parent_options *o, const struct worker_session *
 	ss->homes = homes;
 }
 
-/* Seccomp is inherited from the parent; filter is what Landlock may leave to do. */
+/* What the C library and iconv look at while running. */
+const char *const worker_system_paths[] = {
+	"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
+};
+
+/* Seccomp is inherited from the parent, as a rule. */
 static void
-shut_in(const struct worker_parent_options *o, const struct priv_filter *filter, const struct worker_session *ws,
+shut_in(const struct worker_parent_options *o, const struct worker_shut *shut, const struct worker_session *ws,
     const struct set_view *view, const struct session_start *ss)
 {
-	/* What the C library and iconv look at while running. */
-	static const char *const system_paths[] = {
-		"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
-	};
 	struct arena *a = arena_new(PATHS_MEMORY);
 	const char *const *rw = NULL;
 	struct storage_params p;
@@ -205,21 +206,20 @@ shut_in(const struct worker_parent_options *o, const struct priv_filter *filter,
 	if (a == NULL)
 		log_fatal("out of memory");
 	if (o->paths != NULL && (o->paths(&p, a, &rw, &e) == -1 ||
-	    (o->makes_links ? priv_landlock_links : priv_landlock)(rw, system_paths, &confined, &e) == -1))
+	    (o->makes_links ? priv_landlock_links : priv_landlock)(rw, worker_system_paths, &confined, &e) == -1))
 		give_up(o, ws, &e);
 	arena_free(a);
 	if (priv_no_fork(&e) == -1 ||
-	    (confined != PRIV_CONFINED_FILES_AND_SIGNALS && filter != NULL && priv_filter_apply(filter, &e) == -1))
+	    ((shut->always || confined != PRIV_CONFINED_FILES_AND_SIGNALS) && priv_filter_apply(shut->filter, &e) == -1))
 		give_up(o, ws, &e);
 }
 
-void
-worker_child_run(struct service *s, const struct worker_parent_options *o, const struct priv_filter *filter,
-    const struct worker_session *ws)
+/* From root to the mail user, with all that serving takes; exits when nothing comes of it. */
+static void
+begin(struct service *s, const struct worker_parent_options *o, const struct worker_session *ws, struct session_start *ss)
 {
 	struct sigaction sa = { .sa_handler = on_sigterm };
 	struct set_view *view;
-	struct session_start ss;
 	struct err e = ERR_INIT;
 	pid_t parent = getppid();
 
@@ -240,15 +240,41 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 		if (getppid() != parent)
 			_exit(0);
 	}
-	ss = (struct session_start){ .settings = s->settings, .view = view, .id = ws->id, .client_fd = ws->client_fd,
-				     .hub_fd = ws->hub_fd, .parent_fd = ws->parent_fd, .session = ws->session,
-				     .rip = ws->rip, .lip = ws->lip, .rport = ws->rport, .lport = ws->lport,
-				     .secured = ws->secured, .tag = ws->tag, .preread = ws->preread,
-				     .state = ws->state };
-	learn_homes(o, ws, view, &ss);
-	shut_in(o, filter, ws, view, &ss);
+	*ss = (struct session_start){ .settings = s->settings, .view = view, .id = ws->id, .client_fd = ws->client_fd,
+				      .hub_fd = ws->hub_fd, .parent_fd = ws->parent_fd, .session = ws->session,
+				      .rip = ws->rip, .lip = ws->lip, .rport = ws->rport, .lport = ws->lport,
+				      .secured = ws->secured, .tag = ws->tag, .preread = ws->preread,
+				      .state = ws->state };
+	learn_homes(o, ws, view, ss);
+}
+
+void
+worker_child_run(struct service *s, const struct worker_parent_options *o, const struct worker_shut *shut,
+    const struct worker_session *ws)
+{
+	struct session_start ss;
+
+	begin(s, o, ws, &ss);
+	shut_in(o, shut, ws, ss.view, &ss);
 	/* Nothing of the parent's is undone here: its atexit work and buffers are not ours. */
 	_exit(o->serve(&ss));
+}
+
+void
+worker_child_behind(struct service *s, const struct worker_parent_options *o, const struct worker_behind *behind,
+    const struct worker_session *ws)
+{
+	struct worker_parent_options quiet = *o;
+	struct session_start ss;
+
+	/* There is no client to be told anything. */
+	quiet.refuse = NULL;
+	begin(s, &quiet, ws, &ss);
+	if (set_bool(ss.view, SET_verbose_proctitle))
+		title_set("%.*s/%s behind [%.*s %.*s]", SPAN_ARG(set_str(ss.view, SET_instance_name)), o->service,
+			  SPAN_ARG(ws->id.user), SPAN_ARG(ws->rip));
+	ss.behind = behind;
+	_exit(o->behind(&ss));
 }
 
 void

@@ -94,6 +94,9 @@ enum ipc_type {
 
 	/* worker -> its parent */
 	MSG_HOME = 95,		/* F_ID F_USER; the parent: F_ID F_HOME (empty: nobody, or nobody's business) */
+	MSG_BEHIND,		/* fd: what a process behind the session shall have the other end of; none comes: it is closed */
+	/* worker -> the process behind it */
+	MSG_EVENT,		/* F_ID F_CODE (cause) F_FLAGS F_NAME F_DETAIL F_TEXT F_DATA (imap/event.h); answered by MSG_DONE F_ID */
 
 	/* adm -> master */
 	MSG_RELOAD = 100,	/* F_ID; MSG_DONE with F_CODE 0, or 1 and F_TEXT */

@@ -136,6 +136,8 @@ static const struct profile profiles[] = {
 			true, false, false, false, false, true },
 	[PRIV_MAIL] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
 			  calls_connect, calls_executable }, true, true, true, true, false, false },
+	[PRIV_MAIL_INET] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
+			  calls_connect, calls_executable }, true, true, true, true, false, true },
 	[PRIV_PARENT] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
 			    calls_connect, calls_executable, calls_become }, true, true, true, true, true, false },
 	[PRIV_PARENT_LINKS] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,

@@ -402,7 +402,7 @@ child_attempt(void *data)
 static void
 test_seccomp(void **state)
 {
-	static const enum priv_profile all[] = { PRIV_LOGIN, PRIV_EVENTS, PRIV_LMTP, PRIV_MAIL, PRIV_LMTP_INET };
+	static const enum priv_profile all[] = { PRIV_LOGIN, PRIV_EVENTS, PRIV_LMTP, PRIV_MAIL, PRIV_MAIL_INET, PRIV_LMTP_INET };
 	int bad = 0;
 
 	(void)state;
@@ -419,8 +419,8 @@ test_seccomp(void **state)
 			status = in_child(child_attempt, &t);
 			got = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? KILLED :
 				WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-			want = all[p] != PRIV_LMTP_INET ? attempts[i].want[all[p]] :
-			    attempts[i].attempt == try_inet ? FINE : attempts[i].want[PRIV_LMTP];
+			want = all[p] == PRIV_LMTP_INET || all[p] == PRIV_MAIL_INET ? attempts[i].attempt == try_inet ? FINE :
+			    attempts[i].want[all[p] == PRIV_MAIL_INET ? PRIV_MAIL : PRIV_LMTP] : attempts[i].want[all[p]];
 			if (got != want) {
 				print_error("profile %d, %s: %d (status %#x)\n", (int)all[p], attempts[i].name, got,
 					    (unsigned)status);

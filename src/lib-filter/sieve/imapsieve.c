@@ -139,12 +139,14 @@ imapsieve_environment(const struct imapsieve_event *event, struct span name, str
 struct sieve_extset
 imapsieve_available(const struct sieve_extset *usual)
 {
+	/* What is stored stays as it is: a message in a mailbox is never changed (RFC 3501 section 2.3.1.1). */
 	static const enum sieve_ext not_here[] = { EXT_REJECT, EXT_EREJECT, EXT_VACATION, EXT_VACATION_SECONDS, EXT_EDITHEADER,
-		EXT_ENVELOPE, EXT_ENVELOPE_DSN, EXT_ENVELOPE_DELIVERBY };
+		EXT_REPLACE, EXT_ENCLOSE, EXT_ENVELOPE, EXT_ENVELOPE_DSN, EXT_ENVELOPE_DELIVERBY };
 	struct sieve_extset s = *usual;
 
 	for (size_t i = 0; i < sizeof(not_here) / sizeof(not_here[0]); i++)
 		extset_remove(&s, not_here[i]);
 	extset_add(&s, EXT_IMAPSIEVE);
+	extset_add(&s, EXT_VND_IMAPSIEVE);
 	return s;
 }
