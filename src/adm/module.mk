@@ -37,7 +37,7 @@ culveradm_SOURCES = \
 	src/adm/user.c
 culveradm_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \
 	src/lib-config/libconfig.a src/lib/libbase.a $(LMDB_LIBS) $(PACK_LIBS) $(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(CRYPT_LIBS) $(OPENSSL_LIBS) \
-	$(EV_LIBS) $(PCRE2_LIBS)
+	$(EV_LIBS) $(PCRE2_LIBS) -lm
 
 UNIT_TESTS += tests/unit/test-adm
 tests_unit_test_adm_SOURCES = tests/unit/test-adm.c src/adm/format.c src/adm/query.c

@@ -12,6 +12,8 @@ struct performed {
 	bool stored;			/* there is a copy in the user's mail, or a program or a file has it */
 	bool rejected;
 	struct span reason;		/* for the sender, whom nobody has told */
+	size_t failed;			/* actions that send */
+	struct err first;		/* of those */
 };
 
 /*

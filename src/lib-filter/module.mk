@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/lib-filter/libfilter.a
 src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/filter.c src/lib-filter/filter.h \
 	src/lib-filter/procmail/action.c \
+	src/lib-filter/procmail/cache.c src/lib-filter/procmail/cache.h \
 	src/lib-filter/procmail/condition.c \
 	src/lib-filter/procmail/expand.c src/lib-filter/procmail/expand.h \
 	src/lib-filter/procmail/formail.c src/lib-filter/procmail/formail.h \
