@@ -160,6 +160,10 @@ class Replay(unittest.TestCase):
             '~/.procmailrc:4: error: invalid expression "(a": a ( is not closed',
         ])
         self.assertEqual(self.check("-t", "sieve", "dave")[1], lines[:2])
+        self.put("dave", "other.rc", ":0\n| true\n")
+        done = self.server.adm("-o", "procmail_rc=~/none ~/other.rc", "-o", "procmail_programs=no", "filter", "check", "-t",
+                               "procmail", "dave")
+        self.assertEqual(done, os.path.join(home, "other.rc:2: warning: programs are not run here: procmail_programs\n"))
         os.unlink(os.path.join(home, "sieve/bad.sieve"))
         self.assertEqual(self.check("-t", "sieve", "dave"), (0, []))
         # A script of no directory's is active.
