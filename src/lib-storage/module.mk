@@ -27,6 +27,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/filename.c \
 	src/lib-storage/maildir/known.c \
 	src/lib-storage/maildir/layout.c \
+	src/lib-storage/maildir/listing.c src/lib-storage/maildir/listing.h \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/release.c \
 	src/lib-storage/maildir/names.c \
