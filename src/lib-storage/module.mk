@@ -171,6 +171,10 @@ UNIT_TESTS += tests/unit/test-maildir-uids
 tests_unit_test_maildir_uids_SOURCES = tests/unit/test-maildir-uids.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_uids_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-maildir-by-name
+tests_unit_test_maildir_by_name_SOURCES = tests/unit/test-maildir-by-name.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_by_name_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-maildir-claims
 tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_claims_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
