@@ -7,6 +7,7 @@
 
 #include "imap/session.h"
 #include "lib/ipc-types.h"
+#include "lib/log.h"
 #include "lib/sys.h"
 
 /* How much of what was refused is still read, to stay in step with a client that sends without asking. */
@@ -183,7 +184,12 @@ maintain(struct imap_session *s)
 	int due = storage_maintain_due_ms(s->st);
 
 	if (due == 0) {
-		storage_maintain(s->st, &e);
+		/* The answer first: nobody waits for this.  What fails is seen by who sends next. */
+		stream_flush(&s->io, &e);
+		e = (struct err)ERR_INIT;
+		if (storage_maintain(s->st, &e) == -1 && s->checked)
+			log_error("CHECK: %s", e.log);
+		s->checked = false;
 		due = storage_maintain_due_ms(s->st);
 		if (due == 0)
 			due = 1000;	/* it could not be done: not again at once */

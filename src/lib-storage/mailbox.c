@@ -301,6 +301,11 @@ mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *
 		.save_date = m.save_date, .size = m.size, .physical_size = m.physical_size,
 		.has_uidl = (m.bits & IDX_UIDL) != 0,
 	};
+	/* Sizes that nobody has compared with the file are not told to clients. */
+	if (m.bits & IDX_BY_NAME) {
+		out->internal_date = DATE_UNKNOWN;
+		out->size = SIZE_UNKNOWN;
+	}
 	if (box->private != NULL)
 		out->flags = (m.flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);
 	return 0;

@@ -138,9 +138,10 @@ struct made {			/* found out about a message; written to the index in one go */
 	unsigned what;		/* MADE_* */
 	struct span summary;
 	uint64_t size;
+	struct file_facts facts;
 	uint8_t digest[IDX_DIGEST_LEN];
 };
-enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4 };
+enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4, MADE_FACTS = 8 };
 
 struct view_run {
 	uint32_t first, last;		/* UIDs */

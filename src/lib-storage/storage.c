@@ -399,6 +399,14 @@ storage_maintain(struct storage *st, struct err *e)
 	return rc;
 }
 
+void
+storage_maintain_soon(struct storage *st)
+{
+	st->dirty_since = clock_ms() - BEHIND_MS;
+	if (st->dirty_since == 0)
+		st->dirty_since--;
+}
+
 int
 storage_maintain_due_ms(const struct storage *st)
 {

@@ -118,6 +118,12 @@ storage_maintain(struct storage *st, struct err *e)
 	return 0;
 }
 
+void
+storage_maintain_soon(struct storage *st)
+{
+	(void)st;
+}
+
 int
 storage_maintain_due_ms(const struct storage *st)
 {

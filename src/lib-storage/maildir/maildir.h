@@ -46,6 +46,7 @@ enum { SUB_NEW, SUB_CUR };
 extern const char *const maildir_subdirs[2];
 
 struct maildir_list_file;
+struct maildir_early;
 
 struct maildir_box {
 	struct maildir_store *store;
@@ -61,6 +62,7 @@ struct maildir_box {
 	unsigned resting;		/* finished stages that are open */
 	struct maildir_list_file *facts;	/* facts.c: culver-uidlist; NULL: there is none, or it is not known yet */
 	bool facts_known, warned;
+	struct maildir_early *early;	/* listing.h */
 	bool telling;			/* uids-file.c is at work */
 	uint64_t uids_size;		/* of its file, when keywords have made it large; 0: not */
 };
@@ -207,6 +209,7 @@ enum drv_rc drv_of(const struct err *e);	/* the enum drv_rc that says the same a
 
 /* scan.c */
 enum drv_rc maildir_sync(void *box, bool thorough, struct err *e);
+/* listing.c */
 /* Whether the directory is as the index has it: asked before changing it. */
 bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub);
 /* Notes the directory as it is now, after changes of our own; only when it held before. */
