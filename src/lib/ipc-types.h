@@ -94,6 +94,10 @@ enum ipc_type {
 
 	/* worker -> its parent */
 	MSG_HOME = 95,		/* F_ID F_USER; the parent: F_ID F_HOME (empty: nobody, or nobody's business) */
+	MSG_REST,		/* its session is over, and it could serve another one of its user */
+	MSG_SERVE,		/* parent: that one: F_SESSION F_RIP F_RPORT F_LIP F_LPORT F_SECURED [F_TAG F_PREREAD F_STATE], fd: the
+				 * client [fd: its channel to hub] */
+	MSG_SERVING,		/* the worker: F_CODE 0: it has it; 1: another process must, and this one ends */
 
 	/* adm -> master */
 	MSG_RELOAD = 100,	/* F_ID; MSG_DONE with F_CODE 0, or 1 and F_TEXT */
