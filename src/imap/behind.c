@@ -15,6 +15,7 @@
 #include "lib-deliver/queue-client.h"
 
 #define WAITING_MAX 20000	/* events */
+#define WAITING_OCTETS ((size_t)16 << 20)
 #define IDLE_MS 30000		/* without work it ends after that */
 #define PATHS_MEMORY (1 << 20)
 
@@ -23,6 +24,7 @@ struct waiting {
 	struct imap_event event;
 	struct imap_lessons lessons;
 	bool scripts_done;
+	size_t octets;
 	char text[];		/* what the event points to */
 };
 
@@ -31,7 +33,7 @@ struct behind {
 	struct storage *st;
 	struct imap_react *react;
 	struct waiting *first, **tail;
-	size_t count;
+	size_t count, octets;
 	struct ipc_msg msg;
 	bool closed;		/* nothing more comes */
 };
@@ -75,6 +77,7 @@ waiting_new(const struct imap_event *event)
 	if (w == NULL)
 		return NULL;
 	w->event = *event;
+	w->octets = sizeof(*w) + n;
 	memcpy(w->text, event->uids, uids);
 	w->event.uids = (const uint32_t *)(const void *)w->text;
 	spans[0] = &w->event.mailbox;
@@ -114,6 +117,7 @@ take_frame(struct behind *b)
 	*b->tail = w;
 	b->tail = &w->next;
 	b->count++;
+	b->octets += w->octets;
 }
 
 /* Takes in what is there; waits for it, if there is nothing else to do. */
@@ -122,7 +126,7 @@ take_in(struct behind *b, int timeout_ms)
 {
 	struct err e = ERR_INIT;
 
-	while (!b->closed && b->count < WAITING_MAX) {
+	while (!b->closed && b->count < WAITING_MAX && b->octets < WAITING_OCTETS) {
 		int rc = ipc_recv_wait(b->ss->client_fd, &b->msg, timeout_ms, &e);
 
 		if (rc == -1 && e.code == ERR_TIMEOUT)
@@ -158,6 +162,7 @@ drop_first(struct behind *b)
 	if (b->first == NULL)
 		b->tail = &b->first;
 	b->count--;
+	b->octets -= w->octets;
 	free(w);
 }
 
@@ -257,7 +262,7 @@ imap_behind_serve(const struct session_start *ss)
 	struct program_helper programs = { -1, -1 };
 	struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
 	struct imap_react_params rp = { .view = ss->view, .user = ss->id.user, .home = ss->id.home, .session = ss->session,
-					.means = &means, .scan = ss->behind->ctx };
+					.means = &means, .scan = ss->behind->ctx, .told_to_end = worker_is_told_to_end };
 	struct behind b = { .ss = ss };
 	struct err e = ERR_INIT;
 

@@ -13,6 +13,7 @@
 
 #define RULES_MEMORY (256 << 10)
 #define PATIENCE_MS 500		/* a command waits for scripts */
+#define FLAG_EVENTS_MAX 10000	/* messages of one STORE */
 
 enum { FLAG_SCRIPTS = 1 << 0, FLAG_SPAM = 1 << 1, FLAG_HAM = 1 << 2 };
 
@@ -236,35 +237,37 @@ wait_for_scripts(struct imap_events *ev)
 	ev->late = ev->done != ev->last;
 }
 
-static void
-raise_event(struct imap_session *s, struct imap_event *event)
+/* False: that was too much, or it can not be told; the log has it. */
+static bool
+raise_event(struct imap_session *s, struct imap_event event)
 {
 	struct imap_events *ev = s->events;
-	const uint32_t *uids = event->uids;
-	size_t count = event->count;
+	const uint32_t *uids = event.uids;
+	size_t count = event.count;
 	struct err e = ERR_INIT;
 
-	if (event->mailbox.n > IMAP_EVENT_NAME || event->from.n > IMAP_EVENT_NAME)
-		return;
+	if (event.mailbox.n > IMAP_EVENT_NAME || event.from.n > IMAP_EVENT_NAME)
+		return false;
 	if (ev->sink == NULL)
 		take_answers(ev, 0);
 	for (size_t at = 0; at < count; at += IMAP_EVENT_UIDS) {
-		event->uids = uids + at;
-		event->count = count - at < IMAP_EVENT_UIDS ? count - at : IMAP_EVENT_UIDS;
-		if (event->scripts)
-			event->id = ++ev->last;
+		event.uids = uids + at;
+		event.count = count - at < IMAP_EVENT_UIDS ? count - at : IMAP_EVENT_UIDS;
+		if (event.scripts)
+			event.id = ++ev->last;
 		if (ev->sink != NULL) {
-			ev->sink(ev->sink_ctx, event);
+			ev->sink(ev->sink_ctx, &event);
 			ev->done = ev->last;
-		} else if (send_event(s, event, &e) == -1) {
-			ev->done = event->scripts ? event->id : ev->done;
-			log_error("%zu messages in %.*s: %s%s%s not done: %s", count - at, SPAN_ARG(event->mailbox),
-			    event->scripts ? "scripts" : "", event->scripts && event->learn != SPAM_CHECK ? " and " : "",
-			    event->learn != SPAM_CHECK ? "learning" : "", e.log);
-			return;
+		} else if (send_event(s, &event, &e) == -1) {
+			ev->last = event.scripts ? event.id - 1 : ev->last;
+			log_error("%zu messages in %.*s: %s%s%s not done: %s", count - at, SPAN_ARG(event.mailbox),
+			    event.scripts ? "scripts" : "", event.scripts && event.learn != SPAM_CHECK ? " and " : "",
+			    event.learn != SPAM_CHECK ? "learning" : "", e.log);
+			return false;
 		}
 	}
 	wait_for_scripts(ev);
+	return true;
 }
 
 /* ---- what is told ---- */
@@ -318,7 +321,7 @@ imap_event_appended(struct imap_session *s, struct mailbox *box, uint32_t uidval
 				    .uids = uids->uids, .count = uids->count, .scripts = has_scripts(s->events, &what) };
 
 	if (event.scripts)
-		raise_event(s, &event);
+		raise_event(s, event);
 }
 
 void
@@ -330,71 +333,94 @@ imap_event_copied(struct imap_session *s, struct span to, const struct copy_resu
 				    .learn = lesson(s, what.from, to) };
 
 	if (event.scripts || event.learn != SPAM_CHECK)
-		raise_event(s, &event);
+		raise_event(s, event);
 }
+
+struct flags_of {
+	uint32_t uid;
+	unsigned flags;
+	uint64_t keywords;
+};
 
 struct imap_flags_before {
 	size_t count;
-	struct msg_rec recs[];
+	struct flags_of v[];
 };
 
 struct imap_flags_before *
 imap_event_flags_before(struct imap_session *s, const struct uid_list *uids)
 {
 	const struct imapsieve_event what = { .cause = IMAPSIEVE_FLAG, .mailbox = mailbox_name(s->box) };
+	size_t count = uids->count < FLAG_EVENTS_MAX ? uids->count : FLAG_EVENTS_MAX;
 	struct imap_flags_before *b;
+	struct msg_rec rec;
 	struct err e = ERR_INIT;
 
-	if (!has_scripts(s->events, &what) ||
-	    (b = arena_alloc(s->arena, 1, sizeof(*b) + uids->count * sizeof(b->recs[0]))) == NULL)
+	if (!has_scripts(s->events, &what) || (b = arena_alloc(s->arena, 1, sizeof(*b) + count * sizeof(b->v[0]))) == NULL)
 		return NULL;
-	for (size_t i = 0; i < uids->count; i++)
-		if (mailbox_get(s->box, uids->uids[i], &b->recs[b->count], &e) == 0)
-			b->count++;
+	for (size_t i = 0; i < count; i++)
+		if (mailbox_get(s->box, uids->uids[i], &rec, &e) == 0)
+			b->v[b->count++] = (struct flags_of){ rec.uid, rec.flags, rec.keywords };
 	mailbox_read_end(s->box);
+	if (count < uids->count)
+		log_warning("scripts run on the first %zu of %zu messages whose flags are changed", count, uids->count);
 	return b;
 }
 
+/* What did change: b's flags become that, where its messages are among changed; 0 and 0: nothing. */
+static void
+differences(struct imap_session *s, struct imap_flags_before *b, const struct uid_list *changed)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		struct flags_of *f = &b->v[i];
+		struct msg_rec now = { .flags = f->flags, .keywords = f->keywords };
+		struct err e = ERR_INIT;
+
+		while (at < changed->count && changed->uids[at] < f->uid)
+			at++;
+		if (at < changed->count && changed->uids[at] == f->uid && mailbox_get(s->box, f->uid, &now, &e) == -1)
+			now = (struct msg_rec){ .flags = f->flags, .keywords = f->keywords };
+		f->flags ^= now.flags;
+		f->keywords ^= now.keywords;
+	}
+	mailbox_read_end(s->box);
+}
+
+/* All messages with the same change are one event. */
 void
-imap_event_flags(struct imap_session *s, const struct imap_flags_before *b, const struct uid_list *changed)
+imap_event_flags(struct imap_session *s, struct imap_flags_before *b, const struct uid_list *changed)
 {
 	struct imap_event event = { .cause = IMAPSIEVE_FLAG, .mailbox = mailbox_name(s->box), .scripts = true };
+	uint32_t *uids = arena_alloc(s->arena, b->count + 1, sizeof(*uids));
 	struct buf words = BUF_INIT(IMAP_EVENT_NAME);
 	struct mailbox_view_state vs;
-	struct msg_rec last = { .uid = 0 };
-	size_t first = 0, i = 0, at = 0;
+	bool goes_on = uids != NULL;
 
 	mailbox_view_state(s->box, &vs);
 	event.uidvalidity = vs.uidvalidity;
-	/* Neighbours with the same change are one event. */
-	for (; i <= changed->count; i++) {
-		struct msg_rec now, diff = { .uid = 0 };
-		struct err e = ERR_INIT;
-		bool known = false;
+	event.uids = uids;
+	differences(s, b, changed);
+	for (size_t i = 0; i < b->count && goes_on; i++) {
+		const struct msg_rec what = { .flags = b->v[i].flags, .keywords = b->v[i].keywords };
 
-		if (i < changed->count) {
-			while (at < b->count && b->recs[at].uid < changed->uids[i])
-				at++;
-			known = at < b->count && b->recs[at].uid == changed->uids[i] &&
-			    mailbox_get(s->box, changed->uids[i], &now, &e) == 0;
-			if (known) {
-				diff.flags = now.flags ^ b->recs[at].flags;
-				diff.keywords = now.keywords ^ b->recs[at].keywords;
-			}
+		if (what.flags == 0 && what.keywords == 0)
+			continue;
+		event.count = 0;
+		for (size_t k = i; k < b->count; k++) {
+			struct flags_of *f = &b->v[k];
+
+			if (f->flags != what.flags || f->keywords != what.keywords)
+				continue;
+			uids[event.count++] = f->uid;
+			f->flags = 0;
+			f->keywords = 0;
 		}
-		if (i > first && (i == changed->count || diff.flags != last.flags || diff.keywords != last.keywords)) {
-			mailbox_read_end(s->box);
-			if (last.flags != 0 || last.keywords != 0) {
-				buf_reset(&words);
-				deliver_event_flag_words(s->box, &last, &words);
-				event.changed_flags = buf_span(&words);
-				event.uids = changed->uids + first;
-				event.count = i - first;
-				raise_event(s, &event);
-			}
-			first = i;
-		}
-		last = diff;
+		buf_reset(&words);
+		deliver_event_flag_words(s->box, &what, &words);
+		event.changed_flags = buf_span(&words);
+		goes_on = raise_event(s, event);
 	}
 	mailbox_read_end(s->box);
 	buf_clear(&words);

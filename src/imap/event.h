@@ -44,7 +44,7 @@ void imap_event_appended(struct imap_session *s, struct mailbox *box, uint32_t u
 void imap_event_copied(struct imap_session *s, struct span to, const struct copy_result *cr);
 /* STORE: what flags were like before, then what has become of it.  NULL: nobody wants to know. */
 struct imap_flags_before *imap_event_flags_before(struct imap_session *s, const struct uid_list *uids);
-void imap_event_flags(struct imap_session *s, const struct imap_flags_before *before, const struct uid_list *changed);
+void imap_event_flags(struct imap_session *s, struct imap_flags_before *before, const struct uid_list *changed);
 /* As a frame, and back: strings are the frame's, uids are in room.  ERR_SYNTAX. */
 void imap_event_write(struct ipc_out *o, const struct imap_event *event);
 int imap_event_read(struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out, struct err *e);

@@ -74,6 +74,11 @@ tests_unit_test_imap_event_SOURCES = tests/unit/test-imap-event.c $(imap_fixture
 tests_unit_test_imap_event_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-imap-event-mbox
+tests_unit_test_imap_event_mbox_SOURCES = $(tests_unit_test_imap_event_SOURCES)
+tests_unit_test_imap_event_mbox_CPPFLAGS = $(tests_unit_test_imap_transcripts_mbox_CPPFLAGS)
+tests_unit_test_imap_event_mbox_LDADD = $(tests_unit_test_imap_event_LDADD)
+
 FUZZ_TARGETS += fuzz/fuzz-imap-event
 fuzz_fuzz_imap_event_SOURCES = fuzz/fuzz-imap-event.c $(fuzz_main)
 fuzz_fuzz_imap_event_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS) $(PACK_LIBS)

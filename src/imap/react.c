@@ -71,6 +71,11 @@ imap_react_scripts(struct imap_react *r, const struct imap_event *event)
 	for (size_t i = 0; i < event->count; i++) {
 		struct err one = ERR_INIT;
 
+		if (r->p.told_to_end != NULL && r->p.told_to_end()) {
+			log_error("imapsieve: scripts do not run on %zu messages in %.*s: told to end", event->count - i,
+			    SPAN_ARG(event->mailbox));
+			break;
+		}
 		if (deliver_events_run(r->scripts, &what, box, event->uids[i], &one) == 0)
 			continue;
 		/* Who expunges it meanwhile wants no more of it. */

@@ -11,6 +11,7 @@ struct imap_react_params {
 	const struct set_view *view;
 	struct span user, home, session;
 	const struct deliver_means *means;	/* of scripts */
+	bool (*told_to_end)(void);		/* then no further script runs; may be NULL */
 	const struct spam_scan *scan;		/* whom to teach: not `on': nobody */
 };
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-deliver/filter-list.h"
 #include "lib-deliver/perform.h"
 #include "lib-filter/sieve/sequence.h"
@@ -49,6 +50,19 @@ host_of(const struct set_view *view)
 	return (struct filter_host){ .ctx = (void *)(uintptr_t)view, .setting = sieve_site_setting };
 }
 
+/* Where nobody has said it. */
+static struct span
+address_of(struct deliver_events *d)
+{
+	struct span host = set_str(d->u.view, SET_hostname);
+
+	if (span_chr(d->u.user, '@') < d->u.user.n)
+		return d->u.user;
+	if (host.n == 0)
+		host = span_str(host_name());
+	return span_str(arena_printf(d->a, "%.*s@%.*s", SPAN_ARG(d->u.user), SPAN_ARG(host)));
+}
+
 int
 deliver_events_open(const struct deliver_event_user *u, struct deliver_events **out, struct err *e)
 {
@@ -63,8 +77,8 @@ deliver_events_open(const struct deliver_event_user *u, struct deliver_events **
 	d->site = site_of(u->view, u->user, u->home);
 	d->expunges = sieve_setting_bool(&host, "imapsieve_expunge_discarded", false);
 	d->email = sieve_setting_text(&host, "sieve_user_email");
-	if (d->email.n == 0 && span_chr(u->user, '@') < u->user.n)
-		d->email = u->user;
+	if (d->email.n == 0)
+		d->email = address_of(d);
 	if (deliver_event_rules(u->view, d->a, &d->rules, &d->url, e) == 0 &&
 	    sieve_sequence_open_steps(&d->site, &d->sequence, e) == 0) {
 		*out = d;
@@ -212,7 +226,15 @@ take_flags(struct run *r, struct filter_action *a, struct err *e)
 	return 0;
 }
 
-/* All but keeping; *kept_out: whether the message stays, also because something failed. */
+static bool
+is_here(struct run *r, const struct filter_action *a)
+{
+	struct span place = deliver_place_of(&r->host, a);
+
+	return span_eq(place, r->what.mailbox) || (span_ieq(place, SPAN("INBOX")) && span_ieq(r->what.mailbox, SPAN("INBOX")));
+}
+
+/* All but keeping; *stays_out: whether the message stays, also because something failed. */
 static int
 perform(struct run *r, struct filter_action *actions, struct filter_action **keep_out, bool *stays_out, struct err *e)
 {
@@ -225,7 +247,7 @@ perform(struct run *r, struct filter_action *actions, struct filter_action **kee
 		next = a->next;
 		a->next = NULL;
 		/* What is filed where it is, is kept. */
-		if (a->kind == FILTER_SAVE && (a->keep || (!a->own && span_eq(a->target, r->what.mailbox)))) {
+		if (a->kind == FILTER_SAVE && (a->keep || (!a->own && is_here(r, a)))) {
 			*keep_out = a;
 			continue;
 		}
@@ -277,7 +299,7 @@ with_message(struct run *r, struct span text, struct err *e)
 {
 	struct deliver_request request = {
 		.storage = r->d->u.storage, .view = r->d->u.view, .user = r->d->u.user, .home = r->d->u.home,
-		.session = r->d->u.session, .recipient = r->d->email.n > 0 ? r->d->email : r->d->u.user, .message = text,
+		.session = r->d->u.session, .recipient = r->d->email, .message = text,
 		.means = r->d->u.means, .stays = true, .internal_date = r->rec.internal_date,
 	};
 	struct sieve_step steps[SCRIPTS_MAX];
