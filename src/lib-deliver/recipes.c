@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,13 +30,14 @@ struct deliver_recipes {
 	const char *files[FILES_MAX + 1];	/* NULL-terminated */
 	const struct program_helper *helper;
 	struct procmail_cache *cache;
+	bool lost_helper;
 };
 
 /* One message. */
 struct work {
 	struct procmail_files files;	/* the first: host.ctx */
 	struct procmail_host inner;
-	const struct deliver_recipes *x;
+	struct deliver_recipes *x;
 	const struct deliver_request *r;
 	struct deliver_host *host;
 	deliver_rest *rest;
@@ -154,6 +156,12 @@ deliver_recipes_free(struct deliver_recipes *x)
 	procmail_cache_free(x->cache);
 	arena_free(x->a);
 	free(x);
+}
+
+bool
+deliver_recipes_lost_helper(const struct deliver_recipes *x)
+{
+	return x != NULL && x->lost_helper;
 }
 
 /* What goes into the list; dir without a file's name behind it where that is asked for. */
@@ -435,8 +443,11 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	struct work *w = ctx;
 	struct filter_action a = action_of(w);
 
-	if (w->inner.run(&w->files, p, out, said, status, e) == -1)
+	if (w->inner.run(&w->files, p, out, said, status, e) == -1) {
+		if (e->code == ERR_EOF && waitpid(w->x->helper->pid, NULL, WNOHANG) != 0)
+			w->x->lost_helper = true;
 		return -1;
+	}
 	/* Nobody wants the output: it is a program that the message is given to. */
 	if (p->output_max == 0)
 		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "piped message to program %.*s: status %d",
