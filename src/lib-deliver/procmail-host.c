@@ -214,10 +214,17 @@ on_now(void *ctx)
 	return (int64_t)time(NULL);
 }
 
+static void
+on_pause(void *ctx, unsigned seconds)
+{
+	(void)ctx;
+	sleep(seconds);
+}
+
 void
 procmail_files_host(struct procmail_files *f, struct procmail_host *out)
 {
 	*out = (struct procmail_host){ .ctx = f, .read = on_read, .enter = on_enter, .is_dir = on_is_dir, .deliver = on_deliver,
 		.forward = f->forward == NULL ? NULL : on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock,
-		.log = on_log, .now = on_now };
+		.log = on_log, .now = on_now, .pause = on_pause };
 }

@@ -222,8 +222,7 @@ put_backquote(struct work *w, struct span s, bool quoted)
 	else if (w->x->backquote != NULL)
 		w->x->backquote(w->x->ctx, buf_span(&command), &said);
 	w->x->depth--;
-	if (said.failed)
-		w->x->overflow = true;
+	w->x->cut |= said.failed;
 	put_value(w, buf_span(&said), quoted);
 	buf_clear(&command);
 	buf_clear(&said);
@@ -277,7 +276,7 @@ procmail_expand(struct procmail_expander *x, enum procmail_expand_mode mode, str
 	int rc = -1;
 	struct span kept;
 
-	x->overflow = false;
+	x->overflow = x->cut = false;
 	x->why = NULL;
 	expand(&w, text, mode == PROCMAIL_EXPAND_QUOTED, mode == PROCMAIL_EXPAND_QUOTED);
 	if (!w.split)

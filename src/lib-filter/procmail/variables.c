@@ -236,7 +236,7 @@ procmail_assign(struct procmail_state *s, struct span name, struct span value, u
 		procmail_lock_global(s, value);
 	else if (span_eq(name, SPAN("HOST")) && !span_eq(value, s->sh->r->host_name)) {
 		procmail_verbose(s, "HOST mismatched \"%.*s\"", SPAN_ARG(s->sh->r->host_name));
-		s->delivered = s->stop = true;
+		s->delivered = s->stop = s->ended = true;
 	} else if (span_eq(name, SPAN("INCLUDERC")) && value.n > 0)
 		(void)procmail_open_rc(s, value, false, true);
 	else if (span_eq(name, SPAN("SWITCHRC"))) {
