@@ -16,6 +16,10 @@ typedef int deliver_rest(const struct deliver_request *r, struct deliver_host *h
 
 bool deliver_recipes_are_on(const struct set_view *view);
 
+/* The files of procmail_rc, in a, whether they are there or not; NULL-terminated. */
+int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e);
+
 /*
  * Starts the process that runs programs, where these settings want one: before the asking process shuts itself in, and by
  * `become' (program.h) as the user.  out->sock is -1 where there is none.
