@@ -217,8 +217,10 @@ on_now(void *ctx)
 static void
 on_pause(void *ctx, unsigned seconds)
 {
-	(void)ctx;
-	sleep(seconds);
+	const struct procmail_files *f = ctx;
+	int64_t left = f->deadline_ms == 0 ? INT64_MAX : (f->deadline_ms - clock_ms()) / 1000;
+
+	sleep(left <= 0 ? 0 : left < seconds ? (unsigned)left : seconds);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,13 +30,14 @@ struct deliver_recipes {
 	const char *files[FILES_MAX + 1];	/* NULL-terminated */
 	const struct program_helper *helper;
 	struct procmail_cache *cache;
+	bool lost_helper;
 };
 
 /* One message. */
 struct work {
 	struct procmail_files files;	/* the first: host.ctx */
 	struct procmail_host inner;
-	const struct deliver_recipes *x;
+	struct deliver_recipes *x;
 	const struct deliver_request *r;
 	struct deliver_host *host;
 	deliver_rest *rest;
@@ -121,6 +123,18 @@ paths_of(const struct set_view *view, enum setting id, struct span user, struct 
 	return rc;
 }
 
+int
+deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e)
+{
+	const char **files = arena_alloc(a, FILES_MAX + 1, sizeof(*files));
+
+	if (files == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	*out = files;
+	return paths_of(view, SET_procmail_rc, user, home, a, files, e) == -1 ? err_wrap(e, "procmail_rc") : 0;
+}
+
 struct deliver_recipes *
 deliver_recipes_new(const struct set_view *view, struct span user, struct span home, const struct program_helper *helper,
     struct err *e)
@@ -146,18 +160,6 @@ deliver_recipes_new(const struct set_view *view, struct span user, struct span h
 	return NULL;
 }
 
-int
-deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
-    const char *const **out, struct err *e)
-{
-	const char **files = arena_alloc(a, FILES_MAX + 1, sizeof(*files));
-
-	if (files == NULL)
-		return err_set(e, ERR_TEMP, "out of memory");
-	*out = files;
-	return paths_of(view, SET_procmail_rc, user, home, a, files, e) == -1 ? err_wrap(e, "procmail_rc") : 0;
-}
-
 void
 deliver_recipes_free(struct deliver_recipes *x)
 {
@@ -166,6 +168,12 @@ deliver_recipes_free(struct deliver_recipes *x)
 	procmail_cache_free(x->cache);
 	arena_free(x->a);
 	free(x);
+}
+
+bool
+deliver_recipes_lost_helper(const struct deliver_recipes *x)
+{
+	return x != NULL && x->lost_helper;
 }
 
 /* What goes into the list; dir without a file's name behind it where that is asked for. */
@@ -447,8 +455,11 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	struct work *w = ctx;
 	struct filter_action a = action_of(w);
 
-	if (w->inner.run(&w->files, p, out, said, status, e) == -1)
+	if (w->inner.run(&w->files, p, out, said, status, e) == -1) {
+		if (e->code == ERR_EOF && waitpid(w->x->helper->pid, NULL, WNOHANG) != 0)
+			w->x->lost_helper = true;
 		return -1;
+	}
 	/* Nobody wants the output: it is a program that the message is given to. */
 	if (p->output_max == 0)
 		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "piped message to program %.*s: status %d",

@@ -16,6 +16,10 @@ typedef int deliver_rest(const struct deliver_request *r, struct deliver_host *h
 
 bool deliver_recipes_are_on(const struct set_view *view);
 
+/* The files of procmail_rc, in a, whether they are there or not; NULL-terminated. */
+int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e);
+
 /*
  * Starts the process that runs programs, where these settings want one: before the asking process shuts itself in, and by
  * `become' (program.h) as the user.  out->sock is -1 where there is none.
@@ -38,9 +42,8 @@ void deliver_recipes_free(struct deliver_recipes *x);	/* NULL is fine */
 int deliver_recipes_run(struct deliver_recipes *x, const struct deliver_request *r, struct deliver_host *host, deliver_rest *rest,
     struct deliver_result *out, struct err *e);
 
-/* The rcfiles that the settings name, whether they are there or not; NULL-terminated, in a. */
-int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
-    const char *const **out, struct err *e);
+/* The process for programs has ended: who can start another should. */
+bool deliver_recipes_lost_helper(const struct deliver_recipes *x);	/* NULL is fine */
 
 /* What Landlock must allow: behind those of *rw and *ro (NULL-terminated), in a.  ERR_TEMP. */
 int deliver_recipes_paths(const struct set_view *view, struct span user, struct span home, struct arena *a,

@@ -37,6 +37,7 @@ struct worker {
 	const struct deliver_worker_params *p;
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
+	bool ending;			/* it is gone, and nobody here can start another */
 	struct program_helper programs;	/* for those of Sieve scripts */
 	int hub_fd;
 	int64_t used_ms;
@@ -252,6 +253,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
 	else
 		deliver_message(r, out);
 	c->used_ms = clock_ms();
+	w->ending = deliver_recipes_lost_helper(c->recipes);
 	/* A storage that failed is opened anew for the next one. */
 	if (out->code == ERR_CORRUPT || out->code == ERR_TEMP)
 		cached_close(c);
@@ -441,7 +443,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	signal(SIGTERM, SIG_IGN);
 	tzset();
 	shut_in(&w);
-	for (;;) {
+	while (!w.ending) {
 		/* With more work waiting the house can wait. */
 		rc = ipc_recv_wait(p->channel_fd, &w.msg, 0, &e);
 		if (rc == -1 && e.code == ERR_TIMEOUT) {

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """procmail's recipes in deliveries through LMTP and culver-lda, with the processes shut in as they are in earnest."""
 import os
+import signal
+import threading
 import time
 import unittest
 
+import culver
 from recipes import Recipes, message
 from test_queue import Sink
 
@@ -48,7 +51,7 @@ queue_retry_interval = 1 s
         self.assertTrue(self.read("bob", "Mail", "piped").endswith(lf + b"\n"))
         self.assertEqual(self.subjects("bob"), [])
         self.assertEqual([x for x in os.listdir(self.home("bob", "Mail")) if x.endswith(".lock")], [])
-        self.assertRegex(self.read("bob", "Mail", "log"), rb" Subject: file\n  Folder: cat >> piped\t+[0-9 ]+\n")
+        self.assertRegex(self.read("bob", "Mail", "log"), rb" Subject: file\n  Folder: +cat >> piped\t+[0-9 ]+\n")
 
     def test_filters(self):
         self.write(self.home("carol", "extra.rc"), "NAME=`echo box | tr a-z A-Z`\n")
@@ -127,7 +130,7 @@ queue_retry_interval = 1 s
     def test_mistakes(self):
         """Whatever is wrong with a file, its user's mail is in INBOX."""
         before = len(self.subjects("dave"))
-        texts = ("nonsense\n", ":0\n* ^Subject\n", ":0 QQ\n{\n", "\0\xff\n:0\n", ":0\n* (((\nmailbox:X\n", ":0\n/nonexistent/x/y\n",
+        texts = ("nonsense\n", ":0\n* ^Subject\n", ":0 QQ\n{\n", "\0\xff\n:0\n", ":0\n/nonexistent/x/y\n",
                  "INCLUDERC=nothing\nSWITCHRC=nothing\n", "LOGFILE=/nonexistent/log\nLOG=x\n", ":0:\n| /nonexistent/program\n",
                  ":0\nmailbox:\n", "{" * 1000, "A=`" * 30, "DEFAULT=/nonexistent/x/\nORGMAIL=/nonexistent/y/\n")
         for number, text in enumerate(texts):
@@ -192,6 +195,76 @@ class FromDirectory(Recipes):
         self.server.deliver(message("restricted"), "alice")
         self.assertEqual(self.fetch("alice")[0].count(b"X-Mark: yes\r\n"), 2)
         self.assertFalse(os.path.exists(self.home("alice", "made")))
+
+
+class Killed(Recipes):
+    def children(self, pid):
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(x) for x in f.read().split()]
+
+    def test_program(self):
+        """A delivering process that is killed takes the program with it, and the mail comes again."""
+        self.rc("alice", ":0 w\n| echo $$ > $HOME/pid; sleep 1000\n")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.reply(message("killed"), "alice")))
+        thread.start()
+        culver.wait_for(lambda: os.path.exists(self.home("alice", "pid")) and self.read("alice", "pid").strip(), "the program runs")
+        program = int(self.read("alice", "pid"))
+        if os.geteuid() == 0:
+            with open("/proc/%d/status" % program) as f:
+                self.assertIn("NoNewPrivs:\t0\n", f.read())
+        workers = [x for x in self.server.pids("deliver") if any(program in self.children(y) for y in self.children(x))]
+        self.assertEqual(len(workers), 1)
+        self.server.allowed += ("delivering process", "the channel was closed")
+        os.kill(workers[0], signal.SIGKILL)
+        thread.join(culver.WAIT)
+        self.assertTrue(answers[0].startswith("451 "), answers)
+        culver.wait_for(lambda: not os.path.exists("/proc/%d" % program), "the program has ended")
+        os.unlink(self.home("alice", ".procmailrc"))
+        self.server.deliver(message("killed"), "alice")
+        self.assertEqual(self.subjects("alice"), ["killed"])
+
+    def test_helper(self):
+        """Programs run again after the process that runs them was killed; the mail that it was at is in INBOX."""
+        self.rc("carol", "DEFAULT=mailbox:Kept\n:0\n* ^Subject: kill\n| kill -9 $PPID; sleep 3\n\n:0 fw\n| sed -e s/Hello/Goodbye/\n")
+        for subject in ("kill", "one", "two", "three"):
+            self.reply(message(subject), "carol")
+            time.sleep(0.3)
+        self.server.deliver(message("four"), "carol")
+        texts = self.fetch("carol", "Kept")
+        self.assertIn(b"Subject: kill", texts[0])
+        self.assertIn(b"Hello", texts[0])
+        self.assertIn(b"Goodbye", texts[-1])
+
+    def test_acknowledged(self):
+        """What was acknowledged is there after kill -9 of everything, wherever the recipes put it."""
+        self.rc("bob", ":0 c:\nbox\n\n:0 c\nmaildir/\n\n:0 c\nmh/.\n\n:0\nmailbox:Folder\n")
+        done = []
+
+        def deliver():
+            try:
+                while True:
+                    number = len(done)
+                    self.server.deliver(message("number %d" % number), "bob")
+                    done.append(number)
+            except Exception:
+                return
+        for _ in range(2):
+            count = len(done)
+            thread = threading.Thread(target=deliver)
+            thread.start()
+            culver.wait_for(lambda: len(done) >= count + 20, "20 deliveries")
+            self.server.kill_all()
+            thread.join(culver.WAIT)
+            if os.path.exists(self.home("bob", "box.lock")):
+                os.unlink(self.home("bob", "box.lock"))
+            self.server.start()
+        places = [self.read("bob", "box"), b"".join(self.fetch("bob", "Folder"))]
+        for sub in ("maildir/new", "mh"):
+            places.append(b"".join(self.read("bob", sub, x) for x in os.listdir(self.home("bob", sub)) if not x.startswith("_")))
+        for number in done:
+            for text in places:
+                self.assertRegex(text, rb"Subject: number %d\r?\n" % number)
 
 
 if __name__ == "__main__":

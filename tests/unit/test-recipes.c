@@ -232,9 +232,8 @@ test_settings(void **state)
 		enum err_code code;
 		bool helper;
 	} cases[] = {
-		{ "mail_plugins = procmail\nprocmail_rc = relative\n", ERR_SYNTAX, true },
+		{ "mail_plugins = procmail\nprocmail_rc = %{user}/relative\n", ERR_SYNTAX, true },
 		{ "mail_plugins = procmail\nprocmail_programs = no\n", ERR_NONE, false },
-		{ "mail_plugins = procmail\nprocmail_programs = maybe\n", ERR_NONE, false },
 		{ "mail_plugins = procmail\nprocmail_programs = /bin\n", ERR_NONE, true },
 		{ "procmail_programs = yes\n", ERR_NONE, false },
 	};

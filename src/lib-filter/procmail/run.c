@@ -6,6 +6,7 @@
 
 #define DEPTH_MAX (PROCMAIL_RC_DEPTH * 4)	/* of files and blocks in each other */
 #define CLONE_DEPTH 10
+#define EXPAND_STEP 1024	/* octets that a value may have for a step */
 #define TRAP_OUTPUT ((size_t)64 << 10)
 
 void
@@ -135,12 +136,19 @@ special(void *ctx, char which, struct buf *out)
 static bool
 expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct procmail_words *out)
 {
+	size_t octets = 0;
+
 	s->expander.args = s->args;
 	s->expander.arg_count = s->arg_count;
 	if (procmail_expand(&s->expander, mode, text, s->scratch, out) == -1) {
 		procmail_log(s, "Out of memory");
 		return false;
 	}
+	/* Long values cost steps by their size, as files do. */
+	for (size_t i = 0; i < out->count; i++)
+		octets += out->word[i].n;
+	octets = s->expander.overflow ? s->expander.max : octets;
+	s->sh->left.steps -= octets / EXPAND_STEP < s->sh->left.steps ? octets / EXPAND_STEP : s->sh->left.steps;
 	if (s->expander.why != NULL)
 		procmail_log(s, "Bad substitution of \"%.*s\"", SPAN_ARG(text));
 	if (s->expander.overflow)

@@ -85,8 +85,9 @@ procmail_is_on(struct procmail_state *s, const char *name, bool unset)
 }
 
 static void
-variable_free(struct variable *v)
+variable_free(struct procmail_state *s, struct variable *v)
 {
+	s->sh->left.memory += v->name_n + v->value_n;
 	free(v->name);
 	free(v->value);
 }
@@ -107,10 +108,15 @@ bool
 procmail_set_plain(struct procmail_state *s, struct span name, struct span value)
 {
 	struct variable *v = find(s, name);
+	size_t before = v == NULL ? 0 : v->name_n + v->value_n;
 	char *fresh;
 
 	/* What programs get ends with a NUL. */
 	value = span_sub(value, 0, span_chr(value, '\0'));
+	if (name.n + value.n > before && name.n + value.n - before > s->sh->left.memory) {
+		procmail_log(s, "Too much in variables: \"%.*s\"", SPAN_ARG(span_sub(name, 0, 100)));
+		return false;
+	}
 	fresh = copy(value);
 	if (fresh == NULL)
 		return false;
@@ -127,6 +133,7 @@ procmail_set_plain(struct procmail_state *s, struct span name, struct span value
 		v->name = kept;
 		v->name_n = name.n;
 	}
+	s->sh->left.memory -= name.n + value.n - before;	/* wraps around where it becomes more: that is right too */
 	free(v->value);
 	v->value = fresh;
 	v->value_n = value.n;
@@ -139,7 +146,7 @@ procmail_unset(struct procmail_state *s, struct span name)
 	struct variable *v = find(s, name);
 
 	if (v != NULL) {
-		variable_free(v);
+		variable_free(s, v);
 		array_remove(&s->variables, (size_t)(v - (struct variable *)s->variables.p), 1);
 	}
 	if (span_eq(name, SPAN("LOCKFILE")))
@@ -156,7 +163,7 @@ void
 procmail_variables_clear(struct procmail_state *s)
 {
 	for (size_t i = 0; i < s->variables.n; i++)
-		variable_free(array_at(&s->variables, i));
+		variable_free(s, array_at(&s->variables, i));
 	array_clear(&s->variables);
 }
 
