@@ -87,6 +87,8 @@ class Proxy(unittest.TestCase):
             self.assertEqual(got.count(b"\r\nReceived:"), 1 if server is self.front else 2)
             self.assertEqual(got.count(b"Return-Path:"), 1)
         self.assertEqual([x for x in mails(self.front, "alice") if b"Subject: mixed" in x], [])
+        self.assertIn("from=<s@example.org> to=<alice> passed on to 127.0.0.1:%d: 250 2.0.0 <alice>" % self.back.ports["lmtp"],
+                      self.front.log_text())
         # The server behind knows whom the one in front speaks for.
         self.assertIn(b"Received: from mx.example ([127.0.0.1])", mails(self.back, "alice")[0])
 
