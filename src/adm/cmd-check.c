@@ -53,31 +53,6 @@ status_of(const struct job *j)
 
 /* ---- files ---- */
 
-/* A recipe begins with a line that begins with ":0"; a script has no such line outside of its texts. */
-static bool
-has_recipe(struct span text)
-{
-	struct span line;
-	size_t used = 0;
-
-	while (span_line(text, &used, &line))
-		if (span_starts(span_trim(line), SPAN(":0")))
-			return true;
-	return false;
-}
-
-static enum language
-language_of(const char *path, struct span text)
-{
-	struct span name = span_str(strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
-
-	if (span_ends(name, SPAN(".sieve")) || span_ends(name, SPAN(".siv")))
-		return SIEVE;
-	if (span_ends(name, SPAN("procmailrc")) || span_starts(name, SPAN("rc.")) || span_ends(name, SPAN(".rc")) || has_recipe(text))
-		return PROCMAIL;
-	return SIEVE;
-}
-
 static int
 check_one(struct job *j, const char *path)
 {
@@ -91,7 +66,7 @@ check_one(struct job *j, const char *path)
 		return adm_fail_err(&e, path);
 	}
 	if (language == ANY)
-		language = language_of(path, buf_span(&text));
+		language = check_is_rcfile(path, buf_span(&text)) ? PROCMAIL : SIEVE;
 	if (!(language == SIEVE ? check_sieve(&j->check, path, buf_span(&text), true) : check_procmail(&j->check, path)))
 		rc = adm_fail(ADM_TEMP, "out of memory");
 	buf_clear(&text);

@@ -110,7 +110,8 @@ after_proxy_lookup(struct auth_peer *ap, const struct request *r, enum request_e
 	struct request *local;
 	bool bad;
 
-	if (event == REQ_OK && fields_is_true(&r->pass_fields, SPAN("proxy"))) {
+	if (event == REQ_OK && (fields_is_true(&r->pass_fields, SPAN("proxy")) ||
+	    fields_is_true(&r->pass_fields, SPAN("proxy_maybe")))) {
 		send_proxy(ap, r);
 		return;
 	}

@@ -426,6 +426,13 @@ lmtp_proxy_deliver(struct lmtp_proxy *p, struct lmtp_transaction *t, int fd)
 	for (struct lmtp_proxy_conn *c = p->conns; c != NULL; c = c->next)
 		if (c->sent)
 			take_answers(c, t);
+	for (size_t i = 0; i < t->rcpt_count; i++) {
+		const struct lmtp_rcpt *r = &t->rcpts[i];
+
+		if (r->conn != NULL)
+			log_info("%s: from=<%.*s> to=<%.*s> passed on to %.*s:%u: %u %s", t->session, SPAN_ARG(t->sender.text),
+			    SPAN_ARG(r->path.text), SPAN_ARG(r->conn->target.host), r->conn->target.port, r->code, r->reply);
+	}
 	if (text.n > 0)
 		munmap((void *)(uintptr_t)text.p, text.n);
 }

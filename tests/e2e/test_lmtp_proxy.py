@@ -87,6 +87,8 @@ class Proxy(unittest.TestCase):
             self.assertEqual(got.count(b"\r\nReceived:"), 1 if server is self.front else 2)
             self.assertEqual(got.count(b"Return-Path:"), 1)
         self.assertEqual([x for x in mails(self.front, "alice") if b"Subject: mixed" in x], [])
+        self.assertIn("from=<s@example.org> to=<alice> passed on to 127.0.0.1:%d: 250 2.0.0 <alice>" % self.back.ports["lmtp"],
+                      self.front.log_text())
         # The server behind knows whom the one in front speaks for.
         self.assertIn(b"Received: from mx.example ([127.0.0.1])", mails(self.back, "alice")[0])
 
@@ -128,7 +130,7 @@ class Proxy(unittest.TestCase):
     def test_loop(self):
         """To itself, and between two that trust each other."""
         me = "proxy=y host=%s port=%d" % ("127.0.0.1", self.front.ports["lmtp"])
-        fields(self.front, alice=me, bob=me.replace("127.0.0.1", "localhost"), carol=me + " proxy_maybe=y")
+        fields(self.front, alice=me, bob=me.replace("127.0.0.1", "localhost"), carol=me.replace("proxy=y", "proxy_maybe=y"))
         rcpts, answers = self.send("Subject: loop\r\n\r\nx\r\n", "alice", "bob", "carol")
         self.assertEqual(rcpts[0], "554 5.4.6 <alice> Proxying loops to itself")
         # By a name it is not seen at once: it goes round until the TTL is used up.
