@@ -8,7 +8,7 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/cmd-idle.c \
 	src/imap/cmd-list.c \
 	src/imap/cmd-mailbox.c \
-	src/imap/cmd-misc.c \
+	src/imap/cmd-metadata.c src/imap/cmd-misc.c \
 	src/imap/cmd-quota.c \
 	src/imap/cmd-search.c \
 	src/imap/cmd-select.c \

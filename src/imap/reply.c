@@ -158,6 +158,8 @@ imap_capability(struct imap_session *s)
 		buf_adds(&usual, " QUOTA");
 	if (imap_events_url(s->events).n > 0)
 		buf_addf(&usual, " IMAPSIEVE=%.*s", SPAN_ARG(imap_events_url(s->events)));
+	if (s->lim.metadata)
+		buf_adds(&usual, " METADATA");
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

@@ -49,6 +49,7 @@ read_limits(struct imap_limits *l, const struct set_view *v)
 	l->literal_minus = set_bool(v, SET_imap_literal_minus);
 	l->strip_separator = set_list_has(v, SET_imap_client_workarounds, SPAN("tb-extra-mailbox-sep"));
 	l->delay_newmail = set_list_has(v, SET_imap_client_workarounds, SPAN("delay-newmail"));
+	l->metadata = set_bool(v, SET_imap_metadata);
 	l->lsub_flags = set_list_has(v, SET_imap_client_workarounds, SPAN("tb-lsub-flags"));
 }
 

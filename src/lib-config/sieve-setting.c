@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, CAUSES, URL, PLACE, TIME, SIZE, NUMBER, YESNO, EXTENSIONS, IDLE };
+enum kind { TEXT, CAUSES, URL, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -10,7 +10,7 @@ static const struct {
 } names[] = {
 	{ "sieve", PLACE }, { "sieve_dir", TEXT }, { "sieve_before#", PLACE }, { "sieve_after#", PLACE }, { "sieve_default", PLACE },
 	{ "sieve_default_name", IDLE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
-	{ "sieve_extensions", EXTENSIONS }, { "sieve_global_extensions", EXTENSIONS }, { "sieve_user_email", TEXT },
+	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
 	{ "sieve_redirect_envelope_from", TEXT },
 	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },
 	{ "sieve_quota_max_scripts", NUMBER }, { "sieve_quota_max_storage", SIZE },
@@ -75,25 +75,6 @@ is_unit(struct span unit, const char *const *units)
 	return unit.n == 0;
 }
 
-/* Extensions that scripts may be allowed to require, and of which a delivery does nothing. */
-static int
-check_extensions(struct span value, struct err *e)
-{
-	static const char *const idle[] = {
-		"mboxmetadata", "servermetadata",
-	};
-	struct span word;
-
-	while (span_next(&value, ' ', &word)) {
-		if (word.n > 0 && word.p[0] == '+')
-			word = span_from(word, 1);
-		for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
-			if (span_eq(word, span_str(idle[i])))
-				return err_set(e, ERR_DENIED, "allows %s, which has no effect when mail is delivered", idle[i]);
-	}
-	return 0;
-}
-
 static int
 check_causes(struct span value, struct err *e)
 {
@@ -139,8 +120,6 @@ check_value(enum kind kind, struct span value, struct err *e)
 		return check_causes(value, e);
 	case URL:
 		return check_url(value, e);
-	case EXTENSIONS:
-		return check_extensions(value, e);
 	case IDLE:
 		return err_set(e, ERR_DENIED, "has no effect");
 	case PLACE:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/filter-program.h"
 
-#include <stdio.h>
+#include <poll.h>
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-filter/sieve/setting.h"
@@ -46,6 +46,14 @@ deliver_programs_start(const struct set_view *view, struct program_helper *out, 
 	limits.dirs = dirs;
 	sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory);
 	return program_helper_start(out, &limits, NULL, NULL, e);
+}
+
+bool
+deliver_programs_gone(const struct program_helper *h)
+{
+	struct pollfd p = { .fd = h->sock };
+
+	return h->sock != -1 && poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 static bool

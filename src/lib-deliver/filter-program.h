@@ -21,6 +21,9 @@ bool deliver_programs_wanted(const struct set_view *view);
 /* As the mail user.  *out's sock is -1 where they are not wanted. */
 int deliver_programs_start(const struct set_view *view, struct program_helper *out, struct err *e);
 
+/* Whether it has died: a process that has shut itself in can start no other, and had better end. */
+bool deliver_programs_gone(const struct program_helper *h);
+
 /* For filter_host.run.  What it writes to its errors is in the log. */
 int deliver_program_run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct span *out, int *status,
     struct err *e);

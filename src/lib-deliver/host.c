@@ -7,7 +7,9 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/filter-program.h"
+#include "lib-deliver/save.h"
 #include "lib-mail/header.h"
+#include "lib-storage/metadata.h"
 
 #define NOTE_MAX 800
 
@@ -77,6 +79,28 @@ mailbox_id_exists(void *ctx, struct span id)
 	struct err e = ERR_INIT;
 
 	return storage_mailbox_by_id(h->r->storage, id, h->a, &name, &e) == 0;
+}
+
+/* RFC 5490.  What can not be read is not there. */
+static bool
+metadata(void *ctx, struct span mailbox, struct span name, struct arena *a, struct span *out)
+{
+	struct deliver_host *h = ctx;
+	struct metadata *found;
+	const char *why;
+	struct err e = ERR_INIT;
+	size_t count;
+
+	name = metadata_name(name, a, &why);
+	if (name.p == NULL)
+		return false;
+	if (storage_metadata_get(h->r->storage, mailbox, &name, 1, 0, a, &found, &count, &e) == -1) {
+		if (!deliver_is_about_mailbox(e.code))
+			log_error("%s", e.log);
+		return false;
+	}
+	*out = found[0].value;
+	return count == 1 && found[0].value.p != NULL;
 }
 
 static bool
@@ -177,7 +201,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	*h = (struct deliver_host){ .r = r, .a = a, .by = "sieve: ", .dir_fd = -1 };
 	h->table = (struct filter_host){
 		.ctx = h, .mailbox_exists = mailbox_exists, .special_use_exists = special_use_exists,
-		.mailbox_id_exists = mailbox_id_exists, .list_exists = list_exists, .list_has = list_has,
+		.metadata = metadata, .mailbox_id_exists = mailbox_id_exists, .list_exists = list_exists, .list_has = list_has,
 		.list_members = list_members,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
 		.run = r->means != NULL && r->means->programs != NULL ? run : NULL,

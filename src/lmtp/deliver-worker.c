@@ -463,6 +463,8 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 			on_fits(&w);
 		else if (w.msg.type == MSG_CHANNEL)
 			on_channel(&w);
+		if (deliver_programs_gone(&w.programs))
+			break;
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);

@@ -8,9 +8,11 @@ import culver
 
 CONFIG = """
 login_trusted_networks = 127.0.0.1
+imap_metadata = yes
+mail_server_comment = for tests
 plugin {
   sieve_before = %(dir)s/before.sieve
-  sieve_extensions = +extlists
+  sieve_extensions = +extlists +mboxmetadata +servermetadata
   sieve_list_friends = %(dir)s/lists/friends
 }
 protocol lmtp {
@@ -93,6 +95,26 @@ class Filter(unittest.TestCase):
                 f.write("# friends\n%s\n" % entry)
             self.server.deliver(message(entry), "dave")
         self.assertEqual(self.subjects("dave", "Friends"), ["sender@example.org"])
+
+    def test_metadata(self):
+        """A client sets an annotation, a script reads it; it is there after the index is gone."""
+        self.script("bob", 'require ["fileinto", "mailbox", "mboxmetadata", "servermetadata", "variables"];\n'
+                    'if not servermetadata "/shared/comment" "for tests" { stop; }\n'
+                    'if metadata :matches "INBOX" "/private/vendor/x/folder" "*" { fileinto :create "${1}"; }\n'
+                    'elsif metadataexists "INBOX" "/private/vendor/x/folder" { discard; }', "sieve/main.sieve")
+        if not os.path.lexists(self.server.path("home", "bob", ".dovecot.sieve")):
+            os.symlink("sieve/main.sieve", self.server.path("home", "bob", ".dovecot.sieve"))
+        self.server.deliver(message("before"), "bob")
+        imap = self.server.imap("bob")
+        self.assertIn("METADATA", imap.capability()[1][0].decode().split())
+        imap.logout()
+        with self.server.raw("imap") as client:
+            client.until("* OK")
+            client.ask("a", 'LOGIN bob "%s"' % culver.PASSWORD)
+            self.assertTrue(client.ask("b", 'SETMETADATA INBOX (/private/vendor/x/folder "Annotated")')[-1].startswith(b"b OK"))
+        self.server.deliver(message("behind"), "bob")
+        self.assertIn("before", self.subjects("bob", "INBOX"))
+        self.assertEqual(self.subjects("bob", "Annotated"), ["behind"])
 
     def test_mailbox_id(self):
         """A rule by MAILBOXID finds the mailbox under another name."""
