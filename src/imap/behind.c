@@ -18,6 +18,7 @@
 #define WAITING_OCTETS ((size_t)16 << 20)
 #define IDLE_MS 30000		/* without work it ends after that */
 #define PATHS_MEMORY (1 << 20)
+#define END_MS 2000		/* for what is waiting when the server stops */
 
 struct waiting {
 	struct waiting *next;
@@ -38,6 +39,19 @@ struct behind {
 	bool closed;		/* nothing more comes */
 };
 
+/* A server that stops has patience for what is quickly done. */
+static bool
+is_over(void)
+{
+	static int64_t end_at;
+
+	if (!worker_is_told_to_end())
+		return false;
+	if (end_at == 0)
+		end_at = clock_ms() + END_MS;
+	return clock_ms() >= end_at;
+}
+
 int
 imap_behind_prepare(const struct set_view *view, struct worker_behind *out, struct err *e)
 {
@@ -51,7 +65,7 @@ imap_behind_prepare(const struct set_view *view, struct worker_behind *out, stru
 		log_error("nobody is taught: %s", one.log);
 		*scan = (struct spam_scan){ .on = false };
 	}
-	scan->told_to_end = worker_is_told_to_end;
+	scan->told_to_end = is_over;
 	/* A scanner that does not answer costs one of all processes its time, not each of them. */
 	scan->silent_until = mmap(NULL, sizeof(*scan->silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (scan->silent_until == MAP_FAILED) {
@@ -183,9 +197,9 @@ work(struct behind *b)
 	w = b->first;
 	if (w == NULL)
 		return false;
-	if (w->lessons.next < w->event.count && !worker_is_told_to_end())
+	if (w->lessons.next < w->event.count && !is_over())
 		imap_react_teach(b->react, &w->event, &w->lessons);
-	if (w->lessons.next == w->event.count || worker_is_told_to_end()) {
+	if (w->lessons.next == w->event.count || is_over()) {
 		imap_react_teach_end(&w->event, &w->lessons);
 		drop_first(b);
 	}
@@ -262,7 +276,7 @@ imap_behind_serve(const struct session_start *ss)
 	struct program_helper programs = { -1, -1 };
 	struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
 	struct imap_react_params rp = { .view = ss->view, .user = ss->id.user, .home = ss->id.home, .session = ss->session,
-					.means = &means, .scan = ss->behind->ctx, .told_to_end = worker_is_told_to_end };
+					.means = &means, .scan = ss->behind->ctx, .told_to_end = is_over };
 	struct behind b = { .ss = ss };
 	struct err e = ERR_INIT;
 

@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 #include "lib-deliver/event.h"
 #include "lib-filter/sieve/imapsieve.h"
+#include "lib-storage/metadata.h"
 
 #define RULES_MEMORY (256 << 10)
 #define PATIENCE_MS 500		/* a command waits for scripts */
@@ -272,14 +273,30 @@ raise_event(struct imap_session *s, struct imap_event event)
 
 /* ---- what is told ---- */
 
-/* An event without a script may still concern the user's own, which only the mailbox's metadata names. */
+/* The user's own, which the metadata of the mailbox names, or the server's. */
 static bool
-has_scripts(const struct imap_events *ev, const struct imapsieve_event *what)
+names_script(struct imap_session *s, struct span mailbox)
 {
+	static const struct span name = { DELIVER_EVENT_ENTRY, sizeof(DELIVER_EVENT_ENTRY) - 1 };
+	struct metadata *found;
+	struct err e = ERR_INIT;
+	size_t count;
+
+	if (storage_metadata_get(s->st, mailbox, &name, 1, 0, s->arena, &found, &count, &e) == 0)
+		return count > 0 && found[0].value.n > 0;
+	log_error("%s", e.log);
+	return false;
+}
+
+static bool
+has_scripts(struct imap_session *s, const struct imapsieve_event *what)
+{
+	const struct imap_events *ev = s->events;
 	struct span locations[1];
 	size_t before;
 
-	return ev->scripts && (ev->url.n > 0 || imapsieve_select(&ev->rules, what, locations, 1, &before) > 0);
+	return ev->scripts && (imapsieve_select(&ev->rules, what, locations, 1, &before) > 0 ||
+	    (ev->url.n > 0 && (names_script(s, what->mailbox) || names_script(s, SPAN("")))));
 }
 
 static bool
@@ -318,7 +335,7 @@ imap_event_appended(struct imap_session *s, struct mailbox *box, uint32_t uidval
 {
 	const struct imapsieve_event what = { .cause = IMAPSIEVE_APPEND, .mailbox = mailbox_name(box) };
 	struct imap_event event = { .cause = IMAPSIEVE_APPEND, .mailbox = what.mailbox, .uidvalidity = uidvalidity,
-				    .uids = uids->uids, .count = uids->count, .scripts = has_scripts(s->events, &what) };
+				    .uids = uids->uids, .count = uids->count, .scripts = has_scripts(s, &what) };
 
 	if (event.scripts)
 		raise_event(s, event);
@@ -329,7 +346,7 @@ imap_event_copied(struct imap_session *s, struct span to, const struct copy_resu
 {
 	const struct imapsieve_event what = { .cause = IMAPSIEVE_COPY, .mailbox = to, .from = mailbox_name(s->box) };
 	struct imap_event event = { .cause = IMAPSIEVE_COPY, .mailbox = to, .from = what.from, .uidvalidity = cr->uidvalidity,
-				    .uids = cr->to.uids, .count = cr->to.count, .scripts = has_scripts(s->events, &what),
+				    .uids = cr->to.uids, .count = cr->to.count, .scripts = has_scripts(s, &what),
 				    .learn = lesson(s, what.from, to) };
 
 	if (event.scripts || event.learn != SPAM_CHECK)
@@ -356,7 +373,7 @@ imap_event_flags_before(struct imap_session *s, const struct uid_list *uids)
 	struct msg_rec rec;
 	struct err e = ERR_INIT;
 
-	if (!has_scripts(s->events, &what) || (b = arena_alloc(s->arena, 1, sizeof(*b) + count * sizeof(b->v[0]))) == NULL)
+	if (!has_scripts(s, &what) || (b = arena_alloc(s->arena, 1, sizeof(*b) + count * sizeof(b->v[0]))) == NULL)
 		return NULL;
 	for (size_t i = 0; i < count; i++)
 		if (mailbox_get(s->box, uids->uids[i], &rec, &e) == 0)

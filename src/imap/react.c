@@ -145,9 +145,11 @@ imap_react_teach_end(const struct imap_event *event, const struct imap_lessons *
 	const char *what = event->learn == SPAM_LEARN_SPAM ? "spam" : "ham";
 
 	if (l->next < event->count)
-		log_error("%zu messages in %.*s are not learned as %s: told to end", event->count - l->next, SPAN_ARG(event->mailbox), what);
+		log_error("%zu messages in %.*s are not learned as %s: told to end", event->count - l->next,
+		    SPAN_ARG(event->mailbox), what);
 	if (l->missed > 1)
 		log_error("%zu messages in %.*s are not learned as %s", l->missed, SPAN_ARG(event->mailbox), what);
 	if (l->learned > 0)
-		log_info("learned %zu messages as %s: from %.*s to %.*s", l->learned, what, SPAN_ARG(event->from), SPAN_ARG(event->mailbox));
+		log_info("learned %zu messages as %s: from %.*s to %.*s", l->learned, what, SPAN_ARG(event->from),
+		    SPAN_ARG(event->mailbox));
 }

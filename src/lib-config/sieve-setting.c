@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, CAUSES, URL, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
+enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -21,7 +21,7 @@ static const struct {
 	{ "sieve_vacation_default_subject_template", TEXT },
 	{ "sieve_duplicate_default_period", TIME }, { "sieve_duplicate_max_period", TIME },
 	/* How much a script may do is counted in steps, which no setting changes. */
-	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", TEXT },
+	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
 	{ "imapsieve_url", URL }, { "imapsieve_expunge_discarded", YESNO },
@@ -92,6 +92,18 @@ check_causes(struct span value, struct err *e)
 	return 0;
 }
 
+/* Programs need no word: their directories say that they are wanted. */
+static int
+check_plugins(struct span value, struct err *e)
+{
+	struct span word;
+
+	while (span_next(&value, ' ', &word))
+		if (word.n > 0 && !span_eq(word, SPAN("sieve_imapsieve")) && !span_eq(word, SPAN("sieve_extprograms")))
+			return err_set(e, ERR_DENIED, "names %.*s, which is not there", SPAN_ARG(word));
+	return 0;
+}
+
 /* Clients see it as a word of CAPABILITY (RFC 6785 section 7, RFC 5804 section 3). */
 static int
 check_url(struct span value, struct err *e)
@@ -120,6 +132,8 @@ check_value(enum kind kind, struct span value, struct err *e)
 		return check_causes(value, e);
 	case URL:
 		return check_url(value, e);
+	case PLUGINS:
+		return check_plugins(value, e);
 	case IDLE:
 		return err_set(e, ERR_DENIED, "has no effect");
 	case PLACE:

@@ -14,7 +14,6 @@
 #define WORDS_MAX 16384
 #define LISTS_MAX 64
 #define SCRIPTS_MAX (2 * IMAPSIEVE_RULES_MAX + 1)
-#define SCRIPT_ENTRY "/shared/imapsieve/script"
 
 struct deliver_events {
 	struct deliver_event_user u;
@@ -126,8 +125,8 @@ add_user_script(struct run *r, struct sieve_step *steps, size_t n)
 	char *path;
 
 	if (r->d->url.n == 0 || host->metadata == NULL ||
-	    (!host->metadata(host->ctx, r->what.mailbox, SPAN(SCRIPT_ENTRY), r->a, &name) &&
-	     !host->metadata(host->ctx, SPAN(""), SPAN(SCRIPT_ENTRY), r->a, &name)))
+	    (!host->metadata(host->ctx, r->what.mailbox, SPAN(DELIVER_EVENT_ENTRY), r->a, &name) &&
+	     !host->metadata(host->ctx, SPAN(""), SPAN(DELIVER_EVENT_ENTRY), r->a, &name)))
 		return n;
 	name = span_trim(name);
 	if (name.n == 0)

@@ -10,6 +10,9 @@
 #include "lib-deliver/deliver.h"
 #include "lib-filter/sieve/imapsieve.h"
 
+/* The annotation of a mailbox, or of the server, that names a script of the user's. */
+#define DELIVER_EVENT_ENTRY "/shared/imapsieve/script"
+
 /* event-rules.c: what a session must know. */
 bool deliver_event_wanted(const struct set_view *view);
 /* In a.  *url: imapsieve_url, the view's; empty: users have no scripts of their own.  ERR_SYNTAX. */

@@ -14,6 +14,7 @@
 
 #define SILENT_S 60
 #define FIELDS_MAX 100000
+#define TOLD_MS 200	/* how often told_to_end is asked */
 
 static int64_t
 now_ms(void)
@@ -167,7 +168,7 @@ wait_for(const struct spam_scan *s, int fd, short events, int64_t until, struct 
 			return err_set(e, ERR_TIMEOUT, "the spam scanner did not answer in time");
 		if (s->told_to_end != NULL && s->told_to_end())
 			return err_set(e, ERR_TEMP, "told to end");
-		rc = poll(&p, 1, (int)left);
+		rc = poll(&p, 1, s->told_to_end != NULL && left > TOLD_MS ? TOLD_MS : (int)left);
 	} while (rc == 0 || (rc == -1 && errno == EINTR));
 	return rc == -1 ? err_errno(e, "poll") : 0;
 }

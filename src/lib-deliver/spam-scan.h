@@ -24,7 +24,7 @@ struct spam_scan {
 	struct span password;
 	struct spam_address addresses[SPAM_ADDRESSES_MAX];	/* tried in this order */
 	size_t address_count;
-	bool (*told_to_end)(void);	/* after a signal: nobody waits any more; may be NULL */
+	bool (*told_to_end)(void);	/* asked while it waits: nobody waits any more; may be NULL */
 	/* Seconds of the monotonic clock, 0: it answers; in memory that all share who ask.  NULL: not remembered. */
 	volatile int64_t *silent_until;
 	bool mark, strip, defer_on_failure, has_reject, has_junk;

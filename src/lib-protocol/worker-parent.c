@@ -545,25 +545,28 @@ on_term(struct service *s)
 }
 
 /*
- * The workers inherit the parent's filter, so that a login pays nothing for it.  What is put on can not be taken off: where
- * a process behind a session needs more than workers may, each has its own, and the parent none.
+ * The workers inherit the parent's filter, so that a login pays little for it.  What is put on can not be taken off: where a
+ * process behind a session opens connections, workers have a small filter of their own against that; where it starts programs,
+ * which nobody can foresee, the parent has none, and each worker the whole.
  */
 static int
 shut_in(struct parent *pa, struct err *e)
 {
+	enum priv_profile profile = pa->behind.connects ? PRIV_PARENT_INET : pa->o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT;
 	struct priv_filter *shut;
 	int rc;
 
-	if (pa->behind.connects || pa->behind.runs_programs) {
-		pa->filter_always = true;
-		pa->filter = priv_filter_new(PRIV_MAIL, e);
-		pa->behind.filter_always = true;
-		pa->behind.filter = pa->behind.connects ? priv_filter_new(PRIV_MAIL_INET, e) : pa->filter;
-		return pa->filter == NULL || pa->behind.filter == NULL ? -1 : 0;
-	}
-	pa->behind.filter = pa->filter = priv_filter_new(PRIV_NO_SIGNALS, e);
-	shut = priv_filter_new(pa->o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT, e);
-	rc = pa->filter == NULL || shut == NULL ? -1 : priv_filter_apply(shut, e);
+	pa->filter_always = pa->behind.connects || pa->behind.runs_programs;
+	pa->behind.filter_always = pa->behind.runs_programs;
+	pa->filter = priv_filter_new(pa->behind.runs_programs ? PRIV_MAIL : pa->behind.connects ? PRIV_ONLY_UNIX : PRIV_NO_SIGNALS, e);
+	pa->behind.filter = priv_filter_new(!pa->behind.runs_programs ? PRIV_NO_SIGNALS : pa->behind.connects ? PRIV_MAIL_INET :
+	    PRIV_MAIL, e);
+	if (pa->filter == NULL || pa->behind.filter == NULL)
+		return -1;
+	if (pa->behind.runs_programs)
+		return 0;
+	shut = priv_filter_new(profile, e);
+	rc = shut == NULL ? -1 : priv_filter_apply(shut, e);
 	priv_filter_free(shut);
 	return rc;
 }

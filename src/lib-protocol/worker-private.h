@@ -68,7 +68,7 @@ struct parent {
 	struct hub_client *hub;
 	struct children *children;
 	struct priv_filter *filter;	/* for workers: what is left for them to put on */
-	bool filter_always;		/* also where Landlock does all of Landlock's part: nothing is inherited */
+	bool filter_always;		/* also where Landlock does all of Landlock's part: more is wanted than is inherited */
 	struct worker_behind behind;
 	struct pending *pending;
 	size_t pending_count;

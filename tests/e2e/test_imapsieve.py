@@ -327,6 +327,36 @@ class Actions(unittest.TestCase):
                 culver.wait_for(lambda: lines.append(watcher.line()) or "\\Flagged" in str(lines[-1]), "the flag is told")
                 imap.logout()
 
+    def test_scripts_of_users(self):
+        """A script that the user has stored, and named in the mailbox's metadata; the administrator's run around it."""
+        with Site(scripts={"work": "require \"imap4flags\"; addflag \"before\";",
+                           "after": "require \"imap4flags\"; if hasflag \"mine\" { addflag \"after\"; }"},
+                  more="  imapsieve_url = sieve://sieve.example.com\n",
+                  settings="imap_metadata = yes\n") as site:
+            site.server.allowed = ("imapsieve",)
+            home = site.server.path("home", "alice")
+            imap = site.server.imap()
+            self.assertIn(b"IMAPSIEVE=sieve://sieve.example.com", imap.capability()[1][0].split())
+            append(imap)
+            os.mkdir(os.path.join(home, "sieve"))
+            for name, text in (("good", "require [\"imap4flags\", \"imapsieve\"]; addflag \"mine\";"),
+                               ("pipes", "require \"vnd.dovecot.pipe\"; pipe \"learn.sh\";")):
+                with open(os.path.join(home, "sieve", name + ".sieve"), "w") as f:
+                    f.write(text)
+            imap.select()
+            for number, (script, flags) in enumerate((("good", {"before", "mine", "after"}), ("pipes", {"before"}),
+                                                      ("missing", {"before"}), ("../good", {"before"}), (None, {"before"})), 1):
+                value = "NIL" if script is None else "\"%s\"" % script
+                typ, data = imap.xatom("SETMETADATA", "Work", "(/shared/imapsieve/script %s)" % value)
+                self.assertEqual(typ, "OK", data)
+                self.assertEqual(imap.copy("1", "Work")[0], "OK")
+                imap.select("Work")
+                with self.subTest(script=script):
+                    self.assertEqual(flags_of(imap, str(number)), flags)
+                imap.select()
+            self.assertEqual(site.learned(0), [])       # users may run no programs
+            imap.logout()
+
     def test_redirect(self):
         with Site(scripts={"work": "require \"copy\"; redirect :copy \"elsewhere@example.net\";"},
                   settings="submission_host = 127.0.0.1:9\n") as site:

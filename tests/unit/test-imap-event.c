@@ -163,8 +163,30 @@ test_capability(void **state)
 	assert_true(span_find(buf_span(&answers), SPAN("IMAPSIEVE")) == SIZE_MAX);
 	set(&w, "mail_plugins", "imap_sieve");
 	play(&w, "a CAPABILITY\r\n", &answers);
+	assert_true(span_find(buf_span(&answers), SPAN("IMAPSIEVE")) == SIZE_MAX);		/* nobody could name a script */
+	set(&w, "imap_metadata", "yes");
+	play(&w, "a CAPABILITY\r\n", &answers);
 	assert_true(span_find(buf_span(&answers), SPAN(" IMAPSIEVE=sieve://mx.example")) != SIZE_MAX);
 	buf_clear(&answers);
+	world_clear(&w);
+}
+
+/* Scripts of the user's own: the mailbox's, or the server's. */
+static void
+test_annotations(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	set(&w, "mail_plugins", "imap_sieve");
+	set(&w, "imap_metadata", "yes");
+	expect(&w, "a SETMETADATA Work (/shared/imapsieve/script \"mine\")\r\nb SELECT INBOX\r\nc COPY 1 Work\r\n", "");
+	set(&w, "plugin/imapsieve_url", "sieve://mx.example");
+	expect(&w, "b SELECT INBOX\r\nc COPY 1 Work\r\nd COPY 1 Trash\r\ne STORE 1 +FLAGS (\\Seen)\r\n", "2 s Work<INBOX [] 2\n");
+	expect(&w, "a SETMETADATA \"\" (/shared/imapsieve/script \"other\")\r\nb SELECT INBOX\r\nc COPY 1 Work\r\nd COPY 1 Trash\r\n"
+	    "e STORE 1 -FLAGS (\\Seen)\r\n",
+	    "2 s Work<INBOX [] 3\n2 s Trash<INBOX [] 2\n4 s INBOX< [\\Seen] 1\n");
 	world_clear(&w);
 }
 
@@ -406,7 +428,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_lessons), cmocka_unit_test(test_events),
-		cmocka_unit_test(test_capability), cmocka_unit_test(test_scripts), cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_teacher),
 	};
 

@@ -46,6 +46,7 @@ test_values(void **state)
 		{ "sieve_editheader_protected", "Received", true, ERR_NONE },
 		{ "sieve_nonsense", "1", true, ERR_DENIED },
 		{ "sieve_plugins", "sieve_imapsieve sieve_extprograms", true, ERR_NONE },
+		{ "sieve_plugins", "sieve_storage_ldap", true, ERR_DENIED },
 		{ "sieve_extensions", "+imapsieve", true, ERR_NONE },
 		{ "imapsieve_mailbox1_name", "Junk", true, ERR_NONE },
 		{ "imapsieve_mailbox1_causes", "COPY, flag", true, ERR_NONE },

@@ -1,5 +1,6 @@
 # RFC 6785 section 7: the capability; and a command never fails because scripts can not run
 O: mail_plugins=imap_sieve
+O: imap_metadata=yes
 O: plugin/imapsieve_url=sieve://mx.example
 O: plugin/imapsieve_mailbox1_name=*
 O: plugin/imapsieve_mailbox1_before=file:/nowhere/x.sieve
