@@ -215,8 +215,13 @@ on_now(void *ctx)
 static void
 on_pause(void *ctx, unsigned seconds)
 {
-	(void)ctx;
-	sleep(seconds);
+	const struct procmail_files *f = ctx;
+	int64_t left_ms = f->deadline_ms - clock_ms();
+
+	if (f->deadline_ms == 0 || left_ms > (int64_t)seconds * 1000)
+		sleep(seconds);
+	else if (left_ms > 0)
+		usleep((useconds_t)left_ms * 1000);
 }
 
 void

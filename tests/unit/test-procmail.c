@@ -47,7 +47,7 @@ test_regex(void **state)
 			fail_msg("\"%s\" in \"%s\": %d, not %d", cases[i].pattern, cases[i].text, count, cases[i].count);
 		if (cases[i].match != NULL) {
 			pos = 0;
-			assert_int_equal(procmail_regex_extract(r, span_str(cases[i].text), &pos, &match, &budget), PROCMAIL_FOUND_YES);
+			assert_int_equal(procmail_regex_extract(r, span_str(cases[i].text), SIZE_MAX, &pos, &match, &budget), PROCMAIL_FOUND_YES);
 			assert_span(match, cases[i].match);
 		}
 		procmail_regex_free(r);

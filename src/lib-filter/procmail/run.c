@@ -132,6 +132,15 @@ special(void *ctx, char which, struct buf *out)
 	return true;
 }
 
+/* What is large costs as many steps as many small ones, so that a loop can not do it for ever. */
+static void
+charge(struct procmail_state *s, size_t octets, size_t a_step)
+{
+	size_t cost = octets / a_step;
+
+	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+}
+
 static bool
 expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct procmail_words *out)
 {
@@ -141,6 +150,8 @@ expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span tex
 		procmail_log(s, "Out of memory");
 		return false;
 	}
+	for (size_t i = 0; i < out->count; i++)
+		charge(s, out->word[i].n, 1024);
 	if (s->expander.why != NULL)
 		procmail_log(s, "Bad substitution of \"%.*s\"", SPAN_ARG(text));
 	if (s->expander.overflow)
@@ -174,7 +185,7 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 	struct err e = ERR_INIT;
 	const struct procmail_rc *rc = NULL;
 	struct frame *f;
-	size_t depth = 0, cost;
+	size_t depth = 0;
 	char *kept;
 
 	for (size_t i = 0; i < s->frames.n; i++)
@@ -191,9 +202,7 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 		buf_clear(&text);
 		return false;
 	}
-	/* A file costs steps by its size, so that a small loop can not have a large one read and parsed for ever. */
-	cost = text.n / 128;
-	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+	charge(s, text.n, 128);
 	rc = procmail_cache_rc(s->sh->cache, buf_span(&text), s->sh->left.memory);
 	buf_clear(&text);
 	kept = rc == NULL ? NULL : malloc(name.n + 1);
