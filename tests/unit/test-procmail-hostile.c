@@ -10,6 +10,11 @@
 #include "lib-filter/procmail/run.h"
 #include "testing.h"
 
+#if !defined(__SANITIZE_ADDRESS__) && defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #define LARGE ((size_t)4 << 20)	/* what is allocated costs a multiple there */
 #else

@@ -134,6 +134,7 @@ delivered(struct procmail_state *s, struct span folder, size_t octets)
 {
 	struct span how = procmail_value(s, "LOGABSTRACT");
 
+	procmail_verbose(s, "Assigning \"LASTFOLDER=%.*s\"", SPAN_ARG(folder));
 	(void)procmail_set_plain(s, SPAN("LASTFOLDER"), folder);
 	if (how.n > 0 && (how.p[0] == 'a' || how.p[0] == 'A'))
 		procmail_log_abstract(s, folder, octets);
@@ -394,7 +395,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		p.argv = words.word;
 		p.argc = words.count;
 	}
-	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(line));
+	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(s->ran));
 	if (s->sh->left.programs == 0) {
 		procmail_log(s, "Too many programs for one message; not run: \"%.*s\"", SPAN_ARG(line));
 		return -1;
