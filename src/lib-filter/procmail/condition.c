@@ -135,7 +135,6 @@ bounded(double score)
 static void
 add_score(struct procmail_state *s, const struct condition *c, double added)
 {
-	added = bounded(added);
 	s->score = bounded(s->score + added);
 	procmail_verbose(s, "Score: %7.0f %7.0f \"%.*s\"", trunc(added), trunc(s->score), SPAN_ARG(c->text));
 }
@@ -164,7 +163,7 @@ sum_for_ever(double w, double x)
 	if (w == 0)
 		return 0;
 	if (x >= 1)
-		return w > 0 ? INFINITY : -INFINITY;
+		return w > 0 ? SCORE_MAX + 1 : -SCORE_MAX - 1;
 	return x >= 0 ? w / (1 - x) : w;
 }
 
