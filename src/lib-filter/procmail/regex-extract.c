@@ -127,6 +127,7 @@ procmail_regex_extract(struct procmail_regex *r, struct span text, size_t max, s
 	struct way *now_ways = calloc(n + 1, sizeof(*now_ways));
 	enum procmail_found found = PROCMAIL_FOUND_TOO_LONG;
 
+	*budget -= n < *budget ? n : *budget;	/* for the memory */
 	/* A node may be pushed again by each better way; their number is bounded by the two kinds of way a start has. */
 	x.ways = calloc(n + 1, sizeof(*x.ways));
 	x.stack_ways = calloc(8 * n + 8, sizeof(*x.stack_ways));
