@@ -197,6 +197,23 @@ class FromDirectory(Recipes):
         self.assertFalse(os.path.exists(self.home("alice", "made")))
 
 
+class Many(Recipes):
+    users = tuple("user%d" % n for n in range(40))
+
+    def test_many(self):
+        """More users of one uid than processes: each has one of its own, and they take turns."""
+        for user in self.users:
+            self.rc(user, ":0 fhw\n| formail -A \"X-For: `echo $LOGNAME`\"\n\n:0 c\n../%s/box\n\n:0\nbox\n" % self.users[0])
+        with self.server.lmtp() as client:
+            for user in self.users * 2:
+                self.assertEqual(client.sendmail("sender@example.org", [user], message("turn")), {})
+        self.assertLessEqual(len(self.server.pids("deliver")), 1 + 2 * 32)
+        for user in self.users:
+            text = self.read(user, "box")
+            self.assertEqual(text.count(b"\nX-For: %s\n" % user.encode()), 4 if user == self.users[0] else 2)
+            self.assertEqual(text.count(b"\nX-For: "), 4 if user == self.users[0] else 2)
+
+
 class Killed(Recipes):
     def children(self, pid):
         with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
