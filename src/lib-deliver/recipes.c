@@ -288,17 +288,21 @@ static void
 on_problem(void *ctx, struct span text)
 {
 	struct work *w = ctx;
-	struct filter_action a = action_of(w);
+	struct filter_action a;
 
-	if (w->told++ > TOLD_MAX)
+	if (w->told++ >= TOLD_MAX) {
+		if (w->told == TOLD_MAX + 1)
+			log_error("procmail: there is more to tell, which is left out");
 		return;
-	if (w->told > TOLD_MAX)
-		log_error("procmail: there is more to tell, which is left out");
-	else if (a.line > 0)
+	}
+	a = action_of(w);
+	if (a.line > 0)
 		log_error("procmail: %.*s line %u: %.*s", SPAN_ARG(a.script), a.line, SPAN_ARG(text));
 	else
 		log_error("procmail: %.*s", SPAN_ARG(text));
-	deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
+	/* Where the message went must find room in the journal too. */
+	if (w->told <= JOURNAL_STEPS / 2)
+		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
 }
 
 /* What recipes say without a LOGFILE: what of it is an error has come to on_problem(). */
@@ -308,7 +312,7 @@ on_log(void *ctx, struct span text)
 	struct work *w = ctx;
 	struct span line;
 
-	while (w->told <= TOLD_MAX && span_next(&text, '\n', &line)) {
+	while (w->told < TOLD_MAX && span_next(&text, '\n', &line)) {
 		if (line.n == 0)
 			continue;
 		w->told++;
