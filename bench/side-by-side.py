@@ -323,7 +323,7 @@ def recipe_steps(side, count):
     Maildir itself.  The other way is that the MTA starts procmail, which hands the message to dovecot-lda.
     """
     if side.name == "dovecot":
-        for path, text_of in (("bin/procmail.sh", "#!/bin/sh\nHOME=%s; export HOME; exec procmail -t\n" % side.home()),
+        for path, text_of in (("bin/procmail.sh", "#!/bin/sh\nexec procmail -t %s\n" % side.home(".procmailrc")),
                               ("home", 'require "vnd.dovecot.pipe";\npipe "procmail.sh";\n')):
             path = side.home(".dovecot.sieve") if path == "home" else os.path.join(side.place.dir, path)
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -331,7 +331,11 @@ def recipe_steps(side, count):
                 f.write(text_of)
             os.chmod(path, 0o755)
             side.own(path)
-        rc = "DEFAULT=$HOME/Maildir/\nMAILDIR=$HOME/Maildir\n" + recipes(".%s/")
+        # procmail's own HOME is that of the uid.
+        rc = "HOME=%s\nMAILDIR=$HOME/Maildir\nDEFAULT=$MAILDIR/\nORGMAIL=$DEFAULT\n" % side.home() + recipes(".%s/")
+        for sub in ("", "cur", "new", "tmp"):
+            os.makedirs(side.home("Maildir", sub), exist_ok=True)
+            side.own(side.home("Maildir", sub))
     else:
         rc = recipes("mailbox:%s")
     with open(side.home(".procmailrc"), "w") as f:
@@ -344,6 +348,40 @@ def recipe_steps(side, count):
     arrived = len(os.listdir(side.home("Maildir", "new")))
     if arrived < 8 * count:
         raise SystemExit("%s: only %d of %d messages arrived" % (side.name, arrived, 8 * count))
+
+
+def lda_steps(side, count):
+    """A process a message, as an MTA starts it for its user: culver-lda with recipes; procmail, whose rcfile ends with dovecot-lda."""
+    if side.name == "dovecot":
+        lda = "/usr/lib/dovecot/dovecot-lda -c %s -d alice" % side.server.config
+        rc = "HOME=%s\nMAILDIR=$HOME\nORGMAIL=$HOME/lost\nDEFAULT=$ORGMAIL\n" % side.home() + recipes("| " + lda + " -m %s") + ":0 w\n| %s\n" % lda
+        command = ["procmail", "-t", side.home(".procmailrc")]
+    else:
+        rc = recipes("mailbox:%s")
+        command = [os.path.join(culver.PREFIX, "libexec", "culver", "culver-lda"), "-c", side.place.config, "-d", "alice"]
+    with open(side.home(".procmailrc"), "w") as f:
+        f.write(rc)
+    side.own(side.home(".procmailrc"))
+    os.chmod(side.server.config, 0o644)
+    side.server.start()
+    if side.name == "dovecot":
+        os.chmod(os.path.join(side.server.dir, "log"), 0o666)
+
+    def run():
+        start = time.perf_counter()
+        for n in range(count):
+            subprocess.run(command, input=text(n).encode(), env={"HOME": side.home(), "LOGNAME": "alice", "PATH": os.environ["PATH"]},
+                           user=side.place.uid, group=side.place.gid, extra_groups=[], cwd="/", stderr=subprocess.DEVNULL, check=True)
+        return count / (time.perf_counter() - start)
+    run()
+    yield "deliveries/s, LDA, 30 recipes", max(run() for _ in range(3))
+    arrived = len(os.listdir(side.home("Maildir", "new")))
+    if arrived != 4 * count:
+        raise SystemExit("%s: %d of %d messages arrived" % (side.name, arrived, 4 * count))
+
+
+USERDB = "service auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"
+STATS = "service stats {\n  unix_listener stats-writer {\n    mode = 0666\n  }\n}\n"
 
 
 def compare(title, location, steps, count, extra="", dovecot_extra=None):
@@ -377,6 +415,8 @@ def main():
     if int(args.lmtp) > 0:
         compare("LMTP", MAILDIR, lmtp_steps, int(args.lmtp), "protocol lmtp {\n  mail_plugins = sieve\n}\n")
         compare("LMTP, procmail", MAILDIR, recipe_steps, int(args.lmtp), "mail_plugins = procmail\n", PIPE_TO_PROCMAIL)
+        if os.geteuid() == 0:
+            compare("LDA, procmail", MAILDIR, lda_steps, 50, "mail_plugins = procmail\n" + USERDB, USERDB + STATS)
 
 
 if __name__ == "__main__":

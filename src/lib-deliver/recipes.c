@@ -288,17 +288,21 @@ static void
 on_problem(void *ctx, struct span text)
 {
 	struct work *w = ctx;
-	struct filter_action a = action_of(w);
+	struct filter_action a;
 
-	if (w->told++ > TOLD_MAX)
+	if (w->told++ >= TOLD_MAX) {
+		if (w->told == TOLD_MAX + 1)
+			log_error("procmail: there is more to tell, which is left out");
 		return;
-	if (w->told > TOLD_MAX)
-		log_error("procmail: there is more to tell, which is left out");
-	else if (a.line > 0)
+	}
+	a = action_of(w);
+	if (a.line > 0)
 		log_error("procmail: %.*s line %u: %.*s", SPAN_ARG(a.script), a.line, SPAN_ARG(text));
 	else
 		log_error("procmail: %.*s", SPAN_ARG(text));
-	deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
+	/* Where the message went must find room in the journal too. */
+	if (w->told <= JOURNAL_STEPS / 2)
+		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
 }
 
 /* What recipes say without a LOGFILE: what of it is an error has come to on_problem(). */
@@ -308,7 +312,7 @@ on_log(void *ctx, struct span text)
 	struct work *w = ctx;
 	struct span line;
 
-	while (w->told <= TOLD_MAX && span_next(&text, '\n', &line)) {
+	while (w->told < TOLD_MAX && span_next(&text, '\n', &line)) {
 		if (line.n == 0)
 			continue;
 		w->told++;
@@ -463,7 +467,7 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	/* Nobody wants the output: it is a program that the message is given to. */
 	if (p->output_max == 0)
 		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "piped message to program %.*s: status %d",
-		    SPAN_ARG(span_sub(p->argv[p->argc - 1], 0, 300)), *status);
+		    SPAN_ARG(span_sub(span_trim(p->argv[p->argc - 1]), 0, 300)), *status);
 	return 0;
 }
 
@@ -501,8 +505,11 @@ refuse(struct work *w, int code)
 	say(w, what);
 }
 
-static void
-settings_of(const struct work *w, struct span detail, struct span out[4])
+#define SETTINGS 5
+
+/* How many there are. */
+static size_t
+settings_of(const struct work *w, struct span detail, struct span out[SETTINGS])
 {
 	struct arena *a = w->host->a;
 	const struct deliver_request *r = w->r;
@@ -511,6 +518,10 @@ settings_of(const struct work *w, struct span detail, struct span out[4])
 	out[1] = span_str(arena_printf(a, "RECIPIENT=%.*s", SPAN_ARG(r->recipient)));
 	out[2] = span_str(arena_printf(a, "ORIGINAL_RECIPIENT=%.*s", SPAN_ARG(r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient)));
 	out[3] = span_str(arena_printf(a, "EXTENSION=%.*s", SPAN_ARG(detail)));
+	if (getenv("TZ") == NULL)
+		return SETTINGS - 1;
+	out[4] = span_str(arena_printf(a, "TZ=%s", getenv("TZ")));
+	return SETTINGS;
 }
 
 /* bob+lists@host: lists. */
@@ -597,13 +608,13 @@ work_init(struct work *w)
 static int
 run(struct work *w, struct span files, struct buf *text, struct err *e)
 {
-	struct span detail = detail_of(w->r), settings[4], from;
+	struct span detail = detail_of(w->r), settings[SETTINGS], from;
 	struct procmail_host host = w->inner;
 	struct procmail_limits limits = recipe_limits(w->r->view);
 	struct procmail_result result;
 	struct procmail_request q = {
 		.global_rc = files, .user = w->x->user, .home = w->x->home, .host_name = set_str(w->r->view, SET_hostname),
-		.dir = w->x->home, .sendmail = sendmail_of(w->r->view), .settings = settings, .setting_count = 4, .args = &detail,
+		.dir = w->x->home, .sendmail = sendmail_of(w->r->view), .settings = settings, .args = &detail,
 		.arg_count = detail.n > 0, .process = (unsigned)getpid(), .soft = true, .cache = w->x->cache, .where = &w->where,
 		.keep_when_failed = true,
 	};
@@ -621,7 +632,7 @@ run(struct work *w, struct span files, struct buf *text, struct err *e)
 	w->text = span_from(q.text, from.n);
 	if (q.host_name.n == 0)
 		q.host_name = span_str(host_name());
-	settings_of(w, detail, settings);
+	q.setting_count = settings_of(w, detail, settings);
 	host.ctx = w;
 	host.deliver = on_deliver;
 	host.run = on_run;

@@ -19,10 +19,11 @@ def message(subject, **more):
 
 class Recipes(unittest.TestCase):
     extra = ""
+    users = culver.USERS
 
     @classmethod
     def setUpClass(cls):
-        cls.server = culver.Server(start=False)
+        cls.server = culver.Server(start=False, users=cls.users)
         cls.server.add_config((CONFIG + cls.extra) % {"dir": cls.server.dir})
         cls.server.allowed = ("procmail:", "saving to")
         cls.server.start()

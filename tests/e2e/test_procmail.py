@@ -114,6 +114,13 @@ queue_retry_interval = 1 s
                 self.assertEqual(self.subjects("carol", place), [subject])
                 told = self.server.adm("filter", "why", "-u", "carol", text.split("Message-ID: ")[1].split("\r\n")[0])
                 self.assertIn("%s: stored mail into mailbox '%s'" % (line, place), told)
+            self.rc("carol", ":0 c\n| cat > /dev/null; exit 3\n\n:0 c\nfile\n\n:0 fw\n| false\n")
+            text = message("several")
+            self.server.deliver(text, "carol")
+            told = self.server.adm("filter", "why", "-u", "carol", text.split("Message-ID: ")[1].split("\r\n")[0])
+            for step in (".procmailrc line 1: piped message to program cat > /dev/null; exit 3: status 3",
+                         ".procmailrc line 4: stored mail into file", ".procmailrc line 7: error: Program failure (1)", "left for INBOX"):
+                self.assertIn(step, told)
         finally:
             os.unlink(self.server.path("procmailrc"))
             os.unlink(self.home("carol", ".procmailrc"))
@@ -183,7 +190,17 @@ class NoPrograms(Recipes):
 
 
 class FromDirectory(Recipes):
-    extra = "procmail_programs = %(dir)s/programs\n"
+    extra = "procmail_programs = %(dir)s/programs\nprocmail_directories = %(dir)s/logs/%%u\n"
+
+    def test_other_directory(self):
+        os.makedirs(self.server.path("logs", "bob"))
+        os.chown(self.server.path("logs", "bob"), self.server.uid, self.server.gid)
+        self.rc("bob", "LOGFILE=%s/log\n:0 c\n%s/file\n\n:0 c\n%s/file\n" % (
+            self.server.path("logs", "bob"), self.server.path("logs", "bob"), self.server.path("logs")))
+        self.server.deliver(message("elsewhere"), "bob")
+        self.assertEqual(sorted(os.listdir(self.server.path("logs", "bob"))), ["file", "log"])
+        self.assertEqual(os.listdir(self.server.path("logs")), ["bob"])
+        self.assertEqual(self.subjects("bob"), ["elsewhere"])
 
     def test_directory(self):
         os.mkdir(self.server.path("programs"), 0o755)
@@ -195,6 +212,23 @@ class FromDirectory(Recipes):
         self.server.deliver(message("restricted"), "alice")
         self.assertEqual(self.fetch("alice")[0].count(b"X-Mark: yes\r\n"), 2)
         self.assertFalse(os.path.exists(self.home("alice", "made")))
+
+
+class Many(Recipes):
+    users = tuple("user%d" % n for n in range(40))
+
+    def test_many(self):
+        """More users of one uid than processes: each has one of its own, and they take turns."""
+        for user in self.users:
+            self.rc(user, ":0 fhw\n| formail -A \"X-For: `echo $LOGNAME`\"\n\n:0 c\n../%s/box\n\n:0\nbox\n" % self.users[0])
+        with self.server.lmtp() as client:
+            for user in self.users * 2:
+                self.assertEqual(client.sendmail("sender@example.org", [user], message("turn")), {})
+        self.assertLessEqual(len(self.server.pids("deliver")), 1 + 2 * 32)
+        for user in self.users:
+            text = self.read(user, "box")
+            self.assertEqual(text.count(b"\nX-For: %s\n" % user.encode()), 4 if user == self.users[0] else 2)
+            self.assertEqual(text.count(b"\nX-For: "), 4 if user == self.users[0] else 2)
 
 
 class Killed(Recipes):
