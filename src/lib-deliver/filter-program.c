@@ -7,6 +7,7 @@
 #include "lib-filter/sieve/setting.h"
 
 #define OUTPUT_MAX ((size_t)40 << 20)	/* of a program: with the message it was made from it fits a filter's memory */
+#define MEMORY_DEFAULT ((uint64_t)1 << 30)
 #define SAID_MAX ((size_t)16 << 10)
 #define SAID_LINES 20
 #define LINE_OCTETS 500
@@ -44,7 +45,8 @@ deliver_programs_start(const struct set_view *view, struct program_helper *out, 
 			return err_set(e, ERR_SYNTAX, "%s is no absolute path", dir_settings[i]);
 	}
 	limits.dirs = dirs;
-	sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory);
+	if (!sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory))
+		limits.memory = MEMORY_DEFAULT;
 	return program_helper_start(out, &limits, NULL, NULL, e);
 }
 

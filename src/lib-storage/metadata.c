@@ -348,6 +348,17 @@ write_items(struct storage *st, const struct place *p, const struct metadata_ite
 	return rc;
 }
 
+static int
+lock_dir(const struct place *p, struct err *e)
+{
+	int rc;
+
+	do
+		rc = flock(p->dir, LOCK_EX);
+	while (rc == -1 && errno == EINTR);
+	return rc == 0 ? 0 : err_errno(e, "lock the directory of %s", p->file);
+}
+
 int
 storage_metadata_set(struct storage *st, struct span mailbox, const struct metadata *set, size_t count, struct err *e)
 {
@@ -365,8 +376,8 @@ storage_metadata_set(struct storage *st, struct span mailbox, const struct metad
 	rc = place_open(st, mailbox, purpose, &p, e);
 	if (rc == 0 && p.dir == -1)
 		rc = err_set(e, ERR_DENIED, "annotations can not be kept there");
-	if (rc == 0 && flock(p.dir, LOCK_EX) == -1)
-		rc = err_errno(e, "lock the directory of %s", p.file);
+	if (rc == 0)
+		rc = lock_dir(&p, e);
 	if (rc == 0)
 		rc = read_items(&p, a, &items, e);
 	if (rc == 0 && (more.v = arena_alloc(a, items.n + count + 1, sizeof(*more.v))) == NULL)

@@ -26,6 +26,7 @@ plugin {
   sieve_filter_bin_dir = %(dir)s/bin
   sieve_execute_bin_dir = %(dir)s/bin
   sieve_filter_input_eol = lf
+  sieve_program_memory = 200M
   sieve_filter_exec_timeout = 2s
   sieve_execute_exec_timeout = 2s
   sieve_plugins = %(plugins)s
@@ -44,6 +45,7 @@ PROGRAMS = {
     "slow": "sleep 30",
     "endless": "cat > /dev/null; exec yes",
     "fork": "cat > /dev/null; sleep 300 & sleep 300 & echo x",
+    "greedy": 'cat > /dev/null; x=0123456789abcdef; while :; do x="$x$x$x$x"; done',
     "killed": "cat > /dev/null; kill -9 $$",
 }
 
@@ -185,7 +187,7 @@ class Programs(unittest.TestCase):
         """What Pigeonhole loses, or takes for a message, is kept here."""
         for text in ('pipe :try "code" "1";', 'pipe :try "none";', 'filter "empty";', 'filter "endless";',
                      'execute :output "x" "endless";', 'filter "slow"; fileinto :create "Work";',
-                     'if filter "slow" { discard; }'):
+                     'if filter "slow" { discard; }', 'pipe "greedy";'):
             self.script(REQUIRE + text)
             mail = culver.message(text[:6])
             self.server.deliver(mail, "alice")
