@@ -292,7 +292,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 		f->uid = 0;
 		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
 			continue;
-		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
+		rc = st->messages == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
 			return -1;
 		if (rc == 0)
