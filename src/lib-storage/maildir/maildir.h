@@ -79,6 +79,7 @@ struct maildir_name {
 	uint32_t keywords;		/* letters a.. as bits */
 };
 /* False: no message (empty, begins with '.', too long, a '/' inside). */
+bool maildir_name_base(struct span name, struct span *base_out);
 bool maildir_name_parse(struct span name, struct maildir_name *out);
 /* base with ",U=<uidvalidity>.<uid>" in the place of any it had; NUL-terminated.  False: it would be too long. */
 bool maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t uidvalidity, uint32_t uid);

@@ -34,10 +34,10 @@ static bool
 file_add(void *ctx, int sub, struct span name, bool regular)
 {
 	struct scan *s = ctx;
-	struct maildir_name n;
 	struct scan_file *f;
+	struct span base;
 
-	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_parse(name, &n))
+	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_base(name, &base))
 		return true;
 	if (s->count == s->cap) {
 		size_t cap = s->cap == 0 ? 1024 : s->cap * 2;
@@ -49,9 +49,9 @@ file_add(void *ctx, int sub, struct span name, bool regular)
 		s->cap = cap;
 	}
 	f = &s->files[s->count++];
-	maildir_known_want(&s->recs, n.base);
-	*f = (struct scan_file){ .name = s->names.n, .hash = hash_of(n.base), .order = s->listed, .len = (uint16_t)name.n,
-		.base_len = (uint16_t)n.base.n, .sub = (uint8_t)sub, .regular = regular };
+	maildir_known_want(&s->recs, base);
+	*f = (struct scan_file){ .name = s->names.n, .hash = hash_of(base), .order = s->listed, .len = (uint16_t)name.n,
+		.base_len = (uint16_t)base.n, .sub = (uint8_t)sub, .regular = regular };
 	buf_add(&s->names, name);
 	buf_addc(&s->names, '\0');
 	return !s->names.failed;
