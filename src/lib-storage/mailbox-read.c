@@ -221,6 +221,20 @@ take_facts(struct idx_state *st, struct idx_message *rec, const struct made *m)
 	index_count(st, m->uid, rec, 1);
 }
 
+/* One that is too large is made again when it is asked for. */
+static int
+put_summary(struct mailbox *box, struct index_txn *t, const struct made *m, struct err *e)
+{
+	struct buf packed = BUF_INIT(SUMMARY_ROOM_MAX);
+	int rc = 0;
+
+	summary_pack(&packed, m->summary);
+	if (!packed.failed)
+		rc = index_summary_put(t, box->id, m->uid, buf_span(&packed), e);
+	buf_clear(&packed);
+	return rc;
+}
+
 static int
 write_one(struct mailbox *box, struct index_txn *t, struct idx_state *st, const struct made *m, struct err *e)
 {
@@ -230,7 +244,7 @@ write_one(struct mailbox *box, struct index_txn *t, struct idx_state *st, const 
 
 	if (rc != 1)
 		return rc;
-	if (m->what & MADE_SUMMARY && index_summary_put(t, box->id, m->uid, m->summary, e) == -1)
+	if (m->what & MADE_SUMMARY && put_summary(box, t, m, e) == -1)
 		return -1;
 	if (!(m->what & (MADE_SIZE | MADE_DIGEST | MADE_FACTS)))
 		return 0;
@@ -358,9 +372,9 @@ mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary
 	rc = index_summary_get(t, box->id, uid, &value, e);
 	if (rc == -1)
 		return -1;
-	if (rc == 1 && need == NEED_NUMBERS && summary_head(value, out) && out->flags & SUMMARY_ENVELOPE)
+	if (rc == 1 && need == NEED_NUMBERS && summary_packed_head(value, out) && out->flags & SUMMARY_ENVELOPE)
 		return 0;
-	if (rc == 1 && summary_view(value, out) && is_enough(out, need))
+	if (rc == 1 && summary_unpack(&box->summary_room, value, out) && is_enough(out, need))
 		return 0;
 	/* Made a moment ago and not yet written? */
 	if (box->made.n > 0) {

@@ -192,6 +192,7 @@ struct mailbox {
 	bool body_whole;
 	struct array made;		/* struct made */
 	struct arena *made_arena;
+	struct buf summary_room;	/* of the last one that was looked into */
 	uint32_t watch_id;		/* 0: not watched */
 	uint32_t marked[64];		/* UIDs that this session flagged \Deleted, the latest: where EXPUNGE looks first */
 	size_t marked_count;		/* ever */

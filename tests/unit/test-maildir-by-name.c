@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define MANY 40
+#define LARGE 3000
 #define SIZE 42		/* with CRLF; the files have four octets less */
 #define THEN 1600000000
 
@@ -195,6 +196,36 @@ test_copies(void **state)
 	fixture_clear(&f);
 }
 
+/* So many that they are sorted in another way: by the times in their names, those of one time by their names. */
+static void
+test_order(void **state)
+{
+	struct mailbox *box;
+	struct mailbox_names names;
+	struct err e = ERR_INIT;
+	char last[256] = "";
+	int64_t then = 0;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_run(&f, "mkdir -p Maildir/cur Maildir/new Maildir/tmp; cd Maildir/cur; for i in $(seq 1 %u); do "
+	    ": > $((1500000000 + i * 7919 %% 1000 * 100003)).M$((i %% 3))P$((i * 31 %% 4000 + 1000)).host,S=0,W=0:2,; done", LARGE);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), LARGE);
+	for (uint32_t uid = 1; uid <= LARGE; uid++) {
+		struct msg_rec rec = record(box, uid);
+
+		MUST(mailbox_names(box, uid, false, &names, &e), &e);
+		assert_true(rec.save_date > then || (rec.save_date == then && strcmp(names.file, last) > 0));
+		then = rec.save_date;
+		memcpy(last, names.file, sizeof(last));
+	}
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -203,6 +234,7 @@ main(void)
 		cmocka_unit_test(test_in_passing),
 		cmocka_unit_test(test_false_names),
 		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #define COARSE_AGE 3	/* seconds: FAT's clock ticks in two */
 #define EARLY_MAX ((size_t)4 << 30)
 #define EARLY_FILES 50000000u
+#define EARLY_GUESS (64 << 20)
 
 struct maildir_early {
 	struct maildir_seal seal;
@@ -118,6 +119,8 @@ bool
 maildir_early_list(struct maildir_box *box)
 {
 	struct err none = ERR_INIT;
+	struct stat sb;
+	size_t room = 0;
 
 	if (box->early != NULL)
 		return true;
@@ -126,6 +129,12 @@ maildir_early_list(struct maildir_box *box)
 		return false;
 	buf_init(&box->early->names, EARLY_MAX);
 	maildir_seal_both(box, false, &box->early->seal);
+	/* A directory's size is about that of the names in it. */
+	for (int sub = 0; sub < 2; sub++)
+		if (fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == 0 && sb.st_size > 0 && sb.st_size < EARLY_GUESS)
+			room += (size_t)sb.st_size;
+	if (room > 0)
+		buf_grow(&box->early->names, room);
 	/* new/ first: a file that moves on to cur/ meanwhile is seen twice, not never. */
 	for (int sub = 0; sub < 2; sub++) {
 		if (maildir_list_dir(box, sub, early_add, box->early, &none) != 0) {

@@ -80,6 +80,7 @@ struct maildir_name {
 	uint32_t keywords;		/* letters a.. as bits */
 };
 /* False: no message (empty, begins with '.', too long, a '/' inside). */
+bool maildir_name_base(struct span name, struct span *base_out);
 bool maildir_name_parse(struct span name, struct maildir_name *out);
 /* base with ",U=<uidvalidity>.<uid>" in the place of any it had; NUL-terminated.  False: it would be too long. */
 bool maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t uidvalidity, uint32_t uid);
@@ -162,6 +163,17 @@ struct maildir_known {
 	char tag[12];		/* ",U=" uidvalidity "." */
 };
 int maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e);
+/* How names begin, as a set: what is asked for may be in it that was not put there, but not the other way about. */
+struct maildir_heads {
+	uint64_t *heads;	/* 0: a free place */
+	size_t count, size;
+	bool has_zero;
+};
+bool maildir_heads_add(struct maildir_heads *h, struct span name);	/* false: memory is out */
+void maildir_heads_clear(struct maildir_heads *h);
+/* Only the records of files in new/, and those in cur/ that may have a base of h. */
+int maildir_known_load_near(struct maildir_known *k, struct index_txn *t, const struct idx_state *st,
+    const struct maildir_heads *h, struct err *e);
 void maildir_known_clear(struct maildir_known *k);
 /* Whether a file is as its record says; then the record has its place in the list, which is not 0. */
 bool maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order);

@@ -70,16 +70,63 @@ rank_cmp(const void *a, const void *b)
 	return x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : arrival_cmp(x->a, y->a);
 }
 
+#define DIGIT 11
+
+/* By the ranks alone: digit by digit, the lowest first.  differ: the bits in which they differ.  False: there is no room. */
+static bool
+sort_by_rank(struct by_rank *order, size_t count, uint64_t differ)
+{
+	struct by_rank *room = malloc(count * sizeof(*room)), *from = order, *to = room;
+
+	for (unsigned shift = 0; room != NULL && shift < 64; shift += DIGIT) {
+		size_t at[1 << DIGIT] = { 0 }, sum = 0;
+		struct by_rank *other = from;
+
+		if ((differ >> shift & ((1 << DIGIT) - 1)) == 0)
+			continue;
+		for (size_t i = 0; i < count; i++)
+			at[from[i].rank >> shift & ((1 << DIGIT) - 1)]++;
+		for (size_t i = 0; i < 1 << DIGIT; i++) {
+			size_t n = at[i];
+
+			at[i] = sum;
+			sum += n;
+		}
+		for (size_t i = 0; i < count; i++)
+			to[at[from[i].rank >> shift & ((1 << DIGIT) - 1)]++] = from[i];
+		from = to;
+		to = other;
+	}
+	if (room != NULL && from != order)
+		memcpy(order, from, count * sizeof(*order));
+	free(room);
+	return room != NULL;
+}
+
 static void
 sort_by_arrival(struct by_rank *order, size_t count)
 {
+	uint64_t differ = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		const struct by_arrival *a = order[i].a;
 
 		/* A name's seconds have 33 bits at most, its microseconds 20. */
 		order[i].rank = a->f->uid != 0 ? a->f->uid : (uint64_t)1 << 63 | (uint64_t)a->n.sec << 20 | a->n.usec;
 	}
-	qsort(order, count, sizeof(*order), rank_cmp);
+	for (size_t i = 1; i < count; i++)
+		differ |= order[i].rank ^ order[0].rank;
+	if (count < 1 << DIGIT || !sort_by_rank(order, count, differ)) {
+		qsort(order, count, sizeof(*order), rank_cmp);
+		return;
+	}
+	/* Those with the same number one by one. */
+	for (size_t i = 0, end; i < count; i = end) {
+		for (end = i + 1; end < count && order[end].rank == order[i].rank;)
+			end++;
+		if (end - i > 1)
+			qsort(order + i, end - i, sizeof(*order), rank_cmp);
+	}
 }
 
 /* Renames so that the name carries the UID; the new name is in out.  1, 0 the file has gone, -1. */
@@ -292,7 +339,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 		f->uid = 0;
 		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
 			continue;
-		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
+		rc = st->messages == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
 			return -1;
 		if (rc == 0)

@@ -34,10 +34,10 @@ static bool
 file_add(void *ctx, int sub, struct span name, bool regular)
 {
 	struct scan *s = ctx;
-	struct maildir_name n;
 	struct scan_file *f;
+	struct span base;
 
-	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_parse(name, &n))
+	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_base(name, &base))
 		return true;
 	if (s->count == s->cap) {
 		size_t cap = s->cap == 0 ? 1024 : s->cap * 2;
@@ -49,9 +49,9 @@ file_add(void *ctx, int sub, struct span name, bool regular)
 		s->cap = cap;
 	}
 	f = &s->files[s->count++];
-	maildir_known_want(&s->recs, n.base);
-	*f = (struct scan_file){ .name = s->names.n, .hash = hash_of(n.base), .order = s->listed, .len = (uint16_t)name.n,
-		.base_len = (uint16_t)n.base.n, .sub = (uint8_t)sub, .regular = regular };
+	maildir_known_want(&s->recs, base);
+	*f = (struct scan_file){ .name = s->names.n, .hash = hash_of(base), .order = s->listed, .len = (uint16_t)name.n,
+		.base_len = (uint16_t)base.n, .sub = (uint8_t)sub, .regular = regular };
 	buf_add(&s->names, name);
 	buf_addc(&s->names, '\0');
 	return !s->names.failed;
@@ -81,20 +81,65 @@ list_names(struct scan *s, struct err *e)
 	return rc == 1 ? err_set(e, ERR_LIMIT, "%s: too many files", s->box->path) : rc;
 }
 
+static bool
+near_add(void *ctx, int sub, struct span name, bool regular)
+{
+	struct scan *s = ctx;
+
+	(void)sub;
+	buf_addc(&s->near, regular ? 'r' : '?');
+	buf_add(&s->near, name);
+	buf_addc(&s->near, '\0');
+	return !s->near.failed && maildir_heads_add(&s->heads, name);
+}
+
 /*
- * Reads both directories, in the light of what the transaction's records say; files has what they do not know.  Exact when
+ * The same where cur/ is as it was, as it is when mail has come: only new/ is read, and of the records only those of its
+ * files, and those in cur/ that one of them may share its base with, which are taken for seen.
+ */
+static int
+list_new_alone(struct scan *s, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	int rc;
+
+	buf_reset(&s->near);
+	maildir_heads_clear(&s->heads);
+	s->seal = (struct maildir_seal){ .stamp[SUB_CUR] = st->stamp[SUB_CUR] };
+	s->seal.coarse = !maildir_seal(s->box, SUB_NEW, false, &s->seal.stamp[SUB_NEW]);
+	rc = maildir_list_dir(s->box, SUB_NEW, near_add, s, e);
+	if (rc == 0)
+		rc = maildir_known_load_near(&s->recs, t, st, &s->heads, e);
+	for (size_t at = 0; at < s->near.n && rc == 0;) {
+		struct span name = span_str(s->near.p + at + 1);
+
+		rc = !file_add(s, SUB_NEW, name, s->near.p[at] == 'r');
+		at += name.n + 2;
+	}
+	for (size_t i = 0; i < s->recs.count && rc == 0; i++)
+		if (s->recs.recs[i].sub == SUB_CUR)
+			s->recs.recs[i].order = ++s->listed;
+	return rc == 1 ? err_set(e, ERR_LIMIT, "%s: too many files", s->box->path) : rc;
+}
+
+/*
+ * Reads the directories, in the light of what the transaction's records say; files has what they do not know.  Exact when
  * nobody changed anything meanwhile.
  */
 static int
 list_files(struct scan *s, struct index_txn *t, const struct idx_state *st, struct err *e)
 {
 	for (int try = 0; try < LIST_TRIES; try++) {
-		if (maildir_known_load(&s->recs, t, st, e) == -1)
-			return -1;
+		int rc = 0;
+
 		s->count = 0;
 		s->listed = 0;
 		buf_reset(&s->names);
-		if (list_names(s, e) == -1)
+		s->new_alone = s->may_be_near && maildir_stamp_holds(s->box, st, SUB_CUR);
+		if (s->new_alone)
+			rc = list_new_alone(s, t, st, e);
+		else if ((rc = maildir_known_load(&s->recs, t, st, e)) == 0)
+			rc = list_names(s, e);
+		if (rc == -1)
 			return -1;
 		s->exact = maildir_seal_holds(s->box, &s->seal);
 		if (s->exact)
@@ -132,12 +177,14 @@ apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err
 		c.expunges = (const uint32_t *)(const void *)s->gone.p;
 		c.expunge_count = s->gone.n / sizeof(uint32_t);
 	}
-	st->bits &= ~(uint32_t)(IDX_STATE_COARSE | IDX_STATE_WINDOW);
+	/* What may have been overlooked in cur/ has not been looked for. */
+	st->bits &= ~(uint32_t)(IDX_STATE_COARSE | (s->new_alone ? 0 : IDX_STATE_WINDOW));
 	if (s->seal.coarse || !s->exact)
 		st->bits |= IDX_STATE_COARSE;
 	if (s->exact)
 		st->bits &= ~(uint32_t)IDX_STATE_UNSCANNED;
-	st->scanned_at = time(NULL);
+	if (!s->new_alone)
+		st->scanned_at = time(NULL);
 	for (int sub = 0; sub < 2; sub++) {
 		st->stamp[sub] = s->seal.stamp[sub];
 		/* After a few renames of our own the window was short; after many the next sync reads again. */
@@ -177,6 +224,8 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	s->renamed[0] = s->renamed[1] = 0;
 	s->uidvalidity = st.uidvalidity;
 	rc = maildir_claim_left(s->box, t, &claim, e);
+	if (rc == 0 && claim.left != 0)
+		s->may_be_near = false;
 	/* What somebody left who died is there by now, whenever the list was read. */
 	if (rc == 0 && (!same_state(before, &st) || claim.left != 0))
 		rc = list_files(s, t, &st, e);
@@ -207,9 +256,10 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 }
 
 static enum drv_rc
-scan(struct maildir_box *box, struct err *e)
+scan(struct maildir_box *box, bool thorough, struct err *e)
 {
-	struct scan s = { .box = box, .names = BUF_INIT(NAMES_MAX), .seen = BUF_INIT(NAMES_MAX),
+	struct scan s = { .box = box, .may_be_near = !thorough, .names = BUF_INIT(NAMES_MAX),
+		.near = BUF_INIT(NAMES_MAX), .seen = BUF_INIT(NAMES_MAX),
 		.gone = BUF_INIT(NAMES_MAX), .adds = BUF_INIT(NAMES_MAX), .text = BUF_INIT(NAMES_MAX) };
 	enum drv_rc drc = DRV_OK;
 	bool again = true;
@@ -252,6 +302,8 @@ scan(struct maildir_box *box, struct err *e)
 	if (s.has_uids)
 		maildir_uids_clear(&s.uids);
 	buf_clear(&s.names);
+	buf_clear(&s.near);
+	maildir_heads_clear(&s.heads);
 	buf_clear(&s.seen);
 	buf_clear(&s.gone);
 	buf_clear(&s.adds);
@@ -292,5 +344,5 @@ maildir_sync(void *b, bool thorough, struct err *e)
 	box->cur_is_fresh = false;
 	if (!thorough && maildir_stamp_holds(box, &st, SUB_NEW) && (fresh || maildir_stamp_holds(box, &st, SUB_CUR)))
 		return st.dev != 0 ? maildir_uids_tell(box, e) : DRV_OK;
-	return scan(box, e);
+	return scan(box, thorough, e);
 }

@@ -32,6 +32,9 @@ struct scan {
 	size_t mask;
 	struct maildir_seal seal;
 	bool exact, was_coarse;
+	bool may_be_near, new_alone;	/* only new/ need be read; was */
+	struct buf near;		/* what was in it */
+	struct maildir_heads heads;
 	/* What came out of it. */
 	struct buf seen, gone, adds, text;
 	size_t fresh;		/* files that are new */
