@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
+	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
@@ -9,6 +10,7 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \
 	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
+	src/lib-deliver/recipes.c src/lib-deliver/recipes.h \
 	src/lib-deliver/save.c src/lib-deliver/save.h \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \
@@ -35,7 +37,7 @@ fuzz_fuzz_smtp_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 UNIT_TESTS += tests/unit/test-deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test-deliver.c tests/unit/sharing.c
-tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) -lm $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-filter-journal
 fuzz_fuzz_filter_journal_SOURCES = fuzz/fuzz-filter-journal.c $(fuzz_main)

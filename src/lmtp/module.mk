@@ -20,7 +20,7 @@ src_lmtp_lmtp_SOURCES = src/lmtp/main.c
 src_lmtp_lmtp_LDADD = src/lmtp/liblmtp.a src/lib-protocol/libprotocol.a $(lmtp_scan) src/lib-deliver/libdeliver.a $(lmtp_base) $(JANSSON_LIBS)
 src_lmtp_deliver_SOURCES = src/lmtp/deliver-main.c src/lmtp/deliver-worker.c src/lmtp/deliver-worker.h
 src_lmtp_deliver_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-storage/libstorage.a \
-	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS)
+	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS) -lm
 
 lmtp_test_libs = src/lmtp/liblmtp.a $(lmtp_scan) src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(JANSSON_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
