@@ -17,7 +17,7 @@ src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/identity.c src/lib-protocol/identity.h \
 	src/lib-protocol/password-scheme.c src/lib-protocol/password-scheme.h \
 	src/lib-protocol/service.c src/lib-protocol/service.h \
-	src/lib-protocol/session.h \
+	src/lib-protocol/session.c src/lib-protocol/session.h \
 	src/lib-protocol/smtp-client.c src/lib-protocol/smtp-client.h \
 	src/lib-protocol/smtp-reply.c src/lib-protocol/smtp-reply.h \
 	src/lib-protocol/tls.c src/lib-protocol/tls.h \

@@ -269,9 +269,17 @@ struct worker {
 	struct worker_session ws;
 	struct set_view *view;
 	struct walls walls;
+	struct storage *kept;		/* of the session before */
 	struct session_start ss;
 	struct ipc_msg msg;		/* the strings of a later session are in it */
 };
+
+/* The settings, at least, allow it. */
+static bool
+may_stay(const struct worker *w)
+{
+	return w->ws.parent_fd != -1 && w->service->service_count != 1;
+}
 
 static void
 begin_session(struct worker *w)
@@ -286,6 +294,8 @@ begin_session(struct worker *w)
 					.session = ws->session, .rip = ws->rip, .lip = ws->lip, .rport = ws->rport,
 					.lport = ws->lport, .secured = ws->secured, .tag = ws->tag, .preread = ws->preread,
 					.state = ws->state };
+	if (may_stay(w))
+		w->ss.kept = &w->kept;
 }
 
 /* Whether a session may follow: every one must find what the first one found. */
@@ -294,11 +304,18 @@ may_rest(struct worker *w, unsigned served)
 {
 	struct err e = ERR_INIT;
 
-	if (w->ws.parent_fd == -1 || w->service->service_count == 1 ||
-	    (w->service->service_count != 0 && served >= w->service->service_count) || told_to_end)
+	if (!may_stay(w) || (w->service->service_count != 0 && served >= w->service->service_count) || told_to_end)
 		return false;
 	/* What others give to the user changes, and would be beyond the walls. */
 	return w->ss.home_count == 0 && heap_used() <= REST_HEAP_MAX && (w->msg.data != NULL || ipc_msg_init(&w->msg, &e) == 0);
+}
+
+static void __attribute__((noreturn))
+end_worker(struct worker *w, int status)
+{
+	storage_close(w->kept);
+	/* Nothing of the parent's is undone here: its atexit work and buffers are not ours. */
+	_exit(status);
 }
 
 static int
@@ -382,25 +399,25 @@ rest(struct worker *w)
 
 	end_session(w);
 	if (send_answer(w, MSG_REST, 0) == -1)
-		_exit(0);
+		end_worker(w, 0);
 	do {
 		/* Before the look at told_to_end a signal may have come; after it the wait ends at once. */
 		if (told_to_end || ipc_recv_wait(w->ws.parent_fd, &w->msg, -1, &e) != 1)
-			_exit(0);
+			end_worker(w, 0);
 		/* Others were for the session that is over. */
 	} while (w->msg.type != MSG_SERVE);
 	if (!take_session(w))
 		log_fatal("malformed session");
 	if (!is_where_it_was(w)) {
 		send_answer(w, MSG_SERVING, 1);
-		_exit(0);
+		end_worker(w, 0);
 	}
 	ending_fd = w->ws.client_fd;
 	if (told_to_end)
 		shutdown(ending_fd, SHUT_RD);
 	set_log_prefix(w->o, &w->ws, w->view);
 	if (send_answer(w, MSG_SERVING, 0) == -1)
-		_exit(0);
+		end_worker(w, 0);
 }
 
 /* From root to the mail user, with all that serving takes; exits when nothing comes of it. */
@@ -443,9 +460,8 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 	for (unsigned served = 1;; served++) {
 		int status = o->serve(&w.ss);
 
-		/* Nothing of the parent's is undone here: its atexit work and buffers are not ours. */
 		if (status != 0 || !may_rest(&w, served))
-			_exit(status);
+			end_worker(&w, status);
 		rest(&w);
 		begin_session(&w);
 	}

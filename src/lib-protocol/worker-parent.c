@@ -197,6 +197,7 @@ static void
 on_child_end(void *ctx, pid_t pid, int status, void *data)
 {
 	struct running *r = data;
+	bool rested = r->rest != REST_NOT;	/* it had nothing open */
 	char how[64];
 
 	(void)ctx;
@@ -204,7 +205,7 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 	if (!r->killed && service_death(status, how, sizeof(how))) {
 		log_error("user %.*s: session <%.*s>: process %ld was %s", SPAN_ARG(r->ws.id.user),
 			  SPAN_ARG(r->ws.session), (long)pid, how);
-		if (WIFSIGNALED(status))
+		if (WIFSIGNALED(status) && !rested)
 			mark_suspect(r);
 	}
 	worker_running_free(r);

@@ -29,9 +29,11 @@ def config(extra="", count=0, idle="1 mins", more=""):
 
 class Reuse(unittest.TestCase):
     extra, count, idle, more = "", 0, "1 mins", ""
+    allowed = ()
 
     def setUp(self):
         self.server = culver.Server(config(self.extra, self.count, self.idle, self.more), start=False)
+        self.server.allowed = self.allowed
         self.before()
         self.server.start()
 
@@ -298,6 +300,18 @@ class Ends(Reuse):
 class Others(Reuse):
     extra = "mail_max_userip_connections = 2\n"
     more = "  process_limit = 3\n"
+    allowed = ("killed", "hub", "imap", "process_limit", "released to Dovecot")
+
+    # One server for all of them.
+    setUpClass = classmethod(Reuse.setUp)
+    tearDownClass = classmethod(Reuse.tearDown)
+    before = classmethod(Reuse.before)
+
+    def setUp(self):
+        pass
+
+    def tearDown(self):
+        pass
 
     def test_limit_of_a_user(self):
         pid = self.session()
@@ -328,7 +342,6 @@ class Others(Reuse):
         self.assertEqual(self.session("dave"), last)
         held = [self.server.imap(user) for user in ("alice", "bob", "carol")]
         refused = self.server.imap(login=False)
-        self.server.allowed = ("process_limit",)
         with self.assertRaises(refused.error):
             refused.login("dave", culver.PASSWORD)
         for c in held:
@@ -357,7 +370,6 @@ class Others(Reuse):
         os.kill(pid, signal.SIGTERM)
         self.gone(pid)
         pid = self.session()
-        self.server.allowed = ("killed by signal 9",)
         os.kill(pid, signal.SIGKILL)
         self.gone(pid)
         pid = self.session()
@@ -374,7 +386,6 @@ class Others(Reuse):
 
     def test_end_of_the_parent(self):
         pid = self.session()
-        self.server.allowed = ("killed", "imap")
         parents = [p for p in self.server.pids("imap") if p != pid]
         os.kill(parents[0], signal.SIGKILL)
         self.gone(pid)
@@ -383,9 +394,10 @@ class Others(Reuse):
 
     def test_mail_that_was_made_anew(self):
         """A Maildir in the place of another is not where the process may work."""
-        self.server.deliver(culver.message("old"), "alice")
-        pid = self.session()
-        path = self.server.maildir("alice")
+        self.server.deliver(culver.message("old"), "carol")
+        pid = self.session("carol")
+        count = len(self.logins())
+        path = self.server.maildir("carol")
         copy = path + ".new"
         for name in ("cur", "new", "tmp"):
             os.makedirs(os.path.join(copy, name), 0o700)
@@ -396,13 +408,58 @@ class Others(Reuse):
                 os.chown(name, self.server.uid, self.server.gid)
         os.rename(path, path + ".old")
         os.rename(copy, path)
-        imap = self.server.imap()
+        imap = self.server.imap("carol")
         imap.select("INBOX")
         self.assertIn(b"restored", imap.fetch("1", "(ENVELOPE)")[1][0])
         imap.logout()
         self.gone(pid)
         shutil.rmtree(path + ".old")
-        self.assertNotEqual(self.last(), pid)
+        self.assertNotEqual(self.last(count=count + 1), pid)
+
+    def test_index_is_looked_after(self):
+        """Who rests has the user's index open for himself alone."""
+        self.server.deliver(culver.message("one"), "alice")
+        pid = self.session()
+        for command in (("index", "verify", "-u", "alice"), ("index", "compact", "-u", "alice"),
+                        ("index", "rebuild", "-u", "alice", "INBOX"), ("scrub", "-u", "alice")):
+            self.server.adm(*command)
+            imap = self.server.imap()
+            self.assertEqual(imap.select("INBOX")[1], [b"1"])
+            self.assertIn(b"one", imap.fetch("1", "(ENVELOPE)")[1][0])
+            imap.append("INBOX", None, None, culver.message("two").encode())
+            imap.store("2", "+FLAGS", "\\Deleted")
+            imap.expunge()
+            imap.logout()
+            self.at_rest(self.last())
+            self.assertEqual(self.last(), pid)
+        shutil.rmtree(os.path.join(self.server.maildir("alice"), "culver.index"))
+        imap = self.server.imap()
+        self.assertEqual(imap.select("INBOX")[1], [b"1"])
+        imap.logout()
+        self.at_rest(self.last())
+        # Killed at rest, it leaves nothing that had to be verified.
+        os.kill(self.last(), signal.SIGKILL)
+        culver.wait_for(lambda: "killed by signal 9" in self.server.log_text(), "its end is seen")
+        with open(os.path.join(self.server.maildir("alice"), "culver.index", "sessions"), "rb") as f:
+            head = f.read(4096)
+        self.assertEqual(head[24:26], b"\0\0")
+        self.assertEqual(set(head[32:4088]), {0})
+        self.session()
+
+    def test_release(self):
+        """Who rests keeps nobody from taking the mail elsewhere, and serves none of it then."""
+        self.server.deliver(culver.message("one"), "dave")
+        self.session("dave")
+        self.session("dave", "pop3")
+        self.server.adm("release", "-u", "dave")
+        with self.assertRaises(Exception):
+            self.server.imap("dave").select("INBOX")
+        with self.assertRaises(Exception):
+            self.server.pop3("dave")
+        self.server.adm("adopt", "-u", "dave")
+        imap = self.server.imap("dave")
+        self.assertEqual(imap.select("INBOX")[1], [b"1"])
+        imap.logout()
 
     def test_logs_are_reopened(self):
         pid = self.session()
@@ -414,7 +471,6 @@ class Others(Reuse):
         culver.wait_for(lambda: re.search(r"imap\(alice\)\S+: Logged out", self.server.log_text()), "the end is in the new log")
 
     def test_hub_starts_anew(self):
-        self.server.allowed = ("killed", "hub")
         pid = self.session()
         old = self.server.pids("hub")
         os.kill(old[0], signal.SIGKILL)
