@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "imap/session.h"
+#include "imap/event.h"
 #include "lib-storage/quota.h"
 
 #include <limits.h>
@@ -71,6 +72,12 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 		free(s);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
+	s->events = imap_events_new(ss, e);
+	if (s->events == NULL && e->code != ERR_NONE) {
+		arena_free(s->arena);
+		free(s);
+		return -1;
+	}
 	buf_init(&s->cmd, s->lim.command);
 	buf_init(&s->reply, REPLY_MAX);
 	buf_init(&s->scratch, REPLY_MAX);
@@ -92,6 +99,7 @@ imap_session_free(struct imap_session *s)
 	if (s == NULL)
 		return;
 	mailbox_close(s->box);
+	imap_events_free(s->events);
 	stream_clear(&s->io);
 	buf_clear(&s->cmd);
 	buf_clear(&s->reply);

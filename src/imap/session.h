@@ -66,6 +66,7 @@ struct imap_session {
 	struct mailbox *box;		/* selected, or NULL */
 	bool read_only;
 	bool condstore, qresync;	/* enabled by the client */
+	struct imap_events *events;	/* event.h; NULL: nothing follows from what commands do */
 	bool quota;			/* imap_quota is among mail_plugins */
 	const struct span *keywords;	/* of box */
 	size_t keyword_count;
@@ -80,6 +81,7 @@ struct imap_session {
 	unsigned bad_in_row;
 	bool (*told_to_end)(void);	/* SIGTERM came, and has closed the input; may be NULL */
 	bool kicked, hub_gone, hub_new, parent_gone;
+	bool checked;			/* what is written behind next is what CHECK asked for */
 	const char *end_reason;		/* for the log: "Logged out", "Connection closed" */
 	struct imap_stats stats;	/* in, out: what a hibernated session had before */
 	int64_t last_input_ms;

@@ -16,7 +16,9 @@ struct deliver_program {
 	unsigned timeout;		/* seconds; 0: PROGRAM_TIMEOUT */
 };
 
-/* As the mail user.  *out's sock is -1 where no scripts run, or none of the directories is set. */
+/* Whether scripts run (of deliveries, of IMAP events) and one of the directories is set. */
+bool deliver_programs_wanted(const struct set_view *view);
+/* As the mail user.  *out's sock is -1 where they are not wanted. */
 int deliver_programs_start(const struct set_view *view, struct program_helper *out, struct err *e);
 
 /* Whether it has died: a process that has shut itself in can start no other, and had better end. */

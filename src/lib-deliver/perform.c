@@ -76,7 +76,8 @@ do_save(struct work *w, const struct filter_action *a, struct err *e)
 	struct span wanted = deliver_place_of(w->host, a), place;
 	char what[WHY_MAX];
 
-	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
+	place = wanted;
+	if ((w->r->stays ? deliver_save(w->r, wanted, a, e) : deliver_save_or_inbox(w->r, wanted, a, &place, e)) == -1)
 		return -1;
 	/* A message of the filter's own (a copy of an answer) is no copy of the one that came. */
 	if (a->own) {
@@ -107,7 +108,9 @@ keep(struct work *w, const struct filter_action *why, struct err *e)
 	struct filter_action a = { .kind = FILTER_SAVE, .keep = true, .script = why->script, .line = why->line,
 				   .message = why->message };
 
-	return w->kept ? 0 : do_save(w, &a, e);
+	if (w->r->stays)
+		w->out->must_keep = true;
+	return w->kept || w->r->stays ? 0 : do_save(w, &a, e);
 }
 
 static int
@@ -204,7 +207,8 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 	char what[WHY_MAX];
 	int rc;
 
-	if (outgoing_is_loop(w->r->message, w->r->recipient) || outgoing_is_loop(w->r->message, a->target))
+	/* What is in the user's mailbox has been delivered to the user. */
+	if ((!w->r->stays && outgoing_is_loop(w->r->message, w->r->recipient)) || outgoing_is_loop(w->r->message, a->target))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
@@ -372,7 +376,10 @@ save_all(struct work *w, const struct filter_action *actions, struct err *first)
 		if (a->kind != FILTER_SAVE || do_save(w, a, &one) == 0)
 			continue;
 		complain(w, a, &one);
-		if (!a->own && first->code == ERR_NONE)
+		if (a->own)
+			continue;
+		w->out->must_keep = true;
+		if (first->code == ERR_NONE)
 			*first = one;
 	}
 }
@@ -398,7 +405,7 @@ store(struct work *w, const struct filter_action *actions, const struct filter_m
 		if (first.code == ERR_NONE)
 			first = one;
 	}
-	if (first.code == ERR_NONE || w->out->stored)
+	if (first.code == ERR_NONE || w->out->stored || w->r->stays)
 		return 0;
 	*e = first;
 	return -1;

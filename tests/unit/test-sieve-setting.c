@@ -45,6 +45,22 @@ test_values(void **state)
 		{ "sieve_extensions", "+editheader", true, ERR_NONE },
 		{ "sieve_editheader_protected", "Received", true, ERR_NONE },
 		{ "sieve_nonsense", "1", true, ERR_DENIED },
+		{ "sieve_plugins", "sieve_imapsieve sieve_extprograms", true, ERR_NONE },
+		{ "sieve_plugins", "sieve_storage_ldap", true, ERR_DENIED },
+		{ "sieve_extensions", "+imapsieve", true, ERR_NONE },
+		{ "imapsieve_mailbox1_name", "Junk", true, ERR_NONE },
+		{ "imapsieve_mailbox1_causes", "COPY, flag", true, ERR_NONE },
+		{ "imapsieve_mailbox12_causes", "MOVE", true, ERR_SYNTAX },
+		{ "imapsieve_mailbox1_before", "file:/x", true, ERR_NONE },
+		{ "imapsieve_mailbox1_after", "dict:file:/x", true, ERR_SYNTAX },
+		{ "imapsieve_mailbox1_nonsense", "1", true, ERR_DENIED },
+		{ "imapsieve_mailbox_name", "1", true, ERR_DENIED },
+		{ "imapsieve_url", "sieve://mx.example:4190", true, ERR_NONE },
+		{ "imapsieve_url", "sieve://mx.example) BYE (", true, ERR_SYNTAX },
+		{ "imapsieve_url", "http://mx.example", true, ERR_SYNTAX },
+		{ "imapsieve_expunge_discarded", "yes", true, ERR_NONE },
+		{ "imapsieve_expunge_discarded", "perhaps", true, ERR_SYNTAX },
+		{ "imapsieve_nonsense", "1", true, ERR_DENIED },
 	};
 
 	(void)state;

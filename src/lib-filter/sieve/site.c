@@ -115,6 +115,13 @@ sieve_site_location(const struct sieve_site *site, const char *setting, struct a
 }
 
 int
+sieve_site_location_of(const struct sieve_site *site, const char *setting, struct span value, struct arena *a,
+    struct sieve_location *out, struct err *e)
+{
+	return parse_location(site, setting, span_trim(value), a, out, e);
+}
+
+int
 sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e)
 {
 	struct span text = text_of(site, "sieve"), dir = text_of(site, "sieve_dir");
@@ -137,9 +144,12 @@ void
 sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out)
 {
-	struct span more = text_of(site, "sieve_global_extensions"), bad = SPAN(""), word;
+	struct span more = text_of(site, "sieve_global_extensions"), plugins = text_of(site, "sieve_plugins"), bad = SPAN(""), word;
 
 	sieve_extset_parse(personal, text_of(site, "sieve_extensions"), &bad);
+	while (span_next(&plugins, ' ', &word))
+		if (span_eq(word, SPAN("sieve_imapsieve")))
+			extset_add(personal, EXT_IMAPSIEVE);
 	extset_remove(personal, EXT_TESTSUITE);
 	*global = *personal;
 	while (span_next(&more, ' ', &word)) {
