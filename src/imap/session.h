@@ -81,6 +81,7 @@ struct imap_session {
 	unsigned bad_in_row;
 	bool (*told_to_end)(void);	/* SIGTERM came, and has closed the input; may be NULL */
 	bool kicked, hub_gone, hub_new, parent_gone;
+	bool checked;			/* what is written behind next is what CHECK asked for */
 	const char *end_reason;		/* for the log: "Logged out", "Connection closed" */
 	struct imap_stats stats;	/* in, out: what a hibernated session had before */
 	int64_t last_input_ms;

@@ -336,7 +336,8 @@ deliver_events_run(struct deliver_events *d, const struct imapsieve_event *what,
 	r.a = arena_new(RUN_MEMORY);
 	if (r.a == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (mailbox_get(box, uid, &r.rec, e) == 0 && mailbox_body(box, uid, &text, e) == 0) {
+	if (mailbox_get(box, uid, &r.rec, e) == 0 && mailbox_date(box, uid, &r.rec.internal_date, e) == 0 &&
+	    mailbox_body(box, uid, &text, e) == 0) {
 		mailbox_read_end(box);
 		rc = with_message(&r, text, e);
 	}

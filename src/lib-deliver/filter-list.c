@@ -123,7 +123,7 @@ read_list(struct filter_lists *l, struct list *x)
 		x->failed = true;
 	} else {
 		x->exists = true;
-		if (file_read(where.path, FILE_MAX, &text, &e) == 0) {
+		if (file_read_plain(where.path, FILE_MAX, &text, &e) == 0) {
 			kept = arena_dup(l->a, buf_span(&text));
 			x->failed = kept.p == NULL || !take_entries(l, x, kept);
 			if (x->failed)

@@ -47,7 +47,7 @@ deliver_programs_start(const struct set_view *view, struct program_helper *out, 
 	limits.dirs = dirs;
 	if (!sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory))
 		limits.memory = MEMORY_DEFAULT;
-	return program_helper_start(out, &limits, e);
+	return program_helper_start(out, &limits, NULL, NULL, e);
 }
 
 bool

@@ -72,6 +72,7 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 	box->made = ARRAY_INIT(struct made, 1000000);
 	buf_init(&box->keyword_text, 65536);
 	buf_init(&box->body, BODY_KEEP);
+	buf_init(&box->summary_room, SUMMARY_ROOM_MAX);
 	rc = storage_resolve(st, name, &box->ns, &inner, e);
 	if (rc == 0) {
 		box->store = box->ns->store;
@@ -158,6 +159,7 @@ mailbox_close(struct mailbox *box)
 	buf_clear(&box->body);
 	array_clear(&box->made);
 	arena_free(box->made_arena);
+	buf_clear(&box->summary_room);
 	free(box->name);
 	free(box->inner);
 	free(box);
@@ -301,6 +303,11 @@ mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *
 		.save_date = m.save_date, .size = m.size, .physical_size = m.physical_size,
 		.has_uidl = (m.bits & IDX_UIDL) != 0,
 	};
+	/* Sizes that nobody has compared with the file are not told to clients. */
+	if (m.bits & IDX_BY_NAME) {
+		out->internal_date = DATE_UNKNOWN;
+		out->size = SIZE_UNKNOWN;
+	}
 	if (box->private != NULL)
 		out->flags = (m.flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);
 	return 0;

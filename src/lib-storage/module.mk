@@ -30,6 +30,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/filename.c \
 	src/lib-storage/maildir/known.c \
 	src/lib-storage/maildir/layout.c \
+	src/lib-storage/maildir/listing.c src/lib-storage/maildir/listing.h \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/release.c \
 	src/lib-storage/maildir/names.c \
@@ -175,6 +176,10 @@ tests_unit_test_thread_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-maildir-uids
 tests_unit_test_maildir_uids_SOURCES = tests/unit/test-maildir-uids.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_uids_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-maildir-by-name
+tests_unit_test_maildir_by_name_SOURCES = tests/unit/test-maildir-by-name.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_by_name_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-maildir-claims
 tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c

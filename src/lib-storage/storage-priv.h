@@ -143,9 +143,10 @@ struct made {			/* found out about a message; written to the index in one go */
 	unsigned what;		/* MADE_* */
 	struct span summary;
 	uint64_t size;
+	struct file_facts facts;
 	uint8_t digest[IDX_DIGEST_LEN];
 };
-enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4 };
+enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4, MADE_FACTS = 8 };
 
 struct view_run {
 	uint32_t first, last;		/* UIDs */
@@ -191,6 +192,7 @@ struct mailbox {
 	bool body_whole;
 	struct array made;		/* struct made */
 	struct arena *made_arena;
+	struct buf summary_room;	/* of the last one that was looked into */
 	uint32_t watch_id;		/* 0: not watched */
 	uint32_t marked[64];		/* UIDs that this session flagged \Deleted, the latest: where EXPUNGE looks first */
 	size_t marked_count;		/* ever */

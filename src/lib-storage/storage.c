@@ -384,6 +384,32 @@ storage_is_current(const struct storage *st)
 	return true;
 }
 
+/* With access control, and other users' mail, more would have to be looked at again than is worth it. */
+bool
+storage_rest(struct storage *st)
+{
+	bool ok = st->boxes == NULL && st->shared == NULL && !storage_has_acl(st);
+
+	st->notify_fd = -1;
+	for (size_t i = 0; i < st->stores.n && ok; i++) {
+		struct store *s = *(struct store **)array_at(&st->stores, i);
+
+		ok = !s->given_away && index_rest(s->ix);
+	}
+	return ok;
+}
+
+bool
+storage_wake(struct storage *st, int notify_fd)
+{
+	bool ok = true;
+
+	st->notify_fd = notify_fd;
+	for (size_t i = 0; i < st->stores.n; i++)
+		ok = index_wake((*(struct store **)array_at(&st->stores, i))->ix) && ok;
+	return ok;
+}
+
 int
 storage_maintain(struct storage *st, struct err *e)
 {
@@ -405,6 +431,14 @@ storage_maintain(struct storage *st, struct err *e)
 	for (size_t i = 0; i < st->stores.n; i++)
 		index_read_end((*(struct store **)array_at(&st->stores, i))->ix);
 	return rc;
+}
+
+void
+storage_maintain_soon(struct storage *st)
+{
+	st->dirty_since = clock_ms() - BEHIND_MS;
+	if (st->dirty_since == 0)
+		st->dirty_since--;
 }
 
 int

@@ -38,6 +38,13 @@ struct storage_params {
 int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
 /* False: an index has been taken away, as `culveradm release' does: who keeps storages open for later opens it anew. */
 bool storage_is_current(const struct storage *st);
+/*
+ * Between two sessions of the same user with the same settings: for others it is as if st were closed.  No mailbox is open.
+ * False: close it.  storage_wake comes before anything else then; false: close it, what the next session should see is not
+ * what is open here.
+ */
+bool storage_rest(struct storage *st);
+bool storage_wake(struct storage *st, int notify_fd);
 void storage_close(struct storage *st);		/* finishes what is written behind; NULL is fine */
 /* What Landlock must allow for p: root, index, control directories.  NULL-terminated, in arena.  For before storage_open. */
 int storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
@@ -47,6 +54,7 @@ int storage_homes_wanted(const struct storage_params *p, struct arena *a, struct
     struct err *e);
 /* Work that may be done when nobody waits: flag renames behind, sweep of tmp, pruning.  Call when idle and at the end. */
 int storage_maintain(struct storage *st, struct err *e);
+void storage_maintain_soon(struct storage *st);		/* it is due, whatever waits */
 /* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */
 int storage_maintain_due_ms(const struct storage *st);
 

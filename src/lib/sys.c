@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -122,6 +125,24 @@ file_read(const char *path, size_t max, struct buf *out, struct err *e)
 	if (fd == -1)
 		return err_errno(e, "open %s", path);
 	rc = fd_read_all(fd, max, out, e);
+	close(fd);
+	return rc == 0 ? 0 : err_wrap(e, "%s", path);
+}
+
+int
+file_read_plain(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc;
+	struct stat st;
+
+	if (fd == -1)
+		return err_errno(e, "open %s", path);
+	if (fstat(fd, &st) == -1)
+		rc = err_errno(e, "stat");
+	else if (!S_ISREG(st.st_mode))
+		rc = err_set(e, ERR_DENIED, "not a plain file");
+	else
+		rc = fd_read_all(fd, max, out, e);
 	close(fd);
 	return rc == 0 ? 0 : err_wrap(e, "%s", path);
 }
@@ -285,6 +306,18 @@ memfd_sealed(const char *name, struct span content, struct err *e)
 fail:
 	close(fd);
 	return -1;
+}
+
+size_t
+heap_used(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	struct mallinfo2 m = mallinfo2();
+
+	return m.arena + m.hblkhd;
+#else
+	return 0;
+#endif
 }
 
 void

@@ -20,6 +20,8 @@ int fd_wait2(int fd, short events, int other_fd, short other_events, int timeout
 int fd_write_all(int fd, struct span s, struct err *e);	/* retries EINTR and short writes; waits where it would block */
 /* Append the whole of a file, or what is left of fd, to out: max octets at most (ERR_LIMIT; also when out is full). */
 int file_read(const char *path, size_t max, struct buf *out, struct err *e);
+/* The same of a name that a user has in hand: one that is no plain file (a FIFO, which nobody writes to) is ERR_DENIED. */
+int file_read_plain(const char *path, size_t max, struct buf *out, struct err *e);
 int fd_read_all(int fd, size_t max, struct buf *out, struct err *e);
 /*
  * Replaces name (no "/" in it) in dir_fd by content so that after a crash either the old or the new is there, whole: a temporary name,
@@ -33,6 +35,7 @@ int fd_nonblock(int fd, bool on);
 int fd_cloexec(int fd, bool on);
 /* A sealed memory file with content: nobody can change or shrink it any more.  The descriptor, or -1. */
 int memfd_sealed(const char *name, struct span content, struct err *e);
+size_t heap_used(void);			/* octets that the heap has from the system; 0 where that can not be told */
 void random_bytes(void *out, size_t n);	/* never fails: aborts when the system has none */
 const char *host_name(void);		/* the system's; cached */
 

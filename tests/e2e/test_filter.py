@@ -14,6 +14,7 @@ plugin {
   sieve_before = %(dir)s/before.sieve
   sieve_extensions = +extlists +mboxmetadata +servermetadata
   sieve_list_friends = %(dir)s/lists/friends
+  sieve_list_pipe = %(dir)s/lists/pipe
 }
 protocol lmtp {
   mail_plugins = $mail_plugins sieve
@@ -165,7 +166,17 @@ class Filter(unittest.TestCase):
         os.mkfifo(self.server.path("home", "dave", ".dovecot.sieve"))
         self.server.deliver(message("a pipe"), "dave")
         os.unlink(self.server.path("home", "dave", ".dovecot.sieve"))
-        self.assertEqual(len(self.subjects("dave", "INBOX")), 7)
+        # What a script includes, or looks into.
+        os.makedirs(self.server.path("home", "dave", "sieve"), exist_ok=True)
+        os.mkfifo(self.server.path("home", "dave", "sieve", "pipe.sieve"))
+        self.script("dave", 'require "include"; include "pipe";')
+        self.server.deliver(message("a pipe that is included"), "dave")
+        os.makedirs(self.server.path("lists"), exist_ok=True)
+        os.mkfifo(self.server.path("lists", "pipe"))
+        self.script("dave", 'require ["extlists", "envelope"]; if envelope :list "from" "pipe" { discard; }')
+        self.server.deliver(message("a pipe for a list"), "dave")
+        os.unlink(self.server.path("home", "dave", ".dovecot.sieve"))
+        self.assertEqual(len(self.subjects("dave", "INBOX")), 9)
         self.assertIn("line 1: ", self.server.log_text())
 
     def test_before(self):

@@ -105,6 +105,21 @@ storage_open(const struct storage_params *p, struct storage **out, struct err *e
 	return 0;
 }
 
+bool
+storage_rest(struct storage *st)
+{
+	(void)st;
+	return false;
+}
+
+bool
+storage_wake(struct storage *st, int notify_fd)
+{
+	(void)st;
+	(void)notify_fd;
+	return false;
+}
+
 void
 storage_close(struct storage *st)
 {
@@ -117,6 +132,12 @@ storage_maintain(struct storage *st, struct err *e)
 	(void)st;
 	(void)e;
 	return 0;
+}
+
+void
+storage_maintain_soon(struct storage *st)
+{
+	(void)st;
 }
 
 int

@@ -222,7 +222,7 @@ sieve_site_include(const struct sieve_site *site, bool personal, struct span nam
 	if (!sieve_name_is_valid(name))
 		return err_set(e, ERR_NOTFOUND, "no name of a script");
 	path = arena_printf(a, "%s/%.*s.sieve", where.path, SPAN_ARG(name));
-	rc = path == NULL ? err_set(e, ERR_LIMIT, "out of memory") : file_read(path, max, &text, e);
+	rc = path == NULL ? err_set(e, ERR_LIMIT, "out of memory") : file_read_plain(path, max, &text, e);
 	if (rc == 0) {
 		*out = arena_dup(a, buf_span(&text));
 		rc = out->p == NULL ? err_set(e, ERR_LIMIT, "out of memory") : 0;
