@@ -21,7 +21,7 @@ count_matches(struct procmail_regex *r, struct span text, bool extract)
 		struct span part = SPAN_NONE;
 
 		before = pos;
-		found = extract ? procmail_regex_extract(r, text, &pos, &part, &budget) : procmail_regex_next(r, text, &pos, &budget);
+		found = extract ? procmail_regex_extract(r, text, SIZE_MAX, &pos, &part, &budget) : procmail_regex_next(r, text, &pos, &budget);
 		if (budget > BUDGET || pos < before || pos > text.n + 2)
 			abort();
 		if (found == PROCMAIL_FOUND_TOO_LONG)

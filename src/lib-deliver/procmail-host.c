@@ -218,9 +218,12 @@ static void
 on_pause(void *ctx, unsigned seconds)
 {
 	const struct procmail_files *f = ctx;
-	int64_t left = f->deadline_ms == 0 ? INT64_MAX : (f->deadline_ms - clock_ms()) / 1000;
+	int64_t left_ms = f->deadline_ms - clock_ms();
 
-	sleep(left <= 0 ? 0 : left < seconds ? (unsigned)left : seconds);
+	if (f->deadline_ms == 0 || left_ms > (int64_t)seconds * 1000)
+		sleep(seconds);
+	else if (left_ms > 0)
+		usleep((useconds_t)left_ms * 1000);
 }
 
 void

@@ -154,6 +154,10 @@ fuzz_fuzz_procmail_lint_SOURCES = fuzz/fuzz-procmail-lint.c $(fuzz_main)
 fuzz_fuzz_procmail_lint_LDADD = $(FILTER_LIBS) -lm
 fuzz_fuzz_procmail_lint_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+UNIT_TESTS += tests/unit/test-procmail-hostile
+tests_unit_test_procmail_hostile_SOURCES = tests/unit/test-procmail-hostile.c
+tests_unit_test_procmail_hostile_LDADD = $(FILTER_LIBS) -lm $(CMOCKA_LIBS)
+
 FUZZ_TARGETS += fuzz/fuzz-procmail-rc
 fuzz_fuzz_procmail_rc_SOURCES = fuzz/fuzz-procmail-rc.c $(fuzz_main)
 fuzz_fuzz_procmail_rc_LDADD = $(FILTER_LIBS) -lm

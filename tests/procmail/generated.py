@@ -61,9 +61,9 @@ def expression(r):
     if r.randrange(12) == 0:
         out = "^^" + out
     if r.randrange(12) == 0:
-        out += "^^"
+        out = out.rstrip("^") + "^^"
     if r.randrange(4) == 0:
-        out = re.sub(r"(?<!\\)\+$", "", sequence(r, 1)) + "\\/" + sequence(r, 0)     # not a+\/b: see cases.KNOWN
+        out = re.sub(r"(?<!\\)[+?]$", "", sequence(r, 1)) + "\\/" + sequence(r, 0)     # not a+\/b: see cases.KNOWN
     return out
 
 

@@ -44,7 +44,7 @@ static const struct {
 	{ ":0 fW\n| sort\n", "" },
 	{ ":0\n|\n", "2 warning: a | alone fails: there is no standard output\n" },
 	{ ":0\n* a\\/b\nx\n", "" },
-	{ ":0:\n* a\n{\n:0:\ny\n}\n", "1 error: a block without the flag c has no lock\n" },
+	{ ":0:\n* a\n{\n:0:\ny\n}\n", "1 warning: a lock file on a block without the flag c is not taken\n" },
 	{ ":0c:x\n{\n:0Ee\ny\n}\n", "3 error: the flags a and E have no effect with e\n" },
 	{ ":0\n* a\n{\n:0 f\n| x\n}\n", "4 warning: a filter that fails or writes nothing leaves the message as it was\n" },
 	/* programs */

@@ -134,6 +134,7 @@ delivered(struct procmail_state *s, struct span folder, size_t octets)
 {
 	struct span how = procmail_value(s, "LOGABSTRACT");
 
+	procmail_verbose(s, "Assigning \"LASTFOLDER=%.*s\"", SPAN_ARG(folder));
 	(void)procmail_set_plain(s, SPAN("LASTFOLDER"), folder);
 	if (how.n > 0 && (how.p[0] == 'a' || how.p[0] == 'A'))
 		procmail_log_abstract(s, folder, octets);
@@ -394,7 +395,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		p.argv = words.word;
 		p.argc = words.count;
 	}
-	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(line));
+	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(s->ran));
 	if (s->sh->left.programs == 0) {
 		procmail_log(s, "Too many programs for one message; not run: \"%.*s\"", SPAN_ARG(line));
 		return -1;
@@ -549,6 +550,29 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	return done;
 }
 
+/* The addresses among words, without the commas that sendmail takes between them, and without <>; in scratch. */
+static size_t
+split_addresses(struct procmail_state *s, const struct procmail_words *words, struct span **out)
+{
+	size_t count = 0, most = 0;
+
+	for (size_t i = 0; i < words->count; i++)
+		most += words->word[i].n / 2 + 1;
+	*out = arena_alloc(s->scratch, most, sizeof(**out));
+	for (size_t i = 0; *out != NULL && i < words->count; i++) {
+		struct span rest = words->word[i], one;
+
+		while (span_next(&rest, ',', &one)) {
+			one = span_trim(one);
+			if (one.n > 2 && one.p[0] == '<' && one.p[one.n - 1] == '>')
+				one = span_sub(one, 1, one.n - 2);
+			if (one.n > 0)
+				(*out)[count++] = one;
+		}
+	}
+	return count;
+}
+
 /* ! addresses: what begins with - is for sendmail. */
 static enum procmail_done
 forward(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
@@ -564,16 +588,20 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 
 	if (!procmail_expand_words(s, recipe->text, &words) || words.count == 0 || !count_delivery(s))
 		return PROCMAIL_FAILED;
-	text = arena_printf(s->scratch, "%.*s %.*s", SPAN_ARG(mailer), SPAN_ARG(flags));
-	for (size_t i = 0; text != NULL && i < words.count; i++)
-		text = arena_printf(s->scratch, "%s %.*s", text, SPAN_ARG(words.word[i]));
+	line = join_words(s, &words);
+	text = arena_printf(s->scratch, "%.*s %.*s %.*s", SPAN_ARG(mailer), SPAN_ARG(flags), SPAN_ARG(line));
 	line = span_str(text);
 	/* Other flags than those of the beginning are for the program. */
 	plain = span_eq(mailer, s->sh->r->sendmail) && span_eq(flags, SPAN("-oi")) && s->sh->host->forward != NULL;
 	for (size_t i = 0; i < words.count; i++)
 		plain &= words.word[i].n > 0 && words.word[i].p[0] != '-';
 	if (plain) {
-		if (s->sh->host->forward(s->sh->host->ctx, words.word, words.count, input, &e) == 0)
+		struct span *addresses;
+		size_t count = split_addresses(s, &words, &addresses);
+
+		if (count == 0)
+			procmail_log(s, "No address to forward to: \"%.*s\"", SPAN_ARG(line));
+		else if (s->sh->host->forward(s->sh->host->ctx, addresses, count, input, &e) == 0)
 			done = PROCMAIL_DONE;
 		else
 			procmail_log(s, "Error while writing to \"%.*s\": %s", SPAN_ARG(line), e.log);

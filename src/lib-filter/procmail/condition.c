@@ -135,7 +135,6 @@ bounded(double score)
 static void
 add_score(struct procmail_state *s, const struct condition *c, double added)
 {
-	added = bounded(added);
 	s->score = bounded(s->score + added);
 	procmail_verbose(s, "Score: %7.0f %7.0f \"%.*s\"", trunc(added), trunc(s->score), SPAN_ARG(c->text));
 }
@@ -164,7 +163,7 @@ sum_for_ever(double w, double x)
 	if (w == 0)
 		return 0;
 	if (x >= 1)
-		return w > 0 ? INFINITY : -INFINITY;
+		return w > 0 ? SCORE_MAX + 1 : -SCORE_MAX - 1;
 	return x >= 0 ? w / (1 - x) : w;
 }
 
@@ -187,7 +186,7 @@ find_next(struct procmail_state *s, const struct condition *c, struct procmail_r
 
 	if (found == PROCMAIL_FOUND_YES && procmail_regex_extracts(r)) {
 		*pos = at;
-		found = procmail_regex_extract(r, c->area, pos, &extract, budget);
+		found = procmail_regex_extract(r, c->area, s->sh->left.line, pos, &extract, budget);
 		if (found == PROCMAIL_FOUND_YES && extract.p != NULL) {
 			procmail_verbose(s, "Matched \"%.*s\"", SPAN_ARG(extract));
 			/* What is in a message may be longer than a line; only the memory for it is bounded. */
@@ -256,8 +255,8 @@ compare_size(struct procmail_state *s, struct condition *c)
 	if (c->weighted) {
 		double quotient = less ? limit / size : size / limit;
 
-		/* 0/0 of an empty mail. */
-		add_score(s, c, isnan(quotient) ? 0 : c->w * pow(quotient, c->x));
+		/* More than nothing is the most whatever the weight, and 0/0 is the least. */
+		add_score(s, c, !less && limit == 0 ? SCORE_MAX : isnan(quotient) ? -SCORE_MAX : c->w * pow(quotient, c->x));
 		return true;
 	}
 	matches = (less ? size < limit : size > limit) != c->inverted;
@@ -350,7 +349,7 @@ procmail_conditions(struct procmail_state *s, const struct procmail_statement *r
 			break;
 		}
 		s->sh->left.steps--;
-		matches = condition(s, recipe, c->text, &weighted);
+		matches = condition(s, recipe, c->text, &weighted) && s->score > -SCORE_MAX;
 		arena_reset(s->scratch);
 	}
 	return matches && (!weighted || s->score > 0);

@@ -47,13 +47,19 @@ end_word(struct work *w)
 static void
 put_value(struct work *w, struct span s, bool quoted)
 {
+	if (quoted || !w->split) {
+		if (w->text.n > w->x->max || s.n > w->x->max - w->text.n)
+			w->x->overflow = true;
+		else
+			buf_add(&w->text, s);
+		w->in_word |= quoted || s.n > 0;
+		return;
+	}
 	for (size_t i = 0; i < s.n; i++)
-		if (!quoted && w->split && (ascii_is_wsp(s.p[i]) || s.p[i] == '\n'))
+		if (ascii_is_wsp(s.p[i]) || s.p[i] == '\n')
 			end_word(w);
 		else
 			put(w, s.p[i]);
-	if (quoted)
-		w->in_word = true;
 }
 
 static void

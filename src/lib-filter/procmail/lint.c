@@ -289,6 +289,8 @@ lint_recipe(struct procmail_lint *l, const struct procmail_statement *s)
 
 	for (const struct procmail_condition *c = s->conditions; c != NULL; c = c->next)
 		lint_condition(l, c);
+	if (s->action == PROCMAIL_BLOCK && s->locks && !(s->flags & PROCMAIL_FLAG_c))
+		tell(l, false, s->line, "a lock file on a block without the flag c is not taken");
 	if (s->action == PROCMAIL_PIPE && span_trim(s->text).n == 0)
 		tell(l, false, s->action_line, "a | alone fails: there is no standard output");
 	else if (pipe)

@@ -320,8 +320,6 @@ parse_action(struct parser *p, struct procmail_statement *s)
 	if (rest.p[0] == '{' && (rest.n == 1 || ascii_is_wsp(rest.p[1]) || rest.p[1] == '\n' || rest.p[1] == '\r')) {
 		s->action = PROCMAIL_BLOCK;
 		advance(p, 1);
-		if (s->locks && !(s->flags & PROCMAIL_FLAG_c))
-			problem(p, s->line, "a block without the flag c has no lock", SPAN_NONE);
 		if (p->depth == PROCMAIL_RC_DEPTH) {
 			problem(p, line, "blocks too deep in each other; the rest is not read", SPAN_NONE);
 			p->rc->cut = true;

@@ -18,6 +18,7 @@ struct extract {
 	struct procmail_regex *r;
 	struct way *ways;		/* of a node in this round */
 	struct way *stack_ways;
+	size_t max;			/* octets of MATCH that anybody wants */
 	struct way best;
 	size_t best_end;
 	bool found;
@@ -76,12 +77,22 @@ extract_run(struct extract *x, struct span text, size_t pos, uint32_t *now, stru
 	for (size_t i = pos;; i++) {
 		struct regex_place at = { i == 1, i == text.n + 1 };
 
+		/* Where there is no way yet, to where one may begin. */
+		if (!x->found && count == 0 && r->first != -1 && i > 0 && i < text.n && !r->anchored) {
+			const char *next = memchr(text.p + i - 1, r->first, text.n - i + 1);
+			size_t skipped = next == NULL ? text.n - i : (size_t)(next - (text.p + i - 1));
+
+			skipped = skipped > text.n - i ? text.n - i : skipped;
+			*budget -= skipped / 16 < *budget ? skipped / 16 : *budget;
+			i += skipped;
+			at = (struct regex_place){ i == 1, i == text.n + 1 };
+		}
 		/* Here r->list has the sets that ways are at; a new match may begin as long as there is none. */
 		if (!x->found)
 			follow(x, r->start, (struct way){ i, SIZE_MAX }, i, at, &count, budget);
 		if (*budget == 0)
 			return PROCMAIL_FOUND_TOO_LONG;
-		if (i == text.n + 2 || (count == 0 && x->found))
+		if (i == text.n + 2 || (x->found && (count == 0 || (x->best.mark != SIZE_MAX && i - x->best.mark > x->max))))
 			break;
 		live = 0;
 		for (uint32_t k = 0; k < count; k++) {
@@ -108,14 +119,15 @@ extract_run(struct extract *x, struct span text, size_t pos, uint32_t *now, stru
 }
 
 enum procmail_found
-procmail_regex_extract(struct procmail_regex *r, struct span text, size_t *pos, struct span *match_out, uint64_t *budget)
+procmail_regex_extract(struct procmail_regex *r, struct span text, size_t max, size_t *pos, struct span *match_out, uint64_t *budget)
 {
-	struct extract x = { .r = r };
+	struct extract x = { .r = r, .max = max };
 	size_t from, to, n = r->nodes.n;
 	uint32_t *now = calloc(n + 1, sizeof(*now)), *stack = NULL;
 	struct way *now_ways = calloc(n + 1, sizeof(*now_ways));
 	enum procmail_found found = PROCMAIL_FOUND_TOO_LONG;
 
+	*budget -= n < *budget ? n : *budget;	/* for the memory */
 	/* A node may be pushed again by each better way; their number is bounded by the two kinds of way a start has. */
 	x.ways = calloc(n + 1, sizeof(*x.ways));
 	x.stack_ways = calloc(8 * n + 8, sizeof(*x.stack_ways));

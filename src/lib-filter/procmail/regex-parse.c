@@ -324,30 +324,58 @@ put_macros(struct buf *out, struct span in)
 	}
 }
 
+/* The members of a set; how many. */
+static unsigned
+set_members(const struct regex_set *s, uint8_t out[256])
+{
+	unsigned n = 0;
+
+	for (unsigned word = 0; word < 4; word++)
+		for (uint64_t bits = s->bits[word]; bits != 0; bits &= bits - 1)
+			out[n++] = (uint8_t)(word * 64 + (unsigned)__builtin_ctzll(bits));
+	return n;
+}
+
 /* Characters that no set tells apart are one class. */
 static void
 make_classes(struct procmail_regex *r)
 {
-	uint8_t class_of[256] = { 0 };
-	unsigned classes = 1;
+	unsigned size[257] = { 256 }, inside[257] = { 0 }, part[257], classes = 1;
 
+	memset(r->class_of, 0, sizeof(r->class_of));
 	for (size_t i = 0; i < r->sets.n && classes < 256; i++) {
-		const struct regex_set *s = array_at(&r->sets, i);
-		int split_of[256];
+		uint8_t member[256];
+		unsigned n = set_members(array_at(&r->sets, i), member);
 
-		for (unsigned k = 0; k < 256; k++)
-			split_of[k] = -1;
-		/* Of each class the members in the set part from those that are not, if there are both. */
-		for (unsigned c = 0, have[256] = { 0 }; c < 256; c++)
-			have[class_of[c]] |= regex_set_has(s, (unsigned char)c) ? 1u : 2u, split_of[class_of[c]] = have[class_of[c]] == 3 ? -2 : -1;
-		for (unsigned c = 0; c < 256; c++)
-			if (split_of[class_of[c]] != -1 && regex_set_has(s, (unsigned char)c)) {
-				if (split_of[class_of[c]] == -2)
-					split_of[class_of[c]] = (int)classes++;
-				class_of[c] = (uint8_t)split_of[class_of[c]];
+		for (unsigned k = 0; k < n; k++)
+			inside[r->class_of[member[k]]]++;
+		/* The members of a class that are not all of it become one of their own. */
+		for (unsigned k = 0; k < n; k++) {
+			unsigned old = r->class_of[member[k]];
+
+			if (inside[old] == 0)
+				continue;	/* its first member was here, and has said where the rest goes */
+			if (inside[old] == size[old]) {
+				inside[old] = 0;
+				part[old] = old;
+			} else {
+				part[old] = classes++;
+				size[part[old]] = 0;
+				inside[part[old]] = 0;
+				inside[old] = 0;
 			}
+		}
+		for (unsigned k = 0; k < n; k++) {
+			unsigned old = r->class_of[member[k]];
+
+			if (part[old] != old) {
+				r->class_of[member[k]] = (uint8_t)part[old];
+				size[old]--;
+				size[part[old]]++;
+				part[part[old]] = part[old];
+			}
+		}
 	}
-	memcpy(r->class_of, class_of, sizeof(class_of));
 	r->classes = classes;
 }
 

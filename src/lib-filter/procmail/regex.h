@@ -44,8 +44,9 @@ enum procmail_found procmail_regex_next(struct procmail_regex *r, struct span te
 /*
  * Of the leftmost matches at or behind *pos the one whose part on the left of \/ is shortest, and of these the one whose part on
  * the right is longest: that part is *match_out, without the newlines that are only thought; it is SPAN_NONE where the part on the
- * left took the last of these.  *pos as above.
+ * left took the last of these.  *pos as above.  What is longer than max may be cut
+ * somewhere behind it.
  */
-enum procmail_found procmail_regex_extract(struct procmail_regex *r, struct span text, size_t *pos, struct span *match_out,
+enum procmail_found procmail_regex_extract(struct procmail_regex *r, struct span text, size_t max, size_t *pos, struct span *match_out,
     uint64_t *budget);
 #endif

@@ -6,7 +6,6 @@
 
 #define DEPTH_MAX (PROCMAIL_RC_DEPTH * 4)	/* of files and blocks in each other */
 #define CLONE_DEPTH 10
-#define EXPAND_STEP 1024	/* octets that a value may have for a step */
 #define TRAP_OUTPUT ((size_t)64 << 10)
 
 void
@@ -133,22 +132,28 @@ special(void *ctx, char which, struct buf *out)
 	return true;
 }
 
+/* What is large costs as many steps as many small ones, so that a loop can not do it for ever. */
+static void
+charge(struct procmail_state *s, size_t octets, size_t a_step)
+{
+	size_t cost = octets / a_step;
+
+	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+}
+
 static bool
 expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct procmail_words *out)
 {
-	size_t octets = 0;
-
 	s->expander.args = s->args;
 	s->expander.arg_count = s->arg_count;
 	if (procmail_expand(&s->expander, mode, text, s->scratch, out) == -1) {
 		procmail_log(s, "Out of memory");
 		return false;
 	}
-	/* Long values cost steps by their size, as files do. */
 	for (size_t i = 0; i < out->count; i++)
-		octets += out->word[i].n;
-	octets = s->expander.overflow ? s->expander.max : octets;
-	s->sh->left.steps -= octets / EXPAND_STEP < s->sh->left.steps ? octets / EXPAND_STEP : s->sh->left.steps;
+		charge(s, out->word[i].n, 1024);
+	if (s->expander.overflow)
+		charge(s, s->expander.max, 1024);
 	if (s->expander.why != NULL)
 		procmail_log(s, "Bad substitution of \"%.*s\"", SPAN_ARG(text));
 	if (s->expander.overflow)
@@ -182,7 +187,7 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 	struct err e = ERR_INIT;
 	const struct procmail_rc *rc = NULL;
 	struct frame *f;
-	size_t depth = 0, cost;
+	size_t depth = 0;
 	char *kept;
 
 	for (size_t i = 0; i < s->frames.n; i++)
@@ -199,9 +204,7 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 		buf_clear(&text);
 		return false;
 	}
-	/* A file costs steps by its size, so that a small loop can not have a large one read and parsed for ever. */
-	cost = text.n / 128;
-	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+	charge(s, text.n, 128);
 	rc = procmail_cache_rc(s->sh->cache, buf_span(&text), s->sh->left.memory);
 	buf_clear(&text);
 	kept = rc == NULL ? NULL : malloc(name.n + 1);

@@ -19,13 +19,14 @@ struct procmail_limits {
 	size_t deliveries;	/* tried */
 	size_t clones;		/* :0 c with a block */
 	size_t variables;
-	size_t memory;		/* of rcfiles, values, and messages that came out of filters */
+	size_t values;		/* octets of them all together, clones' too */
+	size_t memory;		/* of rcfiles, and of messages that came out of filters */
 	size_t message;		/* of a message that comes out of a filter */
 	size_t line;		/* the most that LINEBUF can be set to */
 	unsigned pauses;	/* seconds in all, of waiting for room to run programs */
 };
-#define PROCMAIL_LIMITS_DEFAULT ((struct procmail_limits){ .steps = 200000, .match_work = 3000000000u, .rc_depth = 32, \
-	.programs = 500, .deliveries = 200, .clones = 50, .variables = 2000, .memory = (size_t)512 << 20, \
+#define PROCMAIL_LIMITS_DEFAULT ((struct procmail_limits){ .steps = 200000, .match_work = 500000000u, .rc_depth = 32, \
+	.programs = 500, .deliveries = 200, .clones = 50, .variables = 2000, .values = (size_t)32 << 20, .memory = (size_t)512 << 20, \
 	.message = (size_t)256 << 20, .line = (size_t)1 << 20, \
 	.pauses = 120 })
 

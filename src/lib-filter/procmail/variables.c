@@ -87,7 +87,7 @@ procmail_is_on(struct procmail_state *s, const char *name, bool unset)
 static void
 variable_free(struct procmail_state *s, struct variable *v)
 {
-	s->sh->left.memory += v->name_n + v->value_n;
+	s->sh->left.values += v->name_n + v->value_n;
 	free(v->name);
 	free(v->value);
 }
@@ -108,12 +108,11 @@ bool
 procmail_set_plain(struct procmail_state *s, struct span name, struct span value)
 {
 	struct variable *v = find(s, name);
-	size_t before = v == NULL ? 0 : v->name_n + v->value_n;
 	char *fresh;
 
 	/* What programs get ends with a NUL. */
 	value = span_sub(value, 0, span_chr(value, '\0'));
-	if (name.n + value.n > before && name.n + value.n - before > s->sh->left.memory) {
+	if (value.n > s->sh->left.values || name.n > s->sh->left.values - value.n) {
 		procmail_log(s, "Too much in variables: \"%.*s\"", SPAN_ARG(span_sub(name, 0, 100)));
 		return false;
 	}
@@ -132,9 +131,11 @@ procmail_set_plain(struct procmail_state *s, struct span name, struct span value
 		}
 		v->name = kept;
 		v->name_n = name.n;
+		s->sh->left.values -= name.n;
 	}
-	s->sh->left.memory -= name.n + value.n - before;	/* wraps around where it becomes more: that is right too */
 	free(v->value);
+	s->sh->left.values += v->value_n;
+	s->sh->left.values -= value.n;
 	v->value = fresh;
 	v->value_n = value.n;
 	return true;
