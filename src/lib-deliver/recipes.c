@@ -586,6 +586,7 @@ recipe_limits(const struct set_view *view)
 	l.memory = memory;
 	l.values = memory < l.values ? memory : l.values;
 	l.message = memory < l.message ? memory : l.message;
+	l.values = memory / 4 < l.values ? memory / 4 : l.values;
 	l.line = memory / 16 < l.line ? memory / 16 : l.line;
 	return l;
 }

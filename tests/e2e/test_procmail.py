@@ -288,6 +288,7 @@ class Killed(Recipes):
             thread = threading.Thread(target=deliver)
             thread.start()
             culver.wait_for(lambda: len(done) >= count + 20, "20 deliveries")
+            self.server.allowed += ("peer has gone", "the channel was closed")
             self.server.kill_all()
             thread.join(culver.WAIT)
             if os.path.exists(self.home("bob", "box.lock")):

@@ -24,7 +24,7 @@ procmail_program_file_size = 1 M
 procmail_program_processes = 20
 """
 
-    def kept(self, text, line=None, user="alice", why=None, seconds=10):
+    def kept(self, text, line=None, user="alice", why=None, seconds=30):
         """The recipes leave the message in INBOX, in good time, with a line in the log."""
         before, log, start = len(self.subjects(user)), len(self.server.log_text()), time.monotonic()
         self.rc(user, text)
