@@ -20,9 +20,9 @@ int fd_wait2(int fd, short events, int other_fd, short other_events, int timeout
 int fd_write_all(int fd, struct span s, struct err *e);	/* retries EINTR and short writes; waits where it would block */
 /* Append the whole of a file, or what is left of fd, to out: max octets at most (ERR_LIMIT; also when out is full). */
 int file_read(const char *path, size_t max, struct buf *out, struct err *e);
-/* The same of a name that a user has in hand: one that is no plain file (a FIFO, which nobody writes to) is ERR_DENIED. */
-int file_read_plain(const char *path, size_t max, struct buf *out, struct err *e);
 int fd_read_all(int fd, size_t max, struct buf *out, struct err *e);
+/* file_read of a name that a user has in hand: one that is no plain file (a FIFO, which nobody writes to) is ERR_DENIED. */
+int file_read_plain(const char *path, size_t max, struct buf *out, struct err *e);
 /*
  * Replaces name (no "/" in it) in dir_fd by content so that after a crash either the old or the new is there, whole: a temporary name,
  * fsync, rename, and (sync_dir) fsync of the directory.
