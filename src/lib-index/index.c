@@ -459,6 +459,30 @@ index_close(struct index *ix)
 	free(ix);
 }
 
+bool
+index_rest(struct index *ix)
+{
+	struct index_env *env = ix->env;
+
+	handle_reset(ix);
+	if (env->env == NULL || env->private || env->suspect || env->users > 1)
+		return false;
+	session_rest(env->session_fd, env->session_slot, true);
+	return true;
+}
+
+bool
+index_wake(struct index *ix)
+{
+	struct index_env *env = ix->env;
+	struct stat sb;
+
+	/* In it first: whoever wants to be alone from now on sees us. */
+	session_rest(env->session_fd, env->session_slot, false);
+	return !session_is_suspect(env->session_fd) && stat(env->path, &sb) == 0 && (uint64_t)sb.st_dev == env->dev &&
+		(uint64_t)sb.st_ino == env->ino;
+}
+
 unsigned
 index_generation(const struct index *ix)
 {

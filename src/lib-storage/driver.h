@@ -152,6 +152,8 @@ struct driver {
 	/* The directory of one mailbox for small files about it (its access control list), opened; name empty: of the store.
 	 * DRV_GONE: there is none.  NULL: there never is. */
 	enum drv_rc (*box_dir)(void *store, struct span name, int *fd_out, struct err *e);
+	/* What the file of annotations is called there; with "-server" behind it, that of the server's.  NULL: none is kept. */
+	const char *metadata;
 	/* Keyword names of bits; create adds those missing.  After it the index knows them. */
 	enum drv_rc (*keywords_add)(void *box, const struct span *names, size_t count, struct err *e);
 	unsigned (*keywords_max)(void *box);

@@ -45,6 +45,7 @@ need_of(enum mailbox_mode mode)
 		return ACL_POST;
 	case MAILBOX_READ:
 	case MAILBOX_WRITE:
+	case MAILBOX_CHANGE:
 		break;
 	}
 	return ACL_READ;
@@ -79,7 +80,7 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 		/* Else the driver's sync looks. */
 		if (mode >= MAILBOX_SAVE)
 			rc = index_check(box->store->ix, e);
-		if (mode == MAILBOX_WRITE && index_is_private(box->store->ix))
+		if ((mode == MAILBOX_WRITE || mode == MAILBOX_CHANGE) && index_is_private(box->store->ix))
 			box->mode = MAILBOX_READ;
 		box->drv = box->store->drv;
 		box->inner = strndup(inner.p, inner.n);

@@ -41,8 +41,9 @@ struct msg_rec {
 enum mailbox_mode {
 	MAILBOX_READ = 0,	/* EXAMINE */
 	MAILBOX_WRITE = 1,	/* SELECT: takes \Recent */
-	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY: no view is loaded */
-	MAILBOX_POST = 3,	/* the same for delivery: needs another right */
+	MAILBOX_CHANGE = 2,	/* the same for who is no session: \Recent stays */
+	MAILBOX_SAVE = 3,	/* a target of APPEND, COPY: no view is loaded */
+	MAILBOX_POST = 4,	/* the same for delivery: needs another right */
 };
 
 /* ERR_NOTFOUND, ERR_DENIED, ERR_SYNTAX. */

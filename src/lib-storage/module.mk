@@ -8,6 +8,9 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
 	src/lib-storage/location.c src/lib-storage/location.h \
+	src/lib-storage/mailbox-id.c \
+	src/lib-storage/metadata-file.c src/lib-storage/metadata-file.h \
+	src/lib-storage/metadata.c src/lib-storage/metadata.h \
 	src/lib-storage/mailbox-name.c \
 	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \
@@ -128,6 +131,9 @@ tests_unit_test_namespaces_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl
 tests_unit_test_acl_SOURCES = tests/unit/test-acl.c
 tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-metadata
+tests_unit_test_metadata_SOURCES = tests/unit/test-metadata.c tests/unit/sharing.c
+tests_unit_test_metadata_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl-storage
 tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
 tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -209,6 +215,11 @@ fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
 fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-metadata-file
+fuzz_fuzz_metadata_file_SOURCES = fuzz/fuzz-metadata-file.c $(fuzz_main)
+fuzz_fuzz_metadata_file_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_metadata_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += fuzz/fuzz-acl
 fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
 fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)

@@ -227,6 +227,7 @@ const struct driver maildir_driver = {
 	.blob_get = maildir_blob_get,
 	.blob_put = maildir_blob_put,
 	.box_dir = maildir_box_dir,
+	.metadata = MAILDIR_METADATA,
 	.keywords_add = maildir_keywords_add,
 	.keywords_max = maildir_keywords_max,
 	.maintain = maildir_maintain,

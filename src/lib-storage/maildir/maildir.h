@@ -10,6 +10,7 @@
 #define MAILDIR_LETTERS 26	/* keywords a file name can carry */
 #define MAILDIR_LETTER_BITS (((uint64_t)1 << MAILDIR_LETTERS) - 1)
 #define MAILDIR_PATH_MAX 4000
+#define MAILDIR_METADATA "culver-metadata"
 #define MAILDIR_TRASH "..culver-deleted."	/* what was deleted is called so until it is removed */
 #define MAILDIR_RESERVE 1024	/* UIDs and MODSEQs are reserved in blocks of this */
 
