@@ -41,7 +41,7 @@ imap_cmd_check(struct imap_session *s, struct imap_in *in, struct err *e)
 	(void)e;
 	if (!no_arguments(s, in))
 		return 0;
-	/* What is kept already is written behind at once; the client need not wait for that (RFC 3501 section 6.4.1). */
+	/* What is kept already is written behind now; the client need not wait for that (RFC 3501 section 6.4.1). */
 	storage_maintain_soon(s->st);
 	s->checked = true;
 	imap_ok(s, "Check completed.");

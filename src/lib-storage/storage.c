@@ -15,6 +15,7 @@
 #define SUBSCRIPTIONS "subscriptions"
 #define COMMIT_TRIES 16
 #define BEHIND_MS 700		/* from the first change of flags to the renames of files */
+#define SOON_MS 20
 #define WORK_MAX (MAIL_ARENA_MAX * 2)
 
 static void
@@ -436,7 +437,7 @@ storage_maintain(struct storage *st, struct err *e)
 void
 storage_maintain_soon(struct storage *st)
 {
-	st->dirty_since = clock_ms() - BEHIND_MS;
+	st->dirty_since = clock_ms() - BEHIND_MS + SOON_MS;
 	if (st->dirty_since == 0)
 		st->dirty_since--;
 }

@@ -54,7 +54,7 @@ int storage_homes_wanted(const struct storage_params *p, struct arena *a, struct
     struct err *e);
 /* Work that may be done when nobody waits: flag renames behind, sweep of tmp, pruning.  Call when idle and at the end. */
 int storage_maintain(struct storage *st, struct err *e);
-void storage_maintain_soon(struct storage *st);		/* it is due, whatever waits */
+void storage_maintain_soon(struct storage *st);		/* it is due in a moment, whatever waits: a client that goes on is served first */
 /* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */
 int storage_maintain_due_ms(const struct storage *st);
 

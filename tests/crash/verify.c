@@ -21,6 +21,7 @@ look_at_message(struct mailbox *box, uint32_t uid, struct seen_msg *m, struct er
 	struct msg_rec rec;
 	struct span body;
 	unsigned summary;
+	int64_t date;
 	size_t at, n;
 
 	if (mailbox_body(box, uid, &body, e) == -1)
@@ -31,14 +32,15 @@ look_at_message(struct mailbox *box, uint32_t uid, struct seen_msg *m, struct er
 	if (!span_eq(body, span_of(text, n)))
 		return err_set(e, ERR_TEMP, "%.*s: message %u (number %u) is not what was saved: %zu octets for %zu",
 		    SPAN_ARG(mailbox_name(box)), uid, m->number, body.n, n);
-	if (number_of_uid(box, uid, &summary, e) == -1 || mailbox_get(box, uid, &rec, e) == -1)
+	if (number_of_uid(box, uid, &summary, e) == -1 || mailbox_get(box, uid, &rec, e) == -1 ||
+	    mailbox_date(box, uid, &date, e) == -1)
 		return err_wrap(e, "%.*s: message %u", SPAN_ARG(mailbox_name(box)), uid);
 	if (summary != m->number)
 		return err_set(e, ERR_TEMP, "%.*s: the summary of %u is that of number %u, not %u", SPAN_ARG(mailbox_name(box)),
 		    uid, summary, m->number);
-	if (m->number < WORKS_NUMBER && rec.internal_date != DATE_OF(m->number))
+	if (m->number < WORKS_NUMBER && date != DATE_OF(m->number))
 		return err_set(e, ERR_TEMP, "%.*s: message %u has the date %lld", SPAN_ARG(mailbox_name(box)), uid,
-		    (long long)rec.internal_date);
+		    (long long)date);
 	if (box->drv == &maildir_driver && rec.physical_size != n)
 		return err_set(e, ERR_TEMP, "%.*s: message %u has the size %llu", SPAN_ARG(mailbox_name(box)), uid,
 		    (unsigned long long)rec.physical_size);
