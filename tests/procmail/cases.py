@@ -483,4 +483,4 @@ def cases():
             yield Case("formail", "formail/%s/%s" % (arguments, label), rc, message, BOXES)
     for recipe, text in RECIPES.items():
         for label in ("plain", "list", "empty"):
-            yield Case("recipes", "recipe/%s/%s" % (recipe, label), text, MESSAGES[label], BOXES if label == "list" else ())
+            yield Case("recipes", "recipe/%s/%s" % (recipe, label), text, MESSAGES[label], () if label == "plain" else BOXES)
