@@ -16,6 +16,26 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/program.c src/lib-deliver/program-helper.c src/lib-deliver/program.h \
 	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
 
+# tables of recipients
+noinst_LIBRARIES += src/lib-deliver/librecipient.a
+src_lib_deliver_librecipient_a_SOURCES = \
+	src/lib-deliver/recipient/access.c src/lib-deliver/recipient/access.h \
+	src/lib-deliver/recipient/aliases.c src/lib-deliver/recipient/aliases.h \
+	src/lib-deliver/recipient/command.c src/lib-deliver/recipient/command.h \
+	src/lib-deliver/recipient/expand.c src/lib-deliver/recipient/expand.h \
+	src/lib-deliver/recipient/file.c src/lib-deliver/recipient/file.h \
+	src/lib-deliver/recipient/lines.c src/lib-deliver/recipient/lines.h \
+	src/lib-deliver/recipient/reply.c src/lib-deliver/recipient/reply.h \
+	src/lib-deliver/recipient/tables.c src/lib-deliver/recipient/tables.h \
+	src/lib-deliver/recipient/target.c src/lib-deliver/recipient/target.h \
+	src/lib-deliver/recipient/virtual.c src/lib-deliver/recipient/virtual.h
+RECIPIENT_LIBS = src/lib-deliver/librecipient.a src/lib-deliver/libdeliver.a src/lib-config/libconfig.a src/lib-mail/libmail.a src/lib/libbase.a \
+	$(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
+
+UNIT_TESTS += tests/unit/test-recipient
+tests_unit_test_recipient_SOURCES = tests/unit/test-recipient.c
+tests_unit_test_recipient_LDADD = $(RECIPIENT_LIBS) $(CMOCKA_LIBS)
+
 # apart from the rest, which does without jansson
 noinst_LIBRARIES += src/lib-deliver/libspamscan.a
 src_lib_deliver_libspamscan_a_SOURCES = src/lib-deliver/spam-scan.c src/lib-deliver/spam-scan.h

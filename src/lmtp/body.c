@@ -28,7 +28,7 @@ write_received(struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
 		buf_addf(b, " ([%.*s])", SPAN_ARG(l->rip));
 	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)\r\n\tfor <%.*s>; ",
 	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
-	    SPAN_ARG(r->path.text));
+	    SPAN_ARG(r->asked_for));
 	date_write(b, date);
 	buf_adds(b, "\r\n");
 }
@@ -39,13 +39,13 @@ make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
 {
 	struct buf b = BUF_INIT(HEADER_MAX);
 
-	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->t.sender.text));
+	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(r->sender));
 	switch (l->o->delivery_address) {
 	case LMTP_ADDRESS_FINAL:
 		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->path.text));
 		break;
 	case LMTP_ADDRESS_ORIGINAL:
-		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->orcpt.n > 0 ? r->orcpt : r->path.text));
+		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->orcpt.n > 0 ? r->orcpt : r->asked_for));
 		break;
 	case LMTP_ADDRESS_NONE:
 		break;
@@ -111,8 +111,11 @@ finish(struct lmtp_session *l)
 		if (complete)
 			hand_on(l, fd);
 	}
-	for (size_t i = 0; i < t->rcpt_count; i++)
-		stream_putf(l->s, "%u %s\r\n", t->rcpts[i].code, t->rcpts[i].reply);
+	for (size_t i = 0, end; i < t->rcpt_count; i = end) {
+		for (end = i + 1; end < t->rcpt_count && t->rcpts[end].number == t->rcpts[i].number; end++)
+			;
+		lmtp_recipient_answer(l, i, end);
+	}
 	lmtp_transaction_reset(l);
 }
 

@@ -12,10 +12,12 @@
 
 struct lmtp_conn_params {
 	int client_fd, auth_fd, deliver_fd;
-	int parent_fd;			/* -1: no TLS; else the parent forks who speaks it (MSG_CHANNEL "tls") */
+	int parent_fd;			/* MSG_CHANNEL "tls", MSG_TABLES; -1: neither */
+	bool offers_tls;		/* the parent forks who speaks it */
 	bool tls_first;			/* the listener is for TLS alone */
 	const struct priv_filter *filter;
 	const struct spam_scan *scan;	/* what the parent looked up */
+	struct recipient_tables *tables;	/* of recipients, as the parent has them now; NULL: none */
 	struct lmtp_status *status;
 	struct sockaddr_storage local, remote;
 };

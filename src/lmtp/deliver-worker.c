@@ -245,6 +245,7 @@ on_deliver(struct worker *w)
 	r.notify = ipc_opt_bytes(m, F_DSN_NOTIFY, ADDRESS_MAX);
 	r.envid = ipc_opt_bytes(m, F_DSN_ENVID, ADDRESS_MAX);
 	r.ret = ipc_opt_bytes(m, F_DSN_RET, ADDRESS_MAX);
+	r.origin = ipc_opt_bytes(m, F_ORIGIN, ADDRESS_MAX);
 	junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))

@@ -8,6 +8,7 @@
 #include "lib/arena.h"
 #include "lib/ipc-types.h"
 #include "lib/stream.h"
+#include "lib-deliver/recipient/expand.h"
 #include "lib-deliver/smtp-path.h"
 #include "lmtp/message.h"
 
@@ -30,11 +31,27 @@ struct lmtp_options {
 	bool trusts_client;		/* login_trusted_networks: XCLIENT tells whom it speaks for */
 	enum { LMTP_ADDRESS_FINAL, LMTP_ADDRESS_NONE, LMTP_ADDRESS_ORIGINAL } delivery_address;
 	const struct spam_scan *scan;		/* NULL: nothing to ask, nothing to take out */
+	const struct recipient_expand_options *recipients;	/* NULL: there are no tables of recipients */
 };
 
 enum lmtp_lookup { LMTP_FOUND, LMTP_UNKNOWN, LMTP_DISABLED, LMTP_TEMP, LMTP_REFUSED };
 
+/* What becomes of a message for one of the ends that an address of RCPT leads to.  Without tables there is one: the user. */
+enum lmtp_leg {
+	LMTP_LEG_USER,
+	LMTP_LEG_OUT,		/* passed on, a program, a file */
+	LMTP_LEG_DISCARD,
+	LMTP_LEG_FAIL,		/* nobody gets it, as failed says */
+};
+
 struct lmtp_rcpt {
+	enum lmtp_leg leg;
+	unsigned number;		/* of the RCPT: those with one number have one answer */
+	struct span asked_for;		/* the address of RCPT */
+	struct span sender;		/* of the envelope from here on */
+	const struct recipient_leg *out;	/* OUT */
+	struct recipient_reply failed;	/* FAIL */
+	bool once;			/* the number has several: what is done is remembered until all are */
 	struct smtp_path path;
 	struct span orcpt;		/* address of ORCPT; else empty */
 	struct span notify;		/* NOTIFY as it came */
@@ -52,6 +69,7 @@ struct lmtp_transaction {
 	struct smtp_path sender;
 	struct lmtp_rcpt *rcpts;
 	size_t rcpt_count, rcpt_room, rcpt_tries;
+	unsigned numbers;		/* RCPTs that were taken */
 	uint64_t declared_size;
 	struct span envid, ret;		/* as they came (RFC 3461) */
 	bool utf8;			/* SMTPUTF8 */
@@ -59,6 +77,7 @@ struct lmtp_transaction {
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
 	bool junk;			/* as the spam scanner says */
+	bool discard;			/* an access table wants it thrown away */
 	unsigned number;		/* of this session, from 1 on */
 	char session[SESSION_ID_MAX + 1];
 	struct message message;
@@ -74,6 +93,8 @@ struct lmtp_backend {
 	void (*deliver)(void *ctx, struct lmtp_transaction *t, int message_fd);
 	/* NULL: no STARTTLS.  TLS on the stream, from now on; -1: the connection is lost. */
 	int (*start_tls)(void *ctx, struct stream *s, struct err *e);
+	/* A transaction begins: the tables of recipients may have changed.  NULL: they do not. */
+	void (*refresh)(void *ctx);
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */
@@ -90,7 +111,8 @@ struct lmtp_session {
 	struct span rip;		/* of the client; "" for a local one */
 	char id[SESSION_ID_MAX + 1];
 	char helo[LMTP_HELO_MAX + 1];
-	char client_ip[64], client_helo[LMTP_HELO_MAX + 1];	/* as XCLIENT has them; empty: it does not */
+	/* As XCLIENT has them; empty: it does not. */
+	char client_ip[64], client_helo[LMTP_HELO_MAX + 1], client_name[LMTP_HELO_MAX + 1];
 	struct lmtp_transaction t;
 	unsigned bad;
 	uint64_t commands;
@@ -111,6 +133,18 @@ int lmtp_transaction_init(struct lmtp_transaction *t, const struct lmtp_options 
 void lmtp_transaction_reset(struct lmtp_session *l);
 void lmtp_cmd_mail(struct lmtp_session *l, struct span args);
 void lmtp_cmd_rcpt(struct lmtp_session *l, struct span args);
+/* The place behind the last recipient, all zero but for what is known of each.  NULL: no memory. */
+struct lmtp_rcpt *lmtp_rcpt_new(struct lmtp_transaction *t);
+/* Asks whether r->path is a user's. */
+enum lmtp_lookup lmtp_rcpt_look_up(struct lmtp_session *l, struct lmtp_rcpt *r, bool fits);
+/* The answer to an address that is not taken. */
+void lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lookup found);
+/* In recipient.c: what access tables say of the client and the sender; true: it was refused, and answered. */
+bool lmtp_recipient_refuses(struct lmtp_session *l, const struct smtp_path *sender);
+/* Takes the recipient in the place of lmtp_rcpt_new(), with all that the tables make of it, and answers. */
+void lmtp_recipient_take(struct lmtp_session *l, struct lmtp_rcpt *r);
+/* The one answer to all of rcpts[from] to rcpts[end - 1]. */
+void lmtp_recipient_answer(struct lmtp_session *l, size_t from, size_t end);
 /* In xclient.c. */
 void lmtp_cmd_xclient(struct lmtp_session *l, struct span args);
 /* What may stand in a Received field's name of the client. */
