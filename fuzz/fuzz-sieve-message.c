@@ -51,10 +51,11 @@ on_members(void *ctx, struct span list, struct arena *a, struct span **out, size
 }
 
 static int
-on_run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, struct arena *a, struct span *out,
-    int *status, struct err *e)
+on_run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
+    struct arena *a, struct span *out, int *status, struct err *e)
 {
 	(void)ctx;
+	(void)timeout;
 	(void)a;
 	if (program.n > 4)
 		return err_set(e, ERR_TEMP, "not now");

@@ -209,7 +209,8 @@ def run_module(path, args):
     for p in args.only:
         command += ["--only", p]
     try:
-        status, text, left, seconds = run_command(command, limit, {"PYTHONPATH": os.path.dirname(path)}, TOP)
+        status, text, left, seconds = run_command(command, limit,
+                                                  {"PYTHONPATH": os.path.dirname(path), "CULVER_SLOW": str(args.slow)}, TOP)
         rows, running = [], None
         with open(report) as f:
             for line in f:

@@ -42,6 +42,7 @@ struct adm {
 	bool all_users;
 	bool released_too;		/* the command is about mail that another server has */
 	struct span user;		/* in a user's process: its name */
+	const struct identity *identity;	/* the same: all that is known of the user */
 };
 
 struct adm_command {
@@ -110,6 +111,8 @@ int cmd_mailbox_unsubscribe(struct adm *a);
 int cmd_fetch(struct adm *a);
 int cmd_sieve_test(struct adm *a);
 int cmd_filter_why(struct adm *a);
+int cmd_filter_replay(struct adm *a);
+int cmd_filter_check(struct adm *a);
 int cmd_queue_list(struct adm *a);
 int cmd_queue_flush(struct adm *a);
 int cmd_queue_delete(struct adm *a);

@@ -78,6 +78,12 @@ cmd_filter_why(struct adm *a)
 	struct format *f;
 	int rc;
 
+	/* "filter why USER MESSAGE-ID": the user without -u. */
+	if (a->argc == 3 && a->user_mask == NULL && a->user_file == NULL && !a->all_users) {
+		a->user_mask = a->argv[1];
+		a->argv++;
+		a->argc--;
+	}
 	if (a->argc > 2)
 		return adm_usage(a);
 	f = format_new(a->format_given ? a->format : FORMAT_FLOW, STDOUT_FILENO);

@@ -85,6 +85,10 @@ job_work(struct adm *a, struct storage *st, struct format *f, void *data)
 	job->user = a->user;
 	if (storage_list(st, a->arena, &infos, &count, &e) == -1)
 		return adm_fail_err(&e, "listing the mailboxes");
+	if (job->begin != NULL)
+		rc = job->begin(a, st, job);
+	if (rc != ADM_OK)
+		return rc;
 	for (size_t i = 0; i < count; i++) {
 		int one;
 
@@ -92,6 +96,11 @@ job_work(struct adm *a, struct storage *st, struct format *f, void *data)
 			continue;
 		one = box_run(a, st, infos[i].name, job->mode, job, f);
 		rc = rc == ADM_OK ? one : rc;
+	}
+	if (job->end != NULL) {
+		int last = job->end(a, st, job);
+
+		rc = rc == ADM_OK ? last : rc;
 	}
 	return rc;
 }

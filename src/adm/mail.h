@@ -13,6 +13,10 @@ typedef int mail_work(struct adm *a, struct mailbox *box, const struct uid_list 
 
 struct mail_job {
 	mail_work *work;
+	/* Before a user's first mailbox and after the last, in the user's process; may be NULL.  An exit status. */
+	int (*begin)(struct adm *a, struct storage *st, struct mail_job *job);
+	int (*end)(struct adm *a, struct storage *st, struct mail_job *job);
+	void *data;
 	enum mailbox_mode mode;
 	struct query query;
 	/* flags */

@@ -83,6 +83,7 @@ work_as(struct adm *a, const struct identity *id, struct format *f, adm_user_wor
 
 	log_prefix("culveradm(%.*s)", SPAN_ARG(id->user));
 	a->user = id->user;
+	a->identity = id;
 	if (identity_apply(id, a->view, &e) == -1 || identity_check(id, a->view, &e) == -1)
 		return adm_fail(ADM_CONFIG, "user %.*s: %s", SPAN_ARG(id->user), e.log);
 	if (identity_become(id, a->view, &e) == -1)

@@ -21,7 +21,9 @@
 #include "lib/priv.h"
 #include "lib/sys.h"
 #include "lib-config/config.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-deliver/queue-client.h"
+#include "lib-deliver/recipes.h"
 #include "lib-deliver/sieve.h"
 #include "lib-deliver/smtp-path.h"
 #include "lib-mail/header.h"
@@ -37,6 +39,8 @@ struct lda {
 	struct identity id;
 	struct buf message;
 	struct span sender, recipient;
+	struct program_helper helper;	/* for recipes' programs */
+	struct program_helper programs;	/* for those of Sieve scripts */
 };
 
 /* The last words: standard error is what an MTA puts into its log and into a bounce. */
@@ -189,7 +193,9 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 	ro = deliver_filter_paths(l->view, l->id.user, l->id.home, system_paths, l->arena);
 	if (ro == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	else if (identity_become(&l->id, l->view, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	else if (identity_become(&l->id, l->view, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
+	    deliver_recipes_start_helper(l->view, &l->helper, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    deliver_recipes_paths(l->view, l->id.user, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;
 	priv_filter_free(filter);
@@ -256,7 +262,7 @@ deliver(struct lda *l)
 				     .notify_fd = -1 };
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
 				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
-	const struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
+	struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
 	struct deliver_result result;
 	uint64_t gone;
 	struct err e = ERR_INIT;
@@ -274,17 +280,26 @@ deliver(struct lda *l)
 	if (become_user(l, &sp, &e) == -1 || storage_open(&sp, &r.storage, &e) == -1)
 		return leave(EX_TEMPFAIL, e.log);
 	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
+	means.programs = l->programs.sock != -1 ? &l->programs : NULL;
 	/* Mail of a user whose filter can not be had goes to INBOX. */
 	r.filter = deliver_filter_new(l->view, l->id.user, l->id.home, &e);
 	if (e.code != ERR_NONE)
 		log_error("filter: %s", e.log);
+	e = (struct err)ERR_INIT;
+	r.recipes = deliver_recipes_new(l->view, l->id.user, l->id.home, &l->helper, &e);
+	if (e.code != ERR_NONE)
+		log_error("recipes: %s", e.log);
 	deliver_message(&r, &result);
+	deliver_recipes_free(r.recipes);
 	deliver_filter_free(r.filter);
+	program_helper_stop(&l->programs);
 	if (storage_autoexpunge(r.storage, &gone, &e) == -1)
 		log_error("%s", e.log);
 	storage_close(r.storage);
 	if (result.code == ERR_NONE)
 		return EX_OK;
+	if (result.exit_code != 0)
+		return leave(result.exit_code, result.text);
 	return leave(result.permanent ? EX_NOPERM : EX_TEMPFAIL, result.text);
 }
 
@@ -325,7 +340,7 @@ lift_file_limit(void)
 int
 main(int argc, char **argv)
 {
-	static struct lda l;
+	static struct lda l = { .helper = { .sock = -1, .pid = -1 }, .programs = { .sock = -1, .pid = -1 } };
 	char why[200];
 	int rc;
 

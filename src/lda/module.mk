@@ -5,7 +5,7 @@ src_lda_culver_lda_SOURCES = \
 	src/lda/main.c \
 	src/lda/userdb.c src/lda/userdb.h
 src_lda_culver_lda_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-storage/libstorage.a \
-	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS)
+	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS) -lm
 
 dist_man_MANS += man/culver-lda.1
 

@@ -18,6 +18,7 @@ static const struct {
 	{ SET_pop3_max_line_length, 512 }, { SET_pop3_idle_timeout, 1000 }, { SET_pop3_write_timeout, 1000 },
 	{ SET_lmtp_max_line_length, 1024 }, { SET_lmtp_max_recipients, 1 }, { SET_lmtp_timeout, 1000 },
 	{ SET_lmtp_max_connections, 1 }, { SET_lmtp_delivery_timeout, 1000 }, { SET_lmtp_max_hops, 1 },
+	{ SET_procmail_timeout, 1000 }, { SET_procmail_memory, 1 << 20 }, { SET_procmail_program_output, 1024 },
 	{ SET_login_max_time, 1000 }, { SET_login_max_line_length, 1024 }, { SET_login_tls_handshake_timeout, 1000 },
 	{ SET_login_max_bad_commands, 1 }, { SET_login_max_auth_failures, 1 }, { SET_auth_max_requests, 1 },
 	{ SET_auth_max_username_length, 1 }, { SET_auth_max_password_length, 1 }, { SET_auth_timeout, 1000 },
@@ -112,7 +113,7 @@ check_zlib(struct config *c, const struct scope *s)
 static bool
 is_plugin(struct span word)
 {
-	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "sieve", "zlib" };
+	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "procmail", "sieve", "zlib" };
 
 	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
 		if (span_eq(word, span_str(there[i])))

@@ -25,8 +25,13 @@ static const struct {
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
 	{ "sieve_report_*", TEXT }, { "sieve_env_*", TEXT },
-	/* Deliveries run no programs and look into no lists. */
-	{ "sieve_pipe_*", IDLE }, { "sieve_filter_*", IDLE }, { "sieve_execute_*", IDLE }, { "sieve_extlists_*", IDLE },
+	{ "sieve_pipe_bin_dir", TEXT }, { "sieve_filter_bin_dir", TEXT }, { "sieve_execute_bin_dir", TEXT },
+	{ "sieve_pipe_exec_timeout", TIME }, { "sieve_filter_exec_timeout", TIME }, { "sieve_execute_exec_timeout", TIME },
+	{ "sieve_pipe_input_eol", TEXT }, { "sieve_filter_input_eol", TEXT }, { "sieve_execute_input_eol", TEXT },
+	{ "sieve_program_memory", SIZE },
+	/* Programs are in directories only, and deliveries look into no lists. */
+	{ "sieve_pipe_socket_dir", IDLE }, { "sieve_filter_socket_dir", IDLE }, { "sieve_execute_socket_dir", IDLE },
+	{ "sieve_extlists_*", IDLE },
 };
 
 static bool
@@ -74,8 +79,7 @@ static int
 check_extensions(struct span value, struct err *e)
 {
 	static const char *const idle[] = {
-		"vnd.dovecot.pipe", "vnd.dovecot.filter", "vnd.dovecot.execute", "extlists", "mboxmetadata", "servermetadata",
-		"mailboxid", "redirect-dsn", "redirect-deliverby", "imapsieve",
+		"extlists", "mboxmetadata", "servermetadata", "mailboxid", "redirect-dsn", "redirect-deliverby", "imapsieve",
 	};
 	struct span word;
 

@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib-config/vars.h"
 #include "lib-deliver/perform.h"
+#include "lib-deliver/recipes.h"
 #include "lib-deliver/save.h"
 #include "lib-deliver/sieve.h"
 #include "lib-mail/header.h"
@@ -215,6 +216,13 @@ filter(const struct deliver_request *r, struct deliver_host *host, struct delive
 	return rc;
 }
 
+/* What becomes of mail without recipes, or behind them. */
+static int
+filter_or_save(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
+{
+	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, e);
+}
+
 /* deliver_duplicate_period: what is known of a message that was delivered; empty where it can not be known. */
 static struct span
 delivery_mark(const struct deliver_request *r, struct arena *a)
@@ -273,7 +281,8 @@ deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver
 		deliver_log(r, "", "duplicate: it is there already");
 		deliver_host_note(&host, NULL, "duplicate: it is there already");
 	} else {
-		rc = r->filter != NULL ? filter(r, &host, out, e) : save_plainly(r, e);
+		rc = r->recipes != NULL ? deliver_recipes_run(r->recipes, r, &host, filter_or_save, out, e) :
+		    filter_or_save(r, &host, out, e);
 		if (rc == 0 && !out->rejected && mark.n > 0)
 			deliver_host_mark(&host, mark, period);
 		if (rc == 0 && !out->rejected && once.n > 0)
@@ -289,7 +298,7 @@ deliver(const struct deliver_request *r, struct deliver_result *out, struct err 
 	struct arena *a;
 	int rc;
 
-	if (r->filter == NULL && r->origin.n == 0 && set_ms(r->view, SET_deliver_duplicate_period) == 0)
+	if (r->recipes == NULL && r->filter == NULL && r->origin.n == 0 && set_ms(r->view, SET_deliver_duplicate_period) == 0)
 		return save_plainly(r, e);
 	a = arena_new(FILTER_MEMORY);
 	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);

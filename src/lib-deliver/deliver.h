@@ -6,6 +6,7 @@
  * done (perform.h).  What decides does nothing; what acts decides nothing, but that no message is lost.
  */
 #include "lib-deliver/outgoing.h"
+#include "lib-deliver/program.h"
 #include "lib-filter/filter.h"
 #include "lib-storage/mailbox.h"
 
@@ -13,6 +14,7 @@
 #define DELIVER_HOPS_FIELDS 10000	/* header fields looked at for loops */
 
 struct deliver_filter;
+struct deliver_recipes;
 struct deliver_request;
 
 /* What a delivery can do besides saving.  A NULL function: it can not; the message is kept where the filter allows that. */
@@ -20,8 +22,8 @@ struct deliver_means {
 	void *ctx;
 	/* Hands a message to the queue: 0 means that it will survive a power cut there. */
 	int (*submit)(void *ctx, const struct outgoing *o, struct err *e);
-	/* Runs the program of a FILTER_PIPE with the message as its input. */
-	int (*pipe)(void *ctx, const struct filter_action *a, struct span message, struct err *e);
+	/* Runs the programs of a FILTER_PIPE, and those that a script asks (filter-program.h). */
+	const struct program_helper *programs;
 	/* Does a FILTER_FILE. */
 	int (*file)(void *ctx, const struct filter_action *a, struct span message, struct err *e);
 };
@@ -40,6 +42,7 @@ struct deliver_request {
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	struct span origin;		/* an address that leads to several: this one gets the message once; empty: as often as it comes */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
+	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	const struct deliver_means *means;	/* NULL: none of it */
 	bool says_why;			/* a refusal's reason reaches the sender by who hands the message over (LMTP; culver-lda -e) */
@@ -50,6 +53,7 @@ struct deliver_result {
 	bool permanent;			/* trying again would be no use */
 	bool rejected;			/* by the filter */
 	unsigned reply;			/* RFC 5321: 250, 451, 452, 550, 552, 554 */
+	int exit_code;			/* what recipes want culver-lda to end with (sysexits.h); 0: nothing of the kind */
 	char text[DELIVER_REPLY_MAX];	/* enhanced code and text, for the reply */
 };
 

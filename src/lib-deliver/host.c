@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-mail/header.h"
 
 #define NOTE_MAX 800
@@ -121,6 +122,15 @@ now(void *ctx)
 	return clock_wall_us() / 1000000;
 }
 
+static int
+run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
+    struct arena *a, struct span *out, int *status, struct err *e)
+{
+	const struct deliver_program p = { .path = program, .args = args, .arg_count = arg_count, .input = input, .timeout = timeout };
+
+	return deliver_program_run(ctx, &p, a, out, status, e);
+}
+
 void
 deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, struct arena *a)
 {
@@ -131,6 +141,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	h->table = (struct filter_host){
 		.ctx = h, .mailbox_exists = mailbox_exists, .special_use_exists = special_use_exists,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
+		.run = r->means != NULL && r->means->programs != NULL ? run : NULL,
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
 	};
 	if (r->storage != NULL && storage_user_dir(r->storage, &h->dir_fd, &e) == -1) {

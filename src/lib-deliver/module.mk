@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
+	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
@@ -9,16 +10,12 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \
 	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
+	src/lib-deliver/recipes.c src/lib-deliver/recipes.h \
 	src/lib-deliver/save.c src/lib-deliver/save.h \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \
 	src/lib-deliver/procmail-host.c src/lib-deliver/procmail-host.h \
 	src/lib-deliver/program.c src/lib-deliver/program-helper.c src/lib-deliver/program.h \
-	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
-
-# tables of recipients
-noinst_LIBRARIES += src/lib-deliver/librecipient.a
-src_lib_deliver_librecipient_a_SOURCES = \
 	src/lib-deliver/recipient/access.c src/lib-deliver/recipient/access.h \
 	src/lib-deliver/recipient/aliases.c src/lib-deliver/recipient/aliases.h \
 	src/lib-deliver/recipient/command.c src/lib-deliver/recipient/command.h \
@@ -28,8 +25,9 @@ src_lib_deliver_librecipient_a_SOURCES = \
 	src/lib-deliver/recipient/reply.c src/lib-deliver/recipient/reply.h \
 	src/lib-deliver/recipient/tables.c src/lib-deliver/recipient/tables.h \
 	src/lib-deliver/recipient/target.c src/lib-deliver/recipient/target.h \
-	src/lib-deliver/recipient/virtual.c src/lib-deliver/recipient/virtual.h
-RECIPIENT_LIBS = src/lib-deliver/librecipient.a src/lib-deliver/libdeliver.a src/lib-config/libconfig.a src/lib-mail/libmail.a src/lib/libbase.a \
+	src/lib-deliver/recipient/virtual.c src/lib-deliver/recipient/virtual.h \
+	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
+RECIPIENT_LIBS = src/lib-deliver/libdeliver.a src/lib-config/libconfig.a src/lib-mail/libmail.a src/lib/libbase.a \
 	$(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
 
 UNIT_TESTS += tests/unit/test-recipient
@@ -55,7 +53,7 @@ fuzz_fuzz_smtp_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 UNIT_TESTS += tests/unit/test-deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test-deliver.c tests/unit/sharing.c
-tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) -lm $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-filter-journal
 fuzz_fuzz_filter_journal_SOURCES = fuzz/fuzz-filter-journal.c $(fuzz_main)

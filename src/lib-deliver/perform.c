@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-config/vars.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-deliver/save.h"
 #include "lib-mail/date.h"
 #include "lib-mail/header.h"
@@ -52,15 +53,15 @@ complain(struct work *w, const struct filter_action *a, const struct err *e)
 	deliver_host_note(w->host, a, "failed: %s", e->log);
 }
 
-static struct span
-place_of(struct work *w, const struct filter_action *a)
+struct span
+deliver_place_of(struct deliver_host *host, const struct filter_action *a)
 {
 	struct span found;
 
 	if (a->keep)
-		return deliver_place(w->r);
+		return deliver_place(host->r);
 	if (a->special_use.n > 0 &&
-	    deliver_special_use(w->r->storage, SPAN_NONE, a->special_use, w->host->a, &found))
+	    deliver_special_use(host->r->storage, SPAN_NONE, a->special_use, host->a, &found))
 		return found;
 	return a->target;
 }
@@ -68,7 +69,7 @@ place_of(struct work *w, const struct filter_action *a)
 static int
 do_save(struct work *w, const struct filter_action *a, struct err *e)
 {
-	struct span wanted = place_of(w, a), place;
+	struct span wanted = deliver_place_of(w->host, a), place;
 	char what[WHY_MAX];
 
 	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
@@ -109,14 +110,16 @@ static int
 do_program(struct work *w, const struct filter_action *a, const struct filter_message *m, struct err *e)
 {
 	const struct deliver_means *means = w->r->means;
-	int (*run)(void *, const struct filter_action *, struct span, struct err *) =
-	    means == NULL ? NULL : a->kind == FILTER_PIPE ? means->pipe : means->file;
 	char what[WHY_MAX];
 
-	if (run == NULL)
-		return err_set(e, ERR_NOTFOUND, a->kind == FILTER_PIPE ? "programs are not run" : "files are not written");
-	if (run(means->ctx, a, text_of(a, m), e) == -1)
+	if (a->kind == FILTER_PIPE) {
+		if (deliver_pipe(w->host, a, text_of(a, m), e) == -1)
+			return -1;
+	} else if (means == NULL || means->file == NULL) {
+		return err_set(e, ERR_NOTFOUND, "files are not written");
+	} else if (means->file(means->ctx, a, text_of(a, m), e) == -1) {
 		return -1;
+	}
 	w->out->stored = true;
 	snprintf(what, sizeof(what), "%s %.*s", a->kind == FILTER_PIPE ? "piped message to program" : "stored mail into",
 	    SPAN_ARG(span_sub(a->target, 0, 300)));
@@ -324,27 +327,37 @@ do_reject(struct work *w, const struct filter_action *a, const struct filter_mes
 	remember(w, a);
 }
 
-/* What saves.  A failure is of this action alone while there is another copy. */
+static void
+save_all(struct work *w, const struct filter_action *actions, struct err *first)
+{
+	for (const struct filter_action *a = actions; a != NULL; a = a->next) {
+		struct err one = ERR_INIT;
+
+		if (a->kind != FILTER_SAVE || do_save(w, a, &one) == 0)
+			continue;
+		complain(w, a, &one);
+		if (!a->own && first->code == ERR_NONE)
+			*first = one;
+	}
+}
+
+/*
+ * What saves.  A failure is of this action alone while there is another copy.  Programs and files come behind mailboxes: where
+ * one of them fails it is known whether the message was kept.
+ */
 static int
 store(struct work *w, const struct filter_action *actions, const struct filter_message *m, struct err *e)
 {
 	struct err first = ERR_INIT;
 
+	save_all(w, actions, &first);
 	for (const struct filter_action *a = actions; a != NULL; a = a->next) {
 		struct err one = ERR_INIT;
-		int rc = 0;
 
-		if (a->kind == FILTER_SAVE)
-			rc = do_save(w, a, &one);
-		else if (a->kind == FILTER_FILE || a->kind == FILTER_PIPE)
-			rc = do_program(w, a, m, &one);
-		if (rc == 0)
+		if ((a->kind != FILTER_FILE && a->kind != FILTER_PIPE) || do_program(w, a, m, &one) == 0)
 			continue;
 		complain(w, a, &one);
-		if (a->kind == FILTER_SAVE && a->own)
-			continue;
-		/* A program or a file that failed: the message stays here then.  INBOX was tried already for the others. */
-		if (a->kind != FILTER_SAVE && a->or_keep && keep(w, a, &one) == 0)
+		if (a->or_keep && keep(w, a, &one) == 0)
 			continue;
 		if (first.code == ERR_NONE)
 			first = one;
@@ -383,6 +396,8 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 		if (rc == 0)
 			continue;
 		complain(&w, a, &one);
+		if (out->failed++ == 0)
+			out->first = one;
 		if (a->or_keep && keep(&w, a, e) == -1)
 			return -1;
 	}

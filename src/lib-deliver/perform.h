@@ -12,6 +12,8 @@ struct performed {
 	bool stored;			/* there is a copy in the user's mail, or a program or a file has it */
 	bool rejected;
 	struct span reason;		/* for the sender, whom nobody has told */
+	size_t failed;			/* actions that send */
+	struct err first;		/* of those */
 };
 
 /*
@@ -21,4 +23,7 @@ struct performed {
  */
 int deliver_perform(const struct deliver_request *r, const struct filter_action *actions, const struct filter_message *m,
     struct deliver_host *host, struct performed *out, struct err *e);
+
+/* The mailbox that a FILTER_SAVE means; whether it is there is not known. */
+struct span deliver_place_of(struct deliver_host *host, const struct filter_action *a);
 #endif

@@ -115,6 +115,14 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 
 	if (!f->programs)
 		return err_set(e, ERR_DENIED, "programs are switched off");
+	if (f->deadline_ms != 0) {
+		int64_t left = (f->deadline_ms - clock_ms() + 999) / 1000;
+
+		if (left <= 0)
+			return err_set(e, ERR_TIMEOUT, "the time for this message is used up");
+		if (r.timeout == 0 || r.timeout > left)
+			r.timeout = (unsigned)left;
+	}
 	if (f->helper != NULL)
 		return program_helper_run(f->helper, &r, out, said, status, e);
 	return program_run(&r, &f->limits, out, said, status, e);
@@ -141,6 +149,8 @@ on_lock(void *ctx, const struct procmail_lock *l, struct err *e)
 
 	if (procmail_path(l->dir, l->name, path, e) == -1)
 		return -1;
+	if (f->deadline_ms != 0 && f->deadline_ms < deadline)
+		deadline = f->deadline_ms;
 	for (;;) {
 		int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 

@@ -19,6 +19,7 @@ struct procmail_files {
 	bool programs;				/* whether any are run */
 	const struct program_helper *helper;	/* NULL: this process runs them */
 	struct program_limits limits;
+	int64_t deadline_ms;			/* clock_ms() after which no program is run and no lock is waited for; 0: none */
 	unsigned lock_wait;			/* seconds for a lock, at most; 0: PROCMAIL_LOCK_WAIT */
 	uint64_t log_max;			/* a LOGFILE is not made larger by us; 0: no limit */
 	bool no_sync;				/* nothing is forced to disk (tests) */

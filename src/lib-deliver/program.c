@@ -241,6 +241,22 @@ restrict_to(struct run *x, struct arena *a, struct err *e)
 	return 0;
 }
 
+/* Whether it is directly in one of the directories. */
+static int
+restrict_to_dirs(const struct run *x, struct err *e)
+{
+	struct span path = span_str(x->argv[0]);
+
+	for (size_t i = 0; i < x->l->dir_count; i++) {
+		struct span name = span_from(path, x->l->dirs[i].n);
+
+		if (span_starts(path, x->l->dirs[i]) && name.n > 1 && name.p[0] == '/' && name.p[1] != '.' &&
+		    span_chr(span_from(name, 1), '/') == name.n - 1)
+			return 0;
+	}
+	return err_set(e, ERR_DENIED, "%s: in no directory that programs are run from", x->argv[0]);
+}
+
 int
 program_run(const struct program_request *r, const struct program_limits *l, struct buf *out, struct buf *said, int *status,
     struct err *e)
@@ -259,7 +275,7 @@ program_run(const struct program_request *r, const struct program_limits *l, str
 		return err_set(e, ERR_LIMIT, "the arguments of a program are too long");
 	}
 	(void)sigaction(SIGPIPE, &ignore, &before);
-	if (l->only_dir.n == 0 || restrict_to(&x, a, e) == 0) {
+	if ((l->only_dir.n == 0 || restrict_to(&x, a, e) == 0) && (l->dir_count == 0 || restrict_to_dirs(&x, e) == 0)) {
 		rc = start(&x, e);
 		group = x.pid;
 		if (rc == 0)

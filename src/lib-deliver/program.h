@@ -17,6 +17,8 @@ struct program_limits {
 	unsigned processes;		/* of the user in all; 0: no limit.  Root has none */
 	size_t output;			/* the most that is kept, whatever is asked for */
 	struct span only_dir;		/* not empty: programs of this directory alone, by their last name, and no shell */
+	const struct span *dirs;	/* programs by their path, which is one of these and a name; none: any program */
+	size_t dir_count;
 };
 #define PROGRAM_TIMEOUT 960
 #define PROGRAM_STRINGS 8192		/* arguments and variables of one program */

@@ -18,6 +18,7 @@ struct filter_message {
 	struct span orig_recipient;	/* as the MTA was given it; empty: recipient */
 	struct span auth_user;		/* empty: not known */
 	struct span notify, envid, ret, bydeadline;	/* DSN parameters as they came (RFC 3461); empty: none */
+	struct span flags;		/* that it has already, in a mailbox: words with a space between */
 };
 
 enum filter_kind {
@@ -46,6 +47,7 @@ struct filter_action {
 	struct span target, sender, text;
 	struct span *args;		/* of a program */
 	size_t arg_count;
+	unsigned timeout;		/* of a program: seconds; 0: the host's */
 	struct span message;		/* in the place of the one that came; p is NULL: that one */
 	struct filter_flags flags;
 	bool create;			/* SAVE: the mailbox is made when it is not there */
@@ -78,11 +80,11 @@ struct filter_host {
 	bool (*list_has)(void *ctx, struct span list, struct span value);	/* no */
 	bool (*list_members)(void *ctx, struct span list, struct arena *a, struct span **out, size_t *count);	/* false */
 	/*
-	 * Runs a program with input; *out is what it wrote, in a; *status its exit status.  -1: it could not be run, ran too
-	 * long, wrote too much.  NULL: programs are not run.
+	 * Runs a program with input, for timeout seconds at most; *out is what it wrote, in a; *status its exit status.  -1: it
+	 * could not be run (ERR_NOTFOUND, ERR_DENIED), ran too long (ERR_TIMEOUT), wrote too much.  NULL: programs are not run.
 	 */
-	int (*run)(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, struct arena *a,
-	    struct span *out, int *status, struct err *e);
+	int (*run)(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
+	    struct arena *a, struct span *out, int *status, struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
 	/* A setting of plugin {} by its name ("sieve_vacation_min_period"), and recipient_delimiter.  False: it is not set. */

@@ -3,9 +3,11 @@ noinst_LIBRARIES += src/lib-filter/libfilter.a
 src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/filter.c src/lib-filter/filter.h \
 	src/lib-filter/procmail/action.c \
+	src/lib-filter/procmail/cache.c src/lib-filter/procmail/cache.h \
 	src/lib-filter/procmail/condition.c \
 	src/lib-filter/procmail/expand.c src/lib-filter/procmail/expand.h \
 	src/lib-filter/procmail/formail.c src/lib-filter/procmail/formail.h \
+	src/lib-filter/procmail/lint.c src/lib-filter/procmail/lint.h \
 	src/lib-filter/procmail/rc.c src/lib-filter/procmail/rc.h \
 	src/lib-filter/procmail/regex.c src/lib-filter/procmail/regex.h \
 	src/lib-filter/procmail/run.c src/lib-filter/procmail/run.h \
@@ -139,6 +141,15 @@ fuzz_fuzz_sieve_mailto_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 UNIT_TESTS += tests/unit/test-procmail
 tests_unit_test_procmail_SOURCES = tests/unit/test-procmail.c
 tests_unit_test_procmail_LDADD = $(FILTER_LIBS) -lm $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-procmail-lint
+tests_unit_test_procmail_lint_SOURCES = tests/unit/test-procmail-lint.c
+tests_unit_test_procmail_lint_LDADD = $(FILTER_LIBS) -lm $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-procmail-lint
+fuzz_fuzz_procmail_lint_SOURCES = fuzz/fuzz-procmail-lint.c $(fuzz_main)
+fuzz_fuzz_procmail_lint_LDADD = $(FILTER_LIBS) -lm
+fuzz_fuzz_procmail_lint_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-procmail-rc
 fuzz_fuzz_procmail_rc_SOURCES = fuzz/fuzz-procmail-rc.c $(fuzz_main)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -30,6 +31,8 @@ struct tls_proxy {
 	bool up_ended, down_ended;
 	bool write_wants_read, more_to_read;
 	void (*on_end)(void *ctx);
+	void (*on_return)(void *ctx, SSL *ssl, int fd);	/* NULL: the client is never given back */
+	bool returns;
 	void *ctx;
 };
 
@@ -66,7 +69,8 @@ tls_proxy_free(struct tls_proxy *p)
 	ev_io_stop(p->loop, &p->plain);
 	ev_timer_stop(p->loop, &p->linger);
 	SSL_free(p->ssl);
-	close(p->client_fd);
+	if (p->client_fd != -1)
+		close(p->client_fd);
 	close(p->plain_fd);
 	pending_clear(&p->up);
 	pending_clear(&p->down);
@@ -82,6 +86,35 @@ end(struct tls_proxy *p)
 	tls_proxy_free(p);
 	if (on_end != NULL)
 		on_end(ctx);
+}
+
+static void
+give_back(struct tls_proxy *p)
+{
+	void (*on_return)(void *, SSL *, int) = p->on_return;
+	void *ctx = p->ctx;
+	SSL *ssl = p->ssl;
+	int fd = p->client_fd;
+
+	p->ssl = NULL;
+	p->client_fd = -1;
+	tls_proxy_free(p);
+	on_return(ctx, ssl, fd);
+}
+
+void
+tls_proxy_returns(struct tls_proxy *p, void (*on_return)(void *ctx, SSL *ssl, int fd))
+{
+	p->on_return = on_return;
+}
+
+/* The other end has stopped sending, but is there: a process that ends, in whatever way, closes it. */
+static bool
+is_half_closed(const struct tls_proxy *p)
+{
+	struct pollfd pfd = { .fd = p->plain_fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)) == 0;
 }
 
 /* How many bytes went out; -1: the connection is broken. */
@@ -201,6 +234,8 @@ pump_down(struct tls_proxy *p)
 
 		if (n > 0)
 			forward(p, &p->down, (size_t)n, tls_write, &p->down_ended);
+		else if (n == 0 && p->on_return != NULL && !p->up_ended && is_half_closed(p))
+			p->returns = p->down_ended = true;
 		else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
 			p->down_ended = true;
 		else
@@ -230,6 +265,10 @@ arm(struct tls_proxy *p)
 		pending_clear(&p->up);
 		shutdown(p->plain_fd, SHUT_WR);
 		ev_timer_again(p->loop, &p->linger);
+	}
+	if (p->down_ended && p->returns) {
+		give_back(p);
+		return;
 	}
 	if (p->down_ended) {
 		SSL_shutdown(p->ssl);

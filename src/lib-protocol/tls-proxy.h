@@ -20,6 +20,13 @@ struct tls_proxy *tls_proxy_new(struct ev_loop *loop, SSL *ssl, int *client_fd, 
 void tls_proxy_free(struct tls_proxy *p);	/* closes both; on_end is not called */
 
 /*
+ * From here on a plain side that stops sending, but does not close its socket, gives the client back: instead of on_end,
+ * on_return gets ssl and its socket, which are its own then.  What the client sent that nobody has read is thrown away with
+ * the plain side.
+ */
+void tls_proxy_returns(struct tls_proxy *p, void (*on_return)(void *ctx, SSL *ssl, int fd));
+
+/*
  * The same for a process that reads and writes with blocking calls: a forked child proxies, *fd becomes the plain end.
  * The child ends with its connection, or with its parent.
  */

@@ -5,7 +5,8 @@
  * hands them to a process of the mail user's.
  *
  * Processes are pooled by (uid, gid, groups).  As long as a pool has seen one user, its processes are confined to that
- * user's mail by Landlock; one of several users can not be.
+ * user's mail by Landlock; one of several users can not be.  Where procmail's recipes are run, which write files and start
+ * programs, a process works for one user always.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 #include "lib/hash.h"
 #include "lib/log.h"
+#include "lib-deliver/recipes.h"
 #include "lib-protocol/auth-client.h"
 #include "lib-protocol/children.h"
 #include "lib-protocol/hub-client.h"
@@ -46,6 +48,7 @@ struct job {
 	struct worker *worker;		/* NULL: it waits */
 	int fd;
 	enum { JOB_DELIVER, JOB_FITS, JOB_TARGET } kind;	/* FITS: there is no message, only its size */
+	bool alone;			/* its worker is confined to its user */
 	bool junk;
 	uint64_t size;
 };
@@ -84,6 +87,7 @@ struct parent {
 	uint32_t last_id;
 	uint64_t user_limit;
 	struct identity target_identity;	/* user.n 0: there are no tables */
+	bool recipes;			/* mail_plugins has procmail */
 	bool ending;
 };
 
@@ -245,10 +249,10 @@ hub_channel(struct parent *p, const char *session)
 }
 
 static struct worker *
-worker_new(struct parent *p, struct pool *pool, const struct identity *id, struct err *e)
+worker_new(struct parent *p, struct pool *pool, const struct identity *id, bool alone, struct err *e)
 {
 	struct peer_options po = { .rules = worker_rules, .kind = PEER_WORKER, .on_close = on_worker_close };
-	struct deliver_worker_params wp = { .id = id, .filter = p->filter, .only_user = !pool->shared };
+	struct deliver_worker_params wp = { .id = id, .filter = p->filter, .only_user = alone };
 	static uint32_t number;
 	struct worker *w;
 	int pair[2], keep[2];
@@ -262,7 +266,7 @@ worker_new(struct parent *p, struct pool *pool, const struct identity *id, struc
 	}
 	w->parent = p;
 	snprintf(w->session, sizeof(w->session), "deliver-%ld-%u", (long)getpid(), ++number);
-	w->only_user = pool->shared ? 0 : pool->first_user;
+	w->only_user = alone ? hash_of(id->user) | 1 : 0;
 	wp.channel_fd = keep[0] = pair[1];
 	wp.hub_fd = keep[1] = hub_channel(p, w->session);
 	w->pid = children_fork(p->children, keep, wp.hub_fd == -1 ? 1 : 2, w, e);
@@ -313,12 +317,12 @@ user_count(const struct worker *w)
 
 /* An idle worker: one that has the user's storage open before others, then the one with the fewest. */
 static struct worker *
-idle_worker(const struct pool *pool, uint64_t user)
+idle_worker(const struct pool *pool, uint64_t user, bool alone)
 {
 	struct worker *best = NULL;
 
 	for (struct worker *w = pool->workers; w != NULL; w = w->next) {
-		if (w->job != NULL || w->channel == NULL || (w->only_user != 0 && w->only_user != user))
+		if (w->job != NULL || w->channel == NULL || (w->only_user == 0 ? alone : w->only_user != user))
 			continue;
 		if (has_user(w, user))
 			return w;
@@ -331,11 +335,11 @@ idle_worker(const struct pool *pool, uint64_t user)
 /* Lets idle workers go that can not be used: confined ones of a pool that has several users now, or the longest idle of
  * another pool when there are as many processes as there may be. */
 static void
-retire_one(struct parent *p, const struct pool *wanting)
+retire_one(struct parent *p, const struct pool *wanting, bool alone)
 {
 	for (struct pool *pool = p->pools; pool != NULL; pool = pool->next)
 		for (struct worker *w = pool->workers; w != NULL; w = w->next)
-			if (w->job == NULL && w->channel != NULL && (pool != wanting || w->only_user != 0)) {
+			if (w->job == NULL && w->channel != NULL && (pool != wanting || w->only_user != 0 || alone)) {
 				worker_dismiss(w);
 				return;
 			}
@@ -344,16 +348,16 @@ retire_one(struct parent *p, const struct pool *wanting)
 static struct worker *
 worker_for(struct parent *p, struct pool *pool, struct job *j, uint64_t user)
 {
-	struct worker *w = idle_worker(pool, user);
+	struct worker *w = idle_worker(pool, user, j->alone);
 	struct err e = ERR_INIT;
 
 	if (w != NULL)
 		return w;
 	if (children_full(p->children) || pool->worker_count >= POOL_WORKERS) {
-		retire_one(p, pool);
+		retire_one(p, pool, j->alone);
 		return NULL;
 	}
-	w = worker_new(p, pool, &j->identity, &e);
+	w = worker_new(p, pool, &j->identity, j->alone || !pool->shared, &e);
 	if (w == NULL)
 		log_error("delivery to %.*s: %s", SPAN_ARG(j->identity.user), e.log);
 	return w;
@@ -521,6 +525,8 @@ on_redeemed(void *ctx, const struct auth_answer *a)
 		job_fail(j);
 		return;
 	}
+	/* A user of whom the user database says something of procmail counts as one who has it: that is the safe side. */
+	j->alone = p->recipes || span_find(j->identity.fields, SPAN("procmail")) != SIZE_MAX;
 	place(j);
 }
 
@@ -729,6 +735,7 @@ main(void)
 	service_drop(&p.service, SERVICE_USER_ROOT, NULL, -1);
 	/* Workers are processes of this one: the master needs to start no second parent. */
 	p.service.client_limit = UINT32_MAX;
+	p.recipes = deliver_recipes_are_on(p.service.view);
 	p.user_limit = set_num(p.service.view, SET_lmtp_user_concurrency_limit);
 	p.filter = priv_filter_new(PRIV_MAIL, &e);
 	if (p.filter == NULL)

@@ -10,7 +10,9 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-deliver/filter-program.h"
 #include "lib-deliver/queue-client.h"
+#include "lib-deliver/recipes.h"
 #include "lib-deliver/sieve.h"
 
 #define IDENTITY_MEMORY (256 << 10)
@@ -25,6 +27,7 @@ struct cached {
 	struct identity id;
 	struct set_view *view;
 	struct storage *storage;
+	struct deliver_recipes *recipes;	/* NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	int64_t used_ms;
 };
@@ -33,6 +36,8 @@ struct worker {
 	struct service *service;
 	const struct deliver_worker_params *p;
 	struct cached cache[DELIVER_STORAGES];
+	struct program_helper helper;	/* for recipes' programs */
+	struct program_helper programs;	/* for those of Sieve scripts */
 	int hub_fd;
 	int64_t used_ms;
 	struct ipc_msg msg;
@@ -65,6 +70,7 @@ cached_close(struct cached *c)
 	if (c->storage != NULL && (storage_autoexpunge(c->storage, &gone, &e) == -1 || storage_maintain(c->storage, &e) == -1))
 		log_error("%s", e.log);
 	storage_close(c->storage);
+	deliver_recipes_free(c->recipes);
 	deliver_filter_free(c->filter);
 	set_view_free(c->view);
 	arena_free(c->arena);
@@ -126,6 +132,14 @@ cached_open(struct worker *w, struct cached *c, const struct identity *id, struc
 	c->filter = deliver_filter_new(c->view, c->id.user, c->id.home, &filter_e);
 	if (filter_e.code != ERR_NONE)
 		log_error("filter of %.*s: %s", SPAN_ARG(c->id.user), filter_e.log);
+	filter_e = (struct err)ERR_INIT;
+	/* Recipes write files: they run where other users' files can not be reached. */
+	if (w->p->only_user)
+		c->recipes = deliver_recipes_new(c->view, c->id.user, c->id.home, &w->helper, &filter_e);
+	else if (deliver_recipes_are_on(c->view))
+		err_set(&filter_e, ERR_DENIED, "not run in a process of several users");
+	if (filter_e.code != ERR_NONE)
+		log_error("recipes of %.*s: %s", SPAN_ARG(c->id.user), filter_e.log);
 	return 0;
 }
 
@@ -198,7 +212,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
     struct deliver_result *out, struct err *e)
 {
 	struct cached *c = cached_get(w, id, e);
-	struct deliver_means means = { .submit = queue_submit };
+	struct deliver_means means = { .submit = queue_submit, .programs = w->programs.sock != -1 ? &w->programs : NULL };
 
 	if (c == NULL)
 		return -1;
@@ -207,6 +221,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
 	r->user = c->id.user;
 	r->home = c->id.home;
 	r->filter = c->filter;
+	r->recipes = c->recipes;
 	means.ctx = c->view;
 	r->means = &means;
 	if (junk)
@@ -350,11 +365,17 @@ shut_in(struct worker *w)
 
 	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	if (deliver_programs_start(view, &w->programs, &e) == -1)
+		log_error("programs of filters: %s", e.log);
 	sp = params_of(w, w->p->id, view);
+	/* What can not be run then is told when mail wants it. */
+	if (w->p->only_user && deliver_recipes_start_helper(view, &w->helper, &e) == -1)
+		log_error("a process for programs: %s", e.log);
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
 	if (ro == NULL)
 		log_fatal("out of memory");
 	if (w->p->only_user && (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
+	    deliver_recipes_paths(view, w->p->id->user, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
 	    priv_landlock(rw, ro, &active, &e) == -1))
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	set_view_free(view);
@@ -372,6 +393,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	w.service = s;
 	w.p = p;
 	w.hub_fd = p->hub_fd;
+	w.helper = w.programs = (struct program_helper){ .sock = -1, .pid = -1 };
 	w.used_ms = clock_ms();
 	w.arena = arena_new(1 << 20);
 	log_prefix("lmtp(%ld)", (long)getpid());
@@ -406,5 +428,6 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);
+	program_helper_stop(&w.programs);
 	exit(0);
 }

@@ -13,7 +13,7 @@ src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/xclient.c
 
 lmtp_scan = src/lib-deliver/libspamscan.a src/lib-filter/libspam.a
-lmtp_base = src/lib-deliver/librecipient.a src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
+lmtp_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
 	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
 
 pkglibexec_PROGRAMS += src/lmtp/lmtp src/lmtp/deliver
@@ -22,9 +22,9 @@ src_lmtp_lmtp_LDADD = src/lmtp/liblmtp.a src/lib-protocol/libprotocol.a $(lmtp_s
 src_lmtp_deliver_SOURCES = src/lmtp/deliver-main.c src/lmtp/deliver-worker.c src/lmtp/deliver-worker.h \
 	src/lmtp/recipient-worker.c src/lmtp/recipient-worker.h
 src_lmtp_deliver_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-storage/libstorage.a \
-	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS)
+	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS) -lm
 
-lmtp_test_libs = src/lmtp/liblmtp.a $(lmtp_scan) src/lib-deliver/librecipient.a src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
+lmtp_test_libs = src/lmtp/liblmtp.a $(lmtp_scan) src/lib-deliver/libdeliver.a src/lib-mail/libmail.a src/lib-config/libconfig.a \
 	src/lib/libbase.a $(JANSSON_LIBS) $(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
 
 UNIT_TESTS += tests/unit/test-smtp-data tests/unit/test-lmtp-session

@@ -439,11 +439,14 @@ on_proxy_end(void *ctx)
 	service_busy(&s->service, (uint32_t)s->crowd.count + s->proxies);
 }
 
+static void client_again(void *ctx, SSL *ssl, int fd);
+
 /* The worker has the client: a plain one entirely, over TLS we go on in between. */
 void
 client_handover(struct client *c)
 {
 	struct login_server *s = c->server;
+	struct tls_proxy *proxy;
 
 	login_log(c, "Login");
 	if (c->ssl != NULL) {
@@ -451,9 +454,12 @@ client_handover(struct client *c)
 
 		c->plain_fd = -1;
 		ev_io_stop(s->service.loop, &c->io);
-		if (tls_proxy_new(s->service.loop, c->ssl, &c->fd, &plain_fd, on_proxy_end, s) != NULL) {
+		proxy = tls_proxy_new(s->service.loop, c->ssl, &c->fd, &plain_fd, on_proxy_end, s);
+		if (proxy != NULL) {
 			c->ssl = NULL;
 			s->proxies++;
+			if (s->protocol->again != NULL)
+				tls_proxy_returns(proxy, client_again);
 		} else if (plain_fd != -1) {
 			log_error("out of memory");
 			close(plain_fd);
@@ -542,8 +548,9 @@ join_crowd(struct client *c, struct span address)
 	return crowd_add(&s->crowd, &c->member, address);
 }
 
-void
-client_new(struct login_server *s, int *fd, const struct service_listener *l)
+/* Takes *fd over when it returns a client. */
+static struct client *
+client_make(struct login_server *s, int *fd, bool tls)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	struct span address;
@@ -552,7 +559,7 @@ client_new(struct login_server *s, int *fd, const struct service_listener *l)
 	int one = 1;
 
 	if (c == NULL)
-		return;
+		return NULL;
 	c->server = s;
 	c->fd = *fd;
 	c->plain_fd = -1;
@@ -564,16 +571,26 @@ client_new(struct login_server *s, int *fd, const struct service_listener *l)
 	if (c->view == NULL || !join_crowd(c, address)) {
 		set_view_free(c->view);
 		free(c);
-		return;
+		return NULL;
 	}
 	*fd = -1;
 	read_conf(c);
 	make_session_id(c);
-	login_init(&c->engine, s->protocol, &c->conf, &s->mechs, l->ssl, is_local);
+	login_init(&c->engine, s->protocol, &c->conf, &s->mechs, tls, is_local);
 	ev_io_init(&c->io, on_io, c->fd, EV_READ);
 	ev_init(&c->timer, on_timer);
 	c->io.data = c->timer.data = c;
 	service_busy(&s->service, (uint32_t)s->crowd.count + s->proxies);
+	return c;
+}
+
+void
+client_new(struct login_server *s, int *fd, const struct service_listener *l)
+{
+	struct client *c = client_make(s, fd, l->ssl);
+
+	if (c == NULL)
+		return;
 	if (l->ssl) {
 		start_handshake(c);
 		return;
@@ -581,5 +598,29 @@ client_new(struct login_server *s, int *fd, const struct service_listener *l)
 	set_login_timer(c);
 	c->greeted = true;
 	login_greet(&c->engine, &c->out);
+	client_pump(c);
+}
+
+/* A session has given its client back (UNAUTHENTICATE): it begins anew, but for the handshake. */
+static void
+client_again(void *ctx, SSL *ssl, int fd)
+{
+	struct login_server *s = ctx;
+	struct client *c = client_make(s, &fd, true);
+
+	s->proxies--;
+	if (c == NULL) {
+		log_error("out of memory");
+		SSL_free(ssl);
+		close(fd);
+		service_busy(&s->service, (uint32_t)s->crowd.count + s->proxies);
+		return;
+	}
+	c->ssl = ssl;
+	c->greeted = true;
+	tls_describe(ssl, c->tls_text, sizeof(c->tls_text));
+	login_tls_started(&c->engine);
+	set_login_timer(c);
+	s->protocol->again(&c->engine, &c->out);
 	client_pump(c);
 }

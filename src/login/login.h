@@ -64,6 +64,8 @@ struct login_protocol {
 	void (*challenge)(struct login *l, struct span data, struct buf *out);
 	void (*fail)(struct login *l, enum auth_fail why, struct span text, struct buf *out);
 	void (*bye)(struct login *l, const char *text, struct buf *out);
+	/* What a client hears that its session has given back; NULL: none does that. */
+	void (*again)(struct login *l, struct buf *out);
 };
 
 extern const struct login_protocol login_imap, login_pop3, login_managesieve;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ManageSieve before login (RFC 5804 section 2: CAPABILITY, STARTTLS, AUTHENTICATE, NOOP, LOGOUT). */
+/* ManageSieve before login (RFC 5804 section 2: CAPABILITY, STARTTLS, AUTHENTICATE, NOOP, LOGOUT), and after UNAUTHENTICATE. */
 #include "login/login.h"
 
 #include "lib/encode.h"
@@ -57,6 +57,13 @@ sieve_bye(struct login *l, const char *text, struct buf *out)
 {
 	(void)l;
 	say(out, "BYE", text);
+}
+
+static void
+sieve_again(struct login *l, struct buf *out)
+{
+	(void)l;
+	say(out, "OK", "Nobody is logged in.");
 }
 
 static void
@@ -193,4 +200,5 @@ const struct login_protocol login_managesieve = {
 	.challenge = sieve_challenge,
 	.fail = sieve_fail,
 	.bye = sieve_bye,
+	.again = sieve_again,
 };

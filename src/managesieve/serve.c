@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "managesieve/serve.h"
 
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 #include "lib/log.h"
 #include "lib-filter/sieve/capability.h"
 #include "lib-protocol/worker-parent.h"
 #include "managesieve/session.h"
 
 #define ARENA_MAX ((size_t)8 << 20)
+#define GIVE_BACK_S 30	/* how long who logged the client in may take to have it back */
 #define CAN_NOT_OPEN "NO (TRYLATER) \"Your scripts can not be opened now; the log has the details.\"\r\n"
 
 static struct sieve_site
@@ -77,6 +81,29 @@ reason_of(const struct err *e)
 	}
 }
 
+/* Over TLS the client's socket is login's, and ours is one end of a pair; a client of a socket of the file system has no address. */
+static bool
+is_behind_tls(const struct session_start *ss)
+{
+	struct sockaddr_storage addr;
+	socklen_t n = sizeof(addr);
+
+	return ss->rip.n > 0 && getsockname(ss->client_fd, (struct sockaddr *)&addr, &n) == 0 && addr.ss_family == AF_UNIX;
+}
+
+/* A socket that we close would end the client: so only sending stops, until the other end is gone (tls-proxy.h). */
+static void
+give_back(int fd)
+{
+	const struct timeval wait = { .tv_sec = GIVE_BACK_S };
+	char unread[4096];
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	if (shutdown(fd, SHUT_WR) == 0)
+		while (read(fd, unread, sizeof(unread)) > 0)
+			;
+}
+
 int
 msieve_serve(const struct session_start *ss)
 {
@@ -85,7 +112,7 @@ msieve_serve(const struct session_start *ss)
 	struct msieve_options o = { .max_line = set_num(ss->view, SET_managesieve_max_line_length),
 		.max_script = sieve_site_script_max(&site),
 		.max_errors = (unsigned)set_num(ss->view, SET_managesieve_max_compile_errors),
-		.max_bad = (unsigned)set_num(ss->view, SET_imap_max_bad_commands) };
+		.max_bad = (unsigned)set_num(ss->view, SET_imap_max_bad_commands), .goes_back = is_behind_tls(ss) };
 	struct msieve_session m = { .site = &site, .o = &o, .arena = arena_new(ARENA_MAX) };
 	struct stream stream;
 	struct err e = ERR_INIT, end = ERR_INIT;
@@ -103,14 +130,15 @@ msieve_serve(const struct session_start *ss)
 	}
 	stream_puts(&stream, "OK \"Logged in.\"\r\n");
 	if (msieve_session_run(&m, &e) == 0)
-		log_info("Disconnected: Logged out in=%llu out=%llu", (unsigned long long)stream.in_octets,
+		log_info("Disconnected: %s in=%llu out=%llu", m.unauthenticated ? "Unauthenticated" : "Logged out", (unsigned long long)stream.in_octets,
 		    (unsigned long long)stream.out_octets);
 	else
 		log_info("%s in=%llu out=%llu", reason_of(&e), (unsigned long long)stream.in_octets,
 		    (unsigned long long)stream.out_octets);
 	if (worker_is_told_to_end())
 		stream_puts(&stream, "BYE (TRYLATER) \"The server ends the session.\"\r\n");
-	stream_flush(&stream, &end);
+	if (stream_flush(&stream, &end) == 0 && m.unauthenticated)
+		give_back(ss->client_fd);
 	sieve_store_close(m.store);
 	stream_clear(&stream);
 	buf_clear(&capabilities);

@@ -117,6 +117,8 @@ cmd_capability(struct msieve_session *m, const struct msieve_command *c)
 {
 	(void)c;
 	stream_put(m->s, m->o->capabilities);
+	if (m->o->goes_back)
+		stream_puts(m->s, "\"UNAUTHENTICATE\"\r\n");
 	stream_puts(m->s, "\"SASL\" \"\"\r\n\"OWNER\" ");
 	put_string(m, m->site->user);
 	stream_puts(m->s, "\r\n\"VERSION\" \"1.0\"\r\n");
@@ -257,6 +259,18 @@ cmd_logout(struct msieve_session *m, const struct msieve_command *c)
 	m->done = true;
 }
 
+/* Who has the client then answers: a client that has the answer may log in at once (RFC 5804 section 2.14). */
+static void
+cmd_unauthenticate(struct msieve_session *m, const struct msieve_command *c)
+{
+	(void)c;
+	if (!m->o->goes_back) {
+		refuse(m, "Only over TLS.");
+		return;
+	}
+	m->done = m->unauthenticated = true;
+}
+
 static void
 cmd_authenticated(struct msieve_session *m, const struct msieve_command *c)
 {
@@ -281,6 +295,7 @@ static const struct {
 	{ SPAN("PUTSCRIPT"), "SS", true, cmd_putscript },
 	{ SPAN("RENAMESCRIPT"), "SS", true, cmd_renamescript },
 	{ SPAN("SETACTIVE"), "S", true, cmd_setactive },
+	{ SPAN("UNAUTHENTICATE"), "", false, cmd_unauthenticate },
 	{ SPAN("AUTHENTICATE"), "*", false, cmd_authenticated },
 	{ SPAN("STARTTLS"), "*", false, cmd_authenticated },
 };

@@ -11,6 +11,7 @@ struct msieve_options {
 	size_t max_script;
 	unsigned max_errors;		/* of a script that are told */
 	unsigned max_bad;		/* bad commands in a row; 0: no limit */
+	bool goes_back;			/* the client can be given back to who logged it in (UNAUTHENTICATE) */
 };
 
 struct msieve_session {
@@ -21,8 +22,9 @@ struct msieve_session {
 	struct arena *arena;		/* of one command */
 	unsigned bad;
 	bool done;
+	bool unauthenticated;		/* done by UNAUTHENTICATE, which is still to be answered */
 };
 
-/* All but done and bad is filled in.  0: LOGOUT; -1 and why in *e otherwise: the connection can not go on. */
+/* All but done and bad is filled in.  0: LOGOUT, UNAUTHENTICATE; -1 and why in *e otherwise: the connection can not go on. */
 int msieve_session_run(struct msieve_session *m, struct err *e);
 #endif

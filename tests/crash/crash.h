@@ -82,6 +82,8 @@ enum preparation {
 	PREP_NO_INDEX,		/* the index was removed */
 	PREP_BAD_INDEX,		/* it is garbage */
 	PREP_FOREIGN,		/* other programs brought mail, renamed and removed some */
+	PREP_MANY,		/* so much more that the files keep their names */
+	PREP_MANY_LOST,		/* the same, seen and told of before the index was removed */
 	PREP_DIRTY,		/* flags wait to be written behind, of a process that died */
 	PREP_MARK,		/* the mark of reserved UIDs is next */
 	PREP_DOVECOT,		/* Dovecot's: its lists of UIDs and keywords, and nothing of ours */
@@ -138,7 +140,9 @@ struct format {
 	bool one_file;			/* for all messages of a mailbox */
 	void (*foreign)(struct world *w);	/* what other programs do: see PREP_FOREIGN */
 	bool released;			/* can be given to Dovecot */
+	void (*many)(struct world *w);	/* for PREP_MANY; NULL: that would be nothing else than PREP_FOREIGN */
 };
+bool op_fits(const struct op *op, const struct format *f);
 extern const struct format formats[];
 extern const size_t format_count;
 

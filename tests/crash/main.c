@@ -503,7 +503,7 @@ list_jobs(struct job *out, const char *only)
 
 	for (size_t f = 0; f < format_count; f++) {
 		for (size_t o = 0; o < op_count; o++) {
-			if (op_gives(&ops[o]) && !formats[f].released)
+			if (!op_fits(&ops[o], &formats[f]))
 				continue;
 			for (int k = 0; k < FAULTS; k++) {
 				for (int sync = 0; sync < (k == FAULT_POWER ? 2 : 1); sync++) {

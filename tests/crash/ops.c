@@ -50,6 +50,10 @@ const struct op ops[] = {
 	{ "damaged-index", PREP_BAD_INDEX, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_EXPUNGE, .box = "INBOX", N(1) } }, false },
 	{ "outside", PREP_FOREIGN, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_STORE, .box = "INBOX", N(4), .flags = MSG_SEEN,
 	    .op = FLAGS_ADD } }, false },
+	{ "outside-many", PREP_MANY, WHOLE_MESSAGE, { { .kind = STEP_LOOK },
+	    { .kind = STEP_STORE, .box = "INBOX", N(310), .flags = MSG_SEEN, .keywords = KW_OTHER, .op = FLAGS_ADD },
+	    { .kind = STEP_MOVE, .box = "INBOX", .to = "Work", N(312) }, { .kind = STEP_EXPUNGE, .box = "INBOX", N(311, 334) } }, false },
+	{ "rebuild-many", PREP_MANY_LOST, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_SAVE, .box = "INBOX", N(1001) } }, false },
 	{ "behind", PREP_DIRTY, WHOLE_STEP, { { .kind = STEP_MAINTAIN, .box = "INBOX" } }, false },
 	{ "resync", PREP_BASE, WHOLE_STEP, { { .kind = STEP_RESYNC, .box = "INBOX" } }, false },
 	{ "adopt", PREP_DOVECOT, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_SAVE, .box = "INBOX", N(1001) },
@@ -67,6 +71,14 @@ op_gives(const struct op *op)
 		if (op->steps[i].kind == STEP_RELEASE || op->steps[i].kind == STEP_ADOPT)
 			return true;
 	return false;
+}
+
+bool
+op_fits(const struct op *op, const struct format *f)
+{
+	if ((op->prep == PREP_MANY || op->prep == PREP_MANY_LOST) && f->many == NULL)
+		return false;
+	return f->released || !op_gives(op);
 }
 
 /* As a user's mail program would make it: some are short, some long, the large ones very long. */

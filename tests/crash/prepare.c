@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define CHILD_SECONDS 60
+#define MANY 36	/* files: the driver lets more than 32 keep their names */
 
 bool
 in_child(struct world *w, void (*body)(void *), const char *what, char *why, size_t why_n)
@@ -221,6 +222,22 @@ remember_told(struct world *w)
 	w->sh->at.announced = 0;
 }
 
+static void
+tell_seen(struct world *w)
+{
+	for (unsigned i = 0; i < w->sh->seen.count && w->told_count < ANNOUNCED; i++)
+		w->told[w->told_count++] = w->sh->seen.box[i];
+}
+
+static void
+remove_index(struct world *w)
+{
+	char path[512];
+
+	path_in(w, path, w->format->index_dir);
+	remove_tree(path);
+}
+
 /* Gives all of it to Dovecot. */
 static void
 give_away(void *world)
@@ -277,21 +294,30 @@ make_dovecot(struct world *w, char *why, size_t why_n)
 static bool
 prepare_state(struct world *w, char *why, size_t why_n)
 {
-	char path[512];
-
 	switch (w->op->prep) {
 	case PREP_BASE:
 	case PREP_EMPTY:
 		return true;
 	case PREP_NO_INDEX:
-		path_in(w, path, w->format->index_dir);
-		remove_tree(path);
+		remove_index(w);
 		return true;
 	case PREP_BAD_INDEX:
 		spoil_index(w);
 		return true;
 	case PREP_FOREIGN:
 		w->format->foreign(w);
+		return true;
+	case PREP_MANY:
+		w->format->foreign(w);
+		w->format->many(w);
+		return true;
+	case PREP_MANY_LOST:
+		w->format->foreign(w);
+		w->format->many(w);
+		if (!in_child(w, look, "looking at many", why, why_n))
+			return false;
+		tell_seen(w);
+		remove_index(w);
 		return true;
 	case PREP_DOVECOT:
 	case PREP_RELEASED:
@@ -305,8 +331,7 @@ prepare_state(struct world *w, char *why, size_t why_n)
 	case PREP_MARK:
 		if (!in_child(w, use_up_mark, "using the mark up", why, why_n) || !in_child(w, look, "looking", why, why_n))
 			return false;
-		for (unsigned i = 0; i < w->sh->seen.count && w->told_count < ANNOUNCED; i++)
-			w->told[w->told_count++] = w->sh->seen.box[i];
+		tell_seen(w);
 		return true;
 	}
 	return false;
@@ -336,8 +361,7 @@ prepare(struct world *w, char *why, size_t why_n)
 		if (!in_child(w, look, "looking", why, why_n))
 			return false;
 		want_from_seen(&w->want[0], &w->sh->seen);
-		for (unsigned i = 0; i < w->sh->seen.count && w->told_count < ANNOUNCED; i++)
-			w->told[w->told_count++] = w->sh->seen.box[i];
+		tell_seen(w);
 	} else {
 		w->want[0].count = w->want[0].origins = 1;
 		w->want[0].box[0] = (struct want_box){ .name = "INBOX", .origin = 1 };
@@ -444,6 +468,23 @@ maildir_foreign(struct world *w)
 		apply_step(&w->want[0], &as_steps[i]);
 }
 
+/* More at once than get new names. */
+static void
+maildir_many(struct world *w)
+{
+	for (unsigned number = 305; number < 305 + MANY; number++) {
+		struct step step = { .kind = STEP_SAVE, .box = "INBOX", N(number), .flags = number % 3 == 0 ? MSG_SEEN : 0 };
+		char name[100];
+
+		snprintf(name, sizeof(name), "Maildir/%s/1000000%u.M%uP7.example%s", number % 2 == 0 ? "new" : "cur", number, number,
+		    number % 2 == 0 ? "" : number % 3 == 0 ? ":2,S" : ":2,");
+		if (number % 2 == 0)
+			step.flags = 0;
+		put_file(w, name, number);
+		apply_step(&w->want[0], &step);
+	}
+}
+
 /* The messages of an mbox file, changed as mail programs do: one goes, others come. */
 static void
 change_mbox(const struct world *w, const char *name, unsigned gone, const char *more)
@@ -516,9 +557,9 @@ mbox_foreign(struct world *w)
 }
 
 const struct format formats[] = {
-	{ "maildir", "maildir:~/Maildir", '.', "Maildir/culver.index", false, maildir_foreign, true },
+	{ "maildir", "maildir:~/Maildir", '.', "Maildir/culver.index", false, maildir_foreign, true, maildir_many },
 	/* Names hold mail and others below them. */
-	{ "mbox", "mbox:~/mail:INBOX=~/mail/inbox:LAYOUT=maildir++", '.', "mail/.culver.index", true, mbox_foreign, false },
-	{ "maildir-fs", "maildir:~/Maildir:LAYOUT=fs", '/', "Maildir/culver.index", false, maildir_foreign, true },
+	{ "mbox", "mbox:~/mail:INBOX=~/mail/inbox:LAYOUT=maildir++", '.', "mail/.culver.index", true, mbox_foreign, false, NULL },
+	{ "maildir-fs", "maildir:~/Maildir:LAYOUT=fs", '/', "Maildir/culver.index", false, maildir_foreign, true, maildir_many },
 };
 const size_t format_count = COUNT(formats);

@@ -8,6 +8,7 @@ The server is the one installed below $CULVER_PREFIX.  Started by root, mail bel
 a plain user, everything runs as that user.  stop() fails the test when a process stays behind, or when the log tells of
 a crash.
 """
+import contextlib
 import grp
 import imaplib
 import os
@@ -26,7 +27,8 @@ import time
 PREFIX = os.environ.get("CULVER_PREFIX", "/usr/local")
 PASSWORD = "secret words"
 USERS = ("alice", "bob", "carol", "dave")
-WAIT = 20           # seconds: how long anything may take before a test gives up
+SLOW = int(os.environ.get("CULVER_SLOW", "1"))
+WAIT = 20 * SLOW    # seconds: how long anything may take before a test gives up
 
 CONFIG = """\
 base_dir = {dir}/run
@@ -172,12 +174,18 @@ class Server:
     # ---- the process ----
 
     def start(self, wait=True):
-        with open(self.path("stderr"), "ab") as err:
+        with open(self.path("stderr"), "ab") as err, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind("\0culver-test-%d-%d" % (os.getpid(), time.monotonic_ns()))
             self.process = subprocess.Popen([os.path.join(PREFIX, "sbin", "culver"), "-F", "-c", self.config],
-                                            stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True)
-        if wait:
-            for port in self.ports.values():
-                wait_for(lambda p=port: self._answers(p), "port %d answers" % port)
+                                            stdin=subprocess.DEVNULL, stdout=err, stderr=err, start_new_session=True,
+                                            env=dict(os.environ, NOTIFY_SOCKET="@" + ready.getsockname()[1:].decode()))
+            if wait:
+                for port in self.ports.values():
+                    wait_for(lambda p=port: self._answers(p), "port %d answers" % port)
+                # The sockets without a port as well; a test of what does not become ready has only the ports.
+                ready.settimeout(5 * SLOW)
+                with contextlib.suppress(socket.timeout):
+                    ready.recv(100)
         return self
 
     def _answers(self, port):

@@ -147,6 +147,7 @@ class Filter(unittest.TestCase):
         for wanted in (name, name.strip("<>")):
             told = self.server.adm("filter", "why", "-u", "bob", wanted)
             self.assertIn("line 3: stored mail into mailbox 'Why'", told)
+        self.assertEqual(self.server.adm("filter", "why", "bob", name), told)
         self.assertEqual(self.server.adm("filter", "why", "-u", "bob", "none@such", check=False).returncode, 68)
 
     def test_dsn(self):

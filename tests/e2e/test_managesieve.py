@@ -77,6 +77,46 @@ class ManageSieve(unittest.TestCase):
     def tearDown(self):
         self.server.close()
 
+    def login_line(self, user):
+        blob = base64.b64encode(("\0%s\0%s" % (user, culver.PASSWORD)).encode()).decode()
+        return 'AUTHENTICATE "PLAIN" "%s"' % blob
+
+    def test_unauthenticate(self):
+        """Over TLS a session ends, and another user's begins, on one connection."""
+        with Client(self.server, login=False) as client:
+            self.assertEqual(client.ask("STARTTLS")[0], "OK")
+            client.start_tls(self.server)
+            before = client.answer()[2]
+            self.assertNotIn('"UNAUTHENTICATE"', before)
+            self.assertEqual(client.ask("UNAUTHENTICATE")[0], "NO")
+            for round in range(3):
+                for user in ("alice", "bob"):
+                    self.assertEqual(client.ask(self.login_line(user))[0], "OK")
+                    told = client.ask("CAPABILITY")[2]
+                    self.assertIn('"UNAUTHENTICATE"', told)
+                    self.assertIn('"OWNER" "%s"' % user, told)
+                    self.assertEqual(client.put(user)[0], "OK")
+                    self.assertEqual(client.ask("LISTSCRIPTS")[2], ['"%s"' % user])
+                    self.assertEqual(client.ask("UNAUTHENTICATE x")[0], "NO")
+                    self.assertEqual(client.ask("UNAUTHENTICATE")[0], "OK")
+                    culver.wait_for(lambda: user not in self.server.adm("who"), "%s is gone" % user)
+                    self.assertEqual(client.ask("LISTSCRIPTS")[0], "NO")
+                    self.assertEqual(client.ask("CAPABILITY")[2], before)
+            self.assertEqual(client.ask('AUTHENTICATE "PLAIN" "AGFsaWNlAHdyb25n"')[0], "NO")
+            self.assertEqual(client.ask("LOGOUT")[0], "OK")
+            self.assertTrue(client.ended())
+        with Client(self.server, login=False) as client:        # a session that ends otherwise ends the client's
+            self.assertEqual(client.ask("STARTTLS")[0], "OK")
+            client.start_tls(self.server)
+            client.answer()
+            self.assertEqual(client.ask(self.login_line("alice"))[0], "OK")
+            self.server.adm("kick", "alice")
+            self.assertTrue(client.ended())
+        with Client(self.server) as client:                     # the worker has a plain client all to itself
+            self.assertNotIn('"UNAUTHENTICATE"', client.ask("CAPABILITY")[2])
+            self.assertEqual(client.ask("UNAUTHENTICATE")[0], "NO")
+            self.assertEqual(client.ask("LISTSCRIPTS")[0], "OK")
+
     def test_before_login(self):
         with Client(self.server, login=False) as c:
             word, _, lines = c.greeting

@@ -56,7 +56,9 @@ class QuickstartTest(unittest.TestCase):
         # the second start builds nothing, keeps the mail, sends no second welcome, and says how to read it
         process = subprocess.Popen(["./quickstart", "--port-base", str(PORT_BASE)], cwd=self.dir,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                   start_new_session=True)
+                                   start_new_session=True,
+                                   # what runs the tests in the background may have it ignored, and a shell leaves it so
+                                   preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.addCleanup(process.stdout.close)
         said = ""
         for line in process.stdout:

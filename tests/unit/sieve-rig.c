@@ -87,8 +87,8 @@ on_list_members(void *ctx, struct span list, struct arena *a, struct span **out,
 }
 
 static int
-on_run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, struct arena *a,
-    struct span *out, int *status, struct err *e)
+on_run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
+    struct arena *a, struct span *out, int *status, struct err *e)
 {
 	struct sieve_rig *rig = ctx;
 	struct span line = program;
@@ -96,8 +96,9 @@ on_run(void *ctx, struct span program, const struct span *args, size_t arg_count
 	for (size_t i = 0; i < arg_count; i++)
 		line = span_str(arena_printf(rig->a, "%.*s %.*s", SPAN_ARG(line), SPAN_ARG(args[i])));
 	rig->ran = span_str(arena_printf(rig->a, "%.*s < %.*s", SPAN_ARG(line), SPAN_ARG(input)));
+	rig->timeout = timeout;
 	if (rig->program_status < 0)
-		return err_set(e, ERR_TEMP, "it took too long");
+		return err_set(e, rig->program_status == -2 ? ERR_TIMEOUT : ERR_NOTFOUND, "it is not there");
 	*out = arena_dup(a, rig->program_output == NULL ? input : span_str(rig->program_output));
 	*status = rig->program_status;
 	return 0;

@@ -14,6 +14,7 @@ struct sieve_rig {
 	const char *lists;			/* "name=value,value;name=..." */
 	const char *program_output;		/* what each program writes; NULL: its input */
 	int program_status;
+	unsigned timeout;			/* of the last program */
 	bool no_programs;
 	struct span ran;			/* the last one: "path arg arg < input" */
 	struct span logged;			/* lines that scripts have logged */

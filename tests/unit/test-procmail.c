@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Recipes: what they match, what they deliver where, and that hostile ones come to an end with the mail kept. */
+#include "lib-filter/procmail/cache.h"
 #include "lib-filter/procmail/formail.h"
 #include "lib-filter/procmail/regex.h"
 #include "lib-filter/procmail/run.h"
@@ -57,6 +58,7 @@ struct world {
 	struct buf log, done;
 	unsigned programs;
 	bool full;		/* nothing but the mailbox can be written */
+	struct procmail_cache *cache;
 };
 
 static int
@@ -114,7 +116,7 @@ run_rc(struct world *w, struct span text, struct procmail_limits limits)
 {
 	struct procmail_host host = { .ctx = w, .read = on_read, .deliver = on_deliver, .run = on_run, .log = on_log };
 	struct procmail_request r = { .text = text, .rc_names = SPAN("missing\nrc"), .user = SPAN("bob"), .home = SPAN("/home/bob"),
-		.host_name = SPAN("mx"), .inbox = SPAN("mailbox:INBOX"), .dir = SPAN("/home/bob") };
+		.host_name = SPAN("mx"), .inbox = SPAN("mailbox:INBOX"), .dir = SPAN("/home/bob"), .cache = w->cache };
 	struct procmail_result result;
 	struct err e = ERR_INIT;
 
@@ -155,6 +157,33 @@ test_deliveries(void **state)
 		assert_span(buf_span(&w.done), cases[i].done);
 		buf_clear(&w.log);
 		buf_clear(&w.done);
+	}
+}
+
+/* What is kept from the message before changes nothing, whether there is room for it or not. */
+static void
+test_cache(void **state)
+{
+	static const struct { const char *rc, *done; } cases[] = {
+		{ ":0\n* ^Subject: \\/.*\nmailbox:$MATCH\n", "4:mailbox:hello " },
+		{ ":0 D\n* ^subject: \\/.*\nmailbox:$MATCH\n", "4:mailbox:INBOX " },
+		{ "A=`true`\nINCLUDERC=rc\n:0\n* ((((((a*)*)*)*)*)*)*((b|c)*d)*e\nbox\n", "0:box " },
+		{ "X=sub\n:0\n* $ ^$X\n* ^TO_bob\none\n", "0:one " },
+	};
+
+	(void)state;
+	for (size_t octets = 0; octets <= PROCMAIL_CACHE_OCTETS; octets += PROCMAIL_CACHE_OCTETS) {
+		struct world w = { .cache = procmail_cache_new(octets) };
+
+		assert_non_null(w.cache);
+		for (size_t i = 0; i < 5 * COUNT(cases); i++) {
+			w.rc = cases[i % COUNT(cases)].rc;
+			assert_true(run_rc(&w, span_str(mail), PROCMAIL_LIMITS_DEFAULT).delivered);
+			assert_span(buf_span(&w.done), cases[i % COUNT(cases)].done);
+			buf_clear(&w.log);
+			buf_clear(&w.done);
+		}
+		procmail_cache_free(w.cache);
 	}
 }
 
@@ -243,7 +272,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_regex), cmocka_unit_test(test_deliveries), cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_regex), cmocka_unit_test(test_deliveries), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_large_message), cmocka_unit_test(test_formail),
 	};
 

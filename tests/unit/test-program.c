@@ -117,10 +117,39 @@ test_restricted(void **state)
 	clear(&o);
 }
 
+static void
+test_dirs(void **state)
+{
+	static const struct {
+		const char *path;
+		bool allowed;
+	} cases[] = {
+		{ "/bin/true", true }, { "/usr/bin/true", true }, { "true", false }, { "/bin", false }, { "/bin/", false },
+		{ "/bin/./true", false }, { "/bin/../bin/true", false }, { "/bin/..", false }, { "/binx/true", false }, { "/sbin/true", false },
+	};
+	struct span dirs[] = { SPAN("/usr/bin"), SPAN("/bin") };
+	struct program_limits l = { .timeout = 2, .dirs = dirs, .dir_count = 2 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct span argv[] = { span_str(cases[i].path) };
+		struct program_request r = { .argv = argv, .argc = 1 };
+		struct buf out = BUF_INIT(100), said = BUF_INIT(100);
+		struct err e = ERR_INIT;
+		int status, rc = program_run(&r, &l, &out, &said, &status, &e);
+
+		if (cases[i].allowed ? rc != 0 : rc != -1 || e.code != ERR_DENIED)
+			fail_msg("%s: %d %s", cases[i].path, rc, e.log);
+		buf_clear(&out);
+		buf_clear(&said);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_here), cmocka_unit_test(test_helper), cmocka_unit_test(test_restricted) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_here), cmocka_unit_test(test_helper), cmocka_unit_test(test_restricted),
+		cmocka_unit_test(test_dirs) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

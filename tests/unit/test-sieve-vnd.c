@@ -95,7 +95,8 @@ static void
 test_programs(void **state)
 {
 	static const char *const settings[][2] = { { "sieve_pipe_bin_dir", "/usr/lib/pipe" }, { "sieve_filter_bin_dir", "/usr/lib/filter" },
-		{ "sieve_execute_bin_dir", "/usr/lib/execute" }, { "sieve_filter_input_eol", "lf" }, { NULL, NULL } };
+		{ "sieve_execute_bin_dir", "/usr/lib/execute" }, { "sieve_filter_input_eol", "lf" },
+		{ "sieve_filter_exec_timeout", "2m" }, { NULL, NULL } };
 	struct sieve_rig rig;
 
 	(void)state;
@@ -116,7 +117,12 @@ test_programs(void **state)
 	assert_span(rig.logged, "/usr/lib/filter/f: exit status 1\n/usr/lib/filter/f: exit status 1");
 	rig.program_status = -1;
 	assert_span(rig_run(&rig, P "if not execute :pipe \"e\" { fileinto \"no\"; }"), "save no");
-	assert_span(rig.logged, "/usr/lib/execute/e: it took too long");
+	assert_span(rig.logged, "/usr/lib/execute/e: it is not there");
+	assert_int_equal(rig.timeout, 10);
+	rig.program_status = -2;
+	assert_span(rig_run(&rig, P "filter \"f\"; fileinto \"no\";"), "failed at line 1: filter: it is not there: keep");
+	assert_span(rig_run(&rig, P "if not filter \"f\" { fileinto \"no\"; }"), "save no");
+	assert_int_equal(rig.timeout, 120);
 	rig.program_status = 0;
 	rig.program_output = "\n";
 	assert_span(rig_run(&rig, P "filter \"f\";"), "keep");

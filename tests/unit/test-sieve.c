@@ -269,11 +269,52 @@ test_extset(void **state)
 	assert_true(!extset_has(&s, EXT_COPY));
 }
 
+/* A message that lies in a mailbox: its flags are what the script begins with, as RFC 6785 has it. */
+static void
+test_flags_of_before(void **state)
+{
+	static const struct {
+		const char *script, *want;
+	} changes[] = {
+		{ "require \"imap4flags\"; keep;", "keep flag1 a" },
+		{ "require \"imap4flags\"; addflag \"b\";", "keep flag1 a b" },
+		{ "require \"imap4flags\"; removeflag \"a \\\\Seen\";", "keep" },
+		{ "require \"imap4flags\"; setflag \"b\";", "keep b" },
+		{ "require \"imap4flags\"; if hasflag \"\\\\Seen\" { discard; }", "nothing" },
+		{ "keep;", "keep" },
+	};
+	const struct sieve_limits limits = SIEVE_LIMITS_DEFAULT;
+	struct filter_host host = { .user = SPAN("bob") };
+	struct sieve_extset all;
+	struct span bad;
+
+	(void)state;
+	assert_true(sieve_extset_parse(&all, SPAN(""), &bad));
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct arena *a = arena_new(1 << 20);
+		struct buf out = BUF_INIT(65536);
+		struct filter_action *actions;
+		struct filter_message m;
+		struct sieve_error error;
+		struct sieve_script *s = sieve_compile(span_str(changes[i].script), &all, &error);
+
+		filter_message_init(&m, span_str(mail));
+		m.flags = SPAN("\\Seen a");
+		assert_int_equal(sieve_script_run(s, &m, &host, &limits, a, &actions, &error), 0);
+		rig_put_actions(&out, actions);
+		assert_span(buf_span(&out), changes[i].want);
+		buf_clear(&out);
+		sieve_script_free(s);
+		arena_free(a);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_flags_of_before),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_extset),
 	};

@@ -30,7 +30,7 @@ _culveradm() {
 		mailbox) words="list status create delete rename subscribe unsubscribe" ;;
 		index) words="verify rebuild compact stats -u -A -F" ;;
 		scrub) words="--repair -u -A -F" ;;
-		filter) words="why" ;;
+		filter) words="why check replay" ;;
 		queue) words="list flush delete" ;;
 		quota) words="get recalc" ;;
 		flags) words="add remove replace" ;;
@@ -39,7 +39,7 @@ _culveradm() {
 		who) words="-1" ;;
 		*) words="-u -A -F" ;;
 		esac
-	elif [ "${COMP_WORDS[i]}" = sieve ]; then
+	elif [ "${COMP_WORDS[i]}" = sieve ] || [ "${COMP_WORDS[i + 1]}" = check ]; then
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 	else

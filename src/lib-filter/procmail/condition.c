@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdlib.h>
-#include "lib-filter/procmail/regex.h"
 #include "lib-filter/procmail/state.h"
 
 #define REPARSE_MAX 20	/* of "$" and "VAR ??" in one condition */
@@ -180,7 +179,7 @@ static bool
 match(struct procmail_state *s, const struct condition *c)
 {
 	const char *why;
-	struct procmail_regex *r = procmail_regex_new(c->text, c->distinguish_case, &why);
+	struct procmail_regex *r = procmail_cache_regex(s->sh->cache, c->text, c->distinguish_case, &why);
 	uint64_t *budget = &s->sh->left.match_work;
 	enum procmail_found found;
 	size_t pos = 0, before;
@@ -231,7 +230,6 @@ match(struct procmail_state *s, const struct condition *c)
 			tell_budget(s, c);
 		add_score(s, c, sum);
 	}
-	procmail_regex_free(r);
 	if (!c->weighted)
 		procmail_verbose(s, "%s \"%s%.*s\"", matches != c->inverted ? "Match on" : "No match on", c->inverted ? "! " : "", SPAN_ARG(c->text));
 	return c->weighted || matches != c->inverted;

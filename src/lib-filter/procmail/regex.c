@@ -44,7 +44,7 @@ struct procmail_regex {
 	uint32_t round;
 };
 
-#define HASH_SIZE 4096
+#define HASH_SIZE 1024
 
 struct parser {
 	struct procmail_regex *r;
@@ -456,6 +456,17 @@ procmail_regex_free(struct procmail_regex *r)
 	free(r->list);
 	free(r->stack);
 	free(r);
+}
+
+size_t
+procmail_regex_octets(const struct procmail_regex *r)
+{
+	const struct array *const all[] = { &r->nodes, &r->sets, &r->states, &r->members, &r->table };
+	size_t octets = sizeof(*r) + HASH_SIZE * sizeof(*r->hash) + r->nodes.n * 4 * sizeof(uint32_t);
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		octets += all[i]->cap * all[i]->size;
+	return octets;
 }
 
 bool

@@ -26,6 +26,7 @@ struct procmail_regex;
  */
 struct procmail_regex *procmail_regex_new(struct span expression, bool distinguish_case, const char **why_out);
 void procmail_regex_free(struct procmail_regex *r);	/* NULL is fine */
+size_t procmail_regex_octets(const struct procmail_regex *r);	/* of memory, now: it grows with what it is used on */
 bool procmail_regex_extracts(const struct procmail_regex *r);	/* it has a \/ */
 
 enum procmail_found { PROCMAIL_FOUND_NO, PROCMAIL_FOUND_YES, PROCMAIL_FOUND_TOO_LONG };

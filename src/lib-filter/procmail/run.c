@@ -15,18 +15,22 @@ procmail_log_text(struct procmail_state *s, struct span text)
 		s->sh->host->log(s->sh->host->ctx, buf_span(&s->dir), buf_span(&s->log_path), text);
 }
 
+/* What is too long is cut. */
 static void
-log_line(struct procmail_state *s, const char *fmt, va_list ap)
+log_line(struct procmail_state *s, bool problem, const char *fmt, va_list ap)
 {
-	struct buf line = BUF_INIT(4096);
+	static const char by[] = "procmail: ";
+	char line[4096];
+	int n = vsnprintf(line + sizeof(by) - 1, sizeof(line) - sizeof(by), fmt, ap);
+	size_t end = sizeof(by) - 1 + (n < 0 ? 0 : (size_t)n);
 
-	buf_adds(&line, "procmail: ");
-	buf_addv(&line, fmt, ap);
-	if (line.failed)
-		line.failed = false;	/* what is too long is left out; the rest is told */
-	buf_addc(&line, '\n');
-	procmail_log_text(s, buf_span(&line));
-	buf_clear(&line);
+	memcpy(line, by, sizeof(by) - 1);
+	end = end > sizeof(line) - 2 ? sizeof(line) - 2 : end;
+	line[end] = '\n';
+	if (!problem || s->sh->host->problem == NULL || s->log_path.n > 0)
+		procmail_log_text(s, span_of(line, end + 1));
+	if (problem && s->sh->host->problem != NULL)
+		s->sh->host->problem(s->sh->host->ctx, span_of(line + sizeof(by) - 1, end - (sizeof(by) - 1)));
 }
 
 void
@@ -36,7 +40,7 @@ procmail_log(struct procmail_state *s, const char *fmt, ...)
 
 	s->sh->problems++;
 	va_start(ap, fmt);
-	log_line(s, fmt, ap);
+	log_line(s, true, fmt, ap);
 	va_end(ap);
 }
 
@@ -48,7 +52,7 @@ procmail_verbose(struct procmail_state *s, const char *fmt, ...)
 	if (!procmail_is_on(s, "VERBOSE", false))
 		return;
 	va_start(ap, fmt);
-	log_line(s, fmt, ap);
+	log_line(s, false, fmt, ap);
 	va_end(ap);
 }
 
@@ -169,9 +173,9 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 {
 	struct buf text = BUF_INIT(PROCMAIL_RC_MAX);
 	struct err e = ERR_INIT;
-	struct procmail_rc *rc = NULL;
+	const struct procmail_rc *rc = NULL;
 	struct frame *f;
-	size_t depth = 0;
+	size_t depth = 0, cost;
 	char *kept;
 
 	for (size_t i = 0; i < s->frames.n; i++)
@@ -188,7 +192,10 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 		buf_clear(&text);
 		return false;
 	}
-	rc = procmail_rc_parse(arena_dup(s->sh->arena, buf_span(&text)), s->sh->arena);
+	/* A file costs steps by its size, so that a small loop can not have a large one read and parsed for ever. */
+	cost = text.n / 128;
+	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+	rc = procmail_cache_rc(s->sh->cache, buf_span(&text), s->sh->left.memory);
 	buf_clear(&text);
 	kept = rc == NULL ? NULL : malloc(name.n + 1);
 	if (kept == NULL || !array_reserve(&s->frames, s->frames.n + 1)) {
@@ -276,12 +283,22 @@ run_recipe(struct procmail_state *s, const struct procmail_statement *recipe)
 		s->delivered = s->stop = true;
 }
 
+static void
+tell_where(struct procmail_state *s, const struct procmail_statement *now)
+{
+	const struct frame *f = rc_frame(s);
+
+	if (s->sh->r->where != NULL)
+		*s->sh->r->where = (struct procmail_where){ now == NULL || f == NULL ? SPAN("") : span_str(f->rc_name),
+			now == NULL ? 0 : now->line };
+}
+
 /* All that is in the frames. */
 static void
 run_frames(struct procmail_state *s)
 {
 	while (!s->stop && s->frames.n > 0) {
-		struct procmail_statement *now = top(s)->next;
+		const struct procmail_statement *now = top(s)->next;
 		struct span value;
 
 		arena_reset(s->scratch);
@@ -289,6 +306,7 @@ run_frames(struct procmail_state *s)
 			pop(s);
 			continue;
 		}
+		tell_where(s, now);
 		if (s->sh->left.steps == 0) {
 			procmail_log(s, "line %u: the recipes do not come to an end", now->line);
 			s->out_of_limits = true;
@@ -311,6 +329,7 @@ run_frames(struct procmail_state *s)
 			break;
 		}
 	}
+	tell_where(s, NULL);
 	while (s->frames.n > 0)
 		pop(s);
 }
@@ -507,10 +526,11 @@ set_defaults(struct procmail_state *s)
 static void
 run_rc(struct procmail_state *s)
 {
-	struct span rest = s->sh->r->rc_names, name;
+	struct span rest = s->sh->r->rc_names, global = s->sh->r->global_rc, name;
 
-	if (s->sh->r->global_rc.n > 0 && procmail_open_rc(s, s->sh->r->global_rc, false, false))
-		run_frames(s);
+	while (!s->stop && span_next(&global, '\n', &name))
+		if (name.n > 0 && procmail_open_rc(s, name, false, true))
+			run_frames(s);
 	while (!s->stop && span_next(&rest, '\n', &name))
 		if (name.n > 0 && procmail_open_rc(s, name, false, false)) {
 			run_frames(s);
@@ -527,8 +547,8 @@ procmail_run(const struct procmail_request *r, const struct procmail_host *host,
 	int rc = -1;
 
 	*out = (struct procmail_result){ .folder = BUF_INIT(65536) };
-	sh.arena = arena_new(limits->memory);
-	if (!state_init(&s, &sh) || sh.arena == NULL)
+	sh.cache = r->cache != NULL ? r->cache : procmail_cache_new(PROCMAIL_CACHE_OCTETS);
+	if (!state_init(&s, &sh) || sh.cache == NULL)
 		goto out;
 	if (!procmail_set_text(&s, r->text))
 		goto out;
@@ -548,6 +568,9 @@ out:
 	if (rc == -1)
 		err_set(e, ERR_TEMP, "procmail: out of memory");
 	state_clear(&s);
-	arena_free(sh.arena);
+	if (r->cache == NULL)
+		procmail_cache_free(sh.cache);
+	else
+		procmail_cache_trim(r->cache);
 	return rc;
 }

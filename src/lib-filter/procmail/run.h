@@ -9,6 +9,8 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
+struct procmail_cache;
+
 struct procmail_limits {
 	size_t steps;		/* statements and conditions that are carried out */
 	uint64_t match_work;	/* of regular expressions, in steps of their automata */
@@ -77,13 +79,24 @@ struct procmail_host {
 	void (*unlock)(void *ctx, struct span dir, struct span name);
 	/* name: of $LOGFILE, empty when there is none. */
 	void (*log)(void *ctx, struct span dir, struct span name, struct span text);
+	/*
+	 * What goes wrong, whether there is a LOGFILE that has it too or not: one line without its end.  Where:
+	 * procmail_request.where.  NULL: the log has it.
+	 */
+	void (*problem)(void *ctx, struct span text);
 	int64_t (*now)(void *ctx);	/* seconds since 1970 */
+};
+
+/* The statement that is being run, for the host: kept up to date while it is called. */
+struct procmail_where {
+	struct span rc;		/* the file, as it was named; empty: none, the end of all is reached (DEFAULT) */
+	unsigned line;
 };
 
 struct procmail_request {
 	struct span text;		/* the message, lines end with LF; with its From_ line, if it has one */
 	struct span rc_names;		/* files, separated by newlines: the first that can be read is run */
-	struct span global_rc;		/* run before it; empty: none */
+	struct span global_rc;		/* files too: all of them are run before it; empty: none */
 	struct span user, home, shell, host_name, dir;	/* dir: MAILDIR at first */
 	struct span inbox;		/* ORGMAIL and DEFAULT at first */
 	struct span sendmail;
@@ -93,6 +106,8 @@ struct procmail_request {
 	size_t arg_count;
 	unsigned process;		/* $$ */
 	bool soft;			/* a failure is EX_TEMPFAIL, not EX_CANTCREAT */
+	struct procmail_cache *cache;	/* cache.h; NULL: nothing is kept for the next message */
+	struct procmail_where *where;	/* NULL: nobody asks */
 	bool keep_when_failed;		/* DEFAULT and ORGMAIL failed: the caller saves the message */
 };
 

@@ -4,6 +4,7 @@
 /* What the parts of the interpreter share: variables.c, condition.c, action.c, run.c.  No other file includes this. */
 #include <limits.h>
 #include "lib/array.h"
+#include "lib-filter/procmail/cache.h"
 #include "lib-filter/procmail/expand.h"
 #include "lib-filter/procmail/rc.h"
 #include "lib-filter/procmail/run.h"
@@ -21,7 +22,7 @@ struct variable {
 
 /* A file or block that is being run, and what its last recipes came to. */
 struct frame {
-	struct procmail_statement *next;
+	const struct procmail_statement *next;
 	bool is_rc;
 	char *rc_name;		/* of is_rc; owned */
 	bool matched;		/* the last recipe without A or a */
@@ -36,7 +37,7 @@ struct shared {
 	const struct procmail_request *r;
 	const struct procmail_host *host;
 	struct procmail_limits left;
-	struct arena *arena;	/* rcfiles */
+	struct procmail_cache *cache;
 	size_t problems;
 };
 

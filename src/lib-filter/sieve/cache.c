@@ -135,7 +135,7 @@ sieve_cache_open(const char *path, size_t max, const struct sieve_compile_option
 			err_set(e, ERR_SYNTAX, "%s: line %u: %s", path, error->line, error->text);
 			goto out;
 		}
-		if (beside != NULL && (uint64_t)st.st_size == text.n)
+		if (beside != NULL && !options->no_binary && (uint64_t)st.st_size == text.n)
 			write_binary(beside, *out, &st, buf_span(&text));
 	}
 	rc = 0;

@@ -7,17 +7,20 @@ static int
 check_require(struct sieve_checker *c, struct sieve_node *n)
 {
 	const struct sieve_arg *names = n->pos[0];
+	int rc = 0;
 
 	if (c->requires_over)
 		return sieve_fail(c, n, "stands at the start of a script");
+	/* Those that are there count all the same: their words are no further mistakes. */
 	for (size_t i = 0; i < names->count; i++) {
 		enum sieve_ext e = sieve_extension_find(names->strings[i]);
 
-		if (e == EXT_CORE || !extset_has(&c->available, e))
-			return sieve_fail(c, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(names->strings[i], 0, 60)));
-		extset_add(&c->required, e);
+		if (e != EXT_CORE && extset_has(&c->available, e))
+			extset_add(&c->required, e);
+		else if (rc == 0)
+			rc = sieve_fail(c, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(names->strings[i], 0, 60)));
 	}
-	return 0;
+	return rc;
 }
 
 static int

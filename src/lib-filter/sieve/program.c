@@ -10,6 +10,7 @@
 #include "lib-filter/sieve/setting.h"
 
 #define NAME_MAX_OCTETS 128
+#define TIMEOUT_DEFAULT "10s"
 #define ARGS_MAX 16
 #define ARG_OCTETS_MAX 1024
 
@@ -57,6 +58,7 @@ struct program {
 	struct span path;
 	struct span args[ARGS_MAX];
 	size_t arg_count;
+	unsigned timeout;
 };
 
 static struct span
@@ -74,9 +76,12 @@ static int
 program_of(struct sieve_run *r, const struct sieve_node *n, struct program *p)
 {
 	struct span dir = setting_of(r, n, "bin_dir"), name;
+	uint64_t timeout;
 	char *path;
 
-	*p = (struct program){ .arg_count = 0 };
+	if (!sieve_parse_time(setting_of(r, n, "exec_timeout"), &timeout) || timeout == 0)
+		sieve_parse_time(SPAN(TIMEOUT_DEFAULT), &timeout);
+	*p = (struct program){ .arg_count = 0, .timeout = timeout > UINT32_MAX ? UINT32_MAX : (unsigned)timeout };
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &name) == -1)
 		return -1;
 	if (!is_program(name))
@@ -145,6 +150,7 @@ run_pipe(struct sieve_run *r, const struct sieve_node *n)
 		return sieve_run_fail(r, n, "the script needs too much memory");
 	memcpy(action->args, p.args, p.arg_count * sizeof(*p.args));
 	action->arg_count = p.arg_count;
+	action->timeout = p.timeout;
 	/* :try is for a program that may fail: then the message must not be kept a second time. */
 	action->or_keep = sieve_tag_get(n, TAG_TRY) == NULL || sieve_tag_get(n, TAG_COPY) == NULL;
 	if (sieve_tag_get(n, TAG_COPY) == NULL)
@@ -152,9 +158,12 @@ run_pipe(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
-/* 1: the program ended well; 0: it did not, which is logged; -1. */
+/*
+ * 1: the program ended well; 0: it did not, or there is none, which is logged.  -1: as a command it took too long: what the
+ * script wanted of it is not known, and the message is kept.  A test tells the script, which decides.
+ */
 static int
-run_program(struct sieve_run *r, const struct sieve_node *n, struct span input, struct span *out)
+run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struct span input, struct span *out)
 {
 	struct program p;
 	struct err e = { .code = ERR_NONE };
@@ -166,8 +175,10 @@ run_program(struct sieve_run *r, const struct sieve_node *n, struct span input, 
 	if (r->host->run == NULL)
 		return sieve_run_fail(r, n, "no programs are run here");
 	*out = SPAN("");
-	if (r->host->run(r->host->ctx, p.path, p.args, p.arg_count, input, r->a, out, &status, &e) == 0 && status == 0)
+	if (r->host->run(r->host->ctx, p.path, p.args, p.arg_count, input, p.timeout, r->a, out, &status, &e) == 0 && status == 0)
 		return 1;
+	if (!is_test && (e.code == ERR_TIMEOUT || e.code == ERR_TEMP))
+		return sieve_run_fail(r, n, "%s", e.log);
 	why = e.code != ERR_NONE ? arena_printf(r->a, "%.*s: %s", SPAN_ARG(p.path), e.log) :
 	    arena_printf(r->a, "%.*s: exit status %d", SPAN_ARG(p.path), status);
 	if (why != NULL && r->host->log != NULL)
@@ -176,12 +187,12 @@ run_program(struct sieve_run *r, const struct sieve_node *n, struct span input, 
 }
 
 static int
-do_filter(struct sieve_run *r, const struct sieve_node *n)
+do_filter(struct sieve_run *r, const struct sieve_node *n, bool is_test)
 {
 	struct span input, output;
 	int rc;
 
-	if (input_of(r, n, &input) == -1 || (rc = run_program(r, n, input, &output)) == -1)
+	if (input_of(r, n, &input) == -1 || (rc = run_program(r, n, is_test, input, &output)) == -1)
 		return -1;
 	/* A program that writes nothing has not made a message of it. */
 	if (rc == 0 || span_trim(output).n == 0)
@@ -192,11 +203,17 @@ do_filter(struct sieve_run *r, const struct sieve_node *n)
 static int
 run_filter(struct sieve_run *r, const struct sieve_node *n)
 {
-	return do_filter(r, n) == -1 ? -1 : 0;
+	return do_filter(r, n, false) == -1 ? -1 : 0;
 }
 
 static int
-do_execute(struct sieve_run *r, const struct sieve_node *n)
+test_filter(struct sieve_run *r, const struct sieve_node *n)
+{
+	return do_filter(r, n, true);
+}
+
+static int
+do_execute(struct sieve_run *r, const struct sieve_node *n, bool is_test)
 {
 	const struct sieve_tagged *input = sieve_tag_get(n, TAG_INPUT), *output = sieve_tag_get(n, TAG_OUTPUT);
 	struct span in = SPAN(""), out;
@@ -205,7 +222,7 @@ do_execute(struct sieve_run *r, const struct sieve_node *n)
 	if (input != NULL ? sieve_run_string(r, n, input->value->strings[0], &in) == -1 :
 	    sieve_tag_get(n, TAG_PIPE) != NULL && input_of(r, n, &in) == -1)
 		return -1;
-	rc = run_program(r, n, in, &out);
+	rc = run_program(r, n, is_test, in, &out);
 	if (rc == 1 && output != NULL && sieve_variable_set(r, n, output->value->strings[0], out) == -1)
 		return -1;
 	return rc;
@@ -214,7 +231,13 @@ do_execute(struct sieve_run *r, const struct sieve_node *n)
 static int
 run_execute(struct sieve_run *r, const struct sieve_node *n)
 {
-	return do_execute(r, n) == -1 ? -1 : 0;
+	return do_execute(r, n, false) == -1 ? -1 : 0;
+}
+
+static int
+test_execute(struct sieve_run *r, const struct sieve_node *n)
+{
+	return do_execute(r, n, true);
 }
 
 static const struct sieve_tag_use pipe_tags[] = { { TAG_COPY, EXT_COPY }, { TAG_TRY, EXT_VND_PIPE }, { TAG_NONE, EXT_CORE } };
@@ -225,9 +248,9 @@ static const struct sieve_tag_use execute_tags[] = {
 const struct sieve_word sieve_words_program[] = {
 	{ .name = "pipe", .ext = EXT_VND_PIPE, .args = "S?L", .tags = pipe_tags, .check = check_program, .run = run_pipe },
 	{ .name = "filter", .ext = EXT_VND_FILTER, .args = "S?L", .check = check_program, .run = run_filter },
-	{ .name = "filter", .is_test = true, .ext = EXT_VND_FILTER, .args = "S?L", .check = check_program, .run = do_filter },
+	{ .name = "filter", .is_test = true, .ext = EXT_VND_FILTER, .args = "S?L", .check = check_program, .run = test_filter },
 	{ .name = "execute", .ext = EXT_VND_EXECUTE, .args = "S?L", .tags = execute_tags, .check = check_program, .run = run_execute },
 	{ .name = "execute", .is_test = true, .ext = EXT_VND_EXECUTE, .args = "S?L", .tags = execute_tags, .check = check_program,
-	    .run = do_execute },
+	    .run = test_execute },
 	{ .name = NULL },
 };

@@ -230,7 +230,7 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
     const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error)
 {
 	struct sieve_run r = {
-		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true,
+		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true, .flags = m->flags,
 		.charsets = charset_cache_new(), .variables = hash_new(limits->variables),
 		.globals = hash_new(limits->variables), .included = calloc(s->include_count + 1, sizeof(bool)),
 	};
@@ -247,7 +247,7 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 		r.actions = NULL;
 		r.tail = &r.actions;
 		r.keep = true;
-		r.flags = SPAN_NONE;
+		r.flags = m->flags;
 		r.edits.changed = false;
 		*error = r.error;
 	}

@@ -47,6 +47,7 @@ struct sieve_sequence {
 	struct filter_host including;	/* whose `script' is the site's */
 	struct held held[HELD_MAX];
 	size_t held_count;
+	bool only_look;
 };
 
 /* ---- the settings ---- */
@@ -144,6 +145,12 @@ sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, 
 	}
 	*out = q;
 	return 0;
+}
+
+void
+sieve_sequence_only_look(struct sieve_sequence *q)
+{
+	q->only_look = q->personal.no_binary = q->global.no_binary = true;
 }
 
 static void
@@ -251,7 +258,7 @@ fail(struct run *r, const struct source *s, const struct sieve_error *error, con
 		f->why = "out of memory";
 	*r->failures = f;
 	r->failures = &f->next;
-	if (s->place == SIEVE_PERSONAL)
+	if (s->place == SIEVE_PERSONAL && !r->q->only_look)
 		tell_user(s, f->line, f->why, r->a);
 }
 
@@ -363,6 +370,21 @@ find_sources(struct run *r, struct source **out, struct err *e)
 			return -1;
 	}
 	*out = f.first;
+	return 0;
+}
+
+int
+sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(void *ctx, enum sieve_place place, const char *path),
+    void *ctx, struct err *e)
+{
+	struct sieve_outcome o = { .failures = NULL };
+	struct run r = { .q = q, .a = a, .out = &o, .failures = &o.failures };
+	struct source *sources;
+
+	if (find_sources(&r, &sources, e) == -1)
+		return -1;
+	for (const struct source *s = sources; s != NULL; s = s->next)
+		each(ctx, s->place, s->path);
 	return 0;
 }
 

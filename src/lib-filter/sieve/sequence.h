@@ -21,6 +21,8 @@ struct sieve_sequence;
 /* What site points to must stay.  ERR_SYNTAX: a setting is wrong. */
 int sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, struct err *e);
 void sieve_sequence_close(struct sieve_sequence *q);	/* NULL is fine */
+/* From here on nothing is written beside scripts: no binaries, no log for the user. */
+void sieve_sequence_only_look(struct sieve_sequence *q);
 
 struct sieve_failure {
 	struct sieve_failure *next;
@@ -42,6 +44,10 @@ struct sieve_outcome {
  */
 int sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, const struct filter_host *host,
     struct arena *a, struct sieve_outcome *out, struct err *e);
+
+/* The scripts that would run now, in their order, whether they are right or not. */
+int sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(void *ctx, enum sieve_place place, const char *path),
+    void *ctx, struct err *e);
 
 /*
  * Directories that must be readable, and (the user's own) writable, for a process that is walled in before it runs scripts;

@@ -258,6 +258,9 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 		rc = index_commit(t, e);
 	else
 		index_abort(t);
+	/* A UID that a client is told of must be in the file's name after a power cut. */
+	if (rc == 0 && s->box->store->p.fsync == FSYNC_ALWAYS)
+		rc = maildir_dirs_sync(s->box, (const bool[2]){ s->renamed[0] > 0, s->renamed[1] > 0 }, e);
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-deliver/filter-program.h"
+
+#include <stdio.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-filter/sieve/setting.h"
+
+#define OUTPUT_MAX ((size_t)40 << 20)	/* of a program: with the message it was made from it fits a filter's memory */
+#define SAID_MAX ((size_t)16 << 10)
+#define SAID_LINES 20
+#define LINE_OCTETS 500
+#define PROGRAM_UMASK 077
+#define ENV_MAX 6
+
+static const char *const dir_settings[] = { "sieve_pipe_bin_dir", "sieve_filter_bin_dir", "sieve_execute_bin_dir" };
+#define DIRS (sizeof(dir_settings) / sizeof(dir_settings[0]))
+
+int
+deliver_programs_start(const struct set_view *view, struct program_helper *out, struct err *e)
+{
+	struct program_limits limits = { .output = OUTPUT_MAX };
+	struct span dirs[DIRS];
+
+	*out = (struct program_helper){ -1, -1 };
+	if (!set_list_has(view, SET_mail_plugins, SPAN("sieve")))
+		return 0;
+	for (size_t i = 0; i < DIRS; i++) {
+		struct span dir = span_trim(set_plugin(view, dir_settings[i]));
+
+		if (dir.n > 0 && dir.p[0] == '/')
+			dirs[limits.dir_count++] = dir;
+		else if (dir.n > 0)
+			return err_set(e, ERR_SYNTAX, "%s is no absolute path", dir_settings[i]);
+	}
+	if (limits.dir_count == 0)
+		return 0;
+	limits.dirs = dirs;
+	sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory);
+	return program_helper_start(out, &limits, e);
+}
+
+static bool
+put_env(struct arena *a, struct span *env, size_t *count, const char *name, struct span value)
+{
+	char *text;
+
+	if (value.n == 0 && strcmp(name, "SENDER") != 0)
+		return true;
+	text = arena_printf(a, "%s=%.*s", name, SPAN_ARG(value));
+	if (text == NULL)
+		return false;
+	env[(*count)++] = span_str(text);
+	return true;
+}
+
+static bool
+make_env(const struct deliver_request *r, struct arena *a, struct span env[ENV_MAX], size_t *count)
+{
+	struct span host = set_str(r->view, SET_hostname);
+
+	*count = 0;
+	return put_env(a, env, count, "USER", r->user) && put_env(a, env, count, "HOME", r->home) &&
+	    put_env(a, env, count, "HOST", host.n > 0 ? host : span_str(host_name())) &&
+	    put_env(a, env, count, "SENDER", r->sender) && put_env(a, env, count, "RECIPIENT", r->recipient) &&
+	    put_env(a, env, count, "ORIG_RECIPIENT", r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient);
+}
+
+static void
+log_said(struct span path, struct span said)
+{
+	struct span line;
+
+	for (size_t i = 0; i < SAID_LINES && span_next(&said, '\n', &line); i++)
+		if (span_trim(line).n > 0)
+			log_info("sieve: program %.*s: %.*s", SPAN_ARG(path), SPAN_ARG(span_sub(line, 0, LINE_OCTETS)));
+}
+
+/* out: NULL where nobody wants its output. */
+static int
+run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct buf *out, int *status, struct err *e)
+{
+	struct buf said = BUF_INIT(SAID_MAX), none = BUF_INIT(1);
+	struct span *argv = arena_alloc(a, p->arg_count + 1, sizeof(*argv)), env[ENV_MAX];
+	struct program_request q = { .argv = argv, .argc = p->arg_count + 1, .env = env, .dir = h->r->home, .input = p->input,
+		.output_max = out == NULL ? 0 : out->max, .timeout = p->timeout, .umask = PROGRAM_UMASK };
+	int rc;
+
+	if (h->r->means == NULL || h->r->means->programs == NULL)
+		return err_set(e, ERR_NOTFOUND, "programs are not run");
+	if (argv == NULL || !make_env(h->r, a, env, &q.env_count))
+		return err_set(e, ERR_LIMIT, "out of memory");
+	argv[0] = p->path;
+	for (size_t i = 0; i < p->arg_count; i++)
+		argv[i + 1] = p->args[i];
+	rc = program_helper_run(h->r->means->programs, &q, out == NULL ? &none : out, &said, status, e);
+	log_said(p->path, buf_span(&said));
+	buf_clear(&said);
+	buf_clear(&none);
+	if (rc == 0 && out != NULL && out->failed)
+		rc = err_set(e, ERR_LIMIT, "%.*s wrote more than %zu octets", SPAN_ARG(p->path), out->max);
+	return rc;
+}
+
+int
+deliver_program_run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct span *out, int *status,
+    struct err *e)
+{
+	struct buf text = BUF_INIT(OUTPUT_MAX);
+	int rc = run(h, p, a, &text, status, e);
+
+	if (rc == 0) {
+		*out = arena_dup(a, buf_span(&text));
+		if (out->p == NULL)
+			rc = err_set(e, ERR_LIMIT, "out of memory for the output of %.*s", SPAN_ARG(p->path));
+	}
+	buf_clear(&text);
+	return rc;
+}
+
+int
+deliver_pipe(struct deliver_host *h, const struct filter_action *action, struct span message, struct err *e)
+{
+	const struct deliver_program p = { .path = action->target, .args = action->args, .arg_count = action->arg_count,
+		.input = message, .timeout = action->timeout };
+	int status;
+
+	if (run(h, &p, h->a, NULL, &status, e) == -1)
+		return err_wrap(e, "piping the message");
+	if (status < 0)
+		return err_set(e, ERR_TEMP, "%.*s ended by signal %d", SPAN_ARG(p.path), -status);
+	return status == 0 ? 0 : err_set(e, ERR_TEMP, "%.*s ended with exit status %d", SPAN_ARG(p.path), status);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CULVER_LIB_DELIVER_FILTER_PROGRAM_H
+#define CULVER_LIB_DELIVER_FILTER_PROGRAM_H
+/*
+ * Programs that Sieve scripts name (vnd.dovecot.pipe, .filter, .execute): those of the directories sieve_pipe_bin_dir,
+ * sieve_filter_bin_dir, sieve_execute_bin_dir, run by a helper that was started before the process shut itself in, as the mail
+ * user, in the user's home, with USER, HOME, HOST, SENDER, RECIPIENT and ORIG_RECIPIENT in their environment and nothing else.
+ */
+#include "lib-deliver/host.h"
+
+struct deliver_program {
+	struct span path;
+	const struct span *args;
+	size_t arg_count;
+	struct span input;
+	unsigned timeout;		/* seconds; 0: PROGRAM_TIMEOUT */
+};
+
+/* As the mail user.  *out's sock is -1 where no scripts run, or none of the directories is set. */
+int deliver_programs_start(const struct set_view *view, struct program_helper *out, struct err *e);
+
+/* For filter_host.run.  What it writes to its errors is in the log. */
+int deliver_program_run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct span *out, int *status,
+    struct err *e);
+/* A FILTER_PIPE: an exit status other than 0 is a failure. */
+int deliver_pipe(struct deliver_host *h, const struct filter_action *action, struct span message, struct err *e);
+#endif

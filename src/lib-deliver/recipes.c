@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-deliver/recipes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-config/vars.h"
+#include "lib-deliver/perform.h"
+#include "lib-deliver/procmail-host.h"
+#include "lib-deliver/save.h"
+#include "lib-filter/procmail/cache.h"
+#include "lib-mail/crlf.h"
+
+#define FILES_MAX 32		/* of procmail_rc, and of procmail_directories */
+#define TOLD_MAX 100		/* lines of one message in the server's log */
+#define LOGFILE_MAX ((uint64_t)256 << 20)
+#define WHY_MAX 400
+
+struct deliver_recipes {
+	struct arena *a;
+	struct span user, home;
+	const char *files[FILES_MAX + 1];	/* NULL-terminated */
+	const struct program_helper *helper;
+	struct procmail_cache *cache;
+};
+
+/* One message. */
+struct work {
+	struct procmail_files files;	/* the first: host.ctx */
+	struct procmail_host inner;
+	const struct deliver_recipes *x;
+	const struct deliver_request *r;
+	struct deliver_host *host;
+	deliver_rest *rest;
+	struct deliver_result *out;
+	struct procmail_where where;
+	struct span text;		/* as the recipes got it, without From_ line */
+	struct span place;		/* where mail goes without recipes */
+	const char *by;			/* of the log lines of what is behind the recipes */
+	unsigned told;
+};
+
+bool
+deliver_recipes_are_on(const struct set_view *view)
+{
+	return set_list_has(view, SET_mail_plugins, SPAN("procmail"));
+}
+
+static struct program_limits
+limits_of(const struct set_view *view)
+{
+	struct span programs = set_str(view, SET_procmail_programs);
+	struct program_limits l = {
+		.timeout = (unsigned)(set_ms(view, SET_procmail_timeout) / 1000),
+		.memory = set_num(view, SET_procmail_program_memory),
+		.file_size = set_num(view, SET_procmail_program_file_size),
+		.processes = (unsigned)set_num(view, SET_procmail_program_processes),
+		.output = (size_t)set_num(view, SET_procmail_program_output),
+	};
+
+	if (programs.n > 0 && programs.p[0] == '/')
+		l.only_dir = programs;
+	return l;
+}
+
+int
+deliver_recipes_start_helper(const struct set_view *view, struct program_helper *out, struct err *e)
+{
+	struct span programs = set_str(view, SET_procmail_programs);
+	struct program_limits l = limits_of(view);
+
+	*out = (struct program_helper){ .sock = -1, .pid = -1 };
+	if (!deliver_recipes_are_on(view) || !(span_ieq(programs, SPAN("yes")) || l.only_dir.n > 0))
+		return 0;
+	return program_helper_start(out, &l, e);
+}
+
+/* A setting's words as paths, in a; ~/ is the home. */
+static int
+paths_of(const struct set_view *view, enum setting id, struct span user, struct span home, struct arena *a,
+    const char *out[FILES_MAX + 1], struct err *e)
+{
+	struct var vars[VARS_USER_COUNT + 1];
+	struct buf text = BUF_INIT(65536);
+	struct span rest, word;
+	size_t n = 0;
+	int rc;
+
+	vars_for_user(vars, user, home);
+	vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };
+	rc = vars_expand(&text, set_str(view, id), vars, e);
+	rest = buf_span(&text);
+	while (rc == 0 && set_list_next(&rest, &word)) {
+		bool in_home = span_starts(word, SPAN("~/"));
+
+		/* A user without a home has no file in it. */
+		if (in_home && home.n == 0)
+			continue;
+		if (n == FILES_MAX)
+			rc = err_set(e, ERR_LIMIT, "too many files");
+		else if (!in_home && word.p[0] != '/')
+			rc = err_set(e, ERR_SYNTAX, "%.*s is not an absolute path", SPAN_ARG(word));
+		else if (in_home)
+			out[n] = arena_printf(a, "%.*s/%.*s", SPAN_ARG(home), SPAN_ARG(span_from(word, 2)));
+		else
+			out[n] = arena_cstr(a, word);
+		if (rc == 0 && out[n++] == NULL)
+			rc = err_set(e, ERR_TEMP, "out of memory");
+	}
+	out[n] = NULL;
+	buf_clear(&text);
+	return rc;
+}
+
+struct deliver_recipes *
+deliver_recipes_new(const struct set_view *view, struct span user, struct span home, const struct program_helper *helper,
+    struct err *e)
+{
+	struct deliver_recipes *x;
+
+	if (!deliver_recipes_are_on(view))
+		return NULL;
+	x = calloc(1, sizeof(*x));
+	if (x == NULL || (x->a = arena_new((size_t)1 << 20)) == NULL ||
+	    (x->cache = procmail_cache_new(PROCMAIL_CACHE_OCTETS)) == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+		deliver_recipes_free(x);
+		return NULL;
+	}
+	x->user = arena_dup(x->a, user);
+	x->home = arena_dup(x->a, home);
+	x->helper = helper;
+	if (paths_of(view, SET_procmail_rc, user, home, x->a, x->files, e) == 0)
+		return x;
+	err_wrap(e, "procmail_rc");
+	deliver_recipes_free(x);
+	return NULL;
+}
+
+void
+deliver_recipes_free(struct deliver_recipes *x)
+{
+	if (x == NULL)
+		return;
+	procmail_cache_free(x->cache);
+	arena_free(x->a);
+	free(x);
+}
+
+/* What goes into the list; dir without a file's name behind it where that is asked for. */
+static bool
+add_path(const char **list, size_t *n, struct arena *a, const char *path, bool parent)
+{
+	size_t length = strlen(path);
+
+	while (parent && length > 1 && path[length - 1] != '/')
+		length--;
+	list[*n] = arena_cstr(a, span_of(path, length));
+	return list[(*n)++] != NULL;
+}
+
+static const char **
+copy_list(const char *const *list, size_t room, size_t *n, struct arena *a)
+{
+	const char **out;
+
+	for (*n = 0; list[*n] != NULL; ++*n)
+		;
+	out = arena_alloc(a, *n + room + 1, sizeof(*out));
+	if (out != NULL)
+		memcpy(out, list, *n * sizeof(*out));
+	return out;
+}
+
+int
+deliver_recipes_paths(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **rw, const char *const **ro, struct err *e)
+{
+	const char *files[FILES_MAX + 1] = { NULL }, *dirs[FILES_MAX + 1] = { NULL }, **more_rw, **more_ro;
+	struct err ignored = ERR_INIT;
+	size_t rw_n, ro_n;
+	bool ok = true;
+
+	if (!deliver_recipes_are_on(view))
+		return 0;
+	/* Wrong settings are told when mail comes: here they allow nothing. */
+	(void)paths_of(view, SET_procmail_rc, user, home, a, files, &ignored);
+	(void)paths_of(view, SET_procmail_directories, user, home, a, dirs, &ignored);
+	more_rw = copy_list(*rw, FILES_MAX + 1, &rw_n, a);
+	more_ro = copy_list(*ro, FILES_MAX, &ro_n, a);
+	if (more_rw == NULL || more_ro == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	/* The directory, since an editor puts a new file in the place of an old one. */
+	for (size_t i = 0; ok && files[i] != NULL; i++)
+		ok = add_path(more_ro, &ro_n, a, files[i], true);
+	for (size_t i = 0; ok && dirs[i] != NULL; i++)
+		ok = add_path(more_rw, &rw_n, a, dirs[i], false);
+	if (ok && home.n > 0) {
+		more_rw[rw_n] = arena_cstr(a, home);
+		ok = more_rw[rw_n++] != NULL;
+	}
+	if (!ok)
+		return err_set(e, ERR_TEMP, "out of memory");
+	more_rw[rw_n] = NULL;
+	more_ro[ro_n] = NULL;
+	*rw = more_rw;
+	*ro = more_ro;
+	return 0;
+}
+
+/* Without the CR of each CR LF. */
+static void
+add_lf(struct buf *out, struct span in)
+{
+	while (in.n > 0) {
+		size_t cr = span_chr(in, '\r');
+		bool ends_line = cr + 1 < in.n && in.p[cr + 1] == '\n';
+
+		buf_add(out, span_sub(in, 0, cr == in.n ? cr : ends_line ? cr : cr + 1));
+		in = span_from(in, cr == in.n ? cr : cr + 1);
+	}
+}
+
+/* "From sender date", as procmail and mbox files have it. */
+static void
+add_from_line(struct buf *out, struct span sender)
+{
+	char date[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	buf_adds(out, "From ");
+	if (sender.n == 0)
+		buf_adds(out, "MAILER-DAEMON");
+	for (size_t i = 0; i < sender.n; i++)
+		buf_addc(out, (unsigned char)sender.p[i] <= ' ' || sender.p[i] == 127 ? '_' : sender.p[i]);
+	if (localtime_r(&now, &tm) == NULL || strftime(date, sizeof(date), " %a %b %e %H:%M:%S %Y\n", &tm) == 0)
+		snprintf(date, sizeof(date), " Thu Jan  1 00:00:00 1970\n");
+	buf_adds(out, date);
+}
+
+/* The statement at hand, for log and journal. */
+static struct filter_action
+action_of(const struct work *w)
+{
+	return (struct filter_action){ .script = arena_dup(w->host->a, w->where.rc), .line = w->where.line };
+}
+
+static void
+say(struct work *w, const char *what)
+{
+	struct filter_action a = action_of(w);
+
+	deliver_log(w->r, w->host->by, what);
+	deliver_host_note(w->host, a.line > 0 ? &a : NULL, "%s", what);
+}
+
+static void
+on_problem(void *ctx, struct span text)
+{
+	struct work *w = ctx;
+	struct filter_action a = action_of(w);
+
+	if (w->told++ > TOLD_MAX)
+		return;
+	if (w->told > TOLD_MAX)
+		log_error("procmail: there is more to tell, which is left out");
+	else if (a.line > 0)
+		log_error("procmail: %.*s line %u: %.*s", SPAN_ARG(a.script), a.line, SPAN_ARG(text));
+	else
+		log_error("procmail: %.*s", SPAN_ARG(text));
+	deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
+}
+
+/* What recipes say without a LOGFILE: what of it is an error has come to on_problem(). */
+static void
+on_log(void *ctx, struct span text)
+{
+	struct work *w = ctx;
+	struct span line;
+
+	while (w->told <= TOLD_MAX && span_next(&text, '\n', &line)) {
+		if (line.n == 0)
+			continue;
+		w->told++;
+		log_info("%.*s", SPAN_ARG(span_sub(line, 0, 1000)));
+	}
+}
+
+/* The request as it is for a message that may have been changed; *text: its octets, to be cleared. */
+static int
+changed_request(struct work *w, struct span text, struct buf *crlf, struct deliver_request *out, struct err *e)
+{
+	*out = *w->r;
+	buf_init(crlf, text.n * 2 + 1);
+	if (span_eq(text, w->text))
+		return 0;
+	crlf_add(crlf, text);
+	if (crlf->failed)
+		return err_set(e, ERR_TEMP, "out of memory");
+	out->header = SPAN("");
+	out->message = buf_span(crlf);
+	return 0;
+}
+
+/* To what is behind the recipes. */
+static int
+leave(struct work *w, const struct deliver_request *r, struct err *e)
+{
+	const char *by = w->host->by;
+	int rc;
+
+	w->host->by = w->by;
+	rc = w->rest(r, w->host, w->out, e);
+	w->host->by = by;
+	return rc;
+}
+
+static bool
+is_usual_place(const struct work *w, struct span mailbox)
+{
+	return span_eq(mailbox, w->place) || (span_ieq(mailbox, SPAN("INBOX")) && span_ieq(w->place, SPAN("INBOX")));
+}
+
+/* A / is the separator in recipes, also where the server has another: no name can have one then. */
+static struct span
+name_of(struct work *w, struct span mailbox)
+{
+	char separator = storage_separator(w->r->storage, mailbox);
+	struct span name = arena_dup(w->host->a, mailbox);
+
+	for (size_t i = 0; separator != '\0' && i < name.n; i++)
+		if (name.p[i] == '/')
+			((char *)(uintptr_t)name.p)[i] = separator;
+	return name.n == mailbox.n ? name : mailbox;
+}
+
+static int
+on_save(void *ctx, struct span mailbox, struct span text, struct err *e)
+{
+	struct work *w = ctx;
+	struct filter_action a = action_of(w);
+	struct deliver_request r;
+	struct buf crlf;
+	char what[WHY_MAX];
+	int rc = changed_request(w, text, &crlf, &r, e);
+
+	if (rc == 0 && is_usual_place(w, mailbox)) {
+		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "left for %.*s", SPAN_ARG(span_sub(mailbox, 0, 300)));
+		rc = leave(w, &r, e);
+	} else if (rc == 0) {
+		mailbox = name_of(w, mailbox);
+		a.create = true;
+		rc = deliver_save(&r, mailbox, &a, e);
+		snprintf(what, sizeof(what), "stored mail into mailbox '%.*s'", SPAN_ARG(span_sub(mailbox, 0, 300)));
+		if (rc == 0)
+			say(w, what);
+	}
+	buf_clear(&crlf);
+	return rc;
+}
+
+static int
+on_forward(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e)
+{
+	struct work *w = ctx;
+	struct filter_action a = action_of(w);
+	struct filter_message m;
+	struct performed done;
+	struct deliver_request r;
+	struct buf crlf;
+	int rc = changed_request(w, text, &crlf, &r, e);
+
+	a.kind = FILTER_REDIRECT;
+	a.sender = w->r->sender;
+	filter_message_init(&m, r.message);
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		a.target = addresses[i];
+		rc = deliver_perform(&r, &a, &m, w->host, &done, e);
+		if (rc == 0 && done.failed > 0)
+			rc = err_set(e, done.first.code, "%s", done.first.log);
+	}
+	buf_clear(&crlf);
+	return rc;
+}
+
+static int
+on_deliver(void *ctx, const struct procmail_delivery *d, struct buf *out, struct err *e)
+{
+	struct work *w = ctx;
+	char what[WHY_MAX];
+
+	if (w->inner.deliver(&w->files, d, out, e) == -1)
+		return -1;
+	if (d->place != PROCMAIL_PLACE_MAILBOX) {
+		snprintf(what, sizeof(what), "stored mail into %.*s", SPAN_ARG(span_sub(buf_span(out), 0, 300)));
+		say(w, what);
+	}
+	return 0;
+}
+
+static int
+on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf *said, int *status, struct err *e)
+{
+	struct work *w = ctx;
+	struct filter_action a = action_of(w);
+
+	if (w->inner.run(&w->files, p, out, said, status, e) == -1)
+		return -1;
+	/* Nobody wants the output: it is a program that the message is given to. */
+	if (p->output_max == 0)
+		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "piped message to program %.*s: status %d",
+		    SPAN_ARG(span_sub(p->argv[p->argc - 1], 0, 300)), *status);
+	return 0;
+}
+
+/* What an exit code means to an MTA that has given the mail over LMTP (sysexits.h). */
+static void
+refuse(struct work *w, int code)
+{
+	static const struct {
+		int code;
+		unsigned reply;
+		const char *status, *text;
+	} meanings[] = {
+		{ EX_TEMPFAIL, 451, "4.2.0", "Put off by the recipient's recipes" },
+		{ EX_NOUSER, 550, "5.1.1", "No such user here" },
+		{ EX_NOHOST, 550, "5.1.2", "Host unknown" },
+		{ EX_NOPERM, 550, "5.7.1", "Refused by the recipient's recipes" },
+		{ EX_UNAVAILABLE, 550, "5.3.0", "Service unavailable" },
+		{ EX_CANTCREAT, 550, "5.2.0", "Refused by the recipient's recipes" },
+		{ 0, 554, "5.3.0", "Refused by the recipient's recipes" },
+	};
+	struct deliver_result *out = w->out;
+	char what[WHY_MAX];
+	size_t i = 0;
+
+	while (meanings[i].code != 0 && meanings[i].code != code)
+		i++;
+	snprintf(out->text, sizeof(out->text), "%s <%.*s> %s", meanings[i].status,
+	    SPAN_ARG(span_sub(w->r->recipient, 0, 150)), meanings[i].text);
+	out->code = ERR_DENIED;
+	out->rejected = true;
+	out->permanent = code != EX_TEMPFAIL;
+	out->reply = meanings[i].reply;
+	out->exit_code = code;
+	snprintf(what, sizeof(what), "the recipes end with exit code %d", code);
+	say(w, what);
+}
+
+static void
+settings_of(const struct work *w, struct span detail, struct span out[4])
+{
+	struct arena *a = w->host->a;
+	const struct deliver_request *r = w->r;
+
+	out[0] = span_str(arena_printf(a, "SENDER=%.*s", SPAN_ARG(r->sender)));
+	out[1] = span_str(arena_printf(a, "RECIPIENT=%.*s", SPAN_ARG(r->recipient)));
+	out[2] = span_str(arena_printf(a, "ORIGINAL_RECIPIENT=%.*s", SPAN_ARG(r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient)));
+	out[3] = span_str(arena_printf(a, "EXTENSION=%.*s", SPAN_ARG(detail)));
+}
+
+/* bob+lists@host: lists. */
+static struct span
+detail_of(const struct deliver_request *r)
+{
+	struct span address = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, delimiters;
+	size_t at;
+
+	if (r->detail.n > 0)
+		return r->detail;
+	delimiters = set_str(r->view, SET_recipient_delimiter);
+	address = span_sub(address, 0, span_chr(address, '@'));
+	for (at = 1; at < address.n && span_chr(delimiters, address.p[at]) == delimiters.n; at++)
+		;
+	return span_from(address, at + 1);
+}
+
+/* The files that there are, a line each; empty: none. */
+static struct span
+files_that_are(const struct deliver_recipes *x, struct arena *a)
+{
+	struct buf names = BUF_INIT(65536);
+	struct span out;
+	struct stat st;
+
+	for (size_t i = 0; x->files[i] != NULL; i++)
+		if (stat(x->files[i], &st) == 0 && !S_ISCHR(st.st_mode))
+			buf_addf(&names, "%s\n", x->files[i]);
+	out = arena_dup(a, buf_span(&names));
+	buf_clear(&names);
+	return out;
+}
+
+/* $SENDMAIL: the program of sendmail_path, without its arguments. */
+static struct span
+sendmail_of(const struct set_view *view)
+{
+	struct span path = set_str(view, SET_sendmail_path);
+
+	path = span_sub(path, 0, span_chr(path, ' '));
+	return path.n > 0 ? path : SPAN("/usr/sbin/sendmail");
+}
+
+static struct procmail_limits
+recipe_limits(const struct set_view *view)
+{
+	struct procmail_limits l = PROCMAIL_LIMITS_DEFAULT;
+	size_t memory = (size_t)set_num(view, SET_procmail_memory);
+
+	l.memory = memory;
+	l.message = memory < l.message ? memory : l.message;
+	l.line = memory / 16 < l.line ? memory / 16 : l.line;
+	return l;
+}
+
+static void
+work_init(struct work *w)
+{
+	struct span programs = set_str(w->r->view, SET_procmail_programs);
+
+	w->files = (struct procmail_files){
+		.save = on_save, .forward = on_forward, .log = on_log, .ctx = w,
+		.programs = !span_ieq(programs, SPAN("no")) && w->x->helper != NULL && w->x->helper->sock != -1,
+		.helper = w->x->helper, .limits = limits_of(w->r->view), .log_max = LOGFILE_MAX,
+		.deadline_ms = clock_ms() + (int64_t)set_ms(w->r->view, SET_procmail_timeout),
+		.no_sync = set_enum(w->r->view, SET_mail_fsync) == 1,
+	};
+	procmail_files_host(&w->files, &w->inner);
+}
+
+static int
+run(struct work *w, struct span files, struct buf *text, struct err *e)
+{
+	struct span detail = detail_of(w->r), settings[4], from;
+	struct procmail_host host = w->inner;
+	struct procmail_limits limits = recipe_limits(w->r->view);
+	struct procmail_result result;
+	struct procmail_request q = {
+		.global_rc = files, .user = w->x->user, .home = w->x->home, .host_name = set_str(w->r->view, SET_hostname),
+		.dir = w->x->home, .sendmail = sendmail_of(w->r->view), .settings = settings, .setting_count = 4, .args = &detail,
+		.arg_count = detail.n > 0, .process = (unsigned)getpid(), .soft = true, .cache = w->x->cache, .where = &w->where,
+		.keep_when_failed = true,
+	};
+	int rc;
+
+	add_from_line(text, w->r->sender);
+	from = buf_span(text);
+	add_lf(text, w->r->header);
+	add_lf(text, w->r->message);
+	q.inbox = span_str(arena_printf(w->host->a, PROCMAIL_MAILBOX_PREFIX "%.*s", SPAN_ARG(w->place)));
+	if (text->failed || q.inbox.n == 0)
+		return err_set(e, ERR_TEMP, "out of memory");
+	q.text = buf_span(text);
+	w->text = span_from(q.text, from.n);
+	if (q.host_name.n == 0)
+		q.host_name = span_str(host_name());
+	settings_of(w, detail, settings);
+	host.ctx = w;
+	host.deliver = on_deliver;
+	host.run = on_run;
+	host.problem = on_problem;
+	w->by = w->host->by;
+	w->host->by = "procmail: ";
+	rc = procmail_run(&q, &host, &limits, &result, e);
+	if (rc == 0 && result.exit_code_set && result.exit_code != 0)
+		refuse(w, result.exit_code);
+	else if (rc == 0 && !result.delivered)
+		rc = -1;
+	buf_clear(&result.folder);
+	w->host->by = w->by;
+	return rc;
+}
+
+int
+deliver_recipes_run(struct deliver_recipes *x, const struct deliver_request *r, struct deliver_host *host, deliver_rest *rest,
+    struct deliver_result *out, struct err *e)
+{
+	struct work w = { .x = x, .r = r, .host = host, .rest = rest, .out = out, .place = deliver_place(r) };
+	struct span files = files_that_are(x, host->a);
+	struct buf text;
+	int rc;
+
+	if (files.n == 0)
+		return rest(r, host, out, e);
+	buf_init(&text, r->header.n + r->message.n + r->sender.n + 128);
+	(void)buf_grow(&text, text.max);
+	work_init(&w);
+	rc = run(&w, files, &text, e);
+	buf_clear(&text);
+	if (rc == 0)
+		return 0;
+	/* Nothing has taken it: it is kept, as if there were no recipes. */
+	return rest(r, host, out, e);
+}
