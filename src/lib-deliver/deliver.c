@@ -7,6 +7,7 @@
 #include "lib/encode.h"
 #include "lib/log.h"
 #include "lib-config/vars.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/perform.h"
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/save.h"
@@ -223,6 +224,12 @@ filter_or_save(const struct deliver_request *r, struct deliver_host *host, struc
 	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, e);
 }
 
+static int
+recipes_or_filter(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
+{
+	return r->recipes != NULL ? deliver_recipes_run(r->recipes, r, host, filter_or_save, out, e) : filter_or_save(r, host, out, e);
+}
+
 /* deliver_duplicate_period: what is known of a message that was delivered; empty where it can not be known. */
 static struct span
 delivery_mark(const struct deliver_request *r, struct arena *a)
@@ -281,8 +288,8 @@ deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver
 		deliver_log(r, "", "duplicate: it is there already");
 		deliver_host_note(&host, NULL, "duplicate: it is there already");
 	} else {
-		rc = r->recipes != NULL ? deliver_recipes_run(r->recipes, r, &host, filter_or_save, out, e) :
-		    filter_or_save(r, &host, out, e);
+		rc = r->forward != NULL ? deliver_forward_run(r->forward, r, &host, recipes_or_filter, out, e) :
+		    recipes_or_filter(r, &host, out, e);
 		if (rc == 0 && !out->rejected && mark.n > 0)
 			deliver_host_mark(&host, mark, period);
 		if (rc == 0 && !out->rejected && once.n > 0)
@@ -298,7 +305,8 @@ deliver(const struct deliver_request *r, struct deliver_result *out, struct err 
 	struct arena *a;
 	int rc;
 
-	if (r->recipes == NULL && r->filter == NULL && r->origin.n == 0 && set_ms(r->view, SET_deliver_duplicate_period) == 0)
+	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 &&
+	    set_ms(r->view, SET_deliver_duplicate_period) == 0)
 		return save_plainly(r, e);
 	a = arena_new(FILTER_MEMORY);
 	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);

@@ -15,6 +15,7 @@
 
 struct deliver_filter;
 struct deliver_recipes;
+struct deliver_forward;
 struct deliver_request;
 
 /* What a delivery can do besides saving.  A NULL function: it can not; the message is kept where the filter allows that. */
@@ -42,6 +43,7 @@ struct deliver_request {
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	struct span origin;		/* an address that leads to several: this one gets the message once; empty: as often as it comes */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
+	struct deliver_forward *forward;	/* ~/.forward, which comes first of all; NULL: none */
 	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	const struct deliver_means *means;	/* NULL: none of it */

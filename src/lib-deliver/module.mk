@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
 	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
+	src/lib-deliver/forward.c src/lib-deliver/forward.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \

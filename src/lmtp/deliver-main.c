@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "lib/hash.h"
 #include "lib/log.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/recipes.h"
 #include "lib-protocol/auth-client.h"
 #include "lib-protocol/children.h"
@@ -88,6 +89,7 @@ struct parent {
 	uint64_t user_limit;
 	struct identity target_identity;	/* user.n 0: there are no tables */
 	bool recipes;			/* mail_plugins has procmail */
+	bool forwards;			/* recipient_forward */
 	bool ending;
 };
 
@@ -526,7 +528,7 @@ on_redeemed(void *ctx, const struct auth_answer *a)
 		return;
 	}
 	/* A user of whom the user database says something of procmail counts as one who has it: that is the safe side. */
-	j->alone = p->recipes || span_find(j->identity.fields, SPAN("procmail")) != SIZE_MAX;
+	j->alone = p->recipes || p->forwards || span_find(j->identity.fields, SPAN("procmail")) != SIZE_MAX;
 	place(j);
 }
 
@@ -736,6 +738,7 @@ main(void)
 	/* Workers are processes of this one: the master needs to start no second parent. */
 	p.service.client_limit = UINT32_MAX;
 	p.recipes = deliver_recipes_are_on(p.service.view);
+	p.forwards = deliver_forward_is_on(p.service.view);
 	p.user_limit = set_num(p.service.view, SET_lmtp_user_concurrency_limit);
 	p.filter = priv_filter_new(PRIV_MAIL, &e);
 	if (p.filter == NULL)

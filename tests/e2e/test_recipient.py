@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Tables of recipients: aliases, virtual users, access tables, over LMTP against the running server."""
-import json
 import os
 import pwd
-import time
 import unittest
 
 import culver
@@ -162,6 +160,285 @@ class Aliases(Base):
         (sender, recipient, _, _), = self.sent(1)
         self.assertIn("<carol@example.org>", sender)
         self.assertEqual(recipient, "outer@else.example")
+
+
+    def test_included(self):
+        with Lmtp(self.server) as client:
+            reply, = client.mail("Subject: list\r\n\r\nx", "LIST")
+            self.assertTrue(reply.startswith("250 2.0.0 <LIST> "), reply)
+        self.assertEqual(self.counts(), {"alice": 1, "bob": 1, "carol": 0, "dave": 0})
+        (sender, recipient, message, _), = self.sent(1)
+        # Two owners: the name of the list stands for them.
+        self.assertIn("<owner-list@mx.example.org>", sender)
+        self.assertEqual(recipient, "outer@else.example")
+        self.assertTrue(message.startswith(b"X-Sieve-Redirected-From: LIST\r\nDelivered-To: LIST\r\nReceived: "), message)
+        self.assertNotIn(b"Return-Path", message)
+
+    def test_bounce_has_no_owner(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: bounce\r\n\r\nx", "team", sender="")[0].startswith("250 "))
+        self.assertTrue(self.retrieve("alice")[0].startswith("Return-Path: <>\n"))
+        self.assertIn("<>", self.sent(1)[0][0])
+        self.retrieve("bob")
+
+    def test_refused_at_rcpt(self):
+        with Lmtp(self.server) as client:
+            client.say("MAIL FROM:<a@b>")
+            for address, start in (("loop1", "554 5.4.6 <loop1> "), ("gone", "550 5.1.1 <gone> has left us"),
+                                   ("nobody-there", "550 5.1.1 <nobody-there> User doesn't exist"),
+                                   ("bob@virt.example", "550 5.7.1 <bob@virt.example> Not this Bob")):
+                self.assertTrue(client.say("RCPT TO:<%s>" % address).startswith(start), address)
+
+    def test_discard(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: x\r\n\r\nx", "hole")[0].startswith("250 2.0.0 <hole>"))
+
+    def test_unknown_member(self):
+        """The others get the message; who sent it is told of the one who does not."""
+        with Lmtp(self.server) as client:
+            reply, = client.mail("Subject: x\r\n\r\nx", "stale")
+        self.assertTrue(reply.startswith("550 5.1.1 <nobody-there> User doesn't exist"), reply)
+        self.assertEqual(len(self.retrieve("alice")), 1)
+
+    def test_file(self):
+        path = self.server.path("files", "archive")
+        with Lmtp(self.server) as client:
+            for number in range(2):
+                reply, = client.mail("Subject: %d\r\n\r\nFrom here\r\nto there" % number, "both")
+                self.assertTrue(reply.startswith("250 "), reply)
+        self.assertEqual(len(self.retrieve("alice")), 2)
+        with open(path) as f:
+            text = f.read()
+        self.assertEqual(text.count("\n\nFrom sender@example.net  "), 1)
+        self.assertTrue(text.startswith("From sender@example.net  "))
+        self.assertEqual(text.count("\n\n>From here\nto there\n\n"), 2)
+        self.assertEqual(os.stat(path).st_uid, self.server.uid)
+        self.assertFalse(os.path.exists(path + ".lock"))
+
+    def test_program(self):
+        path = self.server.path("files", "program")
+        with Lmtp(self.server) as client:
+            reply, = client.mail("Subject: p\r\n\r\nx", "save@example.org")
+        self.assertTrue(reply.startswith("250 "), reply)
+        with open(path) as f:
+            text = f.read()
+        self.assertRegex(text, r"^From sender@example\.net  .*\nReturn-Path: <sender@example.net>\nDelivered-To: save@example.org\n")
+        self.assertTrue(text.endswith("\nSubject: p\n\nx\n"), text)
+        with open(path + ".args") as f:
+            self.assertEqual(f.read(), "2:two words:sender@example.net:save@example.org:%s\n" % self.user)
+
+    def test_program_refuses(self):
+        self.server.allowed += ("is for a shell", "ended with")
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: p\r\n\r\nx", "denied")[0].startswith("550 5.1.1 <denied>"))
+            for alias in ("elsewhere", "shell"):
+                self.server.allowed += ("<%s> to " % alias,)
+                self.assertTrue(client.mail("Subject: p\r\n\r\nx", alias)[0].startswith("451 "), alias)
+        self.assertFalse(os.path.exists(self.server.path("files", "x")))
+
+    def test_comes_again(self):
+        """What one end has is not given to it again when another had to wait."""
+        go = self.server.path("files", "go")
+        with Lmtp(self.server) as client:
+            for _ in range(3):
+                reply, = client.mail("Subject: again\r\nMessage-ID: <1@x>\r\n\r\nx", "tempfail")
+                self.assertTrue(reply.startswith("451 4.3.0 <tempfail>"), reply)
+            open(go, "w").close()
+            reply, = client.mail("Subject: again\r\nMessage-ID: <1@x>\r\n\r\nx", "tempfail")
+            self.assertTrue(reply.startswith("250 "), reply)
+            self.assertEqual(len(self.retrieve("alice")), 1)
+            # Another message is another one.
+            self.assertTrue(client.mail("Subject: other\r\n\r\nx", "tempfail")[0].startswith("250 "))
+        self.assertEqual(len(self.retrieve("alice")), 1)
+        os.unlink(go)
+
+    def test_loop(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: out\r\n\r\nx", "back@example.org")[0].startswith("250 "))
+            message = self.sent(1)[0][2].decode()
+            reply, = client.mail("Received: elsewhere\r\n" + message[:-2], "back@example.org")
+            self.assertTrue(reply.startswith("554 5.4.6 <back@example.org>"), reply)
+
+    def test_reload(self):
+        """A new version is used by the connection that is open, too; a wrong one is not."""
+        self.server.allowed += ("tables/aliases: line 2: ",)
+        text = ALIASES % {"dir": self.server.dir}
+        with Lmtp(self.server) as client:
+            def known(name):
+                client.say("RSET")
+                client.say("MAIL FROM:<a@b>")
+                return client.say("RCPT TO:<%s>" % name).startswith("250")
+            self.assertFalse(known("fresh"))
+            self.put("aliases", text + "fresh: bob\n")
+            culver.wait_for(lambda: known("fresh"), "the new alias is known")
+            self.put("aliases", "team: alice\nno colon here\n")
+            culver.wait_for(lambda: known("fresh") and "tables/aliases: line 2: " in self.server.log_text(), "the mistake is logged")
+            self.assertTrue(known("fresh"))
+            self.assertTrue(known("root"))
+            self.put("aliases", text)
+            culver.wait_for(lambda: not known("fresh"), "the alias is gone")
+
+
+class Virtual(Base):
+    def test_users(self):
+        with Lmtp(self.server) as client:
+            for address, users in (("info@virt.example", ["alice"]), ("Sales@VIRT.example", ["alice", "bob"]),
+                                   ("anybody+x@virt.example", ["carol"])):
+                self.assertTrue(client.mail("Subject: v\r\n\r\nx", address)[0].startswith("250 "), address)
+                self.assertEqual([u for u, n in self.counts().items() if n], users, address)
+
+    def test_elsewhere(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: v\r\n\r\nx", "some.one@moved.example")[0].startswith("250 "))
+        (sender, recipient, _, _), = self.sent(1)
+        self.assertIn("<sender@example.net>", sender)
+        self.assertEqual(recipient, "some.one@else.example")
+
+
+class Access(Base):
+    def test_sender(self):
+        with Lmtp(self.server) as client:
+            self.assertEqual(client.say("MAIL FROM:<Spammer@Bad.Example>"), "550 5.7.1 <Spammer@Bad.Example> Access denied")
+            self.assertEqual(client.say("MAIL FROM:<x@sub.bad.example>"), "550 5.7.1 <x@sub.bad.example> Nothing from there")
+            self.assertTrue(client.mail("Subject: x\r\n\r\nx", "alice", "nobody-there", sender="drop@example.net")[0].startswith("250 "))
+            self.assertTrue(client.mail("Subject: y\r\n\r\nx", "bob", sender="fine@example.net")[0].startswith("250 "))
+        self.assertEqual(self.counts(), {"alice": 0, "bob": 1, "carol": 0, "dave": 0})
+
+    def test_recipient(self):
+        with Lmtp(self.server) as client:
+            client.say("MAIL FROM:<a@b>")
+            self.assertEqual(client.say("RCPT TO:<closed@example.org>"), "550 5.2.1 <closed@example.org> This box is closed")
+            client.say("RSET")
+            replies = client.mail("Subject: x\r\n\r\nx", "silent@example.org", "alice")
+            self.assertEqual([r[:3] for r in replies], ["250", "250"])
+        self.assertEqual(self.counts(), {"alice": 1, "bob": 0, "carol": 0, "dave": 0})
+
+    def test_client(self):
+        with Lmtp(self.server) as client:
+            for xclient, start in (("ADDR=192.0.2.1", "550 5.7.1"), ("ADDR=192.0.2.7", "250"), ("ADDR=198.51.100.1", "250"),
+                                   ("ADDR=198.51.100.1 NAME=a.dsl.example", "450 4.7.1 <a@b> Try another way"),
+                                   ("ADDR=198.51.100.2 NAME=[UNAVAILABLE]", "250")):
+                self.assertTrue(client.say("XCLIENT " + xclient).startswith("220"))
+                client.say("LHLO client.example")
+                self.assertTrue(client.say("MAIL FROM:<a@b>").startswith(start), xclient)
+                client.say("RSET")
+
+
+class Unreadable(Base):
+    def test_waits(self):
+        """Without its tables nothing is known of any address: mail waits."""
+        self.server.allowed += ("tables/access: ",)
+        self.server.stop()
+        os.unlink(self.server.path("tables", "access"))
+        self.server.start()
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.say("MAIL FROM:<a@b>").startswith("451 4.3.0"))
+            self.put("access", ACCESS)
+            culver.wait_for(lambda: client.say("MAIL FROM:<a@b>").startswith("250"), "the table is read")
+
+
+class Forward(Base):
+    more = "recipient_forward = yes\n"
+
+    def forward(self, user, text, name=".forward", mode=0o644, uid=None):
+        path = self.server.path("home", user, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        os.chown(path, self.server.uid if uid is None else uid, self.server.gid)
+        self.addCleanup(os.unlink, path)
+        return path
+
+    def deliver(self, address, text="Subject: f\r\n\r\nx"):
+        with Lmtp(self.server) as client:
+            reply, = client.mail(text, address)
+        self.assertTrue(reply.startswith("250 "), reply)
+
+    def test_elsewhere(self):
+        self.forward("bob", "# gone away\nbob@else.example,\n other\n")
+        self.deliver("bob@example.org")
+        self.assertEqual(self.retrieve("bob"), [])
+        taken = self.sent(2)
+        self.assertEqual(sorted(x[1] for x in taken), ["bob@else.example", "other@example.org"])
+        self.assertTrue(all("<sender@example.net>" in x[0] for x in taken), taken)
+
+    def test_and_here(self):
+        for text in ("\\bob, bob@else.example", "bob\nbob@else.example\n", "bob@example.org,bob@else.example"):
+            self.sink.taken.clear()
+            path = self.forward("bob", text)
+            self.deliver("bob@example.org", "Subject: %s\r\n\r\nx" % text[:4].strip())
+            self.assertEqual(len(self.retrieve("bob")), 1, text)
+            self.assertEqual([x[1] for x in self.sent(1)], ["bob@else.example"])
+            self.assertTrue(os.path.exists(path))
+            self.doCleanups()
+
+    def test_detail(self):
+        self.forward("bob", "bob@else.example\n")
+        self.forward("bob", "\\bob\n", name=".forward+here")
+        self.deliver("bob+here")
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.deliver("bob+there", "Subject: there\r\n\r\nx")
+        self.assertEqual(len(self.sent(1)), 1)
+        self.deliver("bob+../../alice/.forward", "Subject: path\r\n\r\nx")
+        self.assertEqual(len(self.sent(2)), 2)
+
+    def test_program_and_file(self):
+        box = self.server.path("home", "bob", "box")
+        out = self.server.path("home", "bob", "out")
+        self.forward("bob", '"|save %s bob", %s\n' % (out, box))
+        self.deliver("bob")
+        self.assertEqual(self.retrieve("bob"), [])
+        with open(out) as f:
+            self.assertTrue(f.read().startswith("From sender@example.net  "))
+        with open(box) as f:
+            self.assertTrue(f.read().startswith("From sender@example.net  "))
+        self.assertEqual(os.stat(box).st_uid, self.server.uid)
+
+    def test_failures_keep_it(self):
+        """Nothing is lost by what does not work."""
+        self.server.allowed += ("/.forward",)
+        for text in ("|/bin/refuse\n", "|no-such-program", "/no/such/directory/box", ":include:/etc/passwd", "a b c\n", "|save x; y",
+                     "/etc/culver-test-box"):
+            self.forward("bob", text)
+            self.deliver("bob", "Subject: %d\r\n\r\nx" % len(text))
+            self.assertEqual(len(self.retrieve("bob")), 1, text)
+            self.doCleanups()
+        self.assertFalse(os.path.exists("/etc/culver-test-box"))
+
+    def test_unsafe_files(self):
+        self.server.allowed += ("/.forward",)
+        for more in ({"mode": 0o664}, {"mode": 0o646}) + (({"uid": 12345},) if os.geteuid() == 0 else ()):
+            self.forward("bob", "bob@else.example\n", **more)
+            self.deliver("bob", "Subject: %r\r\n\r\nx" % more)
+            self.assertEqual(len(self.retrieve("bob")), 1, more)
+            self.doCleanups()
+        os.chmod(self.server.path("home", "bob"), 0o777)
+        self.forward("bob", "bob@else.example\n")
+        self.deliver("bob", "Subject: dir\r\n\r\nx")
+        os.chmod(self.server.path("home", "bob"), 0o700)
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.doCleanups()
+        target = self.server.path("home", "bob", "elsewhere")
+        self.forward("bob", "bob@else.example\n", name="elsewhere")
+        os.symlink(target, self.server.path("home", "bob", ".forward"))
+        self.addCleanup(os.unlink, self.server.path("home", "bob", ".forward"))
+        self.deliver("bob", "Subject: link\r\n\r\nx")
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.assertEqual(self.sink.taken, [])
+
+    def test_loop(self):
+        self.server.allowed += ("/.forward",)
+        self.forward("bob", "bob@else.example\n")
+        self.deliver("bob@example.org", "Subject: once\r\n\r\nx")
+        message = self.sent(1)[0][2].decode()
+        self.deliver("bob@example.org", "Received: by another\r\n" + message[:-2])
+        self.assertEqual(len(self.retrieve("bob")), 1)
+
+    def test_behind_an_alias(self):
+        self.forward("alice", "alice@else.example\n")
+        self.deliver("root@example.org", "Subject: root\r\n\r\nx")
+        self.assertEqual([x[1] for x in self.sent(1)], ["alice@else.example"])
+        self.assertEqual(self.retrieve("alice"), [])
 
 
 if __name__ == "__main__":

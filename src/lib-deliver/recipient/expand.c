@@ -155,9 +155,9 @@ owner_of(struct work *w, struct span name, struct span domain)
 	const struct recipient_alias *owner;
 	struct recipient_place place;
 	char *text = span_istarts(name, SPAN("owner-")) ? arena_printf(w->a, "owner-owner") : arena_printf(w->a, "owner-%.*s", SPAN_ARG(name));
-	struct span local = span_str(text);
+	struct span local = text == NULL ? SPAN_NONE : recipient_lower(span_str(text), w->a);
 
-	owner = text == NULL ? NULL : recipient_tables_alias(w->o->tables, local, &place);
+	owner = local.p == NULL ? NULL : recipient_tables_alias(w->o->tables, local, &place);
 	if (owner == NULL)
 		return SPAN_NONE;
 	if (owner->targets.count == 1 && owner->targets.list[0].kind <= RECIPIENT_USER) {
