@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Tables of recipients: aliases, virtual users, access tables, over LMTP against the running server."""
+import json
 import os
 import pwd
 import unittest
@@ -322,6 +323,58 @@ class Access(Base):
                 client.say("LHLO client.example")
                 self.assertTrue(client.say("MAIL FROM:<a@b>").startswith(start), xclient)
                 client.say("RSET")
+
+
+
+class Explained(Base):
+    more = "recipient_forward = yes\n"
+
+    def explain(self, *args, status=0):
+        done = self.server.adm("-f", "json", "recipient", *args, check=False)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return [(x["what"], x["depth"], x["address"], os.path.basename(x["table"]), x["line"], x["result"])
+                for x in json.loads(done.stdout)]
+
+    def test_alias(self):
+        line = str((ALIASES % {"dir": ""}).split("\n").index("team: alice, bob, outer@else.example") + 1)
+        self.assertEqual(self.explain("team@example.org"), [
+            ("step", "0", "team@example.org", "aliases", line, "alias"),
+            ("step", "1", "carol@example.org", "aliases", line, "the sender of the envelope from here on (owner-)"),
+            ("step", "1", "alice", "", "", "a user here"),
+            ("step", "1", "bob", "", "", "a user here"),
+            ("step", "1", "outer@else.example", "", "", "an address elsewhere: passed on"),
+            ("end", "0", "alice", "aliases", line, "the mailbox of alice"),
+            ("end", "0", "bob", "aliases", line, "the mailbox of bob"),
+            ("end", "0", "outer@else.example", "aliases", line, "passed on, sender carol@example.org"),
+        ])
+
+    def test_refused(self):
+        self.assertEqual(self.explain("loop1", status=67)[-1][5], "refused: 554 5.4.6 The address leads back to itself")
+        self.assertEqual(self.explain("closed@example.org", status=67),
+                         [("recipient", "0", "closed@example.org", "access", "8", "refused: 550 5.2.1 This box is closed")])
+        self.assertEqual(self.explain("alice", "-f", "x@bad.example", status=67)[0][:1], ("sender",))
+        self.assertEqual(self.explain("-c", "192.0.2.9", "alice", status=67)[0][5], "refused: 550 5.7.1 Access denied")
+        self.assertEqual(self.explain("-c", "192.0.2.7", "alice")[0], ("client", "0", "192.0.2.7", "access", "6", "OK"))
+        self.assertEqual(self.explain("-c", "x.dsl.example", "alice", status=75)[0][0], "client")
+        self.assertEqual(self.explain("nobody-there", status=67)[-1][5], "refused: 550 5.1.1 there is no such user")
+
+    def test_forward(self):
+        path = self.server.path("home", "bob", ".forward")
+        with open(path, "w") as f:
+            f.write("\\\\bob, bob@else.example\n\"|save x\"\n".replace("\\\\", "\\"))
+        os.chown(path, self.server.uid, self.server.gid)
+        rows = [x for x in self.explain("bob+x@example.org") if x[0] == "forward"]
+        self.assertEqual(rows, [("forward", "1", "bob", ".forward", "1", "the mailbox"),
+                                ("forward", "1", "bob@else.example", ".forward", "1", "an address: passed on"),
+                                ("forward", "1", "save x", ".forward", "2", "a program")])
+        os.chmod(path, 0o666)
+        rows = [x for x in self.explain("bob") if x[0] == "forward"]
+        self.assertEqual(rows[0][5], "it can be written by others")
+        os.unlink(path)
+
+    def test_usage(self):
+        for args in ((), ("a", "b"), ("a@",), ("-x", "a")):
+            self.assertEqual(self.server.adm("recipient", *args, check=False).returncode, 64, args)
 
 
 class Unreadable(Base):
