@@ -35,6 +35,14 @@ UNIT_TESTS += tests/unit/test-recipient
 tests_unit_test_recipient_SOURCES = tests/unit/test-recipient.c
 tests_unit_test_recipient_LDADD = $(RECIPIENT_LIBS) $(CMOCKA_LIBS)
 
+FUZZ_TARGETS += fuzz/fuzz-recipient-tables fuzz/fuzz-recipient-command
+fuzz_fuzz_recipient_tables_SOURCES = fuzz/fuzz-recipient-tables.c $(fuzz_main)
+fuzz_fuzz_recipient_tables_LDADD = $(RECIPIENT_LIBS)
+fuzz_fuzz_recipient_tables_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_recipient_command_SOURCES = fuzz/fuzz-recipient-command.c $(fuzz_main)
+fuzz_fuzz_recipient_command_LDADD = $(RECIPIENT_LIBS)
+fuzz_fuzz_recipient_command_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 # apart from the rest, which does without jansson
 noinst_LIBRARIES += src/lib-deliver/libspamscan.a
 src_lib_deliver_libspamscan_a_SOURCES = src/lib-deliver/spam-scan.c src/lib-deliver/spam-scan.h

@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "lib/sys.h"
+#include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/expand.h"
+#include "lib-deliver/recipient/file.h"
 #include "lib-deliver/recipient/lines.h"
 
 static const struct recipient_limits limits = { 32 << 20, 4096, 1000 };
@@ -576,6 +579,101 @@ test_files(void **state)
 	assert_int_equal(e.code, ERR_SYNTAX);
 }
 
+/* Programs. */
+
+static void
+test_commands(void **state)
+{
+	static const struct { const char *in; size_t count; const char *words[4]; } cases[] = {
+		{ "/usr/bin/vacation alice", 2, { "/usr/bin/vacation", "alice" } },
+		{ "  exec  prog\t'two words' \"th\\\"ree\" fo\\ ur", 4, { "prog", "two words", "th\"ree", "fo ur" } },
+		{ "prog '' \"$\"", 0, { NULL } }, { "prog '$(x)'", 2, { "prog", "$(x)" } }, { "prog ''", 2, { "prog", "" } },
+		{ "prog a\\;b", 2, { "prog", "a;b" } },
+	};
+	static const char *const bad[] = { "", "exec", "a; b", "a | b", "a && b", "a > f", "a `b`", "a $(b)", "a $HOME", "a *", "a 'b", "a \"b",
+		"''", "a\nb" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct span argv[RECIPIENT_ARGUMENTS];
+		struct err e = ERR_INIT;
+		size_t count = 0;
+		int rc = recipient_command_parse(span_str(cases[i].in), a, argv, &count, &e);
+
+		assert_int_equal(rc, cases[i].count == 0 ? -1 : 0);
+		if (rc == -1)
+			continue;
+		assert_int_equal(count, cases[i].count);
+		for (size_t k = 0; k < count; k++)
+			assert_true(span_eq(argv[k], span_str(cases[i].words[k])));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct span argv[RECIPIENT_ARGUMENTS];
+		struct err e = ERR_INIT;
+		size_t count;
+
+		if (recipient_command_parse(span_str(bad[i]), a, argv, &count, &e) == 0)
+			fail_msg("%s was taken", bad[i]);
+	}
+}
+
+/* Files of mail. */
+
+static void
+test_append(void **state)
+{
+	char dir[] = "/tmp/test-recipient-XXXXXX", path[100], other[100];
+	struct buf text = BUF_INIT(1 << 16), got = BUF_INIT(1 << 16);
+	struct err e = ERR_INIT;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/box", dir);
+	snprintf(other, sizeof(other), "%s/other", dir);
+	recipient_text_write(&text, SPAN("a b@x"), 0, SPAN("Return-Path: <x>\r\n"), SPAN("S: 1\r\n\r\nFrom x\r\n>>From y\nlast\r"), true);
+	assert_true(span_starts(buf_span(&text), SPAN("From a-b@x  ")));
+	assert_true(span_ends(buf_span(&text), SPAN("1970\nReturn-Path: <x>\nS: 1\n\n>From x\n>>>From y\nlast\r\n\n")));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(recipient_file_append(path, buf_span(&text), &e), 0);
+	assert_int_equal(file_read(path, got.max, &got, &e), 0);
+	assert_int_equal(got.n, 2 * text.n);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	/* Links and what can be executed. */
+	assert_int_equal(symlink(path, other), 0);
+	assert_int_equal(recipient_file_append(other, buf_span(&text), &e), -1);
+	unlink(other);
+	assert_int_equal(link(path, other), 0);
+	assert_int_equal(recipient_file_append(path, buf_span(&text), &e), -1);
+	assert_int_equal(e.code, ERR_DENIED);
+	unlink(other);
+	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(recipient_file_append(path, buf_span(&text), &e), -1);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(recipient_file_append(dir, buf_span(&text), &e), -1);
+	assert_int_equal(mkfifo(other, 0600), 0);
+	assert_int_equal(recipient_file_append(other, buf_span(&text), &e), -1);
+	unlink(other);
+	/* A lock file that was left behind long ago. */
+	snprintf(other, sizeof(other), "%s/box.lock", dir);
+	fd = open(other, O_WRONLY | O_CREAT, 0600);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(futimens(fd, (struct timespec[]){ { 1000, 0 }, { 1000, 0 } }), 0);
+	close(fd);
+	assert_int_equal(recipient_file_append(path, buf_span(&text), &e), 0);
+	assert_int_equal(access(other, F_OK), -1);
+	buf_reset(&text);
+	recipient_text_write(&text, SPAN(""), 0, SPAN(""), SPAN("x"), false);
+	assert_true(span_starts(buf_span(&text), SPAN("From MAILER-DAEMON  ")));
+	assert_true(span_ends(buf_span(&text), SPAN("1970\nx")));
+	unlink(path);
+	rmdir(dir);
+	buf_clear(&text);
+	buf_clear(&got);
+}
+
 /* 100,000 lines are read and found in well under a second. */
 static void
 test_many(void **state)
@@ -610,7 +708,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines), cmocka_unit_test(test_replies), cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_expand), cmocka_unit_test(test_aliases_bad), cmocka_unit_test(test_doubts),
-		cmocka_unit_test(test_access), cmocka_unit_test(test_files), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_access), cmocka_unit_test(test_commands), cmocka_unit_test(test_append),
+		cmocka_unit_test(test_files), cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
