@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include "lib/log.h"
 
+#define LEGS_MAX 10000	/* ends of one transaction: a client with more recipients sends the rest in another */
+
 /* The text behind the code: enhanced code, the address, what the table says. */
 static void
 put_reply(struct lmtp_session *l, const struct recipient_reply *reply, struct span address)
@@ -126,6 +128,28 @@ look_up_one(struct lmtp_session *l, struct lmtp_rcpt *r)
 	return found;
 }
 
+/* An end that an earlier RCPT leads to as well gets one message; whoever is named twice by the client itself gets two. */
+static void
+find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
+{
+	for (size_t i = 0; i < t->rcpt_count; i++) {
+		const struct lmtp_rcpt *other = &t->rcpts[i];
+		bool same = false;
+
+		if (other->leg != r->leg || other->number == r->number)
+			continue;
+		if (r->leg == LMTP_LEG_USER)
+			same = (changed || other->changed) && span_eq(other->user, r->user) && span_eq(other->detail, r->detail);
+		else if (r->leg == LMTP_LEG_OUT)
+			same = other->out->end == r->out->end && span_eq(other->out->text, r->out->text);
+		if (same) {
+			r->leg = LMTP_LEG_SAME;
+			r->same = i;
+			return;
+		}
+	}
+}
+
 /* The ends of one RCPT, which begin at rcpts[from], are all there.  What can not be helped later is told now. */
 static void
 finish(struct lmtp_session *l, size_t from)
@@ -165,7 +189,7 @@ take_all(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_exp
 	for (size_t i = 0; i < x->leg_count; i++) {
 		enum lmtp_lookup found = LMTP_FOUND;
 
-		r = lmtp_rcpt_new(t);
+		r = t->rcpt_count >= LEGS_MAX ? NULL : lmtp_rcpt_new(t);
 		if (r != NULL) {
 			*r = base;
 			if (!take_leg(l, r, &x->legs[i]))
@@ -185,6 +209,8 @@ take_all(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_exp
 			lmtp_rcpt_refuse(l, r, found);
 			return;
 		}
+		r->changed = x->changed;
+		find_same(t, r, x->changed);
 		t->rcpt_count++;
 	}
 	finish(l, from);
@@ -230,6 +256,11 @@ settle(const struct lmtp_session *l, struct lmtp_rcpt *r)
 	if (r->leg == LMTP_LEG_DISCARD && r->code == 451) {
 		r->code = 250;
 		snprintf(r->reply, sizeof(r->reply), "2.0.0 <%.*s> %s Taken", SPAN_ARG(span_sub(r->asked_for, 0, 150)), l->t.session);
+	} else if (r->leg == LMTP_LEG_SAME) {
+		const struct lmtp_rcpt *other = &l->t.rcpts[r->same];
+
+		r->code = other->code;
+		memcpy(r->reply, other->reply, sizeof(r->reply));
 	} else if (r->leg == LMTP_LEG_FAIL) {
 		r->code = r->failed.code;
 		snprintf(r->reply, sizeof(r->reply), "%s <%.*s> %.*s", r->failed.status, SPAN_ARG(span_sub(r->path.text, 0, 80)),

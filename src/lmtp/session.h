@@ -42,6 +42,7 @@ enum lmtp_leg {
 	LMTP_LEG_OUT,		/* passed on, a program, a file */
 	LMTP_LEG_DISCARD,
 	LMTP_LEG_FAIL,		/* nobody gets it, as failed says */
+	LMTP_LEG_SAME,		/* another recipient of the transaction leads there too */
 };
 
 struct lmtp_rcpt {
@@ -51,6 +52,8 @@ struct lmtp_rcpt {
 	struct span sender;		/* of the envelope from here on */
 	const struct recipient_leg *out;	/* OUT */
 	struct recipient_reply failed;	/* FAIL */
+	bool changed;			/* a table led here */
+	size_t same;			/* SAME: which */
 	bool once;			/* the number has several: what is done is remembered until all are */
 	struct smtp_path path;
 	struct span orcpt;		/* address of ORCPT; else empty */

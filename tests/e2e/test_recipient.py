@@ -163,6 +163,14 @@ class Aliases(Base):
         self.assertEqual(recipient, "outer@else.example")
 
 
+    def test_named_twice(self):
+        """By an alias and by name: one message."""
+        with Lmtp(self.server) as client:
+            replies = client.mail("Subject: once\r\n\r\nx", "alice", "team", "root", "bob")
+        self.assertEqual([r[:4] for r in replies], ["250 "] * 4)
+        self.assertEqual(self.counts(), {"alice": 1, "bob": 1, "carol": 0, "dave": 0})
+        self.sent(1)
+
     def test_included(self):
         with Lmtp(self.server) as client:
             reply, = client.mail("Subject: list\r\n\r\nx", "LIST")

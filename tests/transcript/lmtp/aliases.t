@@ -64,5 +64,19 @@ C: .
 S: 550 5.1.1 <nobody> User doesn't exist
 S: 552 5.2.2 <full> Quota exceeded
 S: 250 2.0.0 <hole> SESSION:2 Taken
+C: MAIL FROM:<s@x>
+S: 250 2.1.0 OK
+C: RCPT TO:<alice>
+S: 250 2.1.5 OK
+C: RCPT TO:<one>
+S: 250 2.1.5 OK
+C: RCPT TO:<alice+x>
+S: 250 2.1.5 OK
+C: DATA
+S: 354 OK
+C: .
+S: 250 2.0.0 <alice> SESSION:3 Saved 0
+S: 250 2.0.0 <alice> SESSION:3 Saved 0
+S: 250 2.0.0 <alice+x> SESSION:3 Saved 0
 C: QUIT
 S: 221 2.0.0 Bye
