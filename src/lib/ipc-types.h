@@ -84,7 +84,8 @@ enum ipc_type {
 				 * [F_DETAIL] [F_TEXT: headers to put in front] [F_DSN_RECIPIENT F_DSN_NOTIFY F_DSN_ENVID F_DSN_RET]
 				 * [F_JUNK] [F_ORIGIN], fd: sealed memory file with the message */
 	MSG_RECIPIENT,		/* what a table has made of a recipient, and no user's: F_ID F_SESSION F_SENDER F_RECIPIENT F_KIND (enum
-				 * recipient_end) F_DATA (the address, program, file) F_TEXT [F_ORIGIN], fd: as with MSG_DELIVER */
+				 * recipient_end) F_DATA (the address, program, file) F_TEXT [F_ORIGIN], fd: as with MSG_DELIVER;
+				 * RECIPIENT_NOTICE: F_SENDER is who is told, F_DATA what failed, a line each */
 	MSG_DELIVERED,		/* F_ID F_CODE (LMTP reply code) F_TEXT (enhanced code and text) */
 	/* lmtp, quota-status -> deliver (parent), parent -> its worker: would it be taken?  Answered by MSG_DELIVERED */
 	MSG_FITS,		/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_RECIPIENT [F_DETAIL] F_SIZE */

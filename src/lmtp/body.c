@@ -85,6 +85,8 @@ hand_on(struct lmtp_session *l, int fd)
 		/* fallthrough */
 	case SPAM_FATE_NONE:
 		l->backend->deliver(l->backend->ctx, t, scanned);
+		if (l->o->recipients != NULL)
+			lmtp_recipient_tell_owners(l, scanned);
 		break;
 	}
 	if (scanned != fd)

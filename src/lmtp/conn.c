@@ -152,6 +152,12 @@ backend_start_tls(void *ctx, struct stream *s, struct err *e)
 	return start_tls(&((struct backend *)ctx)->tls, s, e);
 }
 
+static int
+tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	return lmtp_link_tell_owner(&((struct backend *)ctx)->link, t, idx, owner, failed, fd);
+}
+
 static void
 read_options(const struct set_view *v, struct lmtp_options *o)
 {
@@ -214,7 +220,7 @@ serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_opti
     struct span rip)
 {
 	const struct lmtp_backend backend = { b, lookup, o->check_quota ? fits : NULL, deliver,
-		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL };
+		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL, tell_owner };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;
 	char id[32];

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lmtp/recipient-worker.h"
 
 #define AUTH_TIMEOUT_MS 30000
 #define TOKEN_AGE_MS 30000	/* a token is good for a minute: an older one is asked for anew */
 #define FITS_TIMEOUT_MS 30000
+#define NOTICE_TIMEOUT_MS 60000
 #define WINDOW 16		/* recipients that are delivered to at once */
 
 int
@@ -285,4 +287,45 @@ lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int fd)
 	/* Those without an answer keep the 451 that was there from the start. */
 	if (deliver_legs(k, t, LMTP_LEG_USER, base, fd, &e) == -1 || deliver_legs(k, t, LMTP_LEG_OUT, base, fd, &e) == -1)
 		log_error("delivery: %s", e.log);
+}
+
+int
+lmtp_link_tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	struct lmtp_link *k = ctx;
+	const struct lmtp_rcpt *r = &t->rcpts[idx];
+	int64_t deadline = clock_ms() + NOTICE_TIMEOUT_MS;
+	uint32_t id = ++k->last_id;
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_RECIPIENT);
+	ipc_put_u32(&o, F_ID, id);
+	ipc_put_str(&o, F_SESSION, t->session);
+	ipc_put_bytes(&o, F_SENDER, owner);
+	ipc_put_bytes(&o, F_RECIPIENT, r->asked_for);
+	ipc_put_u32(&o, F_KIND, RECIPIENT_NOTICE);
+	ipc_put_bytes(&o, F_DATA, failed);
+	ipc_put_bytes(&o, F_TEXT, r->header);
+	ipc_put_fd(&o, fd);
+	if (ipc_send(k->deliver_fd, &o, &e) == -1)
+		goto fail;
+	for (;;) {
+		uint32_t answered, code;
+
+		if (receive(k, k->deliver_fd, deadline, &e) == -1)
+			goto fail;
+		answered = ipc_u32(&k->msg, F_ID);
+		code = ipc_u32(&k->msg, F_CODE);
+		ipc_bytes(&k->msg, F_TEXT, LMTP_REPLY_MAX);
+		if (k->msg.type != MSG_DELIVERED || !ipc_end(&k->msg)) {
+			err_set(&e, ERR_SYNTAX, "malformed answer of deliver");
+			goto fail;
+		}
+		if (answered == id)
+			return code < 300 ? 0 : -1;
+	}
+fail:
+	log_error("notice to the owner of %.*s: deliver: %s", SPAN_ARG(r->asked_for), e.log);
+	return -1;
 }

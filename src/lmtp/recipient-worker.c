@@ -11,8 +11,10 @@
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+#include "lib/encode.h"
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-config/vars.h"
 #include "lib-deliver/deliver.h"
 #include "lib-deliver/marks.h"
 #include "lib-deliver/program.h"
@@ -20,11 +22,15 @@
 #include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/expand.h"
 #include "lib-deliver/recipient/file.h"
+#include "lib-mail/crlf.h"
+#include "lib-mail/date.h"
+#include "lib-mail/header.h"
 
 #define WORKER_IDLE_MS 60000
 #define ADDRESS_MAX 1024
 #define HEADER_MAX 16384
 #define TARGET_MAX 8192
+#define QUOTED_HEADER ((size_t)64 << 10)
 #define TEXT_MAX ((size_t)1 << 30)
 #define PROGRAM_MEMORY ((uint64_t)1 << 30)
 #define PROGRAM_PROCESSES 200
@@ -44,6 +50,7 @@ struct work {
 struct task {
 	struct span session, sender, recipient, target, header, message, origin;
 	enum recipient_end end;
+	bool notice;			/* sender is an owner who is told of target */
 };
 
 /* The answer: LMTP's code, and the enhanced one with a text. */
@@ -248,6 +255,62 @@ append(struct work *w, const struct task *t, struct err *e)
 	return rc;
 }
 
+/* What the owner of a list is told: the failures, and the header of the message. */
+static void
+write_notice(struct buf *out, struct work *w, const struct task *t, struct span from, struct span date, struct span unique)
+{
+	struct span hostname = set_str(w->view, SET_hostname), header = span_sub(t->message, 0, header_size(t->message));
+
+	if (hostname.n == 0)
+		hostname = span_str(host_name());
+	buf_addf(out, "From: Mail delivery <%.*s>\r\nTo: <%.*s>\r\nSubject: Not delivered to all of %.*s\r\nDate: %.*s\r\n"
+	    "Message-ID: <list-%.*s@%.*s>\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/mixed; boundary=\"=_%.*s\"\r\n\r\n--=_%.*s\r\n"
+	    "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+	    SPAN_ARG(from), SPAN_ARG(t->sender), SPAN_ARG(t->recipient), SPAN_ARG(date), SPAN_ARG(unique), SPAN_ARG(hostname),
+	    SPAN_ARG(unique), SPAN_ARG(unique));
+	buf_addf(out, "A message to <%.*s> could not be delivered to all:\r\n\r\n", SPAN_ARG(t->recipient));
+	crlf_add(out, t->target);
+	buf_addf(out, "\r\nThe others have it. Its header is attached.\r\n\r\n--=_%.*s\r\nContent-Type: text/rfc822-headers\r\n\r\n",
+	    SPAN_ARG(unique));
+	crlf_add(out, span_sub(header, 0, QUOTED_HEADER));
+	buf_addf(out, "\r\n--=_%.*s--\r\n", SPAN_ARG(unique));
+}
+
+static int
+tell_owner(struct work *w, const struct task *t, struct outcome *out, struct err *e)
+{
+	struct outgoing o = { .kind = OUTGOING_SEND, .user = t->recipient, .sender = SPAN(""), .recipient = t->sender };
+	struct buf text = BUF_INIT((size_t)1 << 20), date = BUF_INIT(64), unique = BUF_INIT(64), from = BUF_INIT(1024);
+	struct span hostname = set_str(w->view, SET_hostname);
+	struct var vars[VARS_USER_COUNT + 2];
+	unsigned char random[12];
+	int rc;
+
+	random_bytes(random, sizeof(random));
+	hex_encode(&unique, span_of(random, sizeof(random)));
+	date_write(&date, (struct mail_date){ .time = clock_wall_us() / 1000000 });
+	vars_for_user(vars, t->recipient, SPAN(""));
+	vars[VARS_USER_COUNT] = (struct var){ 0, "hostname", hostname.n > 0 ? hostname : span_str(host_name()) };
+	vars[VARS_USER_COUNT + 1] = (struct var){ 0, NULL, SPAN_NONE };
+	rc = vars_expand(&from, set_str(w->view, SET_postmaster_address), vars, e);
+	if (rc == 0) {
+		write_notice(&text, w, t, buf_span(&from), buf_span(&date), buf_span(&unique));
+		o.parts[0] = buf_span(&text);
+		o.part_count = 1;
+		rc = text.failed ? err_set(e, ERR_LIMIT, "the notice is too large") : queue_submit(w->view, &o, e);
+	}
+	if (rc == 0) {
+		log_info("<%.*s>: the owner <%.*s> is told of failures: %.*s", SPAN_ARG(t->recipient), SPAN_ARG(t->sender), SPAN_ARG(t->session));
+		answer_text(out, 250, "2.0.0", t, "Told");
+	}
+	buf_clear(&text);
+	buf_clear(&date);
+	buf_clear(&unique);
+	buf_clear(&from);
+	return rc;
+}
+
 static void
 perform(struct work *w, const struct task *t, struct outcome *out)
 {
@@ -257,6 +320,13 @@ perform(struct work *w, const struct task *t, struct outcome *out)
 	int rc = -1;
 
 	out->code = 0;
+	if (t->notice) {
+		if (tell_owner(w, t, out, &e) == -1) {
+			log_error("notice to the owner of <%.*s>: %s", SPAN_ARG(t->recipient), e.log);
+			answer_text(out, 451, "4.3.0", t, "Temporary internal error");
+		}
+		return;
+	}
 	if (is_marked(w, mark)) {
 		answer_text(out, 250, "2.0.0", t, "It is there already");
 		return;
@@ -331,6 +401,7 @@ on_message(struct work *w)
 	t.header = ipc_bytes(m, F_TEXT, HEADER_MAX);
 	t.origin = ipc_opt_bytes(m, F_ORIGIN, ADDRESS_MAX);
 	t.end = end > RECIPIENT_END_FAIL ? RECIPIENT_END_FAIL : (enum recipient_end)end;
+	t.notice = end == RECIPIENT_NOTICE;
 	arena_reset(w->a);
 	if (!ipc_end(m) || map(fd, &t.message, &e) == -1) {
 		log_error("delivery to %.*s: %s", SPAN_ARG(t.recipient), e.code == ERR_NONE ? "malformed delivery" : e.log);

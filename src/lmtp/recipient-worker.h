@@ -8,6 +8,9 @@
  */
 #include "lmtp/deliver-worker.h"
 
+/* Besides enum recipient_end: the owner of a list is told who has not got the message. */
+#define RECIPIENT_NOTICE 100
+
 /* Whose processes these are; user is empty where there are no tables.  As root it makes the directory. */
 int recipient_worker_identity(const struct set_view *view, struct identity *out, struct err *e);
 void recipient_worker_run(struct service *s, const struct deliver_worker_params *p) __attribute__((noreturn));

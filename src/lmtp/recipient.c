@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include "lib/log.h"
 
+#define FAILURES_MAX 8000
 #define LEGS_MAX 10000	/* ends of one transaction: a client with more recipients sends the rest in another */
 
 /* The text behind the code: enhanced code, the address, what the table says. */
@@ -268,6 +269,50 @@ settle(const struct lmtp_session *l, struct lmtp_rcpt *r)
 	}
 }
 
+/* The owner of the address that led to these, and what has failed of them; false: nobody is to be told. */
+static bool
+failures(const struct lmtp_session *l, size_t from, size_t end, struct span *owner, struct buf *text)
+{
+	const struct lmtp_rcpt *r = l->t.rcpts;
+	bool any = false;
+
+	*owner = SPAN_NONE;
+	for (size_t i = from; i < end; i++) {
+		if (r[i].code >= 400 && r[i].code < 500)
+			return false;	/* it all comes again */
+		if (r[i].code < 500)
+			continue;
+		if (span_eq(r[i].sender, l->t.sender.text) || r[i].sender.n == 0)
+			return false;	/* of this one the sender must know */
+		*owner = r[i].sender;
+		any = true;
+		if (text->max - text->n > 400)
+			buf_addf(text, "%u %s\n", r[i].code, r[i].reply);
+	}
+	return any;
+}
+
+void
+lmtp_recipient_tell_owners(struct lmtp_session *l, int fd)
+{
+	struct lmtp_transaction *t = &l->t;
+
+	for (size_t i = 0, end; i < t->rcpt_count; i = end) {
+		struct buf text = BUF_INIT(FAILURES_MAX);
+		struct span owner;
+
+		for (end = i + 1; end < t->rcpt_count && t->rcpts[end].number == t->rcpts[i].number; end++)
+			;
+		for (size_t k = i; k < end; k++)
+			settle(l, &t->rcpts[k]);
+		if (end - i > 1 && l->backend->tell_owner != NULL && failures(l, i, end, &owner, &text) &&
+		    l->backend->tell_owner(l->backend->ctx, t, i, owner, buf_span(&text), fd) == 0)
+			for (size_t k = i; k < end; k++)
+				t->rcpts[k].told = t->rcpts[k].code >= 500;
+		buf_clear(&text);
+	}
+}
+
 void
 lmtp_recipient_answer(struct lmtp_session *l, size_t from, size_t end)
 {
@@ -277,7 +322,7 @@ lmtp_recipient_answer(struct lmtp_session *l, size_t from, size_t end)
 		struct lmtp_rcpt *one = &l->t.rcpts[i];
 
 		settle(l, one);
-		if (one->code < 300)
+		if (one->code < 300 || one->told)
 			continue;
 		if (worst == NULL || (worst->code >= 500 && one->code < 500))
 			worst = one;

@@ -52,6 +52,7 @@ struct lmtp_rcpt {
 	struct span sender;		/* of the envelope from here on */
 	const struct recipient_leg *out;	/* OUT */
 	struct recipient_reply failed;	/* FAIL */
+	bool told;			/* its failure: an owner knows */
 	bool changed;			/* a table led here */
 	size_t same;			/* SAME: which */
 	bool once;			/* the number has several: what is done is remembered until all are */
@@ -98,6 +99,8 @@ struct lmtp_backend {
 	int (*start_tls)(void *ctx, struct stream *s, struct err *e);
 	/* A transaction begins: the tables of recipients may have changed.  NULL: they do not. */
 	void (*refresh)(void *ctx);
+	/* Tells owner what has failed of the message for rcpts[idx].asked_for, a line each.  0: he will learn of it.  May be NULL. */
+	int (*tell_owner)(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int message_fd);
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */
@@ -146,6 +149,8 @@ void lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lm
 bool lmtp_recipient_refuses(struct lmtp_session *l, const struct smtp_path *sender);
 /* Takes the recipient in the place of lmtp_rcpt_new(), with all that the tables make of it, and answers. */
 void lmtp_recipient_take(struct lmtp_session *l, struct lmtp_rcpt *r);
+/* Owners of lists are told what has failed for good, where nothing has to come again: it is no failure of the RCPT then. */
+void lmtp_recipient_tell_owners(struct lmtp_session *l, int message_fd);
 /* The one answer to all of rcpts[from] to rcpts[end - 1]. */
 void lmtp_recipient_answer(struct lmtp_session *l, size_t from, size_t end);
 /* In xclient.c. */

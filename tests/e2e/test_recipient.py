@@ -49,6 +49,8 @@ loop2: loop1
 back: back@else.example
 stale: alice, nobody-there
 gone: error:nouser has left us
+club: alice, nobody-there
+owner-club: carol@example.org
 """
 
 VIRTUAL = """
@@ -73,6 +75,7 @@ To:silent@example.org       DISCARD
 
 class Base(unittest.TestCase):
     more = ""
+    missing = ()
     maxDiff = None
 
     @classmethod
@@ -90,6 +93,8 @@ class Base(unittest.TestCase):
         cls.program("save", 'cat > "$1"\necho "$#:$2:$SENDER:$RECIPIENT:$(id -un)" >> "$1.args"')
         cls.program("later", "cat >/dev/null; test -e %s/go || exit 75" % s.path("files"))
         cls.program("refuse", "cat >/dev/null; exit 67")
+        for name in cls.missing:
+            os.unlink(s.path("tables", name))
         s.add_config(CONFIG % {"dir": s.dir, "port": cls.sink.port, "user": cls.user, "more": cls.more})
         s.start()
 
@@ -208,6 +213,18 @@ class Aliases(Base):
             reply, = client.mail("Subject: x\r\n\r\nx", "stale")
         self.assertTrue(reply.startswith("550 5.1.1 <nobody-there> User doesn't exist"), reply)
         self.assertEqual(len(self.retrieve("alice")), 1)
+
+    def test_owner_is_told(self):
+        """Where a list has an owner he learns of members that get nothing; who wrote to it does not."""
+        with Lmtp(self.server) as client:
+            reply, = client.mail("Subject: to many\r\n\r\nx", "club")
+        self.assertTrue(reply.startswith("250 2.0.0 <club> "), reply)
+        self.assertEqual(len(self.retrieve("alice")), 1)
+        (sender, recipient, message, _), = self.sent(1)
+        self.assertIn("<>", sender)
+        self.assertEqual(recipient, "carol@example.org")
+        self.assertIn(b"\r\n550 5.1.1 <nobody-there> User doesn't exist\r\n", message)
+        self.assertIn(b"\r\nSubject: to many\r\n", message)
 
     def test_file(self):
         path = self.server.path("files", "archive")
@@ -386,12 +403,11 @@ class Explained(Base):
 
 
 class Unreadable(Base):
+    missing = ("access",)
+
     def test_waits(self):
         """Without its tables nothing is known of any address: mail waits."""
         self.server.allowed += ("tables/access: ",)
-        self.server.stop()
-        os.unlink(self.server.path("tables", "access"))
-        self.server.start()
         with Lmtp(self.server) as client:
             self.assertTrue(client.say("MAIL FROM:<a@b>").startswith("451 4.3.0"))
             self.put("access", ACCESS)

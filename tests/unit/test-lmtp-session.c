@@ -16,7 +16,7 @@ struct world {
 	struct buf message;		/* the last one that was delivered */
 	struct buf header;		/* of its last recipient */
 	char detail[100];
-	unsigned deliveries;
+	unsigned deliveries, told;
 	int result;
 	struct err e;
 	bool tls;
@@ -91,6 +91,21 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 		buf_reset(&w->header);
 		buf_add(&w->header, r->header);
 	}
+}
+
+/* Owners at else.example are not to be had. */
+static int
+tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	struct world *w = ctx;
+
+	(void)fd;
+	if (span_ends(owner, SPAN("else.example")))
+		return -1;
+	w->told++;
+	assert_true(failed.n > 0 && failed.p[failed.n - 1] == '\n');
+	assert_true(t->rcpts[idx].asked_for.n > 0);
+	return 0;
 }
 
 static int
@@ -184,7 +199,8 @@ static void
 play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
-	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL };
+	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL,
+		tell_owner };
 	struct recipient_tables *tables = make_tables(w);
 	struct lmtp_session l;
 

@@ -4,6 +4,10 @@ O: aliases=owner-team: carol@example.org
 O: aliases=late: bob, later@else.example
 O: aliases=stale: bob, nobody
 O: aliases=fat: bob, full
+O: aliases=cared: bob, full, nobody
+O: aliases=owner-cared: carol@example.org
+O: aliases=far: bob, full
+O: aliases=owner-far: c@else.example
 O: aliases=one: alice
 O: aliases=hole: /dev/null
 O: aliases=loop: pool
@@ -78,5 +82,16 @@ C: .
 S: 250 2.0.0 <alice> SESSION:3 Saved 0
 S: 250 2.0.0 <alice> SESSION:3 Saved 0
 S: 250 2.0.0 <alice+x> SESSION:3 Saved 0
+C: MAIL FROM:<s@x>
+S: 250 2.1.0 OK
+C: RCPT TO:<cared>
+S: 250 2.1.5 OK
+C: RCPT TO:<far>
+S: 250 2.1.5 OK
+C: DATA
+S: 354 OK
+C: .
+S: 250 2.0.0 <cared> SESSION:4 Saved for 3
+S: 552 5.2.2 <full> Quota exceeded
 C: QUIT
 S: 221 2.0.0 Bye
