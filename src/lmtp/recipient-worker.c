@@ -93,6 +93,8 @@ recipient_worker_identity(const struct set_view *view, struct identity *out, str
 		return err_wrap(e, "recipient_user");
 	if (geteuid() == 0 && out->uid == 0)
 		return err_set(e, ERR_DENIED, "recipient_user: programs and files are not root's");
+	if (geteuid() == 0 && span_eq(set_str(view, SET_recipient_user), set_str(view, SET_default_internal_user)))
+		return err_set(e, ERR_DENIED, "recipient_user: the user of default_internal_user owns the server's own files");
 	out->user = span_str(user);
 	out->home = span_str(dir);
 	/* Its parent is made readable for all, as the queue makes it. */
@@ -247,7 +249,7 @@ append(struct work *w, const struct task *t, struct err *e)
 	const char *path = arena_cstr(w->a, t->target);
 	int rc;
 
-	if (!set_bool(w->view, SET_recipient_files))
+	if (!recipient_user_may_act(w->view) || !set_bool(w->view, SET_recipient_files))
 		return err_set(e, ERR_DENIED, "files are not written");
 	recipient_text_write(&text, t->sender, clock_wall_us() / 1000000, t->header, t->message, true);
 	rc = text.failed || path == NULL ? err_set(e, ERR_TEMP, "out of memory") : recipient_file_append(path, buf_span(&text), e);
@@ -438,7 +440,7 @@ shut_in(struct work *w)
 		log_fatal("recipient_user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	w->helper = (struct program_helper){ -1, -1 };
 	/* Never as who owns the server's own files. */
-	if (only.n > 0 && set_str(w->view, SET_recipient_user).n > 0 && program_helper_start(&w->helper, &limits, &e) == -1)
+	if (only.n > 0 && recipient_user_may_act(w->view) && program_helper_start(&w->helper, &limits, &e) == -1)
 		log_error("programs of aliases: %s", e.log);
 	rw[0] = arena_cstr(w->a, w->p->id->home);
 	w->dir_fd = rw[0] == NULL ? -1 : open(rw[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -3,9 +3,11 @@
 import json
 import os
 import pwd
+import smtplib
 import unittest
 
 import culver
+from postfix import Postfix
 from test_delivery import Lmtp
 from test_queue import Sink
 
@@ -95,7 +97,7 @@ class Base(unittest.TestCase):
         cls.program("refuse", "cat >/dev/null; exit 67")
         for name in cls.missing:
             os.unlink(s.path("tables", name))
-        s.add_config(CONFIG % {"dir": s.dir, "port": cls.sink.port, "user": cls.user, "more": cls.more})
+        s.add_config(CONFIG % {"dir": s.dir, "port": cls.submission_port(), "user": cls.user, "more": cls.more})
         s.start()
 
     @classmethod
@@ -104,6 +106,10 @@ class Base(unittest.TestCase):
             cls.server.close()
         finally:
             cls.sink.socket.close()
+
+    @classmethod
+    def submission_port(cls):
+        return cls.sink.port
 
     @classmethod
     def put(cls, name, text):
@@ -516,6 +522,66 @@ class Forward(Base):
         self.deliver("root@example.org", "Subject: root\r\n\r\nx")
         self.assertEqual([x[1] for x in self.sent(1)], ["alice@else.example"])
         self.assertEqual(self.retrieve("alice"), [])
+
+
+@unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/usr/sbin/postfix"), "Postfix is started by root")
+class WithPostfix(Base):
+    """A Postfix that knows no alias hands everything over, and sends what is passed on."""
+    more = "recipient_forward = yes\n"
+
+    @classmethod
+    def submission_port(cls):
+        cls.postfix = Postfix(cls.server, "lmtp:unix:" + cls.server.path("run", "lmtp"),
+                              {"default_transport": "smtp:[127.0.0.1]:%d" % cls.sink.port, "minimal_backoff_time": "1s",
+                               "maximal_backoff_time": "1s", "queue_run_delay": "1s"})
+        return cls.postfix.port
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.postfix.__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.postfix.__exit__()
+        super().tearDownClass()
+
+    def send(self, subject, *recipients):
+        with smtplib.SMTP("127.0.0.1", self.postfix.port, timeout=culver.WAIT) as smtp:
+            smtp.sendmail("out@else.example", recipients, culver.message(subject))
+
+    def test_there_and_back(self):
+        path = self.server.path("home", "dave", ".forward")
+        with open(path, "w") as f:
+            f.write("\\dave, dave@else.example\n")
+        os.chown(path, self.server.uid, self.server.gid)
+        self.send("all", "team@example.org", "dave@example.org", "postmaster@example.org")
+        taken = self.sent(2)
+        self.assertEqual(sorted(x[1] for x in taken), ["dave@else.example", "outer@else.example"])
+        self.assertEqual(sorted(x[0].split()[1] for x in taken), ["FROM:<carol@example.org>", "FROM:<out@else.example>"])
+        culver.wait_for(lambda: self.server.pop3("dave").stat()[0] == 1, "dave's copy is there")
+        self.assertEqual(self.counts(), {"alice": 1, "bob": 1, "carol": 0, "dave": 1})
+        os.unlink(path)
+
+    def test_refused(self):
+        """Who sent it gets Postfix's notice with the words of the table."""
+        self.send("gone", "gone@example.org")
+        (sender, recipient, message, _), = self.sent(1)
+        self.assertIn("<>", sender)
+        self.assertEqual(recipient, "out@else.example")
+        self.assertIn(b"has left us", message)
+
+    def test_comes_again(self):
+        """Postfix tries again until the program takes it; nobody gets it twice."""
+        self.send("again", "tempfail@example.org")
+        try:
+            culver.wait_for(lambda: "came again for others" in self.server.log_text(), "the message comes again", 30)
+        except AssertionError as e:
+            raise AssertionError("%s\n%s" % (e, self.postfix.log()))
+        open(self.server.path("files", "go"), "w").close()
+        culver.wait_for(lambda: "piped to later" in self.server.log_text(), "the program has it", 60)
+        self.assertEqual(self.counts(), {"alice": 1, "bob": 0, "carol": 0, "dave": 0})
+        os.unlink(self.server.path("files", "go"))
 
 
 if __name__ == "__main__":

@@ -374,6 +374,12 @@ expand_target(struct work *w, const struct recipient_target *t, const struct ori
 	return 0;
 }
 
+bool
+recipient_user_may_act(const struct set_view *view)
+{
+	return set_str(view, SET_recipient_user).n > 0;
+}
+
 void
 recipient_expand_settings(const struct set_view *view, const struct recipient_tables *t, struct recipient_expand_options *out)
 {
@@ -384,8 +390,8 @@ recipient_expand_settings(const struct set_view *view, const struct recipient_ta
 		.hostname = set_str(view, SET_hostname),
 		.max_depth = (size_t)set_num(view, SET_recipient_max_depth),
 		.max_targets = (size_t)set_num(view, SET_recipient_max_targets),
-		.files = set_bool(view, SET_recipient_files),
-		.programs = set_str(view, SET_recipient_program_dir).n > 0,
+		.files = recipient_user_may_act(view) && set_bool(view, SET_recipient_files),
+		.programs = recipient_user_may_act(view) && set_str(view, SET_recipient_program_dir).n > 0,
 	};
 	if (out->hostname.n == 0)
 		out->hostname = span_str(host_name());

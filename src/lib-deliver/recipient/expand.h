@@ -52,6 +52,8 @@ struct recipient_expansion {
 	bool changed;			/* a table knew it */
 };
 
+/* Whether there is a user for programs and files of aliases; who owns the server's own files is none. */
+bool recipient_user_may_act(const struct set_view *view);
 /* Those of the settings; hostname is the view's or the system's. */
 void recipient_expand_settings(const struct set_view *view, const struct recipient_tables *t, struct recipient_expand_options *out);
 
