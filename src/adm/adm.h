@@ -117,6 +117,7 @@ int cmd_sieve_test(struct adm *a);
 int cmd_filter_why(struct adm *a);
 int cmd_filter_replay(struct adm *a);
 int cmd_filter_check(struct adm *a);
+int cmd_recipient(struct adm *a);
 int cmd_queue_list(struct adm *a);
 int cmd_queue_flush(struct adm *a);
 int cmd_queue_delete(struct adm *a);

@@ -66,6 +66,7 @@ const struct adm_command adm_commands[] = {
 	    "what is wrong with Sieve scripts and procmail's rcfiles, or done otherwise", cmd_filter_check },
 	{ "filter replay", "[--apply] [--changed] [-m MAILBOX] [-s SCRIPT] USER [SCRIPT] SEARCH QUERY",
 	    "what the filter would make of mail that is there, as a difference", cmd_filter_replay },
+	{ "recipient", "ADDRESS [-c CLIENT] [-f SENDER]", "what the tables of recipients make of an address, step by step", cmd_recipient },
 	{ "queue list", "", "mail that waits to be sent", cmd_queue_list },
 	{ "queue flush", "[ID ...]", "try to send it now", cmd_queue_flush },
 	{ "queue delete", "ID ...", "throw messages away that wait to be sent", cmd_queue_delete },

@@ -20,6 +20,7 @@ culveradm_SOURCES = \
 	src/adm/cmd-pw.c \
 	src/adm/cmd-queue.c \
 	src/adm/cmd-quota.c \
+	src/adm/cmd-recipient.c \
 	src/adm/cmd-release.c \
 	src/adm/cmd-replay.c \
 	src/adm/cmd-save.c \

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/deliver.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "lib/encode.h"
 #include "lib/log.h"
 #include "lib-config/vars.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/perform.h"
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/save.h"
@@ -221,6 +224,12 @@ filter_or_save(const struct deliver_request *r, struct deliver_host *host, struc
 	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, e);
 }
 
+static int
+recipes_or_filter(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
+{
+	return r->recipes != NULL ? deliver_recipes_run(r->recipes, r, host, filter_or_save, out, e) : filter_or_save(r, host, out, e);
+}
+
 /* deliver_duplicate_period: what is known of a message that was delivered; empty where it can not be known. */
 static struct span
 delivery_mark(const struct deliver_request *r, struct arena *a)
@@ -232,24 +241,59 @@ delivery_mark(const struct deliver_request *r, struct arena *a)
 	return span_str(arena_printf(a, "delivered %.*s+%.*s %.*s", SPAN_ARG(r->recipient), SPAN_ARG(r->detail), SPAN_ARG(id)));
 }
 
+struct span
+deliver_once_mark(struct span origin, struct span target, struct span message, struct arena *a)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct buf hex = BUF_INIT(2 * EVP_MAX_MD_SIZE + 1);
+	struct header_iter it;
+	struct header_field f;
+	size_t body = header_size(message);
+	char *text = NULL;
+	unsigned n;
+	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+
+	/* A scanner may find other words for it the next time. */
+	header_begin(&it, span_sub(message, 0, body), DELIVER_HOPS_FIELDS, HEADER_OCTETS);
+	while (ok && header_next(&it, &f))
+		if (!span_istarts(f.name, SPAN("x-spam-")))
+			ok = EVP_DigestUpdate(ctx, f.raw.p, f.raw.n) == 1;
+	if (ok && message.n > body)
+		ok = EVP_DigestUpdate(ctx, message.p + body, message.n - body) == 1;
+	if (ok && EVP_DigestFinal_ex(ctx, digest, &n) == 1) {
+		hex_encode(&hex, span_of(digest, n));
+		text = arena_printf(a, "target %.*s %.*s %.*s", SPAN_ARG(buf_span(&hex)), SPAN_ARG(origin), SPAN_ARG(target));
+	}
+	EVP_MD_CTX_free(ctx);
+	buf_clear(&hex);
+	return span_str(text);
+}
+
 /* With what is remembered of other deliveries. */
 static int
 deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver_result *out, struct err *e)
 {
 	int64_t period = (int64_t)(set_ms(r->view, SET_deliver_duplicate_period) / 1000);
 	struct span mark = period > 0 ? delivery_mark(r, a) : SPAN("");
+	struct span once = r->origin.n > 0 ? deliver_once_mark(r->origin, r->recipient, r->message, a) : SPAN("");
 	struct deliver_host host;
 	int rc = 0;
 
 	deliver_host_begin(&host, r, a);
-	if (mark.n > 0 && deliver_host_is_marked(&host, mark, period)) {
+	if (once.n > 0 && deliver_host_is_marked(&host, once, DELIVER_ONCE_S)) {
+		deliver_log(r, "", "came again for others: it is there already");
+		deliver_host_note(&host, NULL, "came again for others: it is there already");
+	} else if (mark.n > 0 && deliver_host_is_marked(&host, mark, period)) {
 		deliver_log(r, "", "duplicate: it is there already");
 		deliver_host_note(&host, NULL, "duplicate: it is there already");
 	} else {
-		rc = r->recipes != NULL ? deliver_recipes_run(r->recipes, r, &host, filter_or_save, out, e) :
-		    filter_or_save(r, &host, out, e);
+		rc = r->forward != NULL ? deliver_forward_run(r->forward, r, &host, recipes_or_filter, out, e) :
+		    recipes_or_filter(r, &host, out, e);
 		if (rc == 0 && !out->rejected && mark.n > 0)
 			deliver_host_mark(&host, mark, period);
+		if (rc == 0 && !out->rejected && once.n > 0)
+			deliver_host_mark(&host, once, DELIVER_ONCE_S);
 	}
 	deliver_host_end(&host);
 	return rc;
@@ -261,7 +305,8 @@ deliver(const struct deliver_request *r, struct deliver_result *out, struct err 
 	struct arena *a;
 	int rc;
 
-	if (r->recipes == NULL && r->filter == NULL && set_ms(r->view, SET_deliver_duplicate_period) == 0)
+	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 &&
+	    set_ms(r->view, SET_deliver_duplicate_period) == 0)
 		return save_plainly(r, e);
 	a = arena_new(FILTER_MEMORY);
 	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);

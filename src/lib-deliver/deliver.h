@@ -15,6 +15,7 @@
 
 struct deliver_filter;
 struct deliver_recipes;
+struct deliver_forward;
 struct deliver_request;
 
 /* What a delivery can do besides saving.  A NULL function: it can not; the message is kept where the filter allows that. */
@@ -45,7 +46,9 @@ struct deliver_request {
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
 	int64_t internal_date;		/* with `stays': its date, for copies */
+	struct span origin;		/* an address that leads to several: this one gets the message once; empty: as often as it comes */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
+	struct deliver_forward *forward;	/* ~/.forward, which comes first of all; NULL: none */
 	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	const struct deliver_means *means;	/* NULL: none of it */
@@ -63,6 +66,13 @@ struct deliver_result {
 
 /* Decides and acts; writes the lines of deliver_log_format, or that of the failure. */
 void deliver_message(const struct deliver_request *r, struct deliver_result *out);
+
+/*
+ * Under which mark it is remembered, DELIVER_ONCE_S seconds, that a message that came for origin has reached target; in a.  The
+ * message is known by its octets: who hands it over again, since another target had to wait, does so unchanged.
+ */
+struct span deliver_once_mark(struct span origin, struct span target, struct span message, struct arena *a);
+#define DELIVER_ONCE_S (7 * 86400)	/* longer than others try: five days as a rule */
 
 /* The mailbox for spam, as the settings name it; empty: there is none.  In a, or the view's. */
 struct span deliver_junk_place(struct storage *st, const struct set_view *view, struct arena *a);

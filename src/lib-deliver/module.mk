@@ -5,6 +5,7 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/event.c src/lib-deliver/event-rules.c src/lib-deliver/event.h \
 	src/lib-deliver/filter-list.c src/lib-deliver/filter-list.h \
 	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
+	src/lib-deliver/forward.c src/lib-deliver/forward.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
@@ -18,7 +19,31 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \
 	src/lib-deliver/procmail-host.c src/lib-deliver/procmail-host.h \
 	src/lib-deliver/program.c src/lib-deliver/program-helper.c src/lib-deliver/program.h \
+	src/lib-deliver/recipient/access.c src/lib-deliver/recipient/access.h \
+	src/lib-deliver/recipient/aliases.c src/lib-deliver/recipient/aliases.h \
+	src/lib-deliver/recipient/command.c src/lib-deliver/recipient/command.h \
+	src/lib-deliver/recipient/expand.c src/lib-deliver/recipient/expand.h \
+	src/lib-deliver/recipient/file.c src/lib-deliver/recipient/file.h \
+	src/lib-deliver/recipient/lines.c src/lib-deliver/recipient/lines.h \
+	src/lib-deliver/recipient/reply.c src/lib-deliver/recipient/reply.h \
+	src/lib-deliver/recipient/tables.c src/lib-deliver/recipient/tables.h \
+	src/lib-deliver/recipient/target.c src/lib-deliver/recipient/target.h \
+	src/lib-deliver/recipient/virtual.c src/lib-deliver/recipient/virtual.h \
 	src/lib-deliver/smtp-path.c src/lib-deliver/smtp-path.h
+RECIPIENT_LIBS = src/lib-deliver/libdeliver.a src/lib-config/libconfig.a src/lib-mail/libmail.a src/lib/libbase.a \
+	$(UTF8PROC_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
+
+UNIT_TESTS += tests/unit/test-recipient
+tests_unit_test_recipient_SOURCES = tests/unit/test-recipient.c
+tests_unit_test_recipient_LDADD = $(RECIPIENT_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-recipient-tables fuzz/fuzz-recipient-command
+fuzz_fuzz_recipient_tables_SOURCES = fuzz/fuzz-recipient-tables.c $(fuzz_main)
+fuzz_fuzz_recipient_tables_LDADD = $(RECIPIENT_LIBS)
+fuzz_fuzz_recipient_tables_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_recipient_command_SOURCES = fuzz/fuzz-recipient-command.c $(fuzz_main)
+fuzz_fuzz_recipient_command_LDADD = $(RECIPIENT_LIBS)
+fuzz_fuzz_recipient_command_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 # apart from the rest, which does without jansson
 noinst_LIBRARIES += src/lib-deliver/libspamscan.a

@@ -84,10 +84,17 @@ enum ipc_type {
 	/* lmtp -> deliver (parent), parent -> its worker */
 	MSG_DELIVER = 80,	/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_SENDER F_RECIPIENT
 				 * [F_DETAIL] [F_TEXT: headers to put in front] [F_DSN_RECIPIENT F_DSN_NOTIFY F_DSN_ENVID F_DSN_RET]
-				 * [F_JUNK], fd: sealed memory file with the message */
+				 * [F_JUNK] [F_ORIGIN], fd: sealed memory file with the message */
+	MSG_RECIPIENT,		/* what a table has made of a recipient, and no user's: F_ID F_SESSION F_SENDER F_RECIPIENT F_KIND (enum
+				 * recipient_end) F_DATA (the address, program, file) F_TEXT [F_ORIGIN], fd: as with MSG_DELIVER;
+				 * RECIPIENT_NOTICE: F_SENDER is who is told, F_DATA what failed, a line each */
 	MSG_DELIVERED,		/* F_ID F_CODE (LMTP reply code) F_TEXT (enhanced code and text) */
 	/* lmtp, quota-status -> deliver (parent), parent -> its worker: would it be taken?  Answered by MSG_DELIVERED */
 	MSG_FITS,		/* F_ID F_TOKEN (to the worker: the identity's fields) F_SESSION F_RECIPIENT [F_DETAIL] F_SIZE */
+
+	/* lmtp: a connection's process -> its parent: F_MODSEQ of its tables of recipients; the answer: F_MODSEQ of the parent's
+	 * [fd: sealed memory file with their texts, when it is another] */
+	MSG_TABLES,
 
 	/* worker -> its parent -> hibernate, and back (lib-protocol/hibernate.h) */
 	MSG_HIBERNATE = 90,	/* F_ID F_SESSION F_STATE F_IDENTITY F_KEY F_TAG, fd: the client [fd, fd: directories] */
@@ -165,6 +172,7 @@ enum ipc_field {
 	F_DSN_ENVID,
 	F_DSN_RET,
 	F_PROXY,		/* u32 */
+	F_ORIGIN,		/* the address that leads to several ends: what has been done for one is not done again */
 };
 
 #define AUTH_TOKEN_LEN 16

@@ -29,8 +29,8 @@ write_received(const struct lmtp_session *l, const struct lmtp_rcpt *r, struct b
 	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)",
 	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text));
 	/* What goes on to another server may be for several, who need not hear of each other. */
-	if (r->conn == NULL)
-		buf_addf(b, "\r\n\tfor <%.*s>; ", SPAN_ARG(r->path.text));
+	if (!lmtp_rcpt_is_remote(r))
+		buf_addf(b, "\r\n\tfor <%.*s>; ", SPAN_ARG(r->asked_for));
 	else
 		buf_adds(b, "; ");
 	date_write(b, date);
@@ -43,20 +43,20 @@ make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
 {
 	struct buf b = BUF_INIT(HEADER_MAX);
 
-	if (r->conn != NULL) {	/* the rest is the other server's to write */
+	if (lmtp_rcpt_is_remote(r)) {	/* the rest is the other server's to write */
 		if (l->o->add_received)
 			write_received(l, r, &b);
 		r->header = b.failed ? SPAN_NONE : arena_dup(l->t.arena, buf_span(&b));
 		buf_clear(&b);
 		return r->header.p == NULL ? -1 : 0;
 	}
-	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->t.sender.text));
+	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(r->sender));
 	switch (l->o->delivery_address) {
 	case LMTP_ADDRESS_FINAL:
 		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->path.text));
 		break;
 	case LMTP_ADDRESS_ORIGINAL:
-		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->orcpt.n > 0 ? r->orcpt : r->path.text));
+		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->orcpt.n > 0 ? r->orcpt : r->asked_for));
 		break;
 	case LMTP_ADDRESS_NONE:
 		break;
@@ -73,7 +73,7 @@ static void
 answer_all(struct lmtp_session *l, bool local, unsigned code, const char *reply)
 {
 	for (size_t i = 0; i < l->t.rcpt_count; i++) {
-		if (local && l->t.rcpts[i].conn != NULL)
+		if (local && lmtp_rcpt_is_remote(&l->t.rcpts[i]))
 			continue;
 		l->t.rcpts[i].code = code;
 		snprintf(l->t.rcpts[i].reply, sizeof(l->t.rcpts[i].reply), "%s", reply);
@@ -99,6 +99,8 @@ hand_on(struct lmtp_session *l, int fd)
 		/* fallthrough */
 	case SPAM_FATE_NONE:
 		l->backend->deliver(l->backend->ctx, t, scanned);
+		if (l->o->recipients != NULL)
+			lmtp_recipient_tell_owners(l, scanned);
 		break;
 	}
 	if (scanned != fd)
@@ -122,16 +124,20 @@ finish(struct lmtp_session *l)
 
 		for (size_t i = 0; i < t->rcpt_count; i++) {
 			complete = make_header(l, &t->rcpts[i]) == 0 && complete;
-			local = local || t->rcpts[i].conn == NULL;
-			proxied = proxied || t->rcpts[i].conn != NULL;
+			local = local || !lmtp_rcpt_is_remote(&t->rcpts[i]);
+			proxied = proxied || lmtp_rcpt_is_remote(&t->rcpts[i]);
 		}
-		if (complete && local)
-			hand_on(l, fd);
+		/* First: what leaves from here waits for all mailboxes that one address leads to, and owners hear of all that failed. */
 		if (complete && proxied)
 			l->backend->forward(l->backend->ctx, t, fd);
+		if (complete && (local || l->o->recipients != NULL))
+			hand_on(l, fd);
 	}
-	for (size_t i = 0; i < t->rcpt_count; i++)
-		stream_putf(l->s, "%u %s\r\n", t->rcpts[i].code, t->rcpts[i].reply);
+	for (size_t i = 0, end; i < t->rcpt_count; i = end) {
+		for (end = i + 1; end < t->rcpt_count && t->rcpts[end].number == t->rcpts[i].number; end++)
+			;
+		lmtp_recipient_answer(l, i, end);
+	}
 	lmtp_transaction_reset(l);
 }
 

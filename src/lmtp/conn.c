@@ -15,6 +15,8 @@
 #include "lmtp/proxy.h"
 
 #define IN_MAX 65536
+#define TABLES_MAX ((size_t)1 << 30)
+#define TABLES_TIMEOUT_MS 30000
 
 static volatile sig_atomic_t told_to_end;
 static volatile int client_fd = -1;
@@ -77,10 +79,12 @@ start_tls(void *ctx, struct stream *s, struct err *e)
 	return 0;
 }
 
-/* What the backend is made of: the link, the way to TLS, and that to other servers. */
+/* What the backend is made of: the link, the way to TLS, the tables of recipients, and the way to other servers. */
 struct backend {
 	struct lmtp_link link;
 	struct tls_request tls;
+	struct recipient_tables *tables;	/* NULL: none */
+	int64_t looked_ms;
 	struct lmtp_proxy proxy;
 	const struct lmtp_session *session;
 	struct span lip;
@@ -127,12 +131,28 @@ lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 		    SPAN_ARG(span_sub(r->path.text, 0, 150)));
 		return LMTP_REFUSED;
 	}
+	return LMTP_FOUND;
+}
+
+static enum lmtp_lookup
+ask(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	struct backend *b = ctx;
+	struct lmtp_target target;
+	struct err e = ERR_INIT;
+
+	(void)t;
+	if (lmtp_target_parse(r->proxy_fields, &target, &e) == -1)
+		return LMTP_TEMP;
 	return lmtp_proxy_rcpt(&b->proxy, b->session, r, &target);
 }
 
 static void
 forward(void *ctx, struct lmtp_transaction *t, int fd)
 {
+	for (size_t i = 0; i < t->rcpt_count; i++)
+		if (lmtp_rcpt_is_remote(&t->rcpts[i]) && t->rcpts[i].conn == NULL)
+			(void)ask(ctx, t, &t->rcpts[i]);	/* a refusal is its answer */
 	lmtp_proxy_deliver(&((struct backend *)ctx)->proxy, t, fd);
 }
 
@@ -154,10 +174,59 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 	lmtp_link_deliver(&((struct backend *)ctx)->link, t, fd);
 }
 
+/* The parent's tables, when they are others by now. */
+static int
+ask_for_tables(struct backend *b, struct err *e)
+{
+	struct ipc_msg *m = &b->link.msg;
+	struct buf packed = BUF_INIT(TABLES_MAX);
+	struct ipc_out o;
+	uint64_t generation;
+	int fd, rc;
+
+	ipc_begin(&o, MSG_TABLES);
+	ipc_put_u64(&o, F_MODSEQ, recipient_tables_generation(b->tables));
+	if (ipc_send(b->tls.parent_fd, &o, e) == -1)
+		return -1;
+	rc = ipc_recv_wait(b->tls.parent_fd, m, TABLES_TIMEOUT_MS, e);
+	if (rc != 1)
+		return rc == 0 ? err_set(e, ERR_EOF, "the parent has gone") : -1;
+	generation = ipc_u64(m, F_MODSEQ);
+	fd = m->fd_count > 0 ? ipc_fd(m) : -1;
+	if (m->type != MSG_TABLES || !ipc_end(m))
+		rc = err_set(e, ERR_SYNTAX, "malformed tables");
+	else if (fd != -1 && (rc = fd_read_all(fd, packed.max, &packed, e)) == 0)
+		rc = recipient_tables_unpack(b->tables, buf_span(&packed), generation, e);
+	if (fd != -1)
+		close(fd);
+	buf_clear(&packed);
+	return rc;
+}
+
+static void
+refresh(void *ctx)
+{
+	struct backend *b = ctx;
+	int64_t now = clock_ms();
+	struct err e = ERR_INIT;
+
+	if (now - b->looked_ms < 1000)
+		return;
+	b->looked_ms = now;
+	if (ask_for_tables(b, &e) == -1)
+		log_error("tables of recipients: %s", e.log);
+}
+
 static int
 backend_start_tls(void *ctx, struct stream *s, struct err *e)
 {
 	return start_tls(&((struct backend *)ctx)->tls, s, e);
+}
+
+static int
+tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	return lmtp_link_tell_owner(&((struct backend *)ctx)->link, t, idx, owner, failed, fd);
 }
 
 static void
@@ -222,7 +291,7 @@ serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_opti
     struct span rip)
 {
 	const struct lmtp_backend backend = { b, lookup, o->check_quota ? fits : NULL, deliver,
-		p->offers_tls ? backend_start_tls : NULL, forward, end };
+		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL, tell_owner, ask, forward, end };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;
 	char id[32];
@@ -251,7 +320,9 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 {
 	struct sigaction term = { .sa_handler = on_sigterm }, usr1 = { .sa_handler = on_sigusr1 };
 	struct set_filter filter = { .protocol = "lmtp", .local = &p->local, .remote = &p->remote };
-	struct backend b = { .link = { .auth_fd = p->auth_fd, .deliver_fd = p->deliver_fd }, .tls = { p->parent_fd } };
+	struct backend b = { .link = { .auth_fd = p->auth_fd, .deliver_fd = p->deliver_fd }, .tls = { p->parent_fd },
+		.tables = p->tables, .looked_ms = clock_ms() };
+	struct recipient_expand_options recipients;
 	bool is_inet = p->remote.ss_family == AF_INET || p->remote.ss_family == AF_INET6;
 	struct lmtp_options o;
 	struct set_view *view = set_view_new(s->settings, is_inet ? &filter : &(struct set_filter){ .protocol = "lmtp" });
@@ -281,6 +352,10 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	o.trusts_client = is_inet && netaddr_in_list(&p->remote, set_str(view, SET_login_trusted_networks));
 	if (p->scan->on || p->scan->strip)
 		o.scan = p->scan;
+	if (b.tables != NULL) {
+		recipient_expand_settings(view, b.tables, &recipients);
+		o.recipients = &recipients;
+	}
 	if (priv_filter_apply(p->filter, &e) == -1)
 		log_fatal("%s", e.log);
 	log_info("Connect from %s", rip[0] == '\0' ? "local" : rip);

@@ -12,11 +12,12 @@
 
 struct lmtp_conn_params {
 	int client_fd, auth_fd, deliver_fd;
-	int parent_fd;			/* it forks who speaks TLS (MSG_CHANNEL "tls"), and who connects to others; -1: neither */
-	bool offers_tls;
+	int parent_fd;			/* MSG_CHANNEL "tls" and "proxy", MSG_TABLES; -1: none of it */
+	bool offers_tls;		/* the parent forks who speaks it */
 	bool tls_first;			/* the listener is for TLS alone */
 	const struct priv_filter *filter;
 	const struct spam_scan *scan;	/* what the parent looked up */
+	struct recipient_tables *tables;	/* of recipients, as the parent has them now; NULL: none */
 	struct lmtp_status *status;
 	struct sockaddr_storage local, remote;
 };

@@ -15,11 +15,13 @@
 #include <unistd.h>
 #include "lib/hash.h"
 #include "lib/log.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/recipes.h"
 #include "lib-protocol/auth-client.h"
 #include "lib-protocol/children.h"
 #include "lib-protocol/hub-client.h"
 #include "lmtp/deliver-worker.h"
+#include "lmtp/recipient-worker.h"
 
 #define POOL_WORKERS 8		/* of one pool at most */
 #define ALONE_WORKERS 32	/* the same, where each has one user */
@@ -27,6 +29,7 @@
 #define JOB_MEMORY (128 << 10)
 #define ADDRESS_MAX 1024
 #define HEADER_MAX 16384
+#define TARGET_MAX 8192
 #define END_GRACE 30.		/* seconds that deliveries have to end */
 
 struct parent;
@@ -38,14 +41,17 @@ struct job {
 	struct peer *lmtp;		/* NULL: nobody waits for the answer any more */
 	uint32_t lmtp_id, id, question;
 	struct arena *arena;
-	struct span session, sender, recipient, detail, header;
+	struct span session, sender, recipient, detail, header, origin;
+	struct span target;		/* of a table, no user's: what it says, */
+	uint32_t target_kind;		/* and what that is */
 	struct span dsn[4];		/* in the order of dsn_fields */
 	struct identity identity;
 	struct pool *pool;		/* NULL: the token is on its way to auth */
 	struct worker *worker;		/* NULL: it waits */
 	int fd;
+	enum { JOB_DELIVER, JOB_FITS, JOB_TARGET } kind;	/* FITS: there is no message, only its size */
 	bool alone;			/* its worker is confined to its user */
-	bool fits, junk;			/* MSG_FITS: there is no message, only its size */
+	bool junk;
 	uint64_t size;
 };
 
@@ -69,6 +75,7 @@ struct pool {
 	size_t worker_count;
 	uint64_t first_user;		/* hash */
 	bool shared;			/* it has had several users */
+	bool targets;			/* its workers do what tables say */
 };
 
 struct parent {
@@ -82,7 +89,9 @@ struct parent {
 	size_t job_count;
 	uint32_t last_id;
 	uint64_t user_limit;
+	struct identity target_identity;	/* user.n 0: there are no tables */
 	bool recipes;			/* mail_plugins has procmail */
+	bool forwards;			/* recipient_forward */
 	bool ending;
 };
 
@@ -265,6 +274,8 @@ worker_new(struct parent *p, struct pool *pool, const struct identity *id, bool 
 	wp.channel_fd = keep[0] = pair[1];
 	wp.hub_fd = keep[1] = hub_channel(p, w->session);
 	w->pid = children_fork(p->children, keep, wp.hub_fd == -1 ? 1 : 2, w, e);
+	if (w->pid == 0 && pool->targets)
+		recipient_worker_run(&p->service, &wp);
 	if (w->pid == 0)
 		deliver_worker_run(&p->service, &wp);
 	if (wp.hub_fd != -1)
@@ -359,9 +370,21 @@ worker_for(struct parent *p, struct pool *pool, struct job *j, uint64_t user)
 	return w;
 }
 
+/* What stands in all of them. */
+static void
+put_envelope(struct ipc_out *o, const struct job *j)
+{
+	ipc_put_bytes(o, F_SENDER, j->sender);
+	ipc_put_bytes(o, F_TEXT, j->header);
+	if (j->origin.n > 0)
+		ipc_put_bytes(o, F_ORIGIN, j->origin);
+	ipc_put_fd(o, j->fd);
+}
+
 static void
 hand_over(struct worker *w, struct job *j, uint64_t user)
 {
+	static const uint16_t types[] = { [JOB_DELIVER] = MSG_DELIVER, [JOB_FITS] = MSG_FITS, [JOB_TARGET] = MSG_RECIPIENT };
 	size_t at = 0;
 	struct ipc_out o;
 
@@ -372,24 +395,31 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 	w->job = j;
 	w->last_id = j->id;
 	j->worker = w;
-	ipc_begin(&o, j->fits ? MSG_FITS : MSG_DELIVER);
+	ipc_begin(&o, types[j->kind]);
 	ipc_put_u32(&o, F_ID, j->id);
-	identity_put(&o, &j->identity);
+	if (j->kind != JOB_TARGET)
+		identity_put(&o, &j->identity);
 	ipc_put_bytes(&o, F_SESSION, j->session);
 	ipc_put_bytes(&o, F_RECIPIENT, j->recipient);
 	if (j->detail.n > 0)
 		ipc_put_bytes(&o, F_DETAIL, j->detail);
-	if (j->fits) {
+	switch (j->kind) {
+	case JOB_FITS:
 		ipc_put_u64(&o, F_SIZE, j->size);
-	} else {
-		ipc_put_bytes(&o, F_SENDER, j->sender);
-		ipc_put_bytes(&o, F_TEXT, j->header);
+		break;
+	case JOB_TARGET:
+		ipc_put_u32(&o, F_KIND, j->target_kind);
+		ipc_put_bytes(&o, F_DATA, j->target);
+		put_envelope(&o, j);
+		break;
+	case JOB_DELIVER:
+		put_envelope(&o, j);
 		for (size_t i = 0; i < 4; i++)
 			if (j->dsn[i].n > 0)
 				ipc_put_bytes(&o, dsn_fields[i], j->dsn[i]);
 		if (j->junk)
 			ipc_put_u32(&o, F_JUNK, 1);
-		ipc_put_fd(&o, j->fd);
+		break;
 	}
 	peer_send(w->channel, &o);
 	if (j->fd != -1)
@@ -437,7 +467,7 @@ dispatch(struct parent *p)
 /* Jobs. */
 
 static struct pool *
-pool_of(struct parent *p, const struct identity *id)
+pool_of(struct parent *p, const struct identity *id, bool targets)
 {
 	struct buf key = BUF_INIT(8192);
 	struct pool *pool;
@@ -446,12 +476,13 @@ pool_of(struct parent *p, const struct identity *id)
 	buf_add_be32(&key, (uint32_t)id->gid);
 	for (size_t i = 0; i < id->group_count; i++)
 		buf_add_be32(&key, (uint32_t)id->groups[i]);
-	buf_addc(&key, '/');
+	buf_addc(&key, targets ? '|' : '/');
 	buf_add(&key, id->chroot_dir);
 	for (pool = p->pools; pool != NULL && !span_eq(buf_span(&pool->key), buf_span(&key)); pool = pool->next)
 		;
 	if (pool == NULL && (pool = calloc(1, sizeof(*pool))) != NULL) {
 		pool->key = key;
+		pool->targets = targets;
 		pool->next = p->pools;
 		p->pools = pool;
 		return pool;
@@ -460,13 +491,32 @@ pool_of(struct parent *p, const struct identity *id)
 	return pool;
 }
 
+/* Where its workers are is known: it waits for one. */
+static void
+place(struct job *j)
+{
+	struct parent *p = j->parent;
+	uint64_t user;
+
+	j->pool = pool_of(p, &j->identity, j->kind == JOB_TARGET);
+	if (j->pool == NULL) {
+		job_fail(j);
+		return;
+	}
+	user = hash_of(j->identity.user) | 1;
+	if (j->pool->first_user == 0)
+		j->pool->first_user = user;
+	else if (j->pool->first_user != user)
+		j->pool->shared = true;
+	dispatch(p);
+}
+
 static void
 on_redeemed(void *ctx, const struct auth_answer *a)
 {
 	struct job *j = ctx;
 	struct parent *p = j->parent;
 	struct err e = ERR_INIT;
-	uint64_t user;
 
 	j->question = 0;
 	if (a->fail != AUTH_FAIL_NONE || a->id == NULL) {
@@ -483,23 +533,13 @@ on_redeemed(void *ctx, const struct auth_answer *a)
 		job_fail(j);
 		return;
 	}
-	j->pool = pool_of(p, &j->identity);
-	if (j->pool == NULL) {
-		job_fail(j);
-		return;
-	}
 	/* A user of whom the user database says something of procmail counts as one who has it: that is the safe side. */
-	j->alone = p->recipes || span_find(j->identity.fields, SPAN("procmail")) != SIZE_MAX;
-	user = hash_of(j->identity.user) | 1;
-	if (j->pool->first_user == 0)
-		j->pool->first_user = user;
-	else if (j->pool->first_user != user)
-		j->pool->shared = true;
-	dispatch(p);
+	j->alone = p->recipes || p->forwards || span_find(j->identity.fields, SPAN("procmail")) != SIZE_MAX;
+	place(j);
 }
 
 static struct job *
-job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
+job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, int kind)
 {
 	struct job *j = p->job_count >= JOBS_MAX ? NULL : calloc(1, sizeof(*j));
 
@@ -512,15 +552,22 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
 	j->fd = -1;
 	j->id = ++p->last_id;
 	j->session = arena_dup(j->arena, ipc_bytes(m, F_SESSION, SESSION_ID_MAX));
-	j->fits = fits;
-	if (fits) {
+	j->kind = kind;
+	if (kind == JOB_FITS) {
 		j->size = ipc_u64(m, F_SIZE);
 	} else {
 		j->sender = arena_dup(j->arena, ipc_bytes(m, F_SENDER, ADDRESS_MAX));
 		j->header = arena_dup(j->arena, ipc_bytes(m, F_TEXT, HEADER_MAX));
+		j->origin = arena_dup(j->arena, ipc_opt_bytes(m, F_ORIGIN, ADDRESS_MAX));
+	}
+	if (kind == JOB_DELIVER) {
 		for (size_t i = 0; i < 4; i++)
 			j->dsn[i] = arena_dup(j->arena, ipc_opt_bytes(m, dsn_fields[i], ADDRESS_MAX));
 		j->junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
+	}
+	if (kind == JOB_TARGET) {
+		j->target_kind = ipc_u32(m, F_KIND);
+		j->target = arena_dup(j->arena, ipc_bytes(m, F_DATA, TARGET_MAX));
 	}
 	j->recipient = arena_dup(j->arena, ipc_bytes(m, F_RECIPIENT, ADDRESS_MAX));
 	j->detail = arena_dup(j->arena, ipc_opt_bytes(m, F_DETAIL, ADDRESS_MAX));
@@ -535,12 +582,12 @@ job_new(struct parent *p, struct peer *lmtp, struct ipc_msg *m, bool fits)
 }
 
 static int
-take_job(struct peer *lmtp, struct ipc_msg *m, bool fits, struct err *e)
+take_job(struct peer *lmtp, struct ipc_msg *m, int kind, struct err *e)
 {
 	struct parent *p = peer_data(lmtp);
-	struct job *j = job_new(p, lmtp, m, fits);
+	struct job *j = job_new(p, lmtp, m, kind);
 	uint32_t id = ipc_u32(m, F_ID);
-	struct span token = ipc_bytes(m, F_TOKEN, AUTH_TOKEN_LEN);
+	struct span token = kind == JOB_TARGET ? SPAN("") : ipc_bytes(m, F_TOKEN, AUTH_TOKEN_LEN);
 	struct ipc_out o;
 
 	if (j == NULL) {
@@ -553,10 +600,15 @@ take_job(struct peer *lmtp, struct ipc_msg *m, bool fits, struct err *e)
 		return 0;
 	}
 	j->lmtp_id = id;
-	j->fd = fits ? -1 : ipc_fd(m);
-	if (!ipc_end(m)) {
+	j->fd = kind == JOB_FITS ? -1 : ipc_fd(m);
+	if (!ipc_end(m) || (kind == JOB_TARGET && p->target_identity.user.n == 0)) {
 		job_free(j);
 		return err_set(e, ERR_SYNTAX, "malformed delivery");
+	}
+	if (kind == JOB_TARGET) {
+		j->identity = p->target_identity;
+		place(j);
+		return 0;
 	}
 	j->question = auth_client_redeem(p->auth, SPAN("lmtp"), token, on_redeemed, j);
 	if (j->question == 0)
@@ -567,16 +619,23 @@ take_job(struct peer *lmtp, struct ipc_msg *m, bool fits, struct err *e)
 static int
 on_deliver(struct peer *lmtp, struct ipc_msg *m, struct err *e)
 {
-	return take_job(lmtp, m, false, e);
+	return take_job(lmtp, m, JOB_DELIVER, e);
 }
 
 static int
 on_fits(struct peer *lmtp, struct ipc_msg *m, struct err *e)
 {
-	return take_job(lmtp, m, true, e);
+	return take_job(lmtp, m, JOB_FITS, e);
+}
+
+static int
+on_target(struct peer *lmtp, struct ipc_msg *m, struct err *e)
+{
+	return take_job(lmtp, m, JOB_TARGET, e);
 }
 
 static const struct ipc_rule lmtp_rules[] = {
+	{ MSG_RECIPIENT, PEER_LMTP, on_target },
 	{ MSG_DELIVER, PEER_LMTP, on_deliver },
 	{ MSG_FITS, PEER_LMTP | PEER_POLICY, on_fits },
 	{ 0, 0, NULL },
@@ -685,9 +744,12 @@ main(void)
 	/* Workers are processes of this one: the master needs to start no second parent. */
 	p.service.client_limit = UINT32_MAX;
 	p.recipes = deliver_recipes_are_on(p.service.view);
+	p.forwards = deliver_forward_is_on(p.service.view);
 	p.user_limit = set_num(p.service.view, SET_lmtp_user_concurrency_limit);
 	p.filter = priv_filter_new(PRIV_MAIL, &e);
 	if (p.filter == NULL)
+		log_fatal("%s", e.log);
+	if (recipient_worker_identity(p.service.view, &p.target_identity, &e) == -1)
 		log_fatal("%s", e.log);
 	p.children = children_new(&p.service, p.service.process_limit, on_child_end, &p);
 	p.auth = auth_client_new(&p.service);

@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/filter-program.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/queue-client.h"
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/sieve.h"
@@ -27,6 +28,7 @@ struct cached {
 	struct identity id;
 	struct set_view *view;
 	struct storage *storage;
+	struct deliver_forward *forward;	/* NULL: none */
 	struct deliver_recipes *recipes;	/* NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */
 	int64_t used_ms;
@@ -38,6 +40,7 @@ struct worker {
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
 	bool ending;			/* it is gone, and nobody here can start another */
+	struct program_helper forwards;	/* for those of .forward files */
 	struct program_helper programs;	/* for those of Sieve scripts */
 	int hub_fd;
 	int64_t used_ms;
@@ -71,6 +74,7 @@ cached_close(struct cached *c)
 	if (c->storage != NULL && (storage_autoexpunge(c->storage, &gone, &e) == -1 || storage_maintain(c->storage, &e) == -1))
 		log_error("%s", e.log);
 	storage_close(c->storage);
+	deliver_forward_free(c->forward);
 	deliver_recipes_free(c->recipes);
 	deliver_filter_free(c->filter);
 	set_view_free(c->view);
@@ -141,6 +145,8 @@ cached_open(struct worker *w, struct cached *c, const struct identity *id, struc
 		err_set(&filter_e, ERR_DENIED, "not run in a process of several users");
 	if (filter_e.code != ERR_NONE)
 		log_error("recipes of %.*s: %s", SPAN_ARG(c->id.user), filter_e.log);
+	if (w->p->only_user)
+		c->forward = deliver_forward_new(c->view, c->id.user, c->id.home, &w->forwards, &filter_e);
 	return 0;
 }
 
@@ -240,6 +246,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
 	r->user = c->id.user;
 	r->home = c->id.home;
 	r->filter = c->filter;
+	r->forward = c->forward;
 	r->recipes = c->recipes;
 	means.ctx = c->view;
 	r->means = &means;
@@ -281,6 +288,7 @@ on_deliver(struct worker *w)
 	r.notify = ipc_opt_bytes(m, F_DSN_NOTIFY, ADDRESS_MAX);
 	r.envid = ipc_opt_bytes(m, F_DSN_ENVID, ADDRESS_MAX);
 	r.ret = ipc_opt_bytes(m, F_DSN_RET, ADDRESS_MAX);
+	r.origin = ipc_opt_bytes(m, F_ORIGIN, ADDRESS_MAX);
 	junk = ipc_opt_u32(m, F_JUNK, 0) != 0;
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
@@ -409,10 +417,14 @@ shut_in(struct worker *w)
 	if (deliver_programs_start(view, &w->programs, &e) == -1)
 		log_error("programs of filters: %s", e.log);
 	sp = params_of(w, w->p->id, view);
+	/* What can not be run then is told when mail wants it. */
+	if (w->p->only_user && deliver_forward_start_helper(view, &w->forwards, &e) == -1)
+		log_error("a process for programs: %s", e.log);
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
 	if (ro == NULL)
 		log_fatal("out of memory");
 	if (w->p->only_user && (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
+	    deliver_forward_paths(view, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
 	    deliver_recipes_paths(view, w->p->id->user, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
 	    priv_landlock(rw, ro, &active, &e) == -1))
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
@@ -431,7 +443,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	w.service = s;
 	w.p = p;
 	w.hub_fd = p->hub_fd;
-	w.helper = w.programs = (struct program_helper){ .sock = -1, .pid = -1 };
+	w.helper = w.forwards = w.programs = (struct program_helper){ .sock = -1, .pid = -1 };
 	w.used_ms = clock_ms();
 	w.arena = arena_new(1 << 20);
 	log_prefix("lmtp(%ld)", (long)getpid());

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lmtp/recipient-worker.h"
 
 #define AUTH_TIMEOUT_MS 30000
 #define TOKEN_AGE_MS 30000	/* a token is good for a minute: an older one is asked for anew */
 #define FITS_TIMEOUT_MS 30000
+#define NOTICE_TIMEOUT_MS 60000
 #define WINDOW 16		/* recipients that are delivered to at once */
 
 int
@@ -171,7 +173,7 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 	ipc_put_u32(&o, F_ID, base + (uint32_t)idx);
 	ipc_put_bytes(&o, F_TOKEN, span_of(r->token, AUTH_TOKEN_LEN));
 	ipc_put_str(&o, F_SESSION, t->session);
-	ipc_put_bytes(&o, F_SENDER, t->sender.text);
+	ipc_put_bytes(&o, F_SENDER, r->sender);
 	ipc_put_bytes(&o, F_RECIPIENT, r->path.text);
 	if (r->detail.n > 0)
 		ipc_put_bytes(&o, F_DETAIL, r->detail);
@@ -186,9 +188,56 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 		ipc_put_bytes(&o, F_DSN_RET, t->ret);
 	if (t->junk)
 		ipc_put_u32(&o, F_JUNK, 1);
+	if (r->once)
+		ipc_put_bytes(&o, F_ORIGIN, r->asked_for);
 	ipc_put_fd(&o, fd);
 	r->token_ms = INT64_MIN / 2;	/* used up */
 	return ipc_send(k->deliver_fd, &o, e);
+}
+
+/* The same of what is no user's. */
+static int
+hand_out(struct lmtp_link *k, const struct lmtp_transaction *t, size_t idx, uint32_t base, int fd, struct err *e)
+{
+	const struct lmtp_rcpt *r = &t->rcpts[idx];
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_RECIPIENT);
+	ipc_put_u32(&o, F_ID, base + (uint32_t)idx);
+	ipc_put_str(&o, F_SESSION, t->session);
+	ipc_put_bytes(&o, F_SENDER, r->sender);
+	ipc_put_bytes(&o, F_RECIPIENT, r->asked_for);
+	ipc_put_u32(&o, F_KIND, (uint32_t)r->out->end);
+	ipc_put_bytes(&o, F_DATA, r->out->text);
+	ipc_put_bytes(&o, F_TEXT, r->header);
+	if (r->once)
+		ipc_put_bytes(&o, F_ORIGIN, r->asked_for);
+	ipc_put_fd(&o, fd);
+	return ipc_send(k->deliver_fd, &o, e);
+}
+
+/* Whether another end of the same address has to be tried again. */
+static bool
+is_put_off(const struct lmtp_transaction *t, size_t idx)
+{
+	size_t i = idx;
+
+	while (i > 0 && t->rcpts[i - 1].number == t->rcpts[idx].number)
+		i--;
+	for (; i < t->rcpt_count && t->rcpts[i].number == t->rcpts[idx].number; i++)
+		if (t->rcpts[i].leg == LMTP_LEG_USER && t->rcpts[i].code >= 400 && t->rcpts[i].code < 500)
+			return true;
+	return false;
+}
+
+/*
+ * Mailboxes come first, and what leaves only when they have what they should: as far as it can be told, what is put off has not
+ * been sent.
+ */
+static bool
+is_due(const struct lmtp_transaction *t, size_t idx, enum lmtp_leg leg)
+{
+	return t->rcpts[idx].leg == leg && (leg == LMTP_LEG_USER || !is_put_off(t, idx));
 }
 
 /* One MSG_DELIVERED into its recipient.  1; 0: of an earlier transaction. */
@@ -208,40 +257,92 @@ take_delivered(struct lmtp_link *k, struct lmtp_transaction *t, uint32_t base, s
 	return 1;
 }
 
-void
-lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int fd)
+/* Those of one kind.  -1: deliver is not to be had. */
+static int
+deliver_legs(struct lmtp_link *k, struct lmtp_transaction *t, enum lmtp_leg leg, uint32_t base, int fd, struct err *e)
 {
-	struct lmtp_link *k = ctx;
 	int64_t deadline = clock_ms() + k->delivery_timeout_ms;
-	uint32_t base = k->last_id + 1;
 	size_t sent = 0, done = 0;
-	struct err e = ERR_INIT;
 
-	k->last_id += (uint32_t)t->rcpt_count;
 	while (done < t->rcpt_count) {
 		int rc;
 
-		if (sent < t->rcpt_count && t->rcpts[sent].conn != NULL) {
+		if (sent < t->rcpt_count && lmtp_rcpt_is_remote(&t->rcpts[sent])) {
 			sent++;
 			done++;
 			continue;
 		}
 		if (sent < t->rcpt_count && sent - done < WINDOW) {
-			if (hand_over(k, t, sent, base, fd, &e) == -1) {
-				log_error("delivery to %.*s: %s", SPAN_ARG(t->rcpts[sent].user), e.log);
-				done++;
-			}
+			struct err one = ERR_INIT;
+
+			rc = !is_due(t, sent, leg) ? 0 : (leg == LMTP_LEG_USER ? hand_over(k, t, sent, base, fd, &one)
+			    : hand_out(k, t, sent, base, fd, &one)) == 0 ? 1 : -1;
+			if (rc == -1)
+				log_error("delivery to %.*s: %s", SPAN_ARG(t->rcpts[sent].path.text), one.log);
+			done += rc != 1;
 			sent++;
 			continue;
 		}
-		rc = receive(k, k->deliver_fd, deadline, &e);
+		rc = receive(k, k->deliver_fd, deadline, e);
 		if (rc != -1)
-			rc = take_delivered(k, t, base, sent, &e);
-		if (rc == -1) {
-			/* Those without an answer keep the 451 that was there from the start. */
-			log_error("delivery: %s", e.log);
-			return;
-		}
+			rc = take_delivered(k, t, base, sent, e);
+		if (rc == -1)
+			return -1;
 		done += (size_t)rc;
 	}
+	return 0;
+}
+
+void
+lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int fd)
+{
+	struct lmtp_link *k = ctx;
+	uint32_t base = k->last_id + 1;
+	struct err e = ERR_INIT;
+
+	k->last_id += (uint32_t)t->rcpt_count;
+	/* Those without an answer keep the 451 that was there from the start. */
+	if (deliver_legs(k, t, LMTP_LEG_USER, base, fd, &e) == -1 || deliver_legs(k, t, LMTP_LEG_OUT, base, fd, &e) == -1)
+		log_error("delivery: %s", e.log);
+}
+
+int
+lmtp_link_tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	struct lmtp_link *k = ctx;
+	const struct lmtp_rcpt *r = &t->rcpts[idx];
+	int64_t deadline = clock_ms() + NOTICE_TIMEOUT_MS;
+	uint32_t id = ++k->last_id;
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_RECIPIENT);
+	ipc_put_u32(&o, F_ID, id);
+	ipc_put_str(&o, F_SESSION, t->session);
+	ipc_put_bytes(&o, F_SENDER, owner);
+	ipc_put_bytes(&o, F_RECIPIENT, r->asked_for);
+	ipc_put_u32(&o, F_KIND, RECIPIENT_NOTICE);
+	ipc_put_bytes(&o, F_DATA, failed);
+	ipc_put_bytes(&o, F_TEXT, r->header);
+	ipc_put_fd(&o, fd);
+	if (ipc_send(k->deliver_fd, &o, &e) == -1)
+		goto fail;
+	for (;;) {
+		uint32_t answered, code;
+
+		if (receive(k, k->deliver_fd, deadline, &e) == -1)
+			goto fail;
+		answered = ipc_u32(&k->msg, F_ID);
+		code = ipc_u32(&k->msg, F_CODE);
+		ipc_bytes(&k->msg, F_TEXT, LMTP_REPLY_MAX);
+		if (k->msg.type != MSG_DELIVERED || !ipc_end(&k->msg)) {
+			err_set(&e, ERR_SYNTAX, "malformed answer of deliver");
+			goto fail;
+		}
+		if (answered == id)
+			return code < 300 ? 0 : -1;
+	}
+fail:
+	log_error("notice to the owner of %.*s: deliver: %s", SPAN_ARG(r->asked_for), e.log);
+	return -1;
 }

@@ -23,5 +23,6 @@ void lmtp_link_clear(struct lmtp_link *k);
 enum lmtp_lookup lmtp_link_lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
 /* Whether deliver would take a message of the size that was declared: LMTP_FOUND, or LMTP_REFUSED with code and reply. */
 enum lmtp_lookup lmtp_link_fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
+int lmtp_link_tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int message_fd);
 void lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int message_fd);
 #endif

@@ -50,6 +50,7 @@ struct lmtp_parent {
 	struct spam_scan scan;
 	struct tls_server *tls;
 	bool proxies;			/* lmtp_proxy is on somewhere */
+	struct recipient_tables *tables;	/* NULL: none */
 	struct spare auth, deliver;
 	uint32_t limit, ip_limit;
 	struct lmtp_status *status;	/* shared with the children; limit of them */
@@ -300,7 +301,37 @@ out:
 	return e->code == ERR_NONE ? 0 : -1;
 }
 
+/* A connection that has lasted for some time asks whether its tables are still right. */
+static int
+on_tables(struct peer *peer, struct ipc_msg *m, struct err *e)
+{
+	struct lmtp_parent *p = ((struct conn *)peer_data(peer))->parent;
+	uint64_t generation = ipc_u64(m, F_MODSEQ);
+	struct buf packed = BUF_INIT((size_t)1 << 30);
+	struct ipc_out o;
+	int fd = -1;
+
+	if (!ipc_end(m) || p->tables == NULL)
+		return err_set(e, ERR_SYNTAX, "malformed question about tables");
+	recipient_tables_refresh(p->tables, clock_ms());
+	ipc_begin(&o, MSG_TABLES);
+	ipc_put_u64(&o, F_MODSEQ, recipient_tables_generation(p->tables));
+	if (recipient_tables_generation(p->tables) != generation) {
+		recipient_tables_pack(p->tables, &packed);
+		fd = packed.failed ? err_set(e, ERR_LIMIT, "the tables are too large") : memfd_sealed("tables", buf_span(&packed), e);
+		buf_clear(&packed);
+		if (fd == -1)
+			return -1;
+		ipc_put_fd(&o, fd);
+	}
+	peer_send(peer, &o);
+	if (fd != -1)
+		close(fd);
+	return 0;
+}
+
 static const struct ipc_rule conn_rules[] = {
+	{ MSG_TABLES, PEER_WORKER, on_tables },
 	{ MSG_CHANNEL, PEER_WORKER, on_want },
 	{ 0, 0, NULL },
 };
@@ -321,7 +352,7 @@ start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
 	struct err e = ERR_INIT;
 	int pair[2] = { -1, -1 }, keep[4];
 
-	if (c == NULL || ((p->tls != NULL || p->proxies) && ipc_pair(pair, &e) == -1)) {
+	if (c == NULL || ((p->tls != NULL || p->tables != NULL || p->proxies) && ipc_pair(pair, &e) == -1)) {
 		log_error("connection from %s: %s", rip, c == NULL ? "out of memory" : e.log);
 		free(c);
 		return;
@@ -332,6 +363,10 @@ start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
 	cp->scan = &p->scan;
 	*c->status = (struct lmtp_status){ 0, clock_ms() };
 	cp->parent_fd = pair[1];
+	cp->offers_tls = p->tls != NULL;
+	cp->tables = p->tables;
+	if (p->tables != NULL)
+		recipient_tables_refresh(p->tables, clock_ms());
 	cp->filter = p->filter;
 	keep[0] = cp->client_fd;
 	keep[1] = cp->auth_fd;
@@ -497,6 +532,12 @@ main(void)
 	p.scan.silent_until = mmap(NULL, sizeof(*p.scan.silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (p.scan.silent_until == MAP_FAILED)
 		log_fatal("out of memory");
+	/* Read as who reads them again later. */
+	p.tables = recipient_tables_new(p.service.view, &e);
+	if (p.tables == NULL && e.code != ERR_NONE)
+		log_fatal("%s", e.log);
+	if (p.tables != NULL)
+		recipient_tables_refresh(p.tables, clock_ms());
 	p.filter = priv_filter_new(p.scan.on ? PRIV_LMTP_INET : PRIV_LMTP, &e);
 	p.tls_filter = priv_filter_new(PRIV_LOGIN, &e);
 	if (p.filter == NULL || p.tls_filter == NULL)

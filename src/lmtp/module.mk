@@ -8,6 +8,7 @@ src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/link.c src/lmtp/link.h \
 	src/lmtp/message.c src/lmtp/message.h \
 	src/lmtp/proxy.c src/lmtp/proxy.h \
+	src/lmtp/recipient.c \
 	src/lmtp/scan.c src/lmtp/scan.h \
 	src/lmtp/session.c src/lmtp/session.h \
 	src/lmtp/target.c src/lmtp/target.h \
@@ -21,7 +22,8 @@ lmtp_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a 
 pkglibexec_PROGRAMS += src/lmtp/lmtp src/lmtp/deliver
 src_lmtp_lmtp_SOURCES = src/lmtp/main.c
 src_lmtp_lmtp_LDADD = src/lmtp/liblmtp.a src/lib-protocol/libprotocol.a $(lmtp_scan) src/lib-deliver/libdeliver.a $(lmtp_base) $(JANSSON_LIBS)
-src_lmtp_deliver_SOURCES = src/lmtp/deliver-main.c src/lmtp/deliver-worker.c src/lmtp/deliver-worker.h
+src_lmtp_deliver_SOURCES = src/lmtp/deliver-main.c src/lmtp/deliver-worker.c src/lmtp/deliver-worker.h \
+	src/lmtp/recipient-worker.c src/lmtp/recipient-worker.h
 src_lmtp_deliver_LDADD = src/lib-protocol/libprotocol.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-storage/libstorage.a \
 	src/lib-index/libindex.a $(lmtp_base) $(LMDB_LIBS) $(PACK_LIBS) $(PCRE2_LIBS) -lm
 

@@ -18,6 +18,7 @@
 struct lmtp_proxy_conn {
 	struct lmtp_proxy_conn *next;
 	struct lmtp_target target;	/* spans are in the transaction's arena */
+	struct span sender;
 	struct stream s;
 	int fd;
 	size_t taken;			/* octets of the last reply, which are still in the input */
@@ -180,7 +181,7 @@ mail(struct lmtp_proxy_conn *c, const struct lmtp_transaction *t)
 		snprintf(c->mail_reply, sizeof(c->mail_reply), "5.6.7 The server behind this one knows no SMTPUTF8");
 		return 0;
 	}
-	stream_putf(&c->s, "MAIL FROM:<%.*s>", SPAN_ARG(t->sender.text));
+	stream_putf(&c->s, "MAIL FROM:<%.*s>", SPAN_ARG(c->sender));
 	if (t->eight_bit && c->has_8bit)
 		stream_puts(&c->s, " BODY=8BITMIME");
 	if (t->declared_size > 0 && c->has_size)
@@ -200,7 +201,7 @@ mail(struct lmtp_proxy_conn *c, const struct lmtp_transaction *t)
 
 /* NULL: no memory.  One that could not be opened is there, too, so that it is tried once a transaction. */
 static struct lmtp_proxy_conn *
-open_conn(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_target *t)
+open_conn(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_rcpt *r, const struct lmtp_target *t)
 {
 	struct lmtp_proxy_conn *c = calloc(1, sizeof(*c));
 	struct err e = ERR_INIT;
@@ -209,6 +210,7 @@ open_conn(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_
 		return NULL;
 	c->target = *t;
 	c->target.host = arena_dup(l->t.arena, t->host);
+	c->sender = r->sender;
 	c->next = p->conns;
 	p->conns = c;
 	if (c->target.host.p == NULL || p->dial(p->ctx, t, &c->fd, &e) == -1) {
@@ -224,12 +226,12 @@ open_conn(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_
 }
 
 static struct lmtp_proxy_conn *
-conn_for(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_target *t)
+conn_for(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_rcpt *r, const struct lmtp_target *t)
 {
 	for (struct lmtp_proxy_conn *c = p->conns; c != NULL; c = c->next)
-		if (lmtp_target_is_same_server(&c->target, t))
+		if (lmtp_target_is_same_server(&c->target, t) && span_eq(c->sender, r->sender))
 			return c;
-	return open_conn(p, l, t);
+	return open_conn(p, l, r, t);
 }
 
 /* ---- recipients ---- */
@@ -278,7 +280,7 @@ lmtp_proxy_rcpt(struct lmtp_proxy *p, const struct lmtp_session *l, struct lmtp_
 		log_error("lmtp proxy: destuser=%.*s is no address", SPAN_ARG(span_sub(t->user, 0, 100)));
 		return refuse(r, 451, "4.3.0", "Temporary internal error");
 	}
-	c = conn_for(p, l, t);
+	c = conn_for(p, l, r, t);
 	if (c == NULL)
 		return refuse(r, 451, "4.3.0", "Temporary internal error");
 	if (c->lost)
@@ -430,7 +432,7 @@ lmtp_proxy_deliver(struct lmtp_proxy *p, struct lmtp_transaction *t, int fd)
 		const struct lmtp_rcpt *r = &t->rcpts[i];
 
 		if (r->conn != NULL)
-			log_info("%s: from=<%.*s> to=<%.*s> passed on to %.*s:%u: %u %s", t->session, SPAN_ARG(t->sender.text),
+			log_info("%s: from=<%.*s> to=<%.*s> passed on to %.*s:%u: %u %s", t->session, SPAN_ARG(r->sender),
 			    SPAN_ARG(r->path.text), SPAN_ARG(r->conn->target.host), r->conn->target.port, r->code, r->reply);
 	}
 	if (text.n > 0)

@@ -22,7 +22,7 @@ struct lmtp_proxy {
 	struct lmtp_proxy_conn *conns;	/* of the transaction */
 };
 
-/* Asks the server for the recipient.  LMTP_FOUND: r->conn is set; LMTP_REFUSED: code and reply are. */
+/* Asks the server for the recipient (with r->sender).  LMTP_FOUND: r->conn is set; LMTP_REFUSED: code and reply are. */
 enum lmtp_lookup lmtp_proxy_rcpt(struct lmtp_proxy *p, const struct lmtp_session *l, struct lmtp_rcpt *r,
     const struct lmtp_target *t);
 /* Sends the message to the servers of all recipients with r->conn, whose code and reply are filled in. */

@@ -76,7 +76,7 @@ cmd_lhlo(struct lmtp_session *l, struct span args, struct err *e)
 		lmtp_reply(l, "250-STARTTLS");
 	stream_puts(l->s, "250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n");
 	if (l->o->trusts_client)
-		lmtp_reply(l, "250-XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT");
+		lmtp_reply(l, "250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT");
 	stream_putf(l->s, "250 SIZE %llu\r\n", (unsigned long long)l->o->max_size);
 	l->state = "READY";
 	return 0;

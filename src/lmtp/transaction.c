@@ -24,7 +24,8 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	message_clear(&t->message);
 	t->rcpts = NULL;
 	t->rcpt_count = t->rcpt_room = t->rcpt_tries = 0;
-	t->open = t->chunked = t->chunk_failed = t->junk = false;
+	t->numbers = 0;
+	t->open = t->chunked = t->chunk_failed = t->junk = t->discard = false;
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
 	t->utf8 = t->eight_bit = false;
@@ -142,6 +143,10 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, "553 5.6.7 This address needs SMTPUTF8");
 		return;
 	}
+	if (l->backend->refresh != NULL)
+		l->backend->refresh(l->backend->ctx);
+	if (l->o->recipients != NULL && lmtp_recipient_refuses(l, &t->sender))
+		return;
 	t->open = true;
 	t->rip = l->rip;
 	t->number++;
@@ -198,8 +203,8 @@ find_user(struct lmtp_session *l, struct lmtp_rcpt *r)
 }
 
 /* Room for one more; the array moves within the arena by doubling. */
-static struct lmtp_rcpt *
-new_rcpt(struct lmtp_transaction *t)
+struct lmtp_rcpt *
+lmtp_rcpt_new(struct lmtp_transaction *t)
 {
 	if (t->rcpt_count == t->rcpt_room) {
 		size_t room = t->rcpt_room == 0 ? 4 : t->rcpt_room * 2;
@@ -212,20 +217,44 @@ new_rcpt(struct lmtp_transaction *t)
 		t->rcpts = more;
 		t->rcpt_room = room;
 	}
-	memset(&t->rcpts[t->rcpt_count], 0, sizeof(t->rcpts[0]));
+	t->rcpts[t->rcpt_count] = (struct lmtp_rcpt){ .leg = LMTP_LEG_USER, .number = t->numbers, .sender = t->sender.text };
 	return &t->rcpts[t->rcpt_count];
 }
 
-static enum lmtp_lookup
-look_up(struct lmtp_session *l, struct lmtp_rcpt *r)
+enum lmtp_lookup
+lmtp_rcpt_look_up(struct lmtp_session *l, struct lmtp_rcpt *r, bool fits)
 {
 	enum lmtp_lookup found = find_user(l, r);
 
 	if (found == LMTP_FOUND)
 		found = l->backend->lookup(l->backend->ctx, &l->t, r);
-	if (found == LMTP_FOUND && r->conn == NULL && l->backend->fits != NULL)
+	if (found == LMTP_FOUND && fits && !lmtp_rcpt_is_remote(r) && l->backend->fits != NULL)
 		found = l->backend->fits(l->backend->ctx, &l->t, r);
 	return found;
+}
+
+void
+lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lookup found)
+{
+	struct span address = r->path.text;
+
+	switch (found) {
+	case LMTP_FOUND:
+		break;
+	case LMTP_UNKNOWN:
+		stream_putf(l->s, "550 5.1.1 <%.*s> User doesn't exist: %.*s\r\n", SPAN_ARG(address),
+		    SPAN_ARG(r->asked.n > 0 ? r->asked : address));
+		break;
+	case LMTP_DISABLED:
+		stream_putf(l->s, "550 5.2.1 <%.*s> Mailbox is disabled\r\n", SPAN_ARG(address));
+		break;
+	case LMTP_REFUSED:
+		stream_putf(l->s, "%u %s\r\n", r->code, r->reply);
+		break;
+	case LMTP_TEMP:
+		stream_putf(l->s, "451 4.3.0 <%.*s> Temporary internal error\r\n", SPAN_ARG(address));
+		break;
+	}
 }
 
 void
@@ -233,16 +262,17 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 {
 	struct lmtp_transaction *t = &l->t;
 	const char *wrong;
-	struct span params, address;
+	struct span params;
 	struct lmtp_rcpt *r;
+	enum lmtp_lookup found;
 
 	if (!t->open || t->chunked) {
 		lmtp_refuse(l, t->open ? "503 5.5.1 BDAT has begun" : "503 5.5.1 MAIL needed first");
 		return;
 	}
 	/* Those that were refused count too: they take memory until the transaction's end. */
-	if (t->rcpt_count >= l->o->max_recipients || t->rcpt_tries++ >= l->o->max_recipients * 4 + 100 ||
-	    (r = new_rcpt(t)) == NULL) {
+	if (t->numbers >= l->o->max_recipients || t->rcpt_tries++ >= l->o->max_recipients * 4 + 100 ||
+	    (r = lmtp_rcpt_new(t)) == NULL) {
 		lmtp_reply(l, "452 4.5.3 Too many recipients");
 		return;
 	}
@@ -261,25 +291,20 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, wrong);
 		return;
 	}
-	address = r->path.text;
+	r->asked_for = r->path.text;
 	l->state = "RCPT TO";
-	switch (look_up(l, r)) {
-	case LMTP_FOUND:
-		t->rcpt_count++;
-		lmtp_reply(l, "250 2.1.5 OK");
-		break;
-	case LMTP_UNKNOWN:
-		stream_putf(l->s, "550 5.1.1 <%.*s> User doesn't exist: %.*s\r\n", SPAN_ARG(address),
-		    SPAN_ARG(r->asked.n > 0 ? r->asked : address));
-		break;
-	case LMTP_DISABLED:
-		stream_putf(l->s, "550 5.2.1 <%.*s> Mailbox is disabled\r\n", SPAN_ARG(address));
-		break;
-	case LMTP_REFUSED:
-		stream_putf(l->s, "%u %s\r\n", r->code, r->reply);
-		break;
-	case LMTP_TEMP:
-		stream_putf(l->s, "451 4.3.0 <%.*s> Temporary internal error\r\n", SPAN_ARG(address));
-		break;
+	if (l->o->recipients != NULL) {
+		lmtp_recipient_take(l, r);
+		return;
 	}
+	found = lmtp_rcpt_look_up(l, r, true);
+	if (found == LMTP_FOUND && lmtp_rcpt_is_remote(r))
+		found = l->backend->ask(l->backend->ctx, t, r);
+	if (found != LMTP_FOUND) {
+		lmtp_rcpt_refuse(l, r, found);
+		return;
+	}
+	t->rcpt_count++;
+	t->numbers++;
+	lmtp_reply(l, "250 2.1.5 OK");
 }

@@ -30,9 +30,10 @@ take_address(struct span value, char out[64])
 
 /* NULL, or the answer. */
 static const char *
-take(struct lmtp_session *l, struct span name, struct span value, char ip[64], char helo[LMTP_HELO_MAX + 1])
+take(struct lmtp_session *l, struct span name, struct span value, char ip[64], char helo[LMTP_HELO_MAX + 1],
+    char host[LMTP_HELO_MAX + 1])
 {
-	static const char *const others[] = { "NAME", "PROTO", "LOGIN", "SESSION", "TIMEOUT", "DESTADDR", "DESTPORT" };
+	static const char *const others[] = { "PROTO", "LOGIN", "SESSION", "TIMEOUT", "DESTADDR", "DESTPORT" };
 	uint64_t n;
 
 	value = smtp_xtext_decode(value, l->t.arena);
@@ -59,6 +60,15 @@ take(struct lmtp_session *l, struct span name, struct span value, char ip[64], c
 			l->proxy_ttl = (unsigned)n;
 		return NULL;
 	}
+	/* For access tables.  A client whose address has no name is called "unknown". */
+	if (span_ieq(name, SPAN("NAME"))) {
+		if (is_unknown(value) || span_ieq(value, SPAN("unknown")))
+			return NULL;
+		if (!lmtp_is_helo(value))
+			return "501 5.5.4 NAME is no name";
+		snprintf(host, LMTP_HELO_MAX + 1, "%.*s", SPAN_ARG(value));
+		return NULL;
+	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (span_ieq(name, span_str(others[i])))
 			return NULL;
@@ -68,7 +78,7 @@ take(struct lmtp_session *l, struct span name, struct span value, char ip[64], c
 void
 lmtp_cmd_xclient(struct lmtp_session *l, struct span args)
 {
-	char ip[64] = "", helo[LMTP_HELO_MAX + 1] = "";
+	char ip[64] = "", helo[LMTP_HELO_MAX + 1] = "", host[LMTP_HELO_MAX + 1] = "";
 	struct span word;
 	const char *wrong = NULL;
 
@@ -85,7 +95,7 @@ lmtp_cmd_xclient(struct lmtp_session *l, struct span args)
 
 		if (word.n > 0)
 			wrong = eq == word.n ? "501 5.5.4 Malformed attribute" :
-			    take(l, span_sub(word, 0, eq), span_from(word, eq + 1), ip, helo);
+			    take(l, span_sub(word, 0, eq), span_from(word, eq + 1), ip, helo, host);
 	}
 	if (wrong != NULL) {
 		lmtp_transaction_reset(l);
@@ -93,6 +103,9 @@ lmtp_cmd_xclient(struct lmtp_session *l, struct span args)
 		return;
 	}
 	lmtp_transaction_reset(l);
+	/* The name belongs to the address: an older one is no more true. */
+	if (ip[0] != '\0' || host[0] != '\0')
+		memcpy(l->client_name, host, sizeof(l->client_name));
 	if (ip[0] != '\0') {
 		memcpy(l->client_ip, ip, sizeof(l->client_ip));
 		l->rip = span_str(l->client_ip);

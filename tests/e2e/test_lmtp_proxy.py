@@ -103,6 +103,31 @@ class Proxy(unittest.TestCase):
         self.assertTrue(rcpts[3].startswith("250"), rcpts)
         self.assertEqual([a[:3] for a in answers], ["250"])
 
+    def test_aliases(self):
+        """Users of other servers are ends of aliases: alone they are asked at RCPT, among others when the message is there."""
+        front = culver.Server(start=False, extra=TRUST + "lmtp_proxy = yes\nauth_cache_size = 0\n")
+        try:
+            front.add_config("recipient_aliases = %s/aliases\n" % front.dir)
+            with open(front.path("aliases"), "w") as f:
+                f.write("single: alice\ngone: dave\nteam: alice, bob\nboth: alice, dave\nowner-team: carol\n")
+            fields(front, alice=self.to_back(), dave=self.to_back("destuser=nobody-there"))
+            front.start()
+            rcpts, answers = self.send("Subject: one\r\n\r\nx\r\n", "single", "gone", "alice", server=front)
+            self.assertEqual([r[:3] for r in rcpts], ["250", "550", "250"])
+            self.assertEqual([a[:3] for a in answers], ["250", "250"])
+            self.assertEqual(len([x for x in mails(self.back) if b"Subject: one" in x]), 1)
+            rcpts, answers = self.send("Subject: two\r\n\r\nx\r\n", "team", server=front)
+            self.assertEqual(([r[:3] for r in rcpts], [a[:3] for a in answers]), (["250"], ["250"]))
+            self.assertEqual(len([x for x in mails(front, "bob") if b"Subject: two" in x]), 1)
+            (got,) = [x for x in mails(self.back) if b"Subject: two" in x]
+            self.assertTrue(got.startswith(b"Return-Path: <carol@"), got[:100])
+            # One end of two is refused behind the message: the sender hears of it.
+            rcpts, answers = self.send("Subject: three\r\n\r\nx\r\n", "both", server=front)
+            self.assertEqual(([r[:3] for r in rcpts], [a[:3] for a in answers]), (["250"], ["550"]))
+            self.assertEqual(len([x for x in mails(self.back) if b"Subject: three" in x]), 1)
+        finally:
+            front.close()
+
     def test_silent(self):
         """A server that takes connections and says nothing costs its timeout, once a transaction."""
         with socket.create_server(("127.0.0.1", 0)) as silent:

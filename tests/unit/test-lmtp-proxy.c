@@ -129,13 +129,20 @@ dial(void *ctx, const struct lmtp_target *t, int *fd_out, struct err *e)
 static enum lmtp_lookup
 lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 {
+	(void)ctx;
+	(void)t;
+	r->user = r->asked;
+	r->proxy_fields = r->path.domain;
+	return LMTP_FOUND;
+}
+
+static enum lmtp_lookup
+ask(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
 	struct world *w = ctx;
 	struct lmtp_target target = { .host = r->path.domain, .port = 24, .timeout_ms = 300, .user = SPAN("") };
 
 	(void)t;
-	r->user = r->asked;
-	if (r->path.domain.n == 0)
-		return LMTP_FOUND;
 	target.smtp = span_eq(target.host, SPAN("smtp"));
 	if (span_starts(r->path.local, SPAN("moved")))
 		target.user = SPAN("there@example.org");
@@ -151,7 +158,7 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 
 	(void)fd;
 	for (size_t i = 0; i < t->rcpt_count; i++)
-		if (t->rcpts[i].conn == NULL) {
+		if (!lmtp_rcpt_is_remote(&t->rcpts[i])) {
 			w->local++;
 			t->rcpts[i].code = 250;
 			snprintf(t->rcpts[i].reply, sizeof(t->rcpts[i].reply), "2.0.0 here");
@@ -176,7 +183,7 @@ talk(struct world *w, const char *lines, struct arena *a, struct span *heard_out
 {
 	const struct lmtp_options o = { .hostname = SPAN("mx"), .delimiters = SPAN("+"), .max_size = 100000, .max_recipients = 10,
 					.max_line = 512, .max_bad = 9, .add_received = true, .trusts_client = true };
-	const struct lmtp_backend backend = { w, lookup, NULL, deliver, NULL, forward, end };
+	const struct lmtp_backend backend = { .ctx = w, .lookup = lookup, .deliver = deliver, .ask = ask, .forward = forward, .end = end };
 	struct buf heard = BUF_INIT(100000);
 	struct lmtp_status status = { 0, 0 };
 	struct lmtp_session l;

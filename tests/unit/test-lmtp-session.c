@@ -16,10 +16,12 @@ struct world {
 	struct buf message;		/* the last one that was delivered */
 	struct buf header;		/* of its last recipient */
 	char detail[100];
-	unsigned deliveries;
+	unsigned deliveries, told;
 	int result;
 	struct err e;
 	bool tls;
+	struct buf tables[3];		/* text of each kind, as the options have it */
+	struct recipient_expand_options recipients;
 };
 
 static enum lmtp_lookup
@@ -66,6 +68,16 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 	for (size_t i = 0; i < t->rcpt_count; i++) {
 		struct lmtp_rcpt *r = &t->rcpts[i];
 
+		if (r->leg == LMTP_LEG_OUT) {
+			bool later = span_starts(r->out->text, SPAN("later"));
+
+			r->code = later ? 451 : 250;
+			snprintf(r->reply, sizeof(r->reply), "%s <%.*s> %.*s from <%.*s>", later ? "4.3.0" : "2.0.0", SPAN_ARG(r->asked_for),
+			    SPAN_ARG(r->out->text), SPAN_ARG(r->sender));
+			continue;
+		}
+		if (r->leg != LMTP_LEG_USER)
+			continue;
 		if (span_eq(r->user, SPAN("full"))) {
 			r->code = 552;
 			snprintf(r->reply, sizeof(r->reply), "5.2.2 <%.*s> Quota exceeded", SPAN_ARG(r->path.text));
@@ -79,6 +91,21 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 		buf_reset(&w->header);
 		buf_add(&w->header, r->header);
 	}
+}
+
+/* Owners at else.example are not to be had. */
+static int
+tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	struct world *w = ctx;
+
+	(void)fd;
+	if (span_ends(owner, SPAN("else.example")))
+		return -1;
+	w->told++;
+	assert_true(failed.n > 0 && failed.p[failed.n - 1] == '\n');
+	assert_true(t->rcpts[idx].asked_for.n > 0);
+	return 0;
 }
 
 static int
@@ -100,6 +127,50 @@ start(void *ctx)
 				      .max_recipients = 3, .max_line = 512, .max_bad = 5, .add_received = true };
 	buf_init(&w->message, 1 << 20);
 	buf_init(&w->header, 1 << 20);
+	for (size_t i = 0; i < 3; i++)
+		buf_init(&w->tables[i], 1 << 16);
+}
+
+/* A line of a table; access, virtual, aliases. */
+static bool
+add_line(struct world *w, struct span name, struct span value)
+{
+	static const char *const kinds[] = { "access", "virtual", "aliases" };	/* as enum recipient_table_kind has them */
+
+	for (size_t i = 0; i < 3; i++)
+		if (span_eq(name, span_str(kinds[i]))) {
+			buf_add(&w->tables[i], value);
+			buf_addc(&w->tables[i], '\n');
+			return true;
+		}
+	return false;
+}
+
+/* NULL: there are none. */
+static struct recipient_tables *
+make_tables(struct world *w)
+{
+	static const struct recipient_limits limits = { 1 << 16, 1000, 10 };
+	struct buf packed = BUF_INIT(1 << 18);
+	struct recipient_tables *t = NULL;
+
+	for (size_t i = 0; i < 3; i++)
+		if (w->tables[i].n > 0) {
+			buf_add_be32(&packed, (uint32_t)i);
+			buf_add_be32(&packed, 1);
+			buf_add_be32(&packed, 2);
+			buf_adds(&packed, "/t");
+			buf_add_be32(&packed, (uint32_t)w->tables[i].n);
+			buf_add(&packed, buf_span(&w->tables[i]));
+		}
+	if (packed.n > 0) {
+		t = recipient_tables_of(SPAN(""), SPAN(""), SPAN("/t"), &limits, &w->e);
+		assert_non_null(t);
+		if (recipient_tables_unpack(t, buf_span(&packed), 1, &w->e) == -1)
+			fail_msg("%s", w->e.log);
+	}
+	buf_clear(&packed);
+	return t;
 }
 
 static void
@@ -107,6 +178,8 @@ option(void *ctx, struct span name, struct span value)
 {
 	struct world *w = ctx;
 
+	if (add_line(w, name, value))
+		return;
 	if (span_eq(name, SPAN("tls")))
 		w->tls = span_eq(value, SPAN("1"));
 	else if (span_eq(name, SPAN("needs_tls")))
@@ -126,13 +199,21 @@ static void
 play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
-	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL, NULL };
+	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL,
+		tell_owner, NULL, NULL, NULL };
+	struct recipient_tables *tables = make_tables(w);
 	struct lmtp_session l;
 
+	if (tables != NULL) {
+		w->recipients = (struct recipient_expand_options){ .tables = tables, .delimiters = SPAN("+"), .domains = SPAN(""),
+			.hostname = SPAN("mx.example"), .max_depth = 5, .max_targets = 10, .programs = true };
+		w->o.recipients = &w->recipients;
+	}
 	assert_int_equal(lmtp_session_init(&l, s, &w->o, &backend, &w->status, "SESSION", &w->e), 0);
 	l.rip = SPAN("192.0.2.1");
 	w->result = lmtp_session_run(&l, &w->e);
 	lmtp_session_clear(&l);
+	recipient_tables_free(tables);
 }
 
 static void
@@ -142,6 +223,8 @@ stop(void *ctx)
 
 	buf_clear(&w->message);
 	buf_clear(&w->header);
+	for (size_t i = 0; i < 3; i++)
+		buf_clear(&w->tables[i]);
 }
 
 static void

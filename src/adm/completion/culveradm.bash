@@ -1,7 +1,7 @@
 # bash completion for culveradm
 _culveradm() {
 	local cur=${COMP_WORDS[COMP_CWORD]} words i
-	local first="reload stop log service who kick config user auth pw sieve mailbox acl fetch search expunge flags save index scrub filter queue quota force-resync adopt release help"
+	local first="reload stop log service who kick config user auth pw sieve mailbox acl fetch search expunge flags save index scrub filter queue recipient quota force-resync adopt release help"
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-c | -o | -f) ((i++)) ;;
@@ -33,6 +33,7 @@ _culveradm() {
 		filter) words="why check replay" ;;
 		queue) words="list flush delete" ;;
 		quota) words="get recalc" ;;
+		recipient) words="-c -f" ;;
 		flags) words="add remove replace" ;;
 		help) words=$first ;;
 		sieve) words="test" ;;
@@ -42,6 +43,8 @@ _culveradm() {
 	elif [ "${COMP_WORDS[i]}" = sieve ] || [ "${COMP_WORDS[i + 1]}" = check ]; then
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
+	elif [ "${COMP_WORDS[i]}" = recipient ]; then
+		words="-c -f"
 	else
 		words="-u -A -F"
 	fi

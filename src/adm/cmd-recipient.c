@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* recipient: what the tables make of an address, step by step, and where its mail would end. */
+#include "adm/adm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib/log.h"
+#include "lib/sys.h"
+#include "lib-deliver/forward.h"
+#include "lib-deliver/recipient/expand.h"
+
+struct question {
+	struct adm *a;
+	struct set_view *view;		/* of LMTP */
+	struct recipient_tables *tables;
+	struct recipient_expand_options o;
+	struct format *f;
+	struct smtp_path rcpt, sender;
+	const char *client_name, *client_address;
+	bool has_sender;
+	int rc;				/* of the whole: ADM_NO_USER, ADM_TEMP */
+};
+
+static void
+row(struct question *q, const char *what, unsigned depth, struct span address, const struct recipient_place *place, const char *result)
+{
+	format_value(q->f, span_str(what));
+	format_valuef(q->f, "%u", depth);
+	format_value(q->f, address);
+	format_value(q->f, place == NULL ? SPAN("") : place->path);
+	if (place == NULL || place->line == 0)
+		format_value(q->f, SPAN(""));
+	else
+		format_valuef(q->f, "%u", place->line);
+	format_value(q->f, span_str(result));
+}
+
+static void
+worse(struct question *q, int rc)
+{
+	if (q->rc == ADM_OK || rc == ADM_TEMP)
+		q->rc = rc;
+}
+
+/* Access tables.  True: that is the end of it. */
+static bool
+decides(struct question *q, const char *what, struct span address, const struct recipient_access_entry *en,
+    const struct recipient_place *place)
+{
+	char text[RECIPIENT_REPLY_TEXT + 100];
+
+	if (en == NULL)
+		return false;
+	switch (en->verdict) {
+	case RECIPIENT_OK:
+		row(q, what, 0, address, place, "OK");
+		return false;
+	case RECIPIENT_UNDECIDED:
+		row(q, what, 0, address, place, "not decided");
+		return false;
+	case RECIPIENT_DISCARD:
+		row(q, what, 0, address, place, "taken and thrown away");
+		return true;
+	case RECIPIENT_REJECT:
+		break;
+	}
+	snprintf(text, sizeof(text), "refused: %u %s %.*s", en->reply.code, en->reply.status, SPAN_ARG(en->reply.text));
+	row(q, what, 0, address, place, text);
+	worse(q, en->reply.code < 500 ? ADM_TEMP : ADM_NO_USER);
+	return true;
+}
+
+static bool
+ask_access(struct question *q)
+{
+	struct recipient_place place = { SPAN(""), 0 };
+	const struct recipient_access_entry *en;
+	struct span client = span_str(q->client_address != NULL ? q->client_address : q->client_name);
+
+	if (client.n > 0) {
+		en = recipient_tables_client(q->tables, span_str(q->client_name), span_str(q->client_address), &place);
+		if (decides(q, "client", client, en, &place))
+			return true;
+	}
+	if (q->has_sender) {
+		en = recipient_tables_address(q->tables, RECIPIENT_FROM, q->sender.local, q->sender.domain, q->o.delimiters, &place);
+		if (decides(q, "sender", q->sender.text, en, &place))
+			return true;
+	}
+	en = recipient_tables_address(q->tables, RECIPIENT_TO, q->rcpt.local, q->rcpt.domain, q->o.delimiters, &place);
+	return decides(q, "recipient", q->rcpt.text, en, &place);
+}
+
+/* The .forward of a user, read in a process that has become the user: an end of its own for each line. */
+static void
+show_forward(struct question *q, const struct identity *id, struct span detail)
+{
+	static const char *const kinds[] = { "an address: passed on", "the mailbox", "a program", "a file", "not for a .forward", "not for a .forward" };
+	struct recipient_targets list;
+	struct err e = ERR_INIT;
+	unsigned line = 0;
+	size_t max = q->o.max_targets;
+	char *name = detail.n > 0 && span_chr(detail, '/') == detail.n ? arena_printf(q->a->arena, ".forward+%.*s", SPAN_ARG(detail)) : NULL;
+	int rc = 0;
+	struct recipient_place place;
+
+	if (identity_apply(id, q->view, &e) == -1 || identity_check(id, q->view, &e) == -1 || identity_become(id, q->view, &e) == -1) {
+		row(q, "forward", 1, id->user, NULL, e.log);
+		return;
+	}
+	if (name != NULL)
+		rc = deliver_forward_read(id->home, span_str(name), geteuid(), max, q->a->arena, &list, &line, &e);
+	if (rc == 0) {
+		name = NULL;
+		rc = deliver_forward_read(id->home, SPAN(".forward"), geteuid(), max, q->a->arena, &list, &line, &e);
+	}
+	place.path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
+	place.line = line;
+	if (rc == -1)
+		row(q, "forward", 1, id->user, &place, e.log);
+	for (size_t i = 0; rc == 1 && i < list.count; i++) {
+		place.line = list.list[i].line;
+		row(q, "forward", 1, list.list[i].text, &place, kinds[list.list[i].kind]);
+	}
+}
+
+static void
+ask_forward(struct question *q, const struct identity *id, struct span detail)
+{
+	pid_t pid;
+
+	if (!deliver_forward_is_on(q->view) || id->home.n == 0)
+		return;
+	fflush(stdout);
+	format_flush(q->f);
+	pid = fork();
+	if (pid == 0) {
+		show_forward(q, id, detail);
+		format_flush(q->f);
+		fflush(stdout);
+		_exit(0);
+	}
+	if (pid > 0)
+		while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+			;
+}
+
+/* Whether auth knows the user, when there is a server to ask. */
+static int
+show_user(struct question *q, const struct recipient_leg *leg)
+{
+	struct span user = leg->local, detail = SPAN("");
+	struct identity id;
+	char *asked, *text;
+	int rc;
+
+	smtp_detail_split(leg->local, q->o.delimiters, &user, &detail);
+	asked = arena_printf(q->a->arena, "%.*s%s%.*s", SPAN_ARG(user), leg->domain.n > 0 ? "@" : "", SPAN_ARG(leg->domain));
+	if (asked == NULL)
+		return ADM_TEMP;
+	rc = adm_identity(q->a, span_str(asked), &id);
+	if (rc != ADM_OK) {
+		row(q, "end", 0, leg->text, &leg->place, rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
+		worse(q, rc == ADM_NO_USER ? ADM_NO_USER : ADM_TEMP);
+		return rc;
+	}
+	text = arena_printf(q->a->arena, "the mailbox of %.*s%s%.*s", SPAN_ARG(id.user), detail.n > 0 ? ", detail " : "", SPAN_ARG(detail));
+	row(q, "end", 0, leg->text, &leg->place, text);
+	ask_forward(q, &id, detail);
+	return ADM_OK;
+}
+
+static void
+show_end(struct question *q, const struct recipient_leg *leg, size_t count)
+{
+	char text[RECIPIENT_REPLY_TEXT + 600];
+
+	switch (leg->end) {
+	case RECIPIENT_END_USER:
+		(void)show_user(q, leg);
+		return;
+	case RECIPIENT_END_REMOTE:
+		snprintf(text, sizeof(text), "passed on%s%.*s", leg->sender.p != NULL ? ", sender " : "", SPAN_ARG(leg->sender));
+		break;
+	case RECIPIENT_END_PROGRAM:
+		snprintf(text, sizeof(text), "a program, run from %.*s", SPAN_ARG(set_str(q->view, SET_recipient_program_dir)));
+		break;
+	case RECIPIENT_END_FILE:
+		snprintf(text, sizeof(text), "appended to the file");
+		break;
+	case RECIPIENT_END_DISCARD:
+		snprintf(text, sizeof(text), "thrown away");
+		break;
+	case RECIPIENT_END_FAIL:
+		snprintf(text, sizeof(text), "refused: %u %s %.*s", leg->reply.code, leg->reply.status, SPAN_ARG(leg->reply.text));
+		/* With others it is one that gets nothing. */
+		if (count == 1 || leg->reply.code < 500)
+			worse(q, leg->reply.code < 500 ? ADM_TEMP : ADM_NO_USER);
+		break;
+	}
+	row(q, "end", 0, leg->text, &leg->place, text);
+}
+
+static int
+explain(struct question *q)
+{
+	struct recipient_expansion x;
+	struct err e = ERR_INIT;
+
+	if (ask_access(q))
+		return q->rc;
+	if (recipient_expand(&q->o, &q->rcpt, q->a->arena, &x, &e) == -1)
+		return adm_fail(ADM_TEMP, "%.*s: %s", SPAN_ARG(q->rcpt.text), e.log);
+	for (size_t i = 0; i < x.step_count; i++)
+		row(q, "step", x.steps[i].depth, x.steps[i].address, &x.steps[i].place, arena_cstr(q->a->arena, x.steps[i].what));
+	for (size_t i = 0; i < x.leg_count; i++)
+		show_end(q, &x.legs[i], x.leg_count);
+	return q->rc;
+}
+
+/* Tables that can not be used say why; none at all is fine: the address is a user's then. */
+static int
+read_tables(struct question *q)
+{
+	static const struct recipient_limits limits = { 1024, 1024, 1 };
+	struct err e = ERR_INIT;
+	struct span path;
+	const char *why;
+
+	q->tables = recipient_tables_new(q->view, &e);
+	if (q->tables == NULL && e.code != ERR_NONE)
+		return adm_fail(ADM_CONFIG, "%s", e.log);
+	if (q->tables == NULL) {
+		q->tables = recipient_tables_of(SPAN(""), SPAN(""), SPAN("/dev/null"), &limits, &e);
+		if (q->tables == NULL)
+			return adm_fail(ADM_TEMP, "out of memory");
+		return recipient_tables_unpack(q->tables, SPAN(""), 1, &e) == 0 ? ADM_OK : adm_fail(ADM_TEMP, "out of memory");
+	}
+	recipient_tables_refresh(q->tables, clock_ms());
+	if (recipient_tables_problem(q->tables, &path, &why))
+		return adm_fail(ADM_TEMP, "%.*s: %s: mail waits until that is mended", SPAN_ARG(path), why);
+	return ADM_OK;
+}
+
+static int
+take_options(struct adm *a, struct question *q)
+{
+	struct netaddr net;
+	const char *sender = NULL, *why;
+	int opt;
+
+	while ((opt = getopt(a->argc, a->argv, "c:f:")) != -1) {
+		if (opt == 'f')
+			sender = optarg;
+		else if (opt == 'c' && netaddr_parse(span_str(optarg), &net))
+			q->client_address = optarg;
+		else if (opt == 'c')
+			q->client_name = optarg;
+		else
+			return adm_usage(a);
+	}
+	if (optind != a->argc - 1)
+		return adm_usage(a);
+	if (smtp_address_parse(span_str(a->argv[optind]), a->arena, &q->rcpt, &why) == -1)
+		return adm_fail(ADM_USAGE, "%s: %s", a->argv[optind], why);
+	q->has_sender = sender != NULL;
+	q->sender = (struct smtp_path){ SPAN(""), SPAN(""), SPAN("") };
+	if (sender != NULL && sender[0] != '\0' && strcmp(sender, "<>") != 0 &&
+	    smtp_address_parse(span_str(sender), a->arena, &q->sender, &why) == -1)
+		return adm_fail(ADM_USAGE, "%s: %s", sender, why);
+	return ADM_OK;
+}
+
+int
+cmd_recipient(struct adm *a)
+{
+	const struct set_filter filter = { .protocol = "lmtp" };
+	struct question q = { .a = a, .rc = ADM_OK };
+	int rc = take_options(a, &q);
+
+	if (rc == ADM_OK)
+		rc = adm_settings(a);
+	if (rc != ADM_OK)
+		return rc;
+	q.view = set_view_new(a->settings, &filter);
+	q.f = format_new(a->format_given ? a->format : FORMAT_TABLE, STDOUT_FILENO);
+	if (q.view == NULL || q.f == NULL)
+		return adm_fail(ADM_TEMP, "out of memory");
+	rc = read_tables(&q);
+	if (rc == ADM_OK) {
+		recipient_expand_settings(q.view, q.tables, &q.o);
+		q.o.explain = true;
+		format_column(q.f, "what", "what", 0);
+		format_column(q.f, "depth", "depth", FORMAT_RIGHT);
+		format_column(q.f, "address", "address", 0);
+		format_column(q.f, "table", "table", 0);
+		format_column(q.f, "line", "line", FORMAT_RIGHT);
+		format_column(q.f, "result", "result", FORMAT_EXPAND);
+		rc = explain(&q);
+		format_end(q.f);
+	}
+	format_free(q.f);
+	recipient_tables_free(q.tables);
+	set_view_free(q.view);
+	return rc;
+}

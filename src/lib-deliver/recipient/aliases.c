@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "lib-deliver/recipient/aliases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include "lib/hash.h"
+#include "lib-deliver/recipient/lines.h"
+
+#define NAME_MAX_OCTETS 512
+#define NAMES_MAX 4000000
+
+struct recipient_aliases {
+	struct arena *a;
+	struct hash *names;
+};
+
+/* The name in front of the colon, in lower case; *rest: what is behind it. */
+static int
+take_name(struct span line, char name[NAME_MAX_OCTETS], size_t *n_out, struct span *rest, struct err *e)
+{
+	bool quoted = line.n > 0 && line.p[0] == '"';
+	size_t i = quoted ? 1 : 0, n = 0;
+
+	for (; i < line.n && line.p[i] != (quoted ? '"' : ':'); i++) {
+		if (quoted && line.p[i] == '\\' && i + 1 < line.n)
+			i++;
+		if (n == NAME_MAX_OCTETS)
+			return err_set(e, ERR_LIMIT, "the name is longer than %d octets", NAME_MAX_OCTETS);
+		name[n++] = ascii_lower(line.p[i]);
+	}
+	if (quoted) {
+		for (i++; i < line.n && ascii_is_wsp(line.p[i]); i++)
+			;
+	}
+	while (!quoted && n > 0 && ascii_is_wsp(name[n - 1]))
+		n--;
+	if (i >= line.n || line.p[i] != ':')
+		return err_set(e, ERR_SYNTAX, "no colon behind the name");
+	if (n == 0)
+		return err_set(e, ERR_SYNTAX, "no name in front of the colon");
+	*n_out = n;
+	*rest = span_from(line, i + 1);
+	return 0;
+}
+
+static int
+take_line(struct recipient_aliases *t, struct span line, unsigned number, const struct recipient_limits *limits,
+    struct recipient_doubt *doubt, struct err *e)
+{
+	char name[NAME_MAX_OCTETS];
+	struct recipient_alias *alias;
+	struct span list;
+	size_t n = 0;
+
+	if (take_name(line, name, &n, &list, e) == -1)
+		return -1;
+	alias = arena_alloc(t->a, 1, sizeof(*alias));
+	if (alias == NULL)
+		return err_set(e, ERR_LIMIT, "out of memory");
+	alias->line = number;
+	if (recipient_targets_parse(list, number, limits->max_list, t->a, &alias->targets, e) == -1)
+		return -1;
+	if (alias->targets.count == 0)
+		return err_set(e, ERR_SYNTAX, "nothing behind the colon");
+	/* The first one counts, as with newaliases. */
+	if (hash_get(t->names, span_of(name, n)) != NULL) {
+		if (doubt->line == 0) {
+			doubt->line = number;
+			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used", SPAN_ARG(span_sub(span_of(name, n), 0, 60)));
+		}
+		return 0;
+	}
+	return hash_set(t->names, span_of(name, n), alias) ? 0 : err_set(e, ERR_LIMIT, "too many names, or out of memory");
+}
+
+int
+recipient_aliases_parse(struct span text, const struct recipient_limits *limits, struct recipient_aliases **out,
+    struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
+{
+	struct recipient_lines it = { .text = text, .max = limits->max_line };
+	struct recipient_aliases *t = calloc(1, sizeof(*t));
+	struct span line;
+	int rc = -1;
+
+	*line_out = 0;
+	*doubt = (struct recipient_doubt){ 0, "" };
+	/* The shortest entry, "a:b" and its line end, takes some hundred octets. */
+	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->names = hash_new(NAMES_MAX)) == NULL) {
+		err_set(e, ERR_TEMP, "out of memory");
+	} else {
+		while ((rc = recipient_lines_next(&it, t->a, &line, line_out, e)) == 1)
+			if (take_line(t, line, *line_out, limits, doubt, e) == -1)
+				break;
+		if (rc == -1)
+			*line_out = it.line;
+	}
+	if (rc == 0) {
+		*out = t;
+		return 0;
+	}
+	recipient_aliases_free(t);
+	return -1;
+}
+
+void
+recipient_aliases_free(struct recipient_aliases *t)
+{
+	if (t == NULL)
+		return;
+	hash_free(t->names);
+	arena_free(t->a);
+	free(t);
+}
+
+size_t
+recipient_aliases_count(const struct recipient_aliases *t)
+{
+	return hash_count(t->names);
+}
+
+const struct recipient_alias *
+recipient_aliases_find(const struct recipient_aliases *t, struct span name)
+{
+	char lower[NAME_MAX_OCTETS];
+
+	if (name.n > sizeof(lower))
+		return NULL;
+	for (size_t i = 0; i < name.n; i++)
+		lower[i] = ascii_lower(name.p[i]);
+	return hash_get(t->names, span_of(lower, name.n));
+}
+
+const struct recipient_alias *
+recipient_aliases_next(const struct recipient_aliases *t, size_t *pos)
+{
+	struct span key;
+	void *value;
+
+	return hash_next(t->names, pos, &key, &value) ? value : NULL;
+}
