@@ -213,6 +213,19 @@ push(struct recipient_targets *out, struct arena *a)
 	return &out->list[out->count++];
 }
 
+bool
+recipient_targets_add(struct recipient_targets *out, const struct recipient_target *t, size_t max, struct arena *a, struct err *e)
+{
+	struct recipient_target *place = out->count >= max ? NULL : push(out, a);
+
+	if (place == NULL) {
+		err_set(e, ERR_LIMIT, "a list of more than %zu, or out of memory", max);
+		return false;
+	}
+	*place = *t;
+	return true;
+}
+
 int
 recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena *a, struct recipient_targets *out, struct err *e)
 {
