@@ -100,7 +100,8 @@ struct lmtp_backend {
 	/* A transaction begins: the tables of recipients may have changed.  NULL: they do not. */
 	void (*refresh)(void *ctx);
 	/* Tells owner what has failed of the message for rcpts[idx].asked_for, a line each.  0: he will learn of it.  May be NULL. */
-	int (*tell_owner)(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int message_fd);
+	int (*tell_owner)(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed,
+	    int message_fd);
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */

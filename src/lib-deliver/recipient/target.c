@@ -238,7 +238,8 @@ recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena 
 		if (t == NULL)
 			return err_set(e, ERR_LIMIT, "out of memory");
 		*t = (struct recipient_target){ .kind = RECIPIENT_ERROR, .text = span_trim(span_from(in, 6)), .line = line };
-		return recipient_reply_parse(t->text, &plain_error, &t->reply) ? 0 : err_set(e, ERR_SYNTAX, "no code or text for an answer");
+		return recipient_reply_parse(t->text, &plain_error, &t->reply) ? 0 :
+		    err_set(e, ERR_SYNTAX, "no code or text for an answer");
 	}
 	while (in.n > 0) {
 		if (next_item(&in, &item, e) == -1)
