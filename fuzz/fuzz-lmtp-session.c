@@ -66,7 +66,7 @@ run(struct span input, size_t step, struct stream *s)
 		.hostname = SPAN("h"), .max_depth = 5, .max_targets = 10, .programs = true };
 	const struct lmtp_options o = { .trusts_client = true, .recipients = &recipients, .hostname = SPAN("h"), .delimiters = SPAN("+-"), .max_size = 500,
 					.max_recipients = 3, .max_line = 200, .max_bad = 8, .add_received = true };
-	const struct lmtp_backend backend = { NULL, lookup, NULL, deliver, NULL, NULL, NULL };
+	const struct lmtp_backend backend = { .lookup = lookup, .deliver = deliver };
 	struct lmtp_status status = { 0, 0 };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;

@@ -142,6 +142,18 @@ deliver_recipes_new(const struct set_view *view, struct span user, struct span h
 	return NULL;
 }
 
+int
+deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e)
+{
+	const char **files = arena_alloc(a, FILES_MAX + 1, sizeof(*files));
+
+	if (files == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	*out = files;
+	return paths_of(view, SET_procmail_rc, user, home, a, files, e) == -1 ? err_wrap(e, "procmail_rc") : 0;
+}
+
 void
 deliver_recipes_free(struct deliver_recipes *x)
 {

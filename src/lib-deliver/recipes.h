@@ -37,6 +37,10 @@ void deliver_recipes_free(struct deliver_recipes *x);	/* NULL is fine */
 int deliver_recipes_run(struct deliver_recipes *x, const struct deliver_request *r, struct deliver_host *host, deliver_rest *rest,
     struct deliver_result *out, struct err *e);
 
+/* The rcfiles that the settings name, whether they are there or not; NULL-terminated, in a. */
+int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e);
+
 /* What Landlock must allow: behind those of *rw and *ro (NULL-terminated), in a.  ERR_TEMP. */
 int deliver_recipes_paths(const struct set_view *view, struct span user, struct span home, struct arena *a,
     const char *const **rw, const char *const **ro, struct err *e);

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib-mail/header.h"
 
 #define SILENT_S 60
+#define FIELDS_MAX 100000
 
 static int64_t
 now_ms(void)
@@ -265,4 +267,36 @@ spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v)
 	if (s->has_reject ? v->score >= s->reject : v->reject)
 		return SPAM_FATE_REJECT;
 	return v->is_spam ? SPAM_FATE_JUNK : SPAM_FATE_NONE;
+}
+
+void
+spam_scan_strip(struct span text, void (*put)(void *ctx, struct span piece), void *ctx)
+{
+	struct header_field f;
+	struct header_iter it;
+	size_t from = 0;
+
+	header_begin(&it, text, FIELDS_MAX, text.n);
+	while (header_next(&it, &f)) {
+		size_t at = (size_t)(f.raw.p - text.p);
+
+		if (!spam_header_is_ours(f.name))
+			continue;
+		put(ctx, span_sub(text, from, at - from));
+		from = at + f.raw.n;
+	}
+	put(ctx, span_from(text, from));
+}
+
+bool
+spam_scan_is_forged(struct span text)
+{
+	struct header_field f;
+	struct header_iter it;
+
+	header_begin(&it, text, FIELDS_MAX, text.n);
+	while (header_next(&it, &f))
+		if (spam_header_is_ours(f.name))
+			return true;
+	return false;
 }

@@ -46,4 +46,8 @@ int spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, stru
 /* What the settings make of a verdict: the site's thresholds, or where none are set what the scanner thinks. */
 enum spam_fate { SPAM_FATE_NONE, SPAM_FATE_JUNK, SPAM_FATE_REJECT, SPAM_FATE_DEFER };
 enum spam_fate spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v);
+
+/* A message as it goes on without the fields that only a scanner of ours may write: in pieces of text, in their order. */
+void spam_scan_strip(struct span text, void (*put)(void *ctx, struct span piece), void *ctx);
+bool spam_scan_is_forged(struct span text);	/* it has such fields */
 #endif

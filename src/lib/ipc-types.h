@@ -51,7 +51,7 @@ enum ipc_type {
 	MSG_AUTH_OK,		/* F_ID F_USER F_TOKEN [F_DATA: the last server data] */
 	MSG_AUTH_FAIL,		/* F_ID F_CODE (enum auth_fail) [F_TEXT for the client]; the delay has been served already */
 	/* lmtp, lda, adm -> auth; answered by MSG_AUTH_OK (a token for deliver; adm: MSG_IDENTITY) or MSG_AUTH_FAIL */
-	MSG_LOOKUP,		/* F_ID F_SERVICE F_USER [F_RIP F_LIP F_SESSION] */
+	MSG_LOOKUP,		/* F_ID F_SERVICE F_USER [F_RIP F_LIP F_SESSION] [F_PROXY: a user of another server is one, too] */
 	/* imap, pop3, deliver (parents) -> auth: a token is good once, for a minute */
 	MSG_REDEEM,		/* F_ID F_SERVICE F_TOKEN */
 	MSG_IDENTITY,		/* auth: F_ID, then the fields of struct identity (lib-protocol/identity.h) */
@@ -60,6 +60,8 @@ enum ipc_type {
 	MSG_AUTH_USER,		/* F_ID F_USER */
 	MSG_AUTH_FLUSH,		/* F_ID [F_USER]: empties the cache; MSG_DONE F_COUNT */
 	MSG_DONE,		/* F_ID [F_COUNT] [F_CODE] [F_TEXT]: the end of a list, or of an order */
+	/* auth -> lmtp: MSG_LOOKUP's answer for a user whose mail goes to another server */
+	MSG_AUTH_PROXY,		/* F_ID F_USER F_FIELDS (of the passdb) */
 
 	/* login -> imap, pop3 (parents) */
 	MSG_SESSION = 50,	/* F_ID F_TOKEN F_SESSION F_SECURED F_RIP F_RPORT F_LIP F_LPORT [F_TAG F_PREREAD], fd: the client */
@@ -160,6 +162,7 @@ enum ipc_field {
 	F_DSN_NOTIFY,
 	F_DSN_ENVID,
 	F_DSN_RET,
+	F_PROXY,		/* u32 */
 	F_ORIGIN,		/* the address that leads to several ends: what has been done for one is not done again */
 };
 

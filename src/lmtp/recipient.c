@@ -213,6 +213,13 @@ take_all(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_exp
 		}
 		r->changed = x->changed;
 		find_same(t, r, x->changed);
+		/* Of several ends some may be taken back yet: their servers are asked when the message is there. */
+		if (x->leg_count == 1 && lmtp_rcpt_is_remote(r) &&
+		    (found = l->backend->ask(l->backend->ctx, t, r)) != LMTP_FOUND) {
+			t->rcpt_count = from;
+			lmtp_rcpt_refuse(l, r, found);
+			return;
+		}
 		t->rcpt_count++;
 	}
 	finish(l, from);

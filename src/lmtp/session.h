@@ -14,7 +14,9 @@
 
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
+#define LMTP_PROXY_TTL 5	/* how often mail may be passed on between servers that trust each other */
 
+struct lmtp_proxy_conn;
 struct spam_scan;
 
 struct lmtp_options {
@@ -63,10 +65,19 @@ struct lmtp_rcpt {
 	struct span user, detail;	/* the canonical user */
 	unsigned char token[AUTH_TOKEN_LEN];
 	int64_t token_ms;		/* when it was given */
+	struct span proxy_fields;	/* not empty: the user is one of another server, these fields tell which */
+	struct lmtp_proxy_conn *conn;	/* the other server has taken the recipient; NULL: it has not been asked */
 	struct span header;		/* to be put in front: Return-Path, Delivered-To, Received */
 	unsigned code;			/* the answer: 250, 451, ... */
 	char reply[LMTP_REPLY_MAX];	/* enhanced code and text */
 };
+
+/* Whether another server has its mail. */
+static inline bool
+lmtp_rcpt_is_remote(const struct lmtp_rcpt *r)
+{
+	return r->leg == LMTP_LEG_USER && r->proxy_fields.n > 0;
+}
 
 struct lmtp_transaction {
 	struct arena *arena;
@@ -77,6 +88,7 @@ struct lmtp_transaction {
 	uint64_t declared_size;
 	struct span envid, ret;		/* as they came (RFC 3461) */
 	bool utf8;			/* SMTPUTF8 */
+	bool eight_bit;			/* BODY=8BITMIME */
 	struct span rip;		/* of the client */
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
@@ -93,7 +105,7 @@ struct lmtp_backend {
 	enum lmtp_lookup (*lookup)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
 	/* Asked then, unless NULL: LMTP_FOUND, or LMTP_REFUSED with r->code and r->reply: there is no room. */
 	enum lmtp_lookup (*fits)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
-	/* Delivers the sealed message to all recipients, and fills in code and reply of each. */
+	/* Delivers the sealed message to all recipients of this server, and fills in code and reply of each. */
 	void (*deliver)(void *ctx, struct lmtp_transaction *t, int message_fd);
 	/* NULL: no STARTTLS.  TLS on the stream, from now on; -1: the connection is lost. */
 	int (*start_tls)(void *ctx, struct stream *s, struct err *e);
@@ -102,6 +114,11 @@ struct lmtp_backend {
 	/* Tells owner what has failed of the message for rcpts[idx].asked_for, a line each.  0: he will learn of it.  May be NULL. */
 	int (*tell_owner)(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed,
 	    int message_fd);
+	/* Asks the server of a user of another one (r->proxy_fields) for the recipient: LMTP_FOUND, or LMTP_REFUSED with code and reply. */
+	enum lmtp_lookup (*ask)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
+	/* Sends the message to the servers of all such recipients; those who were not asked for yet are then. */
+	void (*forward)(void *ctx, struct lmtp_transaction *t, int message_fd);
+	void (*end)(void *ctx);		/* of each transaction; may be NULL */
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */
@@ -120,6 +137,8 @@ struct lmtp_session {
 	char helo[LMTP_HELO_MAX + 1];
 	/* As XCLIENT has them; empty: it does not. */
 	char client_ip[64], client_helo[LMTP_HELO_MAX + 1], client_name[LMTP_HELO_MAX + 1];
+	uint16_t rport;			/* 0: not known */
+	unsigned proxy_ttl;		/* how often the mail may still be passed on */
 	struct lmtp_transaction t;
 	unsigned bad;
 	uint64_t commands;

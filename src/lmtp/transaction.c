@@ -18,6 +18,8 @@ lmtp_transaction_reset(struct lmtp_session *l)
 {
 	struct lmtp_transaction *t = &l->t;
 
+	if (l->backend->end != NULL)
+		l->backend->end(l->backend->ctx);
 	arena_reset(t->arena);
 	message_clear(&t->message);
 	t->rcpts = NULL;
@@ -26,7 +28,7 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	t->open = t->chunked = t->chunk_failed = t->junk = t->discard = false;
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
-	t->utf8 = false;
+	t->utf8 = t->eight_bit = false;
 	l->state = "READY";
 }
 
@@ -76,6 +78,7 @@ mail_param(struct lmtp_session *l, const struct smtp_param *p)
 		return NULL;
 	}
 	/* BINARYMIME: what has no lines can not be kept octet for octet in files of lines (RFC 3030 section 3). */
+	l->t.eight_bit = l->t.eight_bit || (span_ieq(p->name, SPAN("BODY")) && span_ieq(p->value, SPAN("8BITMIME")));
 	if (span_ieq(p->name, SPAN("BODY")))
 		return is_one_of(p->value, bodies) ? NULL : "501 5.5.4 BODY is 7BIT or 8BITMIME";
 	/* They are for filters: success is told by the reply, failure is the client's to tell. */
@@ -118,7 +121,7 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 	/* Nothing stays of a MAIL that was refused. */
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
-	t->utf8 = false;
+	t->utf8 = t->eight_bit = false;
 	wrong = parse_path(l, args, SPAN("FROM:"), SMTP_PATH_NULL, &t->sender, &params);
 	if (wrong != NULL) {
 		l->bad++;
@@ -225,7 +228,7 @@ lmtp_rcpt_look_up(struct lmtp_session *l, struct lmtp_rcpt *r, bool fits)
 
 	if (found == LMTP_FOUND)
 		found = l->backend->lookup(l->backend->ctx, &l->t, r);
-	if (found == LMTP_FOUND && fits && l->backend->fits != NULL)
+	if (found == LMTP_FOUND && fits && !lmtp_rcpt_is_remote(r) && l->backend->fits != NULL)
 		found = l->backend->fits(l->backend->ctx, &l->t, r);
 	return found;
 }
@@ -295,6 +298,8 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 		return;
 	}
 	found = lmtp_rcpt_look_up(l, r, true);
+	if (found == LMTP_FOUND && lmtp_rcpt_is_remote(r))
+		found = l->backend->ask(l->backend->ctx, t, r);
 	if (found != LMTP_FOUND) {
 		lmtp_rcpt_refuse(l, r, found);
 		return;

@@ -173,6 +173,96 @@ class Queue(Case):
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(sink.tries, 1)
 
+    def test_lifetime(self):
+        """What could not be sent for too long is given back, with the last answer; an answer of our own is dropped."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "451 4.2.0 not today"
+        server = self.serve(sink.port)
+        server.add_config("queue_lifetime = 3 s\n")
+        server.allowed = ("it is in a loop",)
+        server.start()
+        self.script(server, 'require "vacation"; redirect "carol@example.com"; vacation :addresses "alice@example.org" "Away.";')
+        server.deliver(culver.message(subject="precious"), "alice")
+        self.assertEqual(self.inbox(server), [])
+        notice = culver.wait_for(lambda: self.inbox(server), "the notice is there")[0]
+        self.assertIn(b"Subject: Not forwarded to carol@example.com", notice)
+        self.assertIn(b"451 4.2.0 not today", notice)
+        self.assertIn(b"Subject: precious", notice)
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertGreater(sink.tries, 2)
+        self.assertEqual(sink.taken, [])
+        self.assertIn("to=<sender@example.org>: given up", server.log_text())
+        self.assertEqual(len(self.inbox(server)), 1)
+
+    def reload_while_sending(self, answer):
+        """A reload while the sink thinks about a recipient: it answers after that."""
+        sink = self.sink()
+        asked, go = threading.Event(), threading.Event()
+
+        def answers(recipient):
+            asked.set()
+            go.wait(culver.WAIT)
+            return answer
+        sink.answers = answers
+        server = self.serve(sink.port)
+        server.allowed = ("it is in a loop",)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(subject="once"), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        before = server.pids("queue")
+        server.adm("reload")
+        culver.wait_for(lambda: "configuration reloaded" in server.log_text(), "the reload")
+        culver.wait_for(lambda: set(server.pids("queue")) - set(before), "the new process")
+        culver.wait_for(lambda: "another process is sending it" in server.log_text() or
+                        server.adm("queue", "flush") is None, "the new one has seen it, and lets it be")
+        self.assertEqual(sink.tries, 1)
+        go.set()
+        return server, sink
+
+    def test_reload_sends_once(self):
+        server, sink = self.reload_while_sending("250 ok")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        server.adm("queue", "flush")
+        self.assertEqual(len(server.adm("queue", "list").splitlines()), 1)     # the titles
+        self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
+        self.assertEqual(self.inbox(server), [])
+
+    def test_reload_gives_back(self):
+        """What the process from before the reload gives up, the new one gives back."""
+        server, sink = self.reload_while_sending("550 5.1.1 unknown")
+
+        def notice():
+            server.adm("queue", "flush")
+            return self.inbox(server)
+        self.assertIn(b"Subject: once", culver.wait_for(notice, "the notice is there")[0])
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual((sink.tries, sink.taken), (1, []))
+
+    def test_reload_while_taking_in(self):
+        """A message that is being handed in at a reload is taken, and sent by the new process."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        text = b"Subject: slow\r\n\r\nx\r\n"
+        head = ("CULVER-QUEUE 1\nkind send\nuser alice\nsender a@example.org\nrecipient carol@example.com\nsize %d\n\n" % len(text)).encode()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(culver.WAIT)
+            s.connect(server.path("run", "queue"))
+            s.sendall(head + text[:5])
+            before = server.pids("queue")
+            server.adm("reload")
+            culver.wait_for(lambda: set(server.pids("queue")) - set(before), "the new process")
+            server.adm("queue", "list")
+            s.sendall(text[5:])
+            self.assertTrue(s.recv(1000).startswith(b"OK"))
+
+        def taken():
+            server.adm("queue", "flush")
+            return sink.taken
+        self.assertIn(b"Subject: slow", culver.wait_for(taken, "the message has left", 60)[0][2])
+
     def test_loop(self):
         """Two users who forward to each other: the message ends with one of them."""
         sink = self.sink()

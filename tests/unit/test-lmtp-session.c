@@ -200,7 +200,7 @@ play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
 	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL,
-		tell_owner };
+		tell_owner, NULL, NULL, NULL };
 	struct recipient_tables *tables = make_tables(w);
 	struct lmtp_session l;
 
