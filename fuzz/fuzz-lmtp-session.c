@@ -29,10 +29,42 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 	}
 }
 
+/* a and b are users; l is a list of them, o one with an owner, x leads elsewhere, d nowhere, c in a circle. */
+static struct recipient_tables *
+tables(void)
+{
+	static const char access[] = "From:bad@x REJECT\nFrom:drop@x DISCARD\nTo:closed@ 550 no\nConnect:10 OK\n";
+	static const char aliases[] = "l: a, b, n\no: a, n\nowner-o: b\nx: y@else, |p\nd: /dev/null\nc: c2\nc2: c\ne: error:nouser\n";
+	static const char virtual[] = "@v %1@else\nq@v a, b\n";
+	static const char *const texts[] = { access, virtual, aliases };
+	static const struct recipient_limits limits = { 1 << 16, 1000, 10 };
+	static struct recipient_tables *t;
+	struct buf packed = BUF_INIT(1 << 16);
+	struct err e = ERR_INIT;
+
+	for (uint32_t i = 0; t == NULL && i < 3; i++) {
+		buf_add_be32(&packed, i);
+		buf_add_be32(&packed, 1);
+		buf_add_be32(&packed, 2);
+		buf_adds(&packed, "/t");
+		buf_add_be32(&packed, (uint32_t)strlen(texts[i]));
+		buf_adds(&packed, texts[i]);
+	}
+	if (t == NULL) {
+		t = recipient_tables_of(SPAN(""), SPAN(""), SPAN("/t"), &limits, &e);
+		if (t == NULL || recipient_tables_unpack(t, buf_span(&packed), 1, &e) == -1)
+			abort();
+	}
+	buf_clear(&packed);
+	return t;
+}
+
 static void
 run(struct span input, size_t step, struct stream *s)
 {
-	const struct lmtp_options o = { .hostname = SPAN("h"), .delimiters = SPAN("+-"), .max_size = 500,
+	const struct recipient_expand_options recipients = { .tables = tables(), .delimiters = SPAN("+-"), .domains = SPAN(""),
+		.hostname = SPAN("h"), .max_depth = 5, .max_targets = 10, .programs = true };
+	const struct lmtp_options o = { .trusts_client = true, .recipients = &recipients, .hostname = SPAN("h"), .delimiters = SPAN("+-"), .max_size = 500,
 					.max_recipients = 3, .max_line = 200, .max_bad = 8, .add_received = true };
 	const struct lmtp_backend backend = { .lookup = lookup, .deliver = deliver };
 	struct lmtp_status status = { 0, 0 };

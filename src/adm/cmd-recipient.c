@@ -98,12 +98,14 @@ ask_access(struct question *q)
 static void
 show_forward(struct question *q, const struct identity *id, struct span detail)
 {
-	static const char *const kinds[] = { "an address: passed on", "the mailbox", "a program", "a file", "not for a .forward", "not for a .forward" };
+	static const char *const kinds[] = { "an address: passed on", "the mailbox", "a program", "a file", "not for a .forward",
+		"not for a .forward" };
 	struct recipient_targets list;
 	struct err e = ERR_INIT;
 	unsigned line = 0;
 	size_t max = q->o.max_targets;
-	char *name = detail.n > 0 && span_chr(detail, '/') == detail.n ? arena_printf(q->a->arena, ".forward+%.*s", SPAN_ARG(detail)) : NULL;
+	char *name = detail.n == 0 || span_chr(detail, '/') < detail.n ? NULL :
+	    arena_printf(q->a->arena, ".forward+%.*s", SPAN_ARG(detail));
 	int rc = 0;
 	struct recipient_place place;
 
@@ -163,7 +165,8 @@ show_user(struct question *q, const struct recipient_leg *leg)
 		return ADM_TEMP;
 	rc = adm_identity(q->a, span_str(asked), &id);
 	if (rc != ADM_OK) {
-		row(q, "end", 0, leg->text, &leg->place, rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
+		row(q, "end", 0, leg->text, &leg->place,
+		    rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
 		worse(q, rc == ADM_NO_USER ? ADM_NO_USER : ADM_TEMP);
 		return rc;
 	}

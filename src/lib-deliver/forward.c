@@ -16,6 +16,7 @@
 
 #define FILE_NAME ".forward"
 #define FILE_OCTETS ((size_t)256 << 10)
+#define INCLUDE_DEPTH 5
 #define LINE_OCTETS ((size_t)64 << 10)
 #define PATH_OCTETS 4096
 #define WHY_MAX 400
@@ -161,29 +162,58 @@ read_file(const char *path, uid_t uid, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* One file's list into *out, files that it includes among it. */
+static int
+read_list(const char *path, uid_t uid, size_t max, unsigned depth, struct arena *a, struct recipient_targets *out, unsigned *line_out,
+    struct err *e)
+{
+	struct recipient_targets own = { NULL, 0 };
+	struct buf text = BUF_INIT(FILE_OCTETS);
+	int rc = read_file(path, uid, &text, e);
+	struct span copy = arena_dup(a, buf_span(&text));
+
+	buf_clear(&text);
+	if (rc != 1)
+		return rc;
+	if (copy.p == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	if (recipient_targets_read(copy, LINE_OCTETS, max, a, &own, line_out, e) == -1)
+		return -1;
+	for (size_t i = 0; i < own.count; i++) {
+		const struct recipient_target *t = &own.list[i];
+		const char *included = t->kind != RECIPIENT_INCLUDE ? NULL : arena_cstr(a, t->text);
+
+		*line_out = t->line;
+		if (t->kind != RECIPIENT_INCLUDE) {
+			if (!recipient_targets_add(out, t, max, a, e))
+				return -1;
+			continue;
+		}
+		if (included == NULL || depth == INCLUDE_DEPTH)
+			return err_set(e, ERR_LIMIT, "files include each other too deeply");
+		rc = read_list(included, uid, max, depth + 1, a, out, line_out, e);
+		*line_out = t->line;
+		if (rc == -1)
+			return err_wrap(e, "%s", included);
+		if (rc == 0)
+			return err_set(e, ERR_NOTFOUND, "%s is not there", included);
+	}
+	return 1;
+}
+
 int
 deliver_forward_read(struct span home, struct span name, uid_t uid, size_t max_targets, struct arena *a,
     struct recipient_targets *out, unsigned *line_out, struct err *e)
 {
 	char *path = arena_printf(a, "%.*s/%.*s", SPAN_ARG(home), SPAN_ARG(name));
-	struct buf text = BUF_INIT(FILE_OCTETS);
-	struct span own;
 	int rc;
 
 	*out = (struct recipient_targets){ NULL, 0 };
 	*line_out = 0;
 	if (path == NULL || strlen(path) >= PATH_OCTETS)
 		return err_set(e, ERR_LIMIT, "the file's name is too long");
-	rc = read_file(path, uid, &text, e);
-	own = arena_dup(a, buf_span(&text));
-	buf_clear(&text);
-	if (rc != 1)
-		return rc;
-	if (own.p == NULL)
-		return err_set(e, ERR_TEMP, "out of memory");
-	if (recipient_targets_read(own, LINE_OCTETS, max_targets, a, out, line_out, e) == -1)
-		return -1;
-	return out->count > 0;
+	rc = read_list(path, uid, max_targets, 0, a, out, line_out, e);
+	return rc == 1 ? out->count > 0 : rc;
 }
 
 /* What is done. */

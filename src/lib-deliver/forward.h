@@ -36,7 +36,7 @@ int deliver_forward_paths(const struct set_view *view, struct span home, struct 
 /*
  * The list in a file of the home's, in a.  1; 0: there is none, or it is empty; -1: it is not to be used (*line_out, 0: not for
  * a line of it).  It must be a plain file of the user's or root's that nobody else may write, and so must be the directories
- * above it (or have the sticky bit).
+ * above it (or have the sticky bit).  What it includes is read in the same way, and stands in its place.
  */
 int deliver_forward_read(struct span home, struct span name, uid_t uid, size_t max_targets, struct arena *a,
     struct recipient_targets *out, unsigned *line_out, struct err *e);

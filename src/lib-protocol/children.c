@@ -144,8 +144,10 @@ children_fork(struct children *c, const int *keep, size_t count, void *data, str
 		free(child);
 		return err_errno(e, "fork");
 	}
-	if (pid == 0)
+	if (pid == 0) {
+		free(child);	/* it is the parent's */
 		return 0;
+	}
 	child->pid = pid;
 	child->data = data;
 	if (!hash_set(c->by_pid, span_of(&pid, sizeof(pid)), child)) {

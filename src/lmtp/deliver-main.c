@@ -433,7 +433,8 @@ is_user_busy(const struct parent *p, const struct job *j)
 {
 	uint64_t n = 0;
 
-	if (p->user_limit == 0)
+	/* What tables say is no user's, though one does it all. */
+	if (p->user_limit == 0 || j->kind == JOB_TARGET)
 		return false;
 	for (const struct worker *w = j->pool->workers; w != NULL; w = w->next)
 		n += w->job != NULL && span_eq(w->job->identity.user, j->identity.user);

@@ -180,6 +180,8 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 	ipc_put_bytes(&o, F_TEXT, r->header);
 	if (r->orcpt.n > 0)
 		ipc_put_bytes(&o, F_DSN_RECIPIENT, r->orcpt);
+	else if (r->changed && !span_eq(r->asked_for, r->path.text))
+		ipc_put_bytes(&o, F_DSN_RECIPIENT, r->asked_for);
 	if (r->notify.n > 0)
 		ipc_put_bytes(&o, F_DSN_NOTIFY, r->notify);
 	if (t->envid.n > 0)

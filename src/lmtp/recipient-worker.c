@@ -303,7 +303,8 @@ tell_owner(struct work *w, const struct task *t, struct outcome *out, struct err
 		rc = text.failed ? err_set(e, ERR_LIMIT, "the notice is too large") : queue_submit(w->view, &o, e);
 	}
 	if (rc == 0) {
-		log_info("<%.*s>: the owner <%.*s> is told of failures: %.*s", SPAN_ARG(t->recipient), SPAN_ARG(t->sender), SPAN_ARG(t->session));
+		log_info("<%.*s>: the owner <%.*s> is told of failures: %.*s", SPAN_ARG(t->recipient), SPAN_ARG(t->sender),
+		    SPAN_ARG(t->session));
 		answer_text(out, 250, "2.0.0", t, "Told");
 	}
 	buf_clear(&text);

@@ -175,7 +175,8 @@ finish(struct lmtp_session *l, size_t from)
 		return;
 	}
 	if (bad != NULL)
-		log_warning("<%.*s>: <%.*s> gets nothing: %.*s", SPAN_ARG(bad->asked_for), SPAN_ARG(bad->path.text), SPAN_ARG(bad->failed.text));
+		log_warning("<%.*s>: <%.*s> gets nothing: %.*s", SPAN_ARG(bad->asked_for), SPAN_ARG(bad->path.text),
+		    SPAN_ARG(bad->failed.text));
 	t->numbers++;
 	lmtp_reply(l, "250 2.1.5 OK");
 }
@@ -339,5 +340,6 @@ lmtp_recipient_answer(struct lmtp_session *l, size_t from, size_t end)
 	if (worst != NULL || end - from == 1)
 		stream_putf(l->s, "%u %s\r\n", r->code, r->reply);
 	else
-		stream_putf(l->s, "250 2.0.0 <%.*s> %s Saved for %zu\r\n", SPAN_ARG(span_sub(r->asked_for, 0, 150)), l->t.session, end - from);
+		stream_putf(l->s, "250 2.0.0 <%.*s> %s Saved for %zu\r\n", SPAN_ARG(span_sub(r->asked_for, 0, 150)), l->t.session,
+		    end - from);
 }

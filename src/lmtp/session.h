@@ -112,7 +112,8 @@ struct lmtp_backend {
 	/* A transaction begins: the tables of recipients may have changed.  NULL: they do not. */
 	void (*refresh)(void *ctx);
 	/* Tells owner what has failed of the message for rcpts[idx].asked_for, a line each.  0: he will learn of it.  May be NULL. */
-	int (*tell_owner)(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int message_fd);
+	int (*tell_owner)(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed,
+	    int message_fd);
 	/* Asks the server of a user of another one (r->proxy_fields) for the recipient: LMTP_FOUND, or LMTP_REFUSED with code and reply. */
 	enum lmtp_lookup (*ask)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
 	/* Sends the message to the servers of all such recipients; those who were not asked for yet are then. */

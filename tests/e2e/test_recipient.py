@@ -429,7 +429,7 @@ class Forward(Base):
             f.write(text)
         os.chmod(path, mode)
         os.chown(path, self.server.uid if uid is None else uid, self.server.gid)
-        self.addCleanup(os.unlink, path)
+        self.addCleanup(lambda: os.path.lexists(path) and os.unlink(path))
         return path
 
     def deliver(self, address, text="Subject: f\r\n\r\nx"):
@@ -476,6 +476,22 @@ class Forward(Base):
         with open(box) as f:
             self.assertTrue(f.read().startswith("From sender@example.net  "))
         self.assertEqual(os.stat(box).st_uid, self.server.uid)
+
+    def test_included(self):
+        list_path = self.forward("bob", "# friends\nbob\nfriend@else.example\n", name="friends")
+        self.forward("bob", "other@else.example, :include:%s\n" % list_path)
+        self.deliver("bob")
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.assertEqual(sorted(x[1] for x in self.sent(2)), ["friend@else.example", "other@else.example"])
+        # One that includes itself, and one that others may write.
+        self.server.allowed += ("/.forward",)
+        self.forward("bob", ":include:%s\n" % self.server.path("home", "bob", ".forward"))
+        self.deliver("bob", "Subject: circle\r\n\r\nx")
+        self.forward("bob", ":include:%s\n" % list_path)
+        os.chmod(list_path, 0o666)
+        self.deliver("bob", "Subject: unsafe\r\n\r\nx")
+        self.assertEqual(len(self.retrieve("bob")), 2)
+        self.assertEqual(len(self.sink.taken), 2)
 
     def test_failures_keep_it(self):
         """Nothing is lost by what does not work."""

@@ -66,7 +66,8 @@ take_line(struct recipient_aliases *t, struct span line, unsigned number, const 
 	if (hash_get(t->names, span_of(name, n)) != NULL) {
 		if (doubt->line == 0) {
 			doubt->line = number;
-			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used", SPAN_ARG(span_sub(span_of(name, n), 0, 60)));
+			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used",
+			    SPAN_ARG(span_sub(span_of(name, n), 0, 60)));
 		}
 		return 0;
 	}

@@ -154,7 +154,8 @@ owner_of(struct work *w, struct span name, struct span domain)
 {
 	const struct recipient_alias *owner;
 	struct recipient_place place;
-	char *text = span_istarts(name, SPAN("owner-")) ? arena_printf(w->a, "owner-owner") : arena_printf(w->a, "owner-%.*s", SPAN_ARG(name));
+	char *text = span_istarts(name, SPAN("owner-")) ? arena_printf(w->a, "owner-owner") :
+	    arena_printf(w->a, "owner-%.*s", SPAN_ARG(name));
 	struct span local = text == NULL ? SPAN_NONE : recipient_lower(span_str(text), w->a);
 
 	owner = local.p == NULL ? NULL : recipient_tables_alias(w->o->tables, local, &place);
@@ -240,7 +241,8 @@ look_up(struct work *w, struct span text, struct span local, struct span domain,
 	struct span name, owner;
 	bool itself = false;
 
-	if (domain.n > 0 && recipient_tables_virtual(w->o->tables, local, domain, w->o->delimiters, has_aliases(w, domain), &m, &next.place)) {
+	if (domain.n > 0 &&
+	    recipient_tables_virtual(w->o->tables, local, domain, w->o->delimiters, has_aliases(w, domain), &m, &next.place)) {
 		step(w, from, text, &next.place, "virtual");
 		w->out->changed = true;
 		if (expand_virtual(w, &m, &next, &itself) == -1)

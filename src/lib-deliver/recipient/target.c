@@ -213,6 +213,19 @@ push(struct recipient_targets *out, struct arena *a)
 	return &out->list[out->count++];
 }
 
+bool
+recipient_targets_add(struct recipient_targets *out, const struct recipient_target *t, size_t max, struct arena *a, struct err *e)
+{
+	struct recipient_target *place = out->count >= max ? NULL : push(out, a);
+
+	if (place == NULL) {
+		err_set(e, ERR_LIMIT, "a list of more than %zu, or out of memory", max);
+		return false;
+	}
+	*place = *t;
+	return true;
+}
+
 int
 recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena *a, struct recipient_targets *out, struct err *e)
 {
@@ -225,7 +238,8 @@ recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena 
 		if (t == NULL)
 			return err_set(e, ERR_LIMIT, "out of memory");
 		*t = (struct recipient_target){ .kind = RECIPIENT_ERROR, .text = span_trim(span_from(in, 6)), .line = line };
-		return recipient_reply_parse(t->text, &plain_error, &t->reply) ? 0 : err_set(e, ERR_SYNTAX, "no code or text for an answer");
+		return recipient_reply_parse(t->text, &plain_error, &t->reply) ? 0 :
+		    err_set(e, ERR_SYNTAX, "no code or text for an answer");
 	}
 	while (in.n > 0) {
 		if (next_item(&in, &item, e) == -1)

@@ -45,6 +45,9 @@ struct recipient_targets {
 int recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena *a, struct recipient_targets *out,
     struct err *e);
 
+/* One more in the list, as it is; false with e set: ERR_LIMIT. */
+bool recipient_targets_add(struct recipient_targets *out, const struct recipient_target *t, size_t max, struct arena *a, struct err *e);
+
 /* The same of a text of several lines, each a list: an included file, a .forward.  *line_out: of what is wrong. */
 int recipient_targets_read(struct span text, size_t max_line, size_t max, struct arena *a, struct recipient_targets *out,
     unsigned *line_out, struct err *e);

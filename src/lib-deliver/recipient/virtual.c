@@ -32,7 +32,8 @@ take_list(struct recipient_virtual *t, struct span list, unsigned number, size_t
 		return err_set(e, ERR_SYNTAX, "nothing behind the address");
 	for (size_t i = 0; i < out->count; i++)
 		if (out->list[i].kind != RECIPIENT_ADDRESS && out->list[i].kind != RECIPIENT_ERROR)
-			return err_set(e, ERR_SYNTAX, "%.*s: an address leads to addresses, or to error:", SPAN_ARG(span_sub(out->list[i].text, 0, 100)));
+			return err_set(e, ERR_SYNTAX, "%.*s: an address leads to addresses, or to error:",
+			    SPAN_ARG(span_sub(out->list[i].text, 0, 100)));
 	return 0;
 }
 
@@ -58,7 +59,8 @@ take_line(struct recipient_virtual *t, struct span line, unsigned number, const 
 	if (hash_get(t->keys, key) != NULL) {
 		if (doubt->line == 0) {
 			doubt->line = number;
-			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used", SPAN_ARG(span_sub(key, 0, 60)));
+			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used",
+			    SPAN_ARG(span_sub(key, 0, 60)));
 		}
 		return 0;
 	}
