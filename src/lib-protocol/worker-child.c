@@ -448,6 +448,8 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 	begin_session(&w);
 	learn_homes(o, ws, w.view, &w.ss);
 	shut_in(o, filter, ws, w.view, &w.ss, &w.walls);
+	if (!may_stay(&w))
+		walls_clear(&w.walls);
 	for (unsigned served = 1;; served++) {
 		int status = o->serve(&w.ss);
 
