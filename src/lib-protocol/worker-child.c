@@ -457,6 +457,8 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 
 	begin(&w, s, o, ws);
 	shut_in(o, shut, ws, w.view, &w.ss, &w.walls);
+	if (!may_stay(&w))
+		walls_clear(&w.walls);
 	for (unsigned served = 1;; served++) {
 		int status = o->serve(&w.ss);
 

@@ -385,7 +385,10 @@ storage_is_current(const struct storage *st)
 	return true;
 }
 
-/* With access control, and other users' mail, more would have to be looked at again than is worth it. */
+/*
+ * With access control, and other users' mail, more would have to be looked at again than is worth it.  Beside mbox files
+ * other programs take every file for one, and wait for LMDB's lock on its own as for a mailbox's.
+ */
 bool
 storage_rest(struct storage *st)
 {
@@ -395,7 +398,7 @@ storage_rest(struct storage *st)
 	for (size_t i = 0; i < st->stores.n && ok; i++) {
 		struct store *s = *(struct store **)array_at(&st->stores, i);
 
-		ok = !s->given_away && index_rest(s->ix);
+		ok = s->drv != &mbox_driver && !s->given_away && index_rest(s->ix);
 	}
 	return ok;
 }

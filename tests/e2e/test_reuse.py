@@ -11,6 +11,7 @@ import time
 import unittest
 
 import culver
+import test_managesieve
 
 REUSE = """service imap {
   service_count = %(count)d
@@ -182,7 +183,9 @@ class Sessions(Reuse):
         later = one()
         self.assertEqual(later[0], pid)
         self.assertEqual(later[2], fds)
-        self.assertLess(later[1], memory + 200)
+        with open(os.path.join(culver.PREFIX, "libexec", "culver", "imap"), "rb") as f:
+            if b"__asan_init" not in f.read():      # that keeps what was freed
+                self.assertLess(later[1], memory + 200)
 
     def test_preread_and_waiting_input(self):
         """What was sent behind the login is the new session's."""
@@ -481,6 +484,49 @@ class Others(Reuse):
         culver.wait_for(lambda: len(self.who("alice")) == 1, "the new hub knows of it")
         imap.logout()
         self.assertTrue(os.path.exists("/proc/%d" % pid))
+
+
+class Scripts(unittest.TestCase):
+    def test_one_process_of_one_user(self):
+        port = culver.free_ports(["sieve"])["sieve"]
+        server = culver.Server(test_managesieve.EXTRA % port + "service managesieve {\n  service_count = 0\n}\n", start=False)
+        server.ports["sieve"] = port
+        server.start()
+        try:
+            for i in range(4):
+                client = test_managesieve.Client(server)
+                self.assertEqual(client.put("s%d" % i)[0], "OK")
+                self.assertEqual(len(client.ask("LISTSCRIPTS")[2]), i + 1)
+                client.ask("LOGOUT")
+                client.close()
+                time.sleep(0.3)
+            client = test_managesieve.Client(server, user="bob")
+            self.assertEqual(client.ask("LISTSCRIPTS")[2], [])
+            client.close()
+            logins = re.findall(r"managesieve-login: Login: user=<(\w+)>.* mpid=(\d+)", server.log_text())
+            self.assertEqual([user for user, _ in logins], ["alice"] * 4 + ["bob"])
+            self.assertEqual(logins[2], logins[3])
+            self.assertNotEqual(logins[3][1], logins[4][1])
+        finally:
+            server.close()
+
+
+class Mbox(Reuse):
+    extra = "mail_location = mbox:~/mail:INBOX=~/inbox\n"
+
+    def test_no_lock_is_left(self):
+        """The process stays, with nothing of the mail open."""
+        for i in range(3):
+            self.server.deliver(culver.message("number %d" % i), "alice")
+            imap = self.server.imap()
+            self.assertEqual(imap.select("INBOX")[1], [b"%d" % (i + 1)])
+            imap.store("1", "+FLAGS", "\\Seen")
+            imap.logout()
+            pid = self.last(count=i + 1)
+            self.at_rest(pid)
+            names = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+            self.assertEqual([n for n in names if "/home/" in n], [])
+        self.assertEqual(len({pid for _, pid in self.logins()}), 1)
 
 
 class Sleep(Reuse):
