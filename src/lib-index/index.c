@@ -275,8 +275,8 @@ env_try(struct index_env *env, enum session_verdict verdict, bool others, enum i
 	case SESSION_CRASHED:
 		break;
 	}
-	if ((verdict == SESSION_CLEAN ? index_env_open(env, env->path, env->mode, true, e) :
-	    index_env_open_guarded(env, env->path, env->mode, true, e)) == -1) {
+	/* Also one that nobody died of: a disk may have damaged it, and a session must not be what finds that out. */
+	if (index_env_open_guarded(env, env->path, env->mode, true, e) == -1) {
 		if (e->code != ERR_CORRUPT)
 			return -1;
 		if (env->version > INDEX_VERSION && others)
@@ -480,7 +480,7 @@ index_wake(struct index *ix)
 	/* In it first: whoever wants to be alone from now on sees us. */
 	session_rest(env->session_fd, env->session_slot, false);
 	return !session_is_suspect(env->session_fd) && stat(env->path, &sb) == 0 && (uint64_t)sb.st_dev == env->dev &&
-		(uint64_t)sb.st_ino == env->ino;
+		(uint64_t)sb.st_ino == env->ino && access(env->path, W_OK) == 0;	/* a file system may be for reading only now */
 }
 
 unsigned

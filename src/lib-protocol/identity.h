@@ -31,4 +31,6 @@ bool identity_is_same(const struct identity *a, const struct identity *b);
 int identity_apply(const struct identity *id, struct set_view *v, struct err *e);
 /* Groups, chroot, gid, uid (lib/priv.h), umask, chdir to home when it is there. */
 int identity_become(const struct identity *id, const struct set_view *v, struct err *e);
+/* The same for who runs the user's programs: they may be set-user-id and set-group-id ones. */
+int identity_become_runner(const struct identity *id, const struct set_view *v, struct err *e);
 #endif

@@ -23,7 +23,7 @@ src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/tls.c src/lib-protocol/tls.h \
 	src/lib-protocol/tls-proxy.c src/lib-protocol/tls-proxy.h \
 	src/lib-protocol/worker-child.c src/lib-protocol/worker-child.h \
-	src/lib-protocol/worker-homes.c \
+	src/lib-protocol/worker-behind.c src/lib-protocol/worker-homes.c \
 	src/lib-protocol/worker-hibernate.c src/lib-protocol/worker-private.h \
 	src/lib-protocol/worker-parent.c src/lib-protocol/worker-parent.h \
 	src/lib-protocol/worker-rest.c

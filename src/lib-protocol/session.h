@@ -7,6 +7,8 @@
  */
 #include "lib-protocol/identity.h"
 
+struct worker_behind;
+
 struct session_start {
 	const struct settings *settings;
 	struct set_view *view;		/* protocol, addresses and userdb fields applied */
@@ -23,6 +25,7 @@ struct session_start {
 	struct span tag;		/* IMAP: the tag of the LOGIN or AUTHENTICATE to be answered; empty with PREAUTH */
 	struct span preread;		/* what login had read behind it */
 	struct span state;		/* waking from hibernation: what the worker itself had saved; else empty */
+	const struct worker_behind *behind;	/* in a process behind a session: how it was prepared; its client_fd is the session */
 	struct storage **kept;		/* a storage at rest of a session before, and for the next; NULL: there is none */
 };
 

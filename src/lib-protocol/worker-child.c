@@ -241,23 +241,24 @@ walls_are_same(const struct walls *a, const struct walls *b)
 	return true;
 }
 
-/* Seccomp is inherited from the parent; filter is what Landlock may leave to do. */
+/* What the C library and iconv look at while running. */
+const char *const worker_system_paths[] = {
+	"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
+};
+
+/* Seccomp is inherited from the parent, as a rule. */
 static void
-shut_in(const struct worker_parent_options *o, const struct priv_filter *filter, const struct worker_session *ws,
+shut_in(const struct worker_parent_options *o, const struct worker_shut *shut, const struct worker_session *ws,
     const struct set_view *view, const struct session_start *ss, struct walls *walls)
 {
-	/* What the C library and iconv look at while running. */
-	static const char *const system_paths[] = {
-		"/usr/lib", "/usr/share/zoneinfo", "/etc/localtime", "/proc/sys/kernel/random/boot_id", NULL
-	};
 	struct err e = ERR_INIT;
 	enum priv_confined confined = PRIV_CONFINED_NOT;
 
 	if (o->paths != NULL && (walls_find(o, ws, view, ss, walls, &e) == -1 ||
-	    (o->makes_links ? priv_landlock_links : priv_landlock)(walls->paths, system_paths, &confined, &e) == -1))
+	    (o->makes_links ? priv_landlock_links : priv_landlock)(walls->paths, worker_system_paths, &confined, &e) == -1))
 		give_up(o, ws, &e);
 	if (priv_no_fork(&e) == -1 ||
-	    (confined != PRIV_CONFINED_FILES_AND_SIGNALS && filter != NULL && priv_filter_apply(filter, &e) == -1))
+	    ((shut->always || confined != PRIV_CONFINED_FILES_AND_SIGNALS) && priv_filter_apply(shut->filter, &e) == -1))
 		give_up(o, ws, &e);
 }
 
@@ -419,35 +420,43 @@ rest(struct worker *w)
 		end_worker(w, 0);
 }
 
-void
-worker_child_run(struct service *s, const struct worker_parent_options *o, const struct priv_filter *filter,
-    const struct worker_session *ws)
+/* From root to the mail user, with all that serving takes; exits when nothing comes of it. */
+static void
+begin(struct worker *w, struct service *s, const struct worker_parent_options *o, const struct worker_session *ws)
 {
-	static struct worker w;
 	struct sigaction sa = { .sa_handler = on_sigterm };
 	struct err e = ERR_INIT;
 	pid_t parent = getppid();
 
-	w.service = s;
-	w.o = o;
-	w.ws = *ws;
+	w->service = s;
+	w->o = o;
+	w->ws = *ws;
 	ending_fd = ws->client_fd;
 	sigaction(SIGTERM, &sa, NULL);
 	log_fd = ws->parent_fd;
 	if (log_fd != -1)
 		log_hook(on_log_line);
-	w.view = make_view(s, o, ws);
-	if (identity_become(&ws->id, w.view, &e) == -1)
+	w->view = make_view(s, o, ws);
+	if (identity_become(&ws->id, w->view, &e) == -1)
 		give_up(o, ws, &e);
-	if (set_bool(w.view, SET_shutdown_clients)) {
+	if (set_bool(w->view, SET_shutdown_clients)) {
 		/* After the change of user, which resets it. */
 		prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 		if (getppid() != parent)
 			_exit(0);
 	}
-	begin_session(&w);
-	learn_homes(o, ws, w.view, &w.ss);
-	shut_in(o, filter, ws, w.view, &w.ss, &w.walls);
+	begin_session(w);
+	learn_homes(o, ws, w->view, &w->ss);
+}
+
+void
+worker_child_run(struct service *s, const struct worker_parent_options *o, const struct worker_shut *shut,
+    const struct worker_session *ws)
+{
+	static struct worker w;
+
+	begin(&w, s, o, ws);
+	shut_in(o, shut, ws, w.view, &w.ss, &w.walls);
 	if (!may_stay(&w))
 		walls_clear(&w.walls);
 	for (unsigned served = 1;; served++) {
@@ -458,6 +467,23 @@ worker_child_run(struct service *s, const struct worker_parent_options *o, const
 		rest(&w);
 		begin_session(&w);
 	}
+}
+
+void
+worker_child_behind(struct service *s, const struct worker_parent_options *o, const struct worker_behind *behind,
+    const struct worker_session *ws)
+{
+	static struct worker w;
+	struct worker_parent_options quiet = *o;
+
+	/* There is no client to be told anything. */
+	quiet.refuse = NULL;
+	begin(&w, s, &quiet, ws);
+	if (set_bool(w.view, SET_verbose_proctitle))
+		title_set("%.*s/%s behind [%.*s %.*s]", SPAN_ARG(set_str(w.view, SET_instance_name)), o->service,
+			  SPAN_ARG(ws->id.user), SPAN_ARG(ws->rip));
+	w.ss.behind = behind;
+	_exit(o->behind(&w.ss));
 }
 
 void

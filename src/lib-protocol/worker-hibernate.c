@@ -139,7 +139,7 @@ worker_hibernate(struct peer *p, struct ipc_msg *m, struct err *e)
 	w.tag = ipc_bytes(m, F_TAG, WORKER_TAG_MAX);
 	while (m->fd_taken < m->fd_count && w.fd_count < 3)
 		w.fds[w.fd_count++] = ipc_fd(m);
-	ok = ipc_end(m) && w.fd_count > 0;
+	ok = ipc_end(m) && w.fd_count > 0 && !r->is_behind;
 	if (ok && !send_to_sleep(r->parent, r, &w))
 		tell_worker(r, false);
 	for (size_t i = 0; i < w.fd_count; i++)

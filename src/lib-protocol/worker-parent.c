@@ -66,8 +66,8 @@ worker_running_name(struct running *r, struct span session)
 }
 
 /* What is kept of a session while it runs, to tell a new hub of it and to act in its user's name. */
-static struct running *
-running_new(struct parent *pa, const struct worker_session *ws)
+struct running *
+worker_running_new(struct parent *pa, const struct worker_session *ws)
 {
 	const struct span *parts[] = { &ws->id.user, &ws->id.home, &ws->id.fields, &ws->id.chroot_dir, &ws->rip,
 				       &ws->lip };
@@ -108,10 +108,11 @@ running_new(struct parent *pa, const struct worker_session *ws)
 	return r;
 }
 
-static void
-running_free(struct running *r)
+void
+worker_running_free(struct running *r)
 {
 	worker_home_forget(r);
+	worker_behind_forget(r);
 	peer_free(r->channel);
 	if (r->prev != NULL)
 		r->prev->next = r->next;
@@ -144,6 +145,7 @@ static const struct ipc_rule worker_rules[] = {
 	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
 	{ MSG_HIBERNATE, PEER_WORKER, worker_hibernate },
 	{ MSG_HOME, PEER_WORKER, worker_home },
+	{ MSG_BEHIND, PEER_WORKER, worker_behind_wanted },
 	{ MSG_REST, PEER_WORKER, worker_rest },
 	{ MSG_SERVING, PEER_WORKER, worker_serving },
 	{ 0, 0, NULL },
@@ -161,6 +163,17 @@ on_worker_close(struct peer *p)
 	worker_rest_closed(r);
 }
 
+void
+worker_running_channel(struct running *r, int *fd)
+{
+	const struct peer_options po = { .rules = worker_rules, .kind = PEER_WORKER, .on_close = on_worker_close, .data = r };
+
+	r->channel = peer_new(r->parent->service.loop, fd, &po);
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
 static void
 mark_suspect(struct running *dead)
 {
@@ -168,7 +181,7 @@ mark_suspect(struct running *dead)
 	struct err e = ERR_INIT;
 	struct running *r;
 
-	if (pa->o->mark_suspect == NULL || dead->is_marker || (r = running_new(pa, &dead->ws)) == NULL)
+	if (pa->o->mark_suspect == NULL || dead->is_marker || (r = worker_running_new(pa, &dead->ws)) == NULL)
 		return;
 	r->is_marker = true;
 	r->pid = children_fork(pa->children, NULL, 0, r, &e);
@@ -176,7 +189,7 @@ mark_suspect(struct running *dead)
 		worker_child_mark(&pa->service, pa->o, &r->ws);
 	if (r->pid == -1) {
 		log_error("marking the index of %.*s: %s", SPAN_ARG(r->ws.id.user), e.log);
-		running_free(r);
+		worker_running_free(r);
 	}
 }
 
@@ -195,7 +208,7 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 		if (WIFSIGNALED(status) && !rested)
 			mark_suspect(r);
 	}
-	running_free(r);
+	worker_running_free(r);
 }
 
 void
@@ -217,7 +230,6 @@ void
 worker_start(struct pending *p)
 {
 	struct parent *pa = p->parent;
-	struct peer_options po = { .rules = worker_rules, .kind = PEER_WORKER, .on_close = on_worker_close };
 	struct running *r = NULL;
 	struct err e = ERR_INIT;
 	int pair[2] = { -1, -1 }, keep[3];
@@ -229,7 +241,7 @@ worker_start(struct pending *p)
 	p->ws.hub_fd = p->hub_pair[0];
 	if (ipc_pair(pair, &e) == -1)
 		goto fail;
-	r = running_new(pa, &p->ws);
+	r = worker_running_new(pa, &p->ws);
 	if (r == NULL) {
 		err_set(&e, ERR_TEMP, "out of memory");
 		goto fail;
@@ -240,14 +252,11 @@ worker_start(struct pending *p)
 	keep[2] = p->ws.parent_fd;
 	r->pid = children_fork(pa->children, keep, 3, r, &e);
 	if (r->pid == 0)
-		worker_child_run(&pa->service, pa->o, pa->filter, &p->ws);
+		worker_child_run(&pa->service, pa->o, &(struct worker_shut){ pa->filter, pa->filter_always }, &p->ws);
 	if (r->pid == -1)
 		goto fail;
 	close(pair[1]);
-	po.data = r;
-	r->channel = peer_new(pa->service.loop, &pair[0], &po);
-	if (pair[0] != -1)
-		close(pair[0]);
+	worker_running_channel(r, &pair[0]);
 	r->may_rest = true;
 	worker_started(p, r);
 	return;
@@ -257,7 +266,7 @@ fail:
 		if (pair[i] != -1)
 			close(pair[i]);
 	if (r != NULL)
-		running_free(r);
+		worker_running_free(r);
 	refuse(p, e.code == ERR_LIMIT ? AUTH_FAIL_LIMIT : AUTH_FAIL_TEMP, SPAN_NONE);
 }
 
@@ -501,7 +510,7 @@ on_hub_start(void *ctx)
 		struct ipc_out o;
 		int pair[2];
 
-		if (r->is_marker || r->channel == NULL || r->rest != REST_NOT)
+		if (r->is_marker || r->is_behind || r->channel == NULL || r->rest != REST_NOT)
 			continue;
 		if (ipc_pair(pair, &e) == -1) {
 			log_error("telling hub of the sessions: %s", e.log);
@@ -536,6 +545,33 @@ on_term(struct service *s)
 	children_finish(pa->children, END_GRACE);
 }
 
+/*
+ * The workers inherit the parent's filter, so that a login pays little for it.  What is put on can not be taken off: where a
+ * process behind a session opens connections, workers have a small filter of their own against that; where it starts programs,
+ * which nobody can foresee, the parent has none, and each worker the whole.
+ */
+static int
+shut_in(struct parent *pa, struct err *e)
+{
+	enum priv_profile profile = pa->behind.connects ? PRIV_PARENT_INET : pa->o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT;
+	struct priv_filter *shut;
+	int rc;
+
+	pa->filter_always = pa->behind.connects || pa->behind.runs_programs;
+	pa->behind.filter_always = pa->behind.runs_programs;
+	pa->filter = priv_filter_new(pa->behind.runs_programs ? PRIV_MAIL : pa->behind.connects ? PRIV_ONLY_UNIX : PRIV_NO_SIGNALS, e);
+	pa->behind.filter = priv_filter_new(!pa->behind.runs_programs ? PRIV_NO_SIGNALS : pa->behind.connects ? PRIV_MAIL_INET :
+	    PRIV_MAIL, e);
+	if (pa->filter == NULL || pa->behind.filter == NULL)
+		return -1;
+	if (pa->behind.runs_programs)
+		return 0;
+	shut = priv_filter_new(profile, e);
+	rc = shut == NULL ? -1 : priv_filter_apply(shut, e);
+	priv_filter_free(shut);
+	return rc;
+}
+
 static void
 on_stop(struct service *s)
 {
@@ -558,7 +594,6 @@ worker_parent_main(const struct worker_parent_options *o)
 {
 	static struct parent pa;
 	struct hub_client_options ho = { .on_kick = on_kick, .on_start = on_hub_start, .ctx = &pa };
-	struct priv_filter *shut;
 	struct err e = ERR_INIT;
 
 	pa.o = o;
@@ -572,8 +607,7 @@ worker_parent_main(const struct worker_parent_options *o)
 	service_drop(&pa.service, SERVICE_USER_ROOT, NULL, -1);
 	/* A session is a process here. */
 	pa.service.client_limit = pa.service.process_limit;
-	pa.filter = priv_filter_new(PRIV_NO_SIGNALS, &e);
-	if (pa.filter == NULL)
+	if (o->prepare != NULL && o->prepare(pa.service.view, &pa.behind, &e) == -1)
 		log_fatal("%s", e.log);
 	pa.children = children_new(&pa.service, pa.service.process_limit, on_child_end, &pa);
 	ev_timer_init(&pa.hub_patience, on_hub_patience, 0., 0.);
@@ -584,11 +618,8 @@ worker_parent_main(const struct worker_parent_options *o)
 		log_fatal("out of memory");
 	if (o->hibernates)
 		worker_hibernate_init(&pa);
-	/* The workers inherit it. */
-	shut = priv_filter_new(o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT, &e);
-	if (shut == NULL || priv_filter_apply(shut, &e) == -1)
+	if (shut_in(&pa, &e) == -1)
 		log_fatal("%s", e.log);
-	priv_filter_free(shut);
 	service_ready(&pa.service);
 	return service_run(&pa.service);
 }

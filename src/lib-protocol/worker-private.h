@@ -41,6 +41,9 @@ struct running {
 	pid_t pid;
 	struct peer *channel;		/* the other end of the worker's parent_fd */
 	bool is_marker, killed;
+	bool is_behind;			/* a process behind the session `owner' (NULL: that has ended) */
+	struct running *owner;
+	unsigned behind_count;		/* of a session: processes behind it */
 	uint32_t hibernate_id;		/* asked of hibernate for it; 0: nothing */
 	uint32_t hibernate_asked;	/* the worker's own number for the question */
 	uint32_t home_question;		/* asked of auth for it; 0: nothing */
@@ -64,7 +67,9 @@ struct parent {
 	struct auth_client *auth;
 	struct hub_client *hub;
 	struct children *children;
-	struct priv_filter *filter;
+	struct priv_filter *filter;	/* for workers: what is left for them to put on */
+	bool filter_always;		/* also where Landlock does all of Landlock's part: more is wanted than is inherited */
+	struct worker_behind behind;
 	struct pending *pending;
 	size_t pending_count;
 	struct running *running;
@@ -96,6 +101,17 @@ void worker_rest_closed(struct running *r);	/* its channel has ended */
 void worker_rest_ended(struct running *r);	/* it has ended itself */
 peer_handler worker_rest;			/* MSG_REST of a worker */
 peer_handler worker_serving;			/* MSG_SERVING of a worker */
+
+/* What is kept of a process while it runs; a copy of ws is made.  NULL: out of memory. */
+struct running *worker_running_new(struct parent *pa, const struct worker_session *ws);
+void worker_running_free(struct running *r);
+/* The parent's end of its worker's channel; *fd is taken. */
+void worker_running_channel(struct running *r, int *fd);
+
+/* worker-behind.c */
+#define WORKER_BEHINDS 2		/* behind one session: one that ends while the next one begins */
+peer_handler worker_behind_wanted;		/* MSG_BEHIND of a worker */
+void worker_behind_forget(struct running *r);	/* it, or who asked for it, ends */
 
 /* worker-homes.c */
 #define WORKER_HOMES_MAX 200	/* a session asks for */
