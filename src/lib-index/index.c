@@ -480,7 +480,7 @@ index_wake(struct index *ix)
 	/* In it first: whoever wants to be alone from now on sees us. */
 	session_rest(env->session_fd, env->session_slot, false);
 	return !session_is_suspect(env->session_fd) && stat(env->path, &sb) == 0 && (uint64_t)sb.st_dev == env->dev &&
-		(uint64_t)sb.st_ino == env->ino;
+		(uint64_t)sb.st_ino == env->ino && access(env->path, W_OK) == 0;	/* a file system may be for reading only now */
 }
 
 unsigned
