@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "adm/check.h"
 #include "lib/sys.h"
+#include "lib-deliver/recipes.h"
 #include "lib-filter/sieve/sequence.h"
 #include "lib-filter/sieve/store.h"
 
@@ -198,18 +199,16 @@ check_user_sieve(struct user_check *u, struct err *e)
 }
 
 static int
-check_user_procmail(struct user_check *u, struct err *e)
+check_user_procmail(struct user_check *u, const struct set_view *view, struct err *e)
 {
-	struct span home = u->job->check.site.home, paths = SPAN("/etc/procmailrc ~/.procmailrc"), word;
+	const struct sieve_site *site = &u->job->check.site;
+	const char *const *files;
 
-	(void)e;
-	while (span_next(&paths, ' ', &word)) {
-		const char *path = span_starts(word, SPAN("~/")) ?
-		    arena_printf(u->a, "%.*s%.*s", SPAN_ARG(home), SPAN_ARG(span_from(word, 1))) : arena_cstr(u->a, word);
-
-		if (path != NULL && access(path, F_OK) == 0 && !check_procmail(&u->job->check, path))
+	if (deliver_recipes_files(view, site->user, site->home, u->a, &files, e) == -1)
+		return -1;
+	for (; *files != NULL; files++)
+		if (access(*files, F_OK) == 0 && !check_procmail(&u->job->check, *files))
 			u->failed = true;
-	}
 	return 0;
 }
 
@@ -233,7 +232,7 @@ user_work(struct adm *a, struct storage *st, struct format *f, void *data)
 		j->check.site = (struct sieve_site){ .ctx = view, .setting = sieve_site_setting, .user = a->user,
 			.home = a->identity->home.n > 0 ? a->identity->home : SPAN_NONE };
 		if ((j->language != PROCMAIL && check_user_sieve(&u, &e) == -1) ||
-		    (j->language != SIEVE && check_user_procmail(&u, &e) == -1))
+		    (j->language != SIEVE && check_user_procmail(&u, view, &e) == -1))
 			rc = adm_fail_err(&e, "filter");
 		else if (u.failed)
 			rc = ADM_FAILED;

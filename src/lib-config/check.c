@@ -136,6 +136,27 @@ check_plugins(struct config *c, const struct scope *s)
 	}
 }
 
+/* What would else be found out when mail comes. */
+static void
+check_procmail(struct config *c, const struct scope *s)
+{
+	static const enum setting paths[] = { SET_procmail_rc, SET_procmail_directories };
+	const struct value *programs = &s->values[SET_procmail_programs];
+
+	if (programs->is_set && !span_ieq(programs->text, SPAN("yes")) && !span_ieq(programs->text, SPAN("no")) &&
+	    !span_starts(programs->text, SPAN("/")))
+		config_error(c, programs->place, "procmail_programs = %.*s: it is yes, no, or the path of a directory",
+		    SPAN_ARG(programs->text));
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const struct value *v = &s->values[paths[i]];
+		struct span rest = v->text, word;
+
+		while (v->is_set && set_list_next(&rest, &word))
+			if (!span_starts(word, SPAN("/")) && !span_starts(word, SPAN("~/")) && !span_starts(word, SPAN("%")))
+				config_error(c, v->place, "%s: %.*s is no absolute path", setting_table[paths[i]].name, SPAN_ARG(word));
+	}
+}
+
 /* plugin {} takes any name; those of features that are there are looked at. */
 static void
 check_plugin_settings(struct config *c, const struct scope *s)
@@ -396,6 +417,7 @@ config_check(struct config *c)
 		check_minimums(c, s);
 		check_plugins(c, s);
 		check_plugin_settings(c, s);
+		check_procmail(c, s);
 		check_acl(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)

@@ -37,7 +37,7 @@ deliver_programs_start(const struct set_view *view, struct program_helper *out, 
 		return 0;
 	limits.dirs = dirs;
 	sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory);
-	return program_helper_start(out, &limits, e);
+	return program_helper_start(out, &limits, NULL, NULL, e);
 }
 
 static bool

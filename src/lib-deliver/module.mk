@@ -39,6 +39,14 @@ UNIT_TESTS += tests/unit/test-deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test-deliver.c tests/unit/sharing.c
 tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) -lm $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-procmail-folder
+tests_unit_test_procmail_folder_SOURCES = tests/unit/test-procmail-folder.c
+tests_unit_test_procmail_folder_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-recipes
+tests_unit_test_recipes_SOURCES = tests/unit/test-recipes.c tests/unit/sharing.c
+tests_unit_test_recipes_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) -lm $(CMOCKA_LIBS)
+
 FUZZ_TARGETS += fuzz/fuzz-filter-journal
 fuzz_fuzz_filter_journal_SOURCES = fuzz/fuzz-filter-journal.c $(fuzz_main)
 fuzz_fuzz_filter_journal_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a

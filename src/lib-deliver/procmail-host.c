@@ -200,7 +200,9 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 			f->log(f->ctx, text);
 		return;
 	}
-	if (fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || f->log_max == 0 || (uint64_t)st.st_size + text.n <= f->log_max))
+	f->logged += text.n;
+	if (fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || f->log_max == 0 || (uint64_t)st.st_size + text.n <= f->log_max) &&
+	    (f->log_limit == 0 || f->logged <= f->log_limit))
 		(void)fd_write_all(fd, text, &e);
 	close(fd);
 }

@@ -29,4 +29,6 @@ int identity_check(const struct identity *id, const struct set_view *v, struct e
 int identity_apply(const struct identity *id, struct set_view *v, struct err *e);
 /* Groups, chroot, gid, uid (lib/priv.h), umask, chdir to home when it is there. */
 int identity_become(const struct identity *id, const struct set_view *v, struct err *e);
+/* The same for who runs the user's programs: they may be set-user-id and set-group-id ones. */
+int identity_become_runner(const struct identity *id, const struct set_view *v, struct err *e);
 #endif

@@ -25,6 +25,11 @@ struct priv_user {
 int priv_drop(const struct priv_user *u, struct err *e);
 /* As priv_drop, but keeps one capability (e.g. CAP_DAC_READ_SEARCH) when the process was root. */
 int priv_drop_keep(const struct priv_user *u, int capability, struct err *e);
+/*
+ * Becomes the user and keeps no way back, but may start programs that have a user or a group of their own (an MTA's
+ * sendmail), as from the user's shell.  For who does nothing else than run the user's programs.
+ */
+int priv_become(const struct priv_user *u, struct err *e);
 int priv_no_new(struct err *e);			/* no-new-privs alone */
 
 /* A system user's numbers by name.  ERR_NOTFOUND. */

@@ -37,6 +37,7 @@ struct worker {
 	const struct deliver_worker_params *p;
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
+	bool ending;			/* it is gone, and nobody here can start another */
 	struct program_helper programs;	/* for those of Sieve scripts */
 	int hub_fd;
 	int64_t used_ms;
@@ -234,6 +235,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
 	else
 		deliver_message(r, out);
 	c->used_ms = clock_ms();
+	w->ending = deliver_recipes_lost_helper(c->recipes);
 	/* A storage that failed is opened anew for the next one. */
 	if (out->code == ERR_CORRUPT || out->code == ERR_TEMP)
 		cached_close(c);
@@ -349,6 +351,19 @@ keep_house(struct worker *w)
 	return wait < 0 ? 0 : (int)wait;
 }
 
+struct runner {
+	const struct identity *id;
+	const struct set_view *view;
+};
+
+static int
+become_runner(void *ctx, struct err *e)
+{
+	const struct runner *x = ctx;
+
+	return identity_become_runner(x->id, x->view, e);
+}
+
 static void
 shut_in(struct worker *w)
 {
@@ -362,14 +377,16 @@ shut_in(struct worker *w)
 	struct storage_params sp;
 	enum priv_confined active;
 
-	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
+	if (view == NULL)
+		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	/* What can not be run then is told when mail wants it. */
+	if (w->p->only_user && deliver_recipes_start_helper(view, become_runner, &(struct runner){ w->p->id, view }, &w->helper, &e) == -1)
+		log_error("user %.*s: a process for programs: %s", SPAN_ARG(w->p->id->user), e.log);
+	if (identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	if (deliver_programs_start(view, &w->programs, &e) == -1)
 		log_error("programs of filters: %s", e.log);
 	sp = params_of(w, w->p->id, view);
-	/* What can not be run then is told when mail wants it. */
-	if (w->p->only_user && deliver_recipes_start_helper(view, &w->helper, &e) == -1)
-		log_error("a process for programs: %s", e.log);
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
 	if (ro == NULL)
 		log_fatal("out of memory");
@@ -404,7 +421,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	signal(SIGTERM, SIG_IGN);
 	tzset();
 	shut_in(&w);
-	for (;;) {
+	while (!w.ending) {
 		/* With more work waiting the house can wait. */
 		rc = ipc_recv_wait(p->channel_fd, &w.msg, 0, &e);
 		if (rc == -1 && e.code == ERR_TIMEOUT) {

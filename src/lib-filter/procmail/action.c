@@ -591,7 +591,8 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	line = join_words(s, &words);
 	text = arena_printf(s->scratch, "%.*s %.*s %.*s", SPAN_ARG(mailer), SPAN_ARG(flags), SPAN_ARG(line));
 	line = span_str(text);
-	plain = span_eq(mailer, s->sh->r->sendmail) && s->sh->host->forward != NULL;
+	/* Other flags than those of the beginning are for the program. */
+	plain = span_eq(mailer, s->sh->r->sendmail) && span_eq(flags, SPAN("-oi")) && s->sh->host->forward != NULL;
 	for (size_t i = 0; i < words.count; i++)
 		plain &= words.word[i].n > 0 && words.word[i].p[0] != '-';
 	if (plain) {

@@ -152,6 +152,8 @@ expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span tex
 	}
 	for (size_t i = 0; i < out->count; i++)
 		charge(s, out->word[i].n, 1024);
+	if (s->expander.overflow)
+		charge(s, s->expander.max, 1024);
 	if (s->expander.why != NULL)
 		procmail_log(s, "Bad substitution of \"%.*s\"", SPAN_ARG(text));
 	if (s->expander.overflow)

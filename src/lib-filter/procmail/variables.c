@@ -113,7 +113,7 @@ procmail_set_plain(struct procmail_state *s, struct span name, struct span value
 	/* What programs get ends with a NUL. */
 	value = span_sub(value, 0, span_chr(value, '\0'));
 	if (value.n > s->sh->left.values || name.n > s->sh->left.values - value.n) {
-		procmail_log(s, "Too much in variables: \"%.*s\"", SPAN_ARG(name));
+		procmail_log(s, "Too much in variables: \"%.*s\"", SPAN_ARG(span_sub(name, 0, 100)));
 		return false;
 	}
 	fresh = copy(value);
