@@ -34,7 +34,7 @@ run(struct span input, size_t step, struct stream *s)
 {
 	const struct lmtp_options o = { .hostname = SPAN("h"), .delimiters = SPAN("+-"), .max_size = 500,
 					.max_recipients = 3, .max_line = 200, .max_bad = 8, .add_received = true };
-	const struct lmtp_backend backend = { NULL, lookup, NULL, deliver, NULL };
+	const struct lmtp_backend backend = { .lookup = lookup, .deliver = deliver };
 	struct lmtp_status status = { 0, 0 };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;

@@ -237,3 +237,26 @@ check_procmail(struct check *c, const char *path)
 	arena_free(r.a);
 	return !r.no_memory;
 }
+
+/* A recipe begins with a line that begins with ":0"; a script has no such line outside of its texts. */
+static bool
+has_recipe(struct span text)
+{
+	struct span line;
+	size_t used = 0;
+
+	while (span_line(text, &used, &line))
+		if (span_starts(span_trim(line), SPAN(":0")))
+			return true;
+	return false;
+}
+
+bool
+check_is_rcfile(const char *path, struct span text)
+{
+	struct span name = span_str(strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
+
+	if (span_ends(name, SPAN(".sieve")) || span_ends(name, SPAN(".siv")))
+		return false;
+	return span_ends(name, SPAN("procmailrc")) || span_starts(name, SPAN("rc.")) || span_ends(name, SPAN(".rc")) || has_recipe(text);
+}

@@ -20,4 +20,7 @@ struct check {
 /* global: with what scripts of the administrator may use.  What it includes is looked for as the settings say, and beside it. */
 bool check_sieve(struct check *c, const char *path, struct span text, bool global);
 bool check_procmail(struct check *c, const char *path);
+
+/* Whether a file is one of recipes, and no script: by its name, or its text. */
+bool check_is_rcfile(const char *path, struct span text);
 #endif

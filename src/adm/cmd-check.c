@@ -53,31 +53,6 @@ status_of(const struct job *j)
 
 /* ---- files ---- */
 
-/* A recipe begins with a line that begins with ":0"; a script has no such line outside of its texts. */
-static bool
-has_recipe(struct span text)
-{
-	struct span line;
-	size_t used = 0;
-
-	while (span_line(text, &used, &line))
-		if (span_starts(span_trim(line), SPAN(":0")))
-			return true;
-	return false;
-}
-
-static enum language
-language_of(const char *path, struct span text)
-{
-	struct span name = span_str(strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
-
-	if (span_ends(name, SPAN(".sieve")) || span_ends(name, SPAN(".siv")))
-		return SIEVE;
-	if (span_ends(name, SPAN("procmailrc")) || span_starts(name, SPAN("rc.")) || span_ends(name, SPAN(".rc")) || has_recipe(text))
-		return PROCMAIL;
-	return SIEVE;
-}
-
 static int
 check_one(struct job *j, const char *path)
 {
@@ -91,11 +66,17 @@ check_one(struct job *j, const char *path)
 		return adm_fail_err(&e, path);
 	}
 	if (language == ANY)
-		language = language_of(path, buf_span(&text));
+		language = check_is_rcfile(path, buf_span(&text)) ? PROCMAIL : SIEVE;
 	if (!(language == SIEVE ? check_sieve(&j->check, path, buf_span(&text), true) : check_procmail(&j->check, path)))
 		rc = adm_fail(ADM_TEMP, "out of memory");
 	buf_clear(&text);
 	return rc;
+}
+
+static bool
+runs_none(const struct set_view *view)
+{
+	return span_ieq(set_str(view, SET_procmail_programs), SPAN("no"));
 }
 
 /* The settings that are there: a file can be looked at where nothing is set up. */
@@ -106,8 +87,10 @@ check_files(struct adm *a, struct job *j, char **paths, int count)
 
 	if (rc != ADM_OK)
 		return rc;
-	if (a->view != NULL)
+	if (a->view != NULL) {
 		j->check.site = (struct sieve_site){ .ctx = a->view, .setting = sieve_site_setting };
+		j->check.no_programs = runs_none(a->view);
+	}
 	for (int i = 0; i < count; i++) {
 		int one = check_one(j, paths[i]);
 
@@ -204,7 +187,7 @@ check_user_procmail(struct user_check *u, const struct set_view *view, struct er
 	const struct sieve_site *site = &u->job->check.site;
 	const char *const *files;
 
-	if (deliver_recipes_files(view, site->user, site->home, u->a, &files, e) == -1)
+	if (deliver_recipes_files(view, site->user, site->home.p == NULL ? SPAN("") : site->home, u->a, &files, e) == -1)
 		return -1;
 	for (; *files != NULL; files++)
 		if (access(*files, F_OK) == 0 && !check_procmail(&u->job->check, *files))
@@ -229,6 +212,7 @@ user_work(struct adm *a, struct storage *st, struct format *f, void *data)
 	else if (identity_apply(a->identity, view, &e) == -1)
 		rc = adm_fail_err(&e, "settings");
 	if (rc == ADM_OK) {
+		j->check.no_programs = runs_none(view);
 		j->check.site = (struct sieve_site){ .ctx = view, .setting = sieve_site_setting, .user = a->user,
 			.home = a->identity->home.n > 0 ? a->identity->home : SPAN_NONE };
 		if ((j->language != PROCMAIL && check_user_sieve(&u, &e) == -1) ||

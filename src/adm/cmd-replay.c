@@ -8,10 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "adm/check.h"
 #include "adm/replay-apply.h"
+#include "adm/replay-recipes.h"
 #include "lib/hash.h"
 #include "lib/sys.h"
 #include "lib-deliver/perform.h"
+#include "lib-deliver/recipes.h"
 #include "lib-filter/sieve/sequence.h"
 #include "lib-filter/sieve/store.h"
 #include "lib-mail/header.h"
@@ -27,7 +30,7 @@ struct wanted {
 	const char *keep;		/* -m */
 	const char *script;		/* NULL: what delivery runs */
 	struct buf file;		/* the file of that name, read before the process became the user */
-	bool has_file;
+	bool has_file, is_rcfile;
 };
 
 /* One user's.  The host is first: its functions get a pointer to it. */
@@ -39,7 +42,10 @@ struct replay {
 	struct arena *a;		/* of plans, until the end */
 	struct set_view *view;		/* as a delivery has it */
 	struct sieve_site site;
-	struct sieve_sequence *sequence;
+	bool has_recipes;
+	struct replay_recipes recipes;	/* before the sequence */
+	const char *recipe_files[2];
+	struct sieve_sequence *sequence;	/* NULL: no Sieve */
 	struct sieve_script *script;	/* in the sequence's place */
 	struct sieve_limits limits;
 	struct span script_name;
@@ -99,10 +105,11 @@ switched_on(struct adm *a, struct replay *r, struct err *e)
 		}
 		if (identity_apply(a->identity, r->view, e) == -1)
 			return NULL;
-		if (r->wanted->script != NULL || set_list_has(r->view, SET_mail_plugins, SPAN("sieve")))
+		if (r->wanted->script != NULL || deliver_recipes_are_on(r->view) ||
+		    set_list_has(r->view, SET_mail_plugins, SPAN("sieve")))
 			return protocols[i];
 	}
-	err_set(e, ERR_NOTFOUND, "delivery runs no Sieve scripts (mail_plugins), and no script was named");
+	err_set(e, ERR_NOTFOUND, "delivery runs neither Sieve scripts nor recipes (mail_plugins), and no script was named");
 	return NULL;
 }
 
@@ -177,8 +184,21 @@ begin(struct adm *a, struct storage *st, struct mail_job *job)
 					       .session = SPAN("") };
 	r->site = (struct sieve_site){ .ctx = r->view, .setting = sieve_site_setting, .user = a->user,
 				       .home = a->identity->home.n > 0 ? a->identity->home : SPAN_NONE };
+	r->recipes = (struct replay_recipes){ .user = a->user, .home = a->identity->home, .view = r->view, .place = SPAN("INBOX") };
+	if (r->wanted->is_rcfile) {
+		r->recipe_files[0] = r->wanted->script;
+		r->recipes.files = r->recipe_files;
+		r->recipes.given = buf_span(&r->wanted->file);
+		r->has_recipes = true;
+		return ADM_OK;
+	}
 	if (r->wanted->script != NULL)
 		return compile(r);
+	r->has_recipes = deliver_recipes_are_on(r->view);
+	if (r->has_recipes && deliver_recipes_files(r->view, a->user, a->identity->home, r->a, &r->recipes.files, &e) == -1)
+		return adm_fail_err(&e, "recipes");
+	if (!set_list_has(r->view, SET_mail_plugins, SPAN("sieve")))
+		return ADM_OK;
 	if (sieve_sequence_open(&r->site, &r->sequence, &e) == -1)
 		return adm_fail_err(&e, "plugin");
 	sieve_sequence_only_look(r->sequence);
@@ -267,7 +287,7 @@ flags_of(struct mailbox *box, uint32_t uid, struct arena *a, struct replay_flags
 
 /* What went wrong, for the row of the message; NULL: nothing. */
 static const char *
-decide(struct replay *r, const struct filter_message *m, struct arena *a, struct filter_action **out)
+decide_sieve(struct replay *r, const struct filter_message *m, struct arena *a, struct filter_action **out)
 {
 	struct sieve_error error = { 0 };
 	struct sieve_outcome o;
@@ -286,6 +306,60 @@ decide(struct replay *r, const struct filter_message *m, struct arena *a, struct
 	}
 	*out = o.actions;
 	return o.failures == NULL ? NULL : arena_printf(a, "%s line %u: %s", o.failures->path, o.failures->line, o.failures->why);
+}
+
+/* The scripts see what the recipes have made of the message. */
+static const char *
+decide_rest(struct replay *r, const struct filter_message *m, struct span changed, struct arena *a, struct filter_action **out)
+{
+	struct filter_message now = *m, split;
+	const char *why;
+
+	if (changed.p == NULL)
+		return decide_sieve(r, m, a, out);
+	filter_message_init(&split, changed);
+	now.text = split.text;
+	now.header = split.header;
+	now.body = split.body;
+	why = decide_sieve(r, &now, a, out);
+	for (struct filter_action *x = *out; x != NULL; x = x->next)
+		if (x->kind == FILTER_SAVE && !x->own && x->message.p == NULL)
+			x->message = changed;
+	return why;
+}
+
+/* Recipes first, as in a delivery: what they leave where it would be is for the scripts. */
+static const char *
+decide(struct replay *r, const struct filter_message *m, struct arena *a, struct filter_action **out)
+{
+	struct filter_action **at = out, *rest;
+	const char *why = NULL, *more;
+	struct span changed = SPAN_NONE;
+	struct err e = ERR_INIT;
+	bool kept = false;
+
+	if (!r->has_recipes)
+		return decide_sieve(r, m, a, out);
+	if (replay_recipes_run(&r->recipes, &r->request, a, out, &why, &e) == -1) {
+		*out = NULL;
+		return arena_printf(a, "%s", e.log);
+	}
+	if (r->sequence == NULL)
+		return why;
+	while (*at != NULL) {
+		if ((*at)->kind == FILTER_SAVE && (*at)->keep) {
+			changed = (*at)->message;
+			*at = (*at)->next;
+			kept = true;
+		} else {
+			at = &(*at)->next;
+		}
+	}
+	if (!kept)
+		return why;
+	more = decide_rest(r, m, changed, a, &rest);
+	*at = rest;
+	return why != NULL ? why : more;
 }
 
 static void
@@ -418,6 +492,7 @@ read_file(struct wanted *w)
 	struct err e = ERR_INIT;
 
 	w->has_file = file_read(w->script, FILE_MAX, &w->file, &e) == 0;
+	w->is_rcfile = w->has_file && check_is_rcfile(w->script, buf_span(&w->file));
 	/* Without a slash it may be a name of the user's. */
 	return w->has_file || (e.code == ERR_NOTFOUND && strchr(w->script, '/') == NULL) ? ADM_OK : adm_fail_err(&e, w->script);
 }

@@ -33,6 +33,7 @@ culveradm_SOURCES = \
 	src/adm/query.c src/adm/query.h \
 	src/adm/replay.c src/adm/replay.h \
 	src/adm/replay-apply.c src/adm/replay-apply.h \
+	src/adm/replay-recipes.c src/adm/replay-recipes.h \
 	src/adm/server.c \
 	src/adm/user.c
 culveradm_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib-protocol/libprotocol.a src/lib-storage/libstorage.a src/lib-index/libindex.a src/lib-mail/libmail.a \

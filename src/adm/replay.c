@@ -154,7 +154,7 @@ action(struct planner *p, const struct filter_action *x)
 		note(p, what, x->target);
 		break;
 	case FILTER_PIPE:
-		note(p, "piped to ", x->target);
+		note(p, x->verb != NULL && strcmp(x->verb, "program") == 0 ? "not run: " : "piped to ", x->target);
 		break;
 	case FILTER_FILE:
 		note(p, "written to ", x->target);

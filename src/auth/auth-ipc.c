@@ -12,6 +12,7 @@
 
 #define SERVICE_NAME_MAX 64
 #define PEER_REQUESTS_MAX 65536
+#define PROXY_FIELDS_MAX 16384
 #define LIST_QUEUE_MAX ((size_t)64 << 20)
 
 struct auth_peer {
@@ -72,6 +73,59 @@ one_less(struct auth_peers *ps)
 }
 
 static void
+send_proxy(struct auth_peer *ap, const struct request *r)
+{
+	struct buf packed = BUF_INIT(PROXY_FIELDS_MAX);
+	struct ipc_out o;
+
+	for (const struct field *f = r->pass_fields.first; f != NULL; f = f->next) {
+		buf_add(&packed, f->name);
+		buf_addc(&packed, '=');
+		buf_add(&packed, f->value);
+		buf_addc(&packed, '\0');
+	}
+	if (packed.failed) {
+		log_error("the passdb has too many fields for %.*s", SPAN_ARG(r->user));
+		send_fail(ap, r->id, AUTH_FAIL_TEMP, SPAN_NONE);
+	} else {
+		ipc_begin(&o, MSG_AUTH_PROXY);
+		ipc_put_u32(&o, F_ID, r->id);
+		ipc_put_bytes(&o, F_USER, r->user);
+		ipc_put_bytes(&o, F_FIELDS, buf_span(&packed));
+		peer_send(ap->peer, &o);
+	}
+	buf_wipe(&packed);
+}
+
+static struct request *new_request(struct auth_peer *ap, uint32_t id, const struct request_params *params, bool *bad);
+
+/*
+ * The passdb has been asked whether the user is one of another server.  Who is not, or is not known there, or can not be
+ * looked up there, is looked up as ever.
+ */
+static void
+after_proxy_lookup(struct auth_peer *ap, const struct request *r, enum request_event event)
+{
+	struct request_params params = r->params;
+	struct request *local;
+	bool bad;
+
+	if (event == REQ_OK && (fields_is_true(&r->pass_fields, SPAN("proxy")) ||
+	    fields_is_true(&r->pass_fields, SPAN("proxy_maybe")))) {
+		send_proxy(ap, r);
+		return;
+	}
+	if (event == REQ_FAIL && r->fail != AUTH_FAIL_NO_USER && r->fail != AUTH_FAIL_CREDENTIALS && r->worst != DB_NO_LOOKUP) {
+		send_fail(ap, r->id, r->fail, r->fail_text);
+		return;
+	}
+	params.want_token = true;
+	local = new_request(ap, r->id, &params, &bad);
+	if (local != NULL)
+		request_start_lookup(local, r->asked);
+}
+
+static void
 on_notify(struct request *r, enum request_event event)
 {
 	struct auth_peer *ap = r->owner;
@@ -81,6 +135,10 @@ on_notify(struct request *r, enum request_event event)
 	if (event != REQ_CHALLENGE) {
 		hash_remove(ap->requests, key_of(r->id, &k));
 		one_less(ap->all);
+	}
+	if (r->wants_proxy) {
+		after_proxy_lookup(ap, r, event);
+		return;
 	}
 	switch (event) {
 	case REQ_CHALLENGE:
@@ -206,19 +264,29 @@ on_lookup(struct peer *p, struct ipc_msg *m, struct err *e)
 	uint32_t id = ipc_u32(m, F_ID);
 	struct span user = ipc_bytes(m, F_USER, 1024);
 	struct request *r;
-	bool bad;
+	bool bad, proxy;
 
 	params.service = ipc_bytes(m, F_SERVICE, SERVICE_NAME_MAX);
 	params.rip = ipc_opt_bytes(m, F_RIP, 64);
 	params.lip = ipc_opt_bytes(m, F_LIP, 64);
 	params.session = ipc_opt_bytes(m, F_SESSION, SESSION_ID_MAX);
-	if (!ipc_end(m))
+	proxy = ipc_opt_u32(m, F_PROXY, 0) != 0;
+	if (!ipc_end(m) || (proxy && peer_kind(p) != PEER_LMTP))
 		return err_set(e, ERR_SYNTAX, "lookup: malformed frame");
+	if (proxy)
+		params.want_token = false;
 	r = new_request(ap, id, &params, &bad);
 	if (bad)
 		return err_set(e, ERR_SYNTAX, "lookup: id %u is in use", id);
-	if (r != NULL)
+	if (r == NULL)
+		return 0;
+	if (!proxy) {
 		request_start_lookup(r, user);
+		return 0;
+	}
+	r->wants_proxy = true;
+	r->asked = arena_dup(r->arena, user);
+	request_start_passdb_lookup(r, user);
 	return 0;
 }
 

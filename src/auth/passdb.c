@@ -312,7 +312,10 @@ take_field(struct request *r, struct span name, struct span value, bool only_new
 		r->user = kept;
 		return 0;
 	}
-	if (span_istarts(name, SPAN("proxy")) || span_eq(name, SPAN("host"))) {
+	if (!r->wants_proxy && (span_istarts(name, SPAN("proxy")) || span_eq(name, SPAN("host")))) {
+		/* A look-up is no login. */
+		if (r->lookup_only)
+			return 0;
 		log_warning("field %.*s of a passdb is ignored: logins are not proxied", SPAN_ARG(name));
 		return 0;
 	}

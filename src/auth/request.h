@@ -44,6 +44,8 @@ struct request {
 	void (*notify)(struct request *r, enum request_event event);
 	void *owner;
 	uint32_t id;
+	bool wants_proxy;			/* fields that lead to another server are kept (LMTP) */
+	struct span asked;			/* the name that the look-up is about, as the owner had it */
 
 	struct mech *mech;
 	const char *mech_name;

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "lda/args.h"
+#include "lda/scan.h"
 #include "lda/userdb.h"
 #include "lib/log.h"
 #include "lib/priv.h"
@@ -29,7 +30,7 @@
 #include "lib-mail/header.h"
 
 #define ARENA_MAX (4 << 20)
-#define HEADER_MAX 4096
+#define HEADER_MAX 131072
 
 struct lda {
 	struct lda_args args;
@@ -39,6 +40,7 @@ struct lda {
 	struct identity id;
 	struct buf message;
 	struct span sender, recipient;
+	struct lda_scan scan;
 	struct program_helper helper;	/* for recipes' programs */
 	struct program_helper programs;	/* for those of Sieve scripts */
 };
@@ -183,9 +185,20 @@ become_runner(void *ctx, struct err *e)
 	return identity_become_runner(&l->id, l->view, e);
 }
 
+/* The scanner is asked by the mail user, who may still reach it, and never by root. */
+static int
+become_and_scan(struct lda *l, struct span message, struct err *e)
+{
+	lda_scan_init(&l->scan, l->view);
+	if (identity_become(&l->id, l->view, e) == -1)
+		return -1;
+	lda_scan_message(&l->scan, message, l->sender, l->recipient.n > 0 ? l->recipient : l->id.user, l->id.user);
+	return 0;
+}
+
 /* The mail user's process from here on, shut in like the server's own. */
 static int
-become_user(struct lda *l, const struct storage_params *sp, struct err *e)
+become_user(struct lda *l, const struct storage_params *sp, struct span message, struct err *e)
 {
 	/* What the C library and iconv look at while running. */
 	static const char *const system_paths[] = {
@@ -205,7 +218,7 @@ become_user(struct lda *l, const struct storage_params *sp, struct err *e)
 	ro = deliver_filter_paths(l->view, l->id.user, l->id.home, system_paths, l->arena);
 	if (ro == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	else if (identity_become(&l->id, l->view, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
+	else if (become_and_scan(l, message, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
 	    storage_paths(sp, l->arena, &rw, e) == 0 &&
 	    deliver_recipes_paths(l->view, l->id.user, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
@@ -247,6 +260,7 @@ make_header(struct lda *l, struct span message)
 		buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->sender));
 	if (l->recipient.n > 0 && !has_field(message, SPAN("delivered-to")))
 		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(l->recipient));
+	buf_add(&b, buf_span(&l->scan.fields));
 	out = b.failed ? SPAN_NONE : arena_dup(l->arena, buf_span(&b));
 	buf_clear(&b);
 	return out;
@@ -288,10 +302,20 @@ deliver(struct lda *l)
 	r.mailbox = span_str(l->args.mailbox);
 	r.means = &means;
 	r.says_why = l->args.tells_rejection;
-	r.header = make_header(l, r.message);
-	if (become_user(l, &sp, &e) == -1 || storage_open(&sp, &r.storage, &e) == -1)
+	if (become_user(l, &sp, r.message, &e) == -1)
 		return leave(EX_TEMPFAIL, e.log);
 	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
+	if (l->scan.fate == SPAM_FATE_REJECT)
+		return leave(EX_NOPERM, "5.7.1 Refused as spam");
+	if (l->scan.fate == SPAM_FATE_DEFER)
+		return leave(EX_TEMPFAIL, "4.7.1 the spam scanner can not be asked");
+	r.header = make_header(l, r.message);
+	if (l->scan.stripped.n > 0)
+		r.message = buf_span(&l->scan.stripped);
+	if (storage_open(&sp, &r.storage, &e) == -1)
+		return leave(EX_TEMPFAIL, e.log);
+	if (l->scan.fate == SPAM_FATE_JUNK)
+		r.junk = deliver_junk_place(r.storage, l->view, l->arena);
 	means.programs = l->programs.sock != -1 ? &l->programs : NULL;
 	/* Mail of a user whose filter can not be had goes to INBOX. */
 	r.filter = deliver_filter_new(l->view, l->id.user, l->id.home, &e);
@@ -368,6 +392,7 @@ main(int argc, char **argv)
 	lift_file_limit();
 	l.arena = arena_new(ARENA_MAX);
 	rc = l.arena == NULL ? leave(EX_TEMPFAIL, "out of memory") : run(&l);
+	lda_scan_clear(&l.scan);
 	buf_clear(&l.message);
 	set_view_free(l.view);
 	settings_close(l.settings);

@@ -113,7 +113,7 @@ check_zlib(struct config *c, const struct scope *s)
 static bool
 is_plugin(struct span word)
 {
-	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "procmail", "sieve", "zlib" };
+	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "procmail", "sieve", "imap_sieve", "zlib" };
 
 	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
 		if (span_eq(word, span_str(there[i])))
@@ -407,6 +407,22 @@ check_tls(struct config *c)
 		config_warning(c, ssl->place, "ssl = yes, but there is no ssl_cert: TLS can not be offered");
 }
 
+/* Who is asked to learn must be named. */
+static void
+check_spam(struct config *c, const struct scope *s)
+{
+	static const enum setting lessons[] = { SET_spam_learn_spam, SET_spam_learn_ham };
+	const struct value *scanner = s->values[SET_spam_scanner].is_set ? &s->values[SET_spam_scanner] :
+	    &scope_top(c)->values[SET_spam_scanner];
+
+	for (size_t i = 0; i < sizeof(lessons) / sizeof(lessons[0]); i++) {
+		const struct value *v = &s->values[lessons[i]];
+
+		if (v->is_set && v->num != 0 && scanner->num == 0)
+			config_warning(c, v->place, "%s: nobody learns anything without spam_scanner", setting_table[lessons[i]].name);
+	}
+}
+
 void
 config_check(struct config *c)
 {
@@ -419,6 +435,7 @@ config_check(struct config *c)
 		check_plugin_settings(c, s);
 		check_procmail(c, s);
 		check_acl(c, s);
+		check_spam(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)
 			check_block(c, *(struct block **)array_at(&s->blocks, k));

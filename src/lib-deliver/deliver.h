@@ -40,6 +40,8 @@ struct deliver_request {
 	struct span header;		/* to be put in front of the message: whole lines with CR LF */
 	struct span message;
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
+	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
+	int64_t internal_date;		/* with `stays': its date, for copies */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
 	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */
 	struct deliver_filter *filter;	/* NULL: none */

@@ -2,11 +2,13 @@
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
+	src/lib-deliver/event.c src/lib-deliver/event-rules.c src/lib-deliver/event.h \
+	src/lib-deliver/filter-list.c src/lib-deliver/filter-list.h \
 	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
-	src/lib-deliver/outgoing.c src/lib-deliver/outgoing.h \
+	src/lib-deliver/outgoing.c src/lib-deliver/outgoing-dsn.c src/lib-deliver/outgoing.h \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \
 	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \

@@ -78,6 +78,18 @@ identity_get(struct ipc_msg *m, struct arena *a, struct identity *out, struct er
 	return 0;
 }
 
+bool
+identity_is_same(const struct identity *a, const struct identity *b)
+{
+	if (a->uid != b->uid || a->gid != b->gid || a->group_count != b->group_count)
+		return false;
+	for (size_t i = 0; i < a->group_count; i++)
+		if (a->groups[i] != b->groups[i])
+			return false;
+	return span_eq(a->user, b->user) && span_eq(a->home, b->home) && span_eq(a->fields, b->fields) &&
+		span_eq(a->chroot_dir, b->chroot_dir);
+}
+
 static bool
 is_between(uint64_t v, uint64_t first, uint64_t last)
 {

@@ -51,7 +51,7 @@ enum ipc_type {
 	MSG_AUTH_OK,		/* F_ID F_USER F_TOKEN [F_DATA: the last server data] */
 	MSG_AUTH_FAIL,		/* F_ID F_CODE (enum auth_fail) [F_TEXT for the client]; the delay has been served already */
 	/* lmtp, lda, adm -> auth; answered by MSG_AUTH_OK (a token for deliver; adm: MSG_IDENTITY) or MSG_AUTH_FAIL */
-	MSG_LOOKUP,		/* F_ID F_SERVICE F_USER [F_RIP F_LIP F_SESSION] */
+	MSG_LOOKUP,		/* F_ID F_SERVICE F_USER [F_RIP F_LIP F_SESSION] [F_PROXY: a user of another server is one, too] */
 	/* imap, pop3, deliver (parents) -> auth: a token is good once, for a minute */
 	MSG_REDEEM,		/* F_ID F_SERVICE F_TOKEN */
 	MSG_IDENTITY,		/* auth: F_ID, then the fields of struct identity (lib-protocol/identity.h) */
@@ -60,6 +60,8 @@ enum ipc_type {
 	MSG_AUTH_USER,		/* F_ID F_USER */
 	MSG_AUTH_FLUSH,		/* F_ID [F_USER]: empties the cache; MSG_DONE F_COUNT */
 	MSG_DONE,		/* F_ID [F_COUNT] [F_CODE] [F_TEXT]: the end of a list, or of an order */
+	/* auth -> lmtp: MSG_LOOKUP's answer for a user whose mail goes to another server */
+	MSG_AUTH_PROXY,		/* F_ID F_USER F_FIELDS (of the passdb) */
 
 	/* login -> imap, pop3 (parents) */
 	MSG_SESSION = 50,	/* F_ID F_TOKEN F_SESSION F_SECURED F_RIP F_RPORT F_LIP F_LPORT [F_TAG F_PREREAD], fd: the client */
@@ -94,6 +96,10 @@ enum ipc_type {
 
 	/* worker -> its parent */
 	MSG_HOME = 95,		/* F_ID F_USER; the parent: F_ID F_HOME (empty: nobody, or nobody's business) */
+	MSG_REST,		/* its session is over, and it could serve another one of its user */
+	MSG_SERVE,		/* parent: that one: F_SESSION F_RIP F_RPORT F_LIP F_LPORT F_SECURED [F_TAG F_PREREAD F_STATE], fd: the
+				 * client [fd: its channel to hub] */
+	MSG_SERVING,		/* the worker: F_CODE 0: it has it; 1: another process must, and this one ends */
 
 	/* adm -> master */
 	MSG_RELOAD = 100,	/* F_ID; MSG_DONE with F_CODE 0, or 1 and F_TEXT */
@@ -105,6 +111,11 @@ enum ipc_type {
 	MSG_PAM = 110,		/* auth: F_ID F_SERVICE (PAM's) F_USER F_PASSWORD F_FLAGS [F_RIP]; MSG_DONE F_ID F_CODE (enum
 				 * auth_fail or 0) [F_USER: PAM's name of the user] [F_TEXT] */
 	MSG_SHADOW,		/* auth: F_ID F_USER; MSG_DONE F_ID F_CODE [F_PASSWORD: the stored one] [F_TEXT] */
+
+	/* worker -> its parent */
+	MSG_BEHIND = 120,	/* fd: what a process behind the session shall have the other end of; none comes: it is closed */
+	/* worker -> the process behind it */
+	MSG_EVENT,		/* F_ID F_CODE (cause) F_FLAGS F_NAME F_DETAIL F_TEXT F_DATA (imap/event.h); answered by MSG_DONE F_ID */
 };
 
 enum ipc_field {
@@ -153,6 +164,7 @@ enum ipc_field {
 	F_DSN_NOTIFY,
 	F_DSN_ENVID,
 	F_DSN_RET,
+	F_PROXY,		/* u32 */
 };
 
 #define AUTH_TOKEN_LEN 16

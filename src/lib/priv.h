@@ -61,7 +61,10 @@ enum priv_profile {
 	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
 	PRIV_PARENT,	/* the parent of mail workers, inherited by them: PRIV_MAIL, and what making a worker takes */
 	PRIV_NO_SIGNALS,	/* on top of that in a worker where Landlock does not scope signals: none to other processes */
+	PRIV_PARENT_INET,	/* PRIV_PARENT, where processes behind sessions connect to other hosts */
+	PRIV_ONLY_UNIX,	/* on top of that in a worker, which does not: no signals, and no sockets but unix ones */
 	PRIV_PARENT_LINKS,	/* PRIV_PARENT, for workers that make symbolic links */
+	PRIV_MAIL_INET,	/* as PRIV_MAIL, and connections to other hosts: a process behind a session that teaches a scanner */
 	PRIV_LMTP_INET,	/* as PRIV_LMTP, and connections to other hosts: where a scanner or a server behind is asked */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */

@@ -14,7 +14,7 @@
 #define CHUNK_MAX ((uint64_t)1 << 40)	/* a larger BDAT is a mistake, not a message */
 
 static void
-write_received(struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
+write_received(const struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
 {
 	int64_t now = clock_wall_us() / 1000000;
 	struct mail_date date = { .time = now };
@@ -26,9 +26,13 @@ write_received(struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
 	buf_addf(b, "Received: from %s", l->client_helo[0] != '\0' ? l->client_helo : l->helo);
 	if (l->rip.n > 0)
 		buf_addf(b, " ([%.*s])", SPAN_ARG(l->rip));
-	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)\r\n\tfor <%.*s>; ",
-	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text),
-	    SPAN_ARG(r->path.text));
+	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)",
+	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text));
+	/* What goes on to another server may be for several, who need not hear of each other. */
+	if (r->conn == NULL)
+		buf_addf(b, "\r\n\tfor <%.*s>; ", SPAN_ARG(r->path.text));
+	else
+		buf_adds(b, "; ");
 	date_write(b, date);
 	buf_adds(b, "\r\n");
 }
@@ -39,6 +43,13 @@ make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
 {
 	struct buf b = BUF_INIT(HEADER_MAX);
 
+	if (r->conn != NULL) {	/* the rest is the other server's to write */
+		if (l->o->add_received)
+			write_received(l, r, &b);
+		r->header = b.failed ? SPAN_NONE : arena_dup(l->t.arena, buf_span(&b));
+		buf_clear(&b);
+		return r->header.p == NULL ? -1 : 0;
+	}
 	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->t.sender.text));
 	switch (l->o->delivery_address) {
 	case LMTP_ADDRESS_FINAL:
@@ -57,10 +68,13 @@ make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
 	return r->header.p == NULL ? -1 : 0;
 }
 
+/* local: not those whom another server answers. */
 static void
-answer_all(struct lmtp_session *l, unsigned code, const char *reply)
+answer_all(struct lmtp_session *l, bool local, unsigned code, const char *reply)
 {
 	for (size_t i = 0; i < l->t.rcpt_count; i++) {
+		if (local && l->t.rcpts[i].conn != NULL)
+			continue;
 		l->t.rcpts[i].code = code;
 		snprintf(l->t.rcpts[i].reply, sizeof(l->t.rcpts[i].reply), "%s", reply);
 	}
@@ -75,10 +89,10 @@ hand_on(struct lmtp_session *l, int fd)
 
 	switch (l->o->scan == NULL ? SPAM_FATE_NONE : lmtp_scan(l->o->scan, l, fd, &scanned)) {
 	case SPAM_FATE_REJECT:
-		answer_all(l, 550, "5.7.1 Refused as spam");
+		answer_all(l, true, 550, "5.7.1 Refused as spam");
 		break;
 	case SPAM_FATE_DEFER:
-		answer_all(l, 451, "4.7.1 Try again later");
+		answer_all(l, true, 451, "4.7.1 Try again later");
 		break;
 	case SPAM_FATE_JUNK:
 		t->junk = true;
@@ -100,16 +114,21 @@ finish(struct lmtp_session *l)
 	int fd;
 
 	l->state = "DELIVERY";
-	answer_all(l, 451, "4.3.0 Temporary internal error");
+	answer_all(l, false, 451, "4.3.0 Temporary internal error");
 	if (t->message.too_big)
-		answer_all(l, 552, "5.3.4 Message too large");
+		answer_all(l, false, 552, "5.3.4 Message too large");
 	else if ((fd = message_seal(&t->message, &e)) != -1) {
-		bool complete = true;
+		bool complete = true, local = false, proxied = false;
 
-		for (size_t i = 0; i < t->rcpt_count; i++)
+		for (size_t i = 0; i < t->rcpt_count; i++) {
 			complete = make_header(l, &t->rcpts[i]) == 0 && complete;
-		if (complete)
+			local = local || t->rcpts[i].conn == NULL;
+			proxied = proxied || t->rcpts[i].conn != NULL;
+		}
+		if (complete && local)
 			hand_on(l, fd);
+		if (complete && proxied)
+			l->backend->forward(l->backend->ctx, t, fd);
 	}
 	for (size_t i = 0; i < t->rcpt_count; i++)
 		stream_putf(l->s, "%u %s\r\n", t->rcpts[i].code, t->rcpts[i].reply);

@@ -10,7 +10,9 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-config/netaddr.h"
+#include "lmtp/dial.h"
 #include "lmtp/link.h"
+#include "lmtp/proxy.h"
 
 #define IN_MAX 65536
 
@@ -75,16 +77,69 @@ start_tls(void *ctx, struct stream *s, struct err *e)
 	return 0;
 }
 
-/* What the backend is made of: the link, and the way to TLS. */
+/* What the backend is made of: the link, the way to TLS, and that to other servers. */
 struct backend {
 	struct lmtp_link link;
 	struct tls_request tls;
+	struct lmtp_proxy proxy;
+	const struct lmtp_session *session;
+	struct span lip;
+	uint16_t lport, rport;
 };
+
+static int
+dial(void *ctx, const struct lmtp_target *t, int *fd_out, struct err *e)
+{
+	return lmtp_dial(((struct backend *)ctx)->tls.parent_fd, t, fd_out, e);
+}
+
+static enum lmtp_lookup
+lookup_again(struct backend *b, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	enum lmtp_lookup found;
+
+	r->proxy_fields = SPAN_NONE;
+	b->link.proxy = false;
+	found = lmtp_link_lookup(&b->link, t, r);
+	b->link.proxy = true;
+	return found;
+}
 
 static enum lmtp_lookup
 lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 {
-	return lmtp_link_lookup(&((struct backend *)ctx)->link, t, r);
+	struct backend *b = ctx;
+	enum lmtp_lookup found = lmtp_link_lookup(&b->link, t, r);
+	struct lmtp_target target;
+	struct err e = ERR_INIT;
+
+	if (found != LMTP_FOUND || r->proxy_fields.n == 0)
+		return found;
+	if (lmtp_target_parse(r->proxy_fields, &target, &e) == -1) {
+		log_error("proxy fields of %.*s: %s", SPAN_ARG(r->user), e.log);
+		return LMTP_TEMP;
+	}
+	if (b->lip.n > 0 && span_ieq(target.host, b->lip) && target.port == b->lport) {
+		if (target.maybe)
+			return lookup_again(b, t, r);
+		r->code = 554;
+		snprintf(r->reply, sizeof(r->reply), "5.4.6 <%.*s> Proxying loops to itself",
+		    SPAN_ARG(span_sub(r->path.text, 0, 150)));
+		return LMTP_REFUSED;
+	}
+	return lmtp_proxy_rcpt(&b->proxy, b->session, r, &target);
+}
+
+static void
+forward(void *ctx, struct lmtp_transaction *t, int fd)
+{
+	lmtp_proxy_deliver(&((struct backend *)ctx)->proxy, t, fd);
+}
+
+static void
+end(void *ctx)
+{
+	lmtp_proxy_end(&((struct backend *)ctx)->proxy);
 }
 
 static enum lmtp_lookup
@@ -167,7 +222,7 @@ serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_opti
     struct span rip)
 {
 	const struct lmtp_backend backend = { b, lookup, o->check_quota ? fits : NULL, deliver,
-		p->parent_fd != -1 ? backend_start_tls : NULL };
+		p->offers_tls ? backend_start_tls : NULL, forward, end };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;
 	char id[32];
@@ -176,6 +231,8 @@ serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_opti
 	if (lmtp_session_init(&l, s, o, &backend, p->status, id, &e) == -1)
 		log_fatal("%s", e.log);
 	l.rip = rip;
+	l.rport = b->rport;
+	b->session = &l;
 	l.is_told_to_end = is_told_to_end;
 	if (p->tls_first) {
 		if (start_tls(&b->tls, s, &e) == -1)
@@ -201,7 +258,6 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	struct stream stream;
 	struct err e = ERR_INIT;
 	char rip[64] = "", lip[64] = "";
-	uint16_t port;
 
 	client_fd = p->client_fd;
 	own_status = p->status;
@@ -211,12 +267,16 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	if (view == NULL || lmtp_link_init(&b.link, &e) == -1)
 		log_fatal("out of memory");
 	if (is_inet) {
-		addr_format(&p->remote, rip, &port);
-		addr_format(&p->local, lip, &port);
+		addr_format(&p->remote, rip, &b.rport);
+		addr_format(&p->local, lip, &b.lport);
 	}
+	b.lip = span_str(lip);
+	b.link.proxy = p->parent_fd != -1 && set_bool(view, SET_lmtp_proxy);
 	b.link.lip = span_str(lip);
 	b.link.delivery_timeout_ms = (int)set_ms(view, SET_lmtp_delivery_timeout);
 	read_options(view, &o);
+	b.proxy = (struct lmtp_proxy){ .dial = dial, .ctx = &b, .hostname = o.hostname,
+				       .max_hops = set_num(view, SET_lmtp_max_hops) };
 	o.needs_tls = needs_tls(view, p);
 	o.trusts_client = is_inet && netaddr_in_list(&p->remote, set_str(view, SET_login_trusted_networks));
 	if (p->scan->on || p->scan->strip)

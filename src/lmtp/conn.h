@@ -12,7 +12,8 @@
 
 struct lmtp_conn_params {
 	int client_fd, auth_fd, deliver_fd;
-	int parent_fd;			/* -1: no TLS; else the parent forks who speaks it (MSG_CHANNEL "tls") */
+	int parent_fd;			/* it forks who speaks TLS (MSG_CHANNEL "tls"), and who connects to others; -1: neither */
+	bool offers_tls;
 	bool tls_first;			/* the listener is for TLS alone */
 	const struct priv_filter *filter;
 	const struct spam_scan *scan;	/* what the parent looked up */

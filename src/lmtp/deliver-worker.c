@@ -193,6 +193,24 @@ map_message(int fd, struct span *out, struct err *e)
 	return 0;
 }
 
+/* Some MTAs write the field themselves, in front of all; ours says the same of the envelope (RFC 5321 section 4.4). */
+static struct span
+without_return_path(struct span message)
+{
+	size_t end = 0;
+
+	if (!span_istarts(message, SPAN("Return-Path:")))
+		return message;
+	do {
+		const char *lf = memchr(message.p + end, '\n', message.n - end);
+
+		if (lf == NULL)
+			return message;
+		end = (size_t)(lf + 1 - message.p);
+	} while (end < message.n && (message.p[end] == ' ' || message.p[end] == '\t'));
+	return span_sub(message, end, message.n - end);
+}
+
 static void
 answer(struct worker *w, uint32_t id, unsigned code, const char *text)
 {
@@ -251,7 +269,8 @@ on_deliver(struct worker *w)
 	struct identity id;
 	struct err e = ERR_INIT;
 	uint32_t number = ipc_u32(m, F_ID);
-	int fd = ipc_fd(m), rc;
+	struct span mapped = SPAN("");
+	int fd = ipc_fd(m), rc = -1;
 	bool junk;
 
 	r.sender = ipc_bytes(m, F_SENDER, ADDRESS_MAX);
@@ -266,7 +285,10 @@ on_deliver(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, junk, &r, &id, &result, &e) : -1;
+	if (e.code == ERR_NONE && map_message(fd, &mapped, &e) == 0) {
+		r.message = without_return_path(mapped);
+		rc = deliver(w, false, 0, junk, &r, &id, &result, &e);
+	}
 	if (fd != -1)
 		close(fd);
 	if (rc == -1) {
@@ -274,8 +296,8 @@ on_deliver(struct worker *w)
 		answer(w, number, 451, "4.3.0 Temporary internal error");
 	} else
 		answer(w, number, result.reply, result.text);
-	if (r.message.n > 0)
-		munmap((void *)(uintptr_t)r.message.p, r.message.n);
+	if (mapped.n > 0)
+		munmap((void *)(uintptr_t)mapped.p, mapped.n);
 	w->used_ms = clock_ms();
 }
 
@@ -441,6 +463,8 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 			on_fits(&w);
 		else if (w.msg.type == MSG_CHANNEL)
 			on_channel(&w);
+		if (deliver_programs_gone(&w.programs))
+			break;
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);

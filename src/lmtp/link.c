@@ -44,6 +44,8 @@ ask_auth(struct lmtp_link *k, struct lmtp_transaction *t, struct span user, uint
 	ipc_put_bytes(&o, F_RIP, t->rip);
 	ipc_put_bytes(&o, F_LIP, k->lip);
 	ipc_put_str(&o, F_SESSION, t->session);
+	if (k->proxy)
+		ipc_put_u32(&o, F_PROXY, 1);
 	return ipc_send(k->auth_fd, &o, e);
 }
 
@@ -64,6 +66,16 @@ take_answer(struct lmtp_link *k, struct lmtp_transaction *t, struct lmtp_rcpt *r
 		if (!span_eq(user, r->user))
 			r->user = arena_dup(t->arena, user);
 		*out = r->user.p == NULL ? LMTP_TEMP : LMTP_FOUND;
+		return 0;
+	}
+	if (m->type == MSG_AUTH_PROXY) {
+		struct span user = ipc_bytes(m, F_USER, USER_NAME_MAX), fields = ipc_bytes(m, F_FIELDS, IPC_FRAME_MAX);
+
+		if (!ipc_end(m) || fields.n == 0)
+			return err_set(e, ERR_SYNTAX, "malformed answer of auth");
+		r->user = arena_dup(t->arena, user);
+		r->proxy_fields = arena_dup(t->arena, fields);
+		*out = r->user.p == NULL || r->proxy_fields.p == NULL ? LMTP_TEMP : LMTP_FOUND;
 		return 0;
 	}
 	if (m->type == MSG_AUTH_FAIL) {
@@ -153,7 +165,7 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 	struct lmtp_rcpt *r = &t->rcpts[idx];
 	struct ipc_out o;
 
-	if (clock_ms() - r->token_ms > TOKEN_AGE_MS && lmtp_link_lookup(k, t, r) != LMTP_FOUND)
+	if (clock_ms() - r->token_ms > TOKEN_AGE_MS && (lmtp_link_lookup(k, t, r) != LMTP_FOUND || r->proxy_fields.n > 0))
 		return err_set(e, ERR_TEMP, "the user could not be looked up again");
 	ipc_begin(&o, MSG_DELIVER);
 	ipc_put_u32(&o, F_ID, base + (uint32_t)idx);
@@ -209,6 +221,11 @@ lmtp_link_deliver(void *ctx, struct lmtp_transaction *t, int fd)
 	while (done < t->rcpt_count) {
 		int rc;
 
+		if (sent < t->rcpt_count && t->rcpts[sent].conn != NULL) {
+			sent++;
+			done++;
+			continue;
+		}
 		if (sent < t->rcpt_count && sent - done < WINDOW) {
 			if (hand_over(k, t, sent, base, fd, &e) == -1) {
 				log_error("delivery to %.*s: %s", SPAN_ARG(t->rcpts[sent].user), e.log);

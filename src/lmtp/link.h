@@ -11,6 +11,7 @@
 struct lmtp_link {
 	int auth_fd, deliver_fd;	/* SOCK_SEQPACKET; borrowed */
 	int delivery_timeout_ms;
+	bool proxy;			/* users of other servers are known, too (lmtp_proxy): r->proxy_fields */
 	struct span lip;
 	uint32_t last_id;
 	struct ipc_msg msg;

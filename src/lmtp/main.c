@@ -18,6 +18,7 @@
 #include "lib-protocol/children.h"
 #include "lib-protocol/tls-proxy.h"
 #include "lmtp/conn.h"
+#include "lmtp/dial.h"
 
 #define CHANNELS 8		/* of each kind, ready for the next connections */
 #define RETRY 0.1		/* seconds until a place is asked for again */
@@ -48,6 +49,7 @@ struct lmtp_parent {
 	struct priv_filter *filter, *tls_filter;
 	struct spam_scan scan;
 	struct tls_server *tls;
+	bool proxies;			/* lmtp_proxy is on somewhere */
 	struct spare auth, deliver;
 	uint32_t limit, ip_limit;
 	struct lmtp_status *status;	/* shared with the children; limit of them */
@@ -251,19 +253,29 @@ tls_child(struct lmtp_parent *p, int client_fd, int plain_fd)
 	_exit(0);
 }
 
+/* A process that speaks TLS with the client, or connects to another server, for the one of a connection. */
 static int
-on_want_tls(struct peer *peer, struct ipc_msg *m, struct err *e)
+on_want(struct peer *peer, struct ipc_msg *m, struct err *e)
 {
 	struct conn *asker = peer_data(peer), *c;
 	struct lmtp_parent *p = asker->parent;
 	struct span name = ipc_bytes(m, F_NAME, 16);
+	bool proxy = span_eq(name, SPAN("proxy"));
+	struct lmtp_dial_order order;
 	int fds[2] = { ipc_fd(m), -1 };
 
-	fds[1] = ipc_fd(m);
-	if (!ipc_end(m) || !span_eq(name, SPAN("tls")) || p->tls == NULL) {
-		err_set(e, ERR_SYNTAX, "malformed request for TLS");
-		goto out;
+	if (proxy) {
+		if (!lmtp_dial_read(m, &order) || !p->proxies)
+			err_set(e, ERR_SYNTAX, "malformed request for a connection");
+	} else {
+		fds[1] = ipc_fd(m);
+		if (!span_eq(name, SPAN("tls")) || p->tls == NULL)
+			err_set(e, ERR_SYNTAX, "malformed request for TLS");
 	}
+	if (!ipc_end(m) && e->code == ERR_NONE)
+		err_set(e, ERR_SYNTAX, "malformed request");
+	if (e->code != ERR_NONE)
+		goto out;
 	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		err_set(e, ERR_TEMP, "out of memory");
@@ -271,13 +283,16 @@ on_want_tls(struct peer *peer, struct ipc_msg *m, struct err *e)
 	}
 	c->parent = p;
 	memcpy(c->rip, asker->rip, sizeof(c->rip));
-	c->pid = children_fork(p->children, fds, 2, c, e);
+	c->pid = children_fork(p->children, fds, proxy ? 1 : 2, c, e);
+	if (c->pid == 0 && proxy)
+		lmtp_dial_run(&order, fds[0], p->service.view, p->tls_filter);
 	if (c->pid == 0)
 		tls_child(p, fds[0], fds[1]);
+	/* Too many processes: who asks for a connection hears that nobody answers, and goes on. */
+	if (c->pid != -1 || proxy)
+		e->code = ERR_NONE;
 	if (c->pid == -1)
 		free(c);
-	else
-		e->code = ERR_NONE;
 out:
 	for (int i = 0; i < 2; i++)
 		if (fds[i] != -1)
@@ -286,7 +301,7 @@ out:
 }
 
 static const struct ipc_rule conn_rules[] = {
-	{ MSG_CHANNEL, PEER_WORKER, on_want_tls },
+	{ MSG_CHANNEL, PEER_WORKER, on_want },
 	{ 0, 0, NULL },
 };
 
@@ -306,7 +321,7 @@ start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
 	struct err e = ERR_INIT;
 	int pair[2] = { -1, -1 }, keep[4];
 
-	if (c == NULL || (p->tls != NULL && ipc_pair(pair, &e) == -1)) {
+	if (c == NULL || ((p->tls != NULL || p->proxies) && ipc_pair(pair, &e) == -1)) {
 		log_error("connection from %s: %s", rip, c == NULL ? "out of memory" : e.log);
 		free(c);
 		return;
@@ -355,7 +370,7 @@ on_accept(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct lmtp_parent *p = w->data;
 	const struct service_listener *l = &p->service.listeners[w - p->accept];
-	struct lmtp_conn_params cp = { .parent_fd = -1, .tls_first = l->ssl };
+	struct lmtp_conn_params cp = { .parent_fd = -1, .offers_tls = p->tls != NULL, .tls_first = l->ssl };
 	socklen_t remote_n = sizeof(cp.remote), local_n = sizeof(cp.local);
 	char rip[64] = "unix";
 	uint16_t port;
@@ -454,8 +469,9 @@ init_limits(struct lmtp_parent *p)
 	p->conns = calloc(p->limit, sizeof(struct conn *));
 	p->status = mmap(NULL, p->limit * sizeof(struct lmtp_status), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	/* A connection has a second process while it speaks TLS. */
-	p->children = children_new(&p->service, p->limit * 2, on_child_end, p);
+	/* A connection has a second process while it speaks TLS, and one for each server that it passes mail on to. */
+	p->proxies = set_bool(p->service.view, SET_lmtp_proxy);
+	p->children = children_new(&p->service, p->proxies ? p->limit * 4 : p->limit * 2, on_child_end, p);
 	if (p->conns == NULL || p->status == MAP_FAILED || p->children == NULL)
 		log_fatal("out of memory");
 }

@@ -4,10 +4,13 @@ src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/body.c \
 	src/lmtp/conn.c src/lmtp/conn.h \
 	src/lmtp/data.c src/lmtp/data.h \
+	src/lmtp/dial.c src/lmtp/dial.h \
 	src/lmtp/link.c src/lmtp/link.h \
 	src/lmtp/message.c src/lmtp/message.h \
+	src/lmtp/proxy.c src/lmtp/proxy.h \
 	src/lmtp/scan.c src/lmtp/scan.h \
 	src/lmtp/session.c src/lmtp/session.h \
+	src/lmtp/target.c src/lmtp/target.h \
 	src/lmtp/transaction.c \
 	src/lmtp/xclient.c
 
@@ -39,3 +42,12 @@ fuzz_fuzz_smtp_data_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_lmtp_session_SOURCES = fuzz/fuzz-lmtp-session.c $(fuzz_main)
 fuzz_fuzz_lmtp_session_LDADD = $(lmtp_test_libs)
 fuzz_fuzz_lmtp_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+UNIT_TESTS += tests/unit/test-lmtp-proxy
+tests_unit_test_lmtp_proxy_SOURCES = tests/unit/test-lmtp-proxy.c
+tests_unit_test_lmtp_proxy_LDADD = src/lmtp/liblmtp.a src/lib-protocol/libprotocol.a $(lmtp_test_libs) $(EV_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+
+FUZZ_TARGETS += fuzz/fuzz-lmtp-target
+fuzz_fuzz_lmtp_target_SOURCES = fuzz/fuzz-lmtp-target.c $(fuzz_main)
+fuzz_fuzz_lmtp_target_LDADD = $(lmtp_test_libs)
+fuzz_fuzz_lmtp_target_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

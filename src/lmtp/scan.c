@@ -4,14 +4,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "lib/log.h"
-#include "lib-mail/header.h"
 
-#define FIELDS_MAX 100000
 #define ARENA_MAX ((size_t)64 << 10)
 
 static void
-put(struct message *m, struct span s)
+put(void *ctx, struct span s)
 {
+	struct message *m = ctx;
+
 	while (s.n > 0) {
 		struct span part = span_sub(s, 0, 65536);
 		char *room = message_room(m, part.n);
@@ -24,26 +24,6 @@ put(struct message *m, struct span s)
 	}
 }
 
-/* Without the forged ones: the parts between them as they are. */
-static void
-put_stripped(struct message *m, struct span text)
-{
-	struct header_field f;
-	struct header_iter it;
-	size_t from = 0;
-
-	header_begin(&it, text, FIELDS_MAX, text.n);
-	while (header_next(&it, &f)) {
-		size_t at = (size_t)(f.raw.p - text.p);
-
-		if (!spam_header_is_ours(f.name))
-			continue;
-		put(m, span_sub(text, from, at - from));
-		from = at + f.raw.n;
-	}
-	put(m, span_from(text, from));
-}
-
 int
 lmtp_scan_rewrite(struct span text, struct span fields, bool strip, int *fd_out, struct err *e)
 {
@@ -53,26 +33,13 @@ lmtp_scan_rewrite(struct span text, struct span fields, bool strip, int *fd_out,
 	message_init(&m, UINT64_MAX);
 	put(&m, fields);
 	if (strip)
-		put_stripped(&m, text);
+		spam_scan_strip(text, put, &m);
 	else
 		put(&m, text);
 	fd = message_seal(&m, e);
 	*fd_out = fd == -1 ? -1 : dup(fd);
 	message_free(&m);
 	return fd == -1 ? -1 : *fd_out == -1 ? err_errno(e, "dup") : 0;
-}
-
-static bool
-has_forged(struct span text)
-{
-	struct header_field f;
-	struct header_iter it;
-
-	header_begin(&it, text, FIELDS_MAX, text.n);
-	while (header_next(&it, &f))
-		if (spam_header_is_ours(f.name))
-			return true;
-	return false;
 }
 
 /* -1: the scanner could not be asked. */
@@ -123,7 +90,7 @@ lmtp_scan(const struct spam_scan *s, const struct lmtp_session *l, int fd, int *
 	}
 	if (s->on && text.n <= s->max_size && ask(s, l, text, &fields, &fate, a) == -1 && s->defer_on_failure)
 		fate = SPAM_FATE_DEFER;
-	strip = s->strip && has_forged(text);
+	strip = s->strip && spam_scan_is_forged(text);
 	if ((fate == SPAM_FATE_NONE || fate == SPAM_FATE_JUNK) && (fields.n > 0 || strip) &&
 	    lmtp_scan_rewrite(text, buf_span(&fields), strip, fd_out, &e) == -1) {
 		log_error("%s: the spam score can not be added: %s", l->t.session, e.log);

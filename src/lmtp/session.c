@@ -18,7 +18,7 @@ lmtp_session_init(struct lmtp_session *l, struct stream *s, const struct lmtp_op
     const struct lmtp_backend *backend, struct lmtp_status *status, const char *id, struct err *e)
 {
 	*l = (struct lmtp_session){ .s = s, .o = o, .backend = backend, .status = status, .state = "GREETING",
-				    .rip = SPAN("") };
+				    .rip = SPAN(""), .proxy_ttl = LMTP_PROXY_TTL };
 	snprintf(l->id, sizeof(l->id), "%.20s", id);
 	s->on_wait = on_wait;
 	s->ctx = l;
@@ -28,6 +28,8 @@ lmtp_session_init(struct lmtp_session *l, struct stream *s, const struct lmtp_op
 void
 lmtp_session_clear(struct lmtp_session *l)
 {
+	if (l->backend->end != NULL)
+		l->backend->end(l->backend->ctx);
 	message_free(&l->t.message);
 	arena_free(l->t.arena);
 	l->t.arena = NULL;

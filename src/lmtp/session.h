@@ -13,7 +13,9 @@
 
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
+#define LMTP_PROXY_TTL 5	/* how often mail may be passed on between servers that trust each other */
 
+struct lmtp_proxy_conn;
 struct spam_scan;
 
 struct lmtp_options {
@@ -42,6 +44,8 @@ struct lmtp_rcpt {
 	struct span user, detail;	/* the canonical user */
 	unsigned char token[AUTH_TOKEN_LEN];
 	int64_t token_ms;		/* when it was given */
+	struct span proxy_fields;	/* not empty: the user is one of another server, these fields tell which */
+	struct lmtp_proxy_conn *conn;	/* the other server has taken the recipient; NULL: a local one */
 	struct span header;		/* to be put in front: Return-Path, Delivered-To, Received */
 	unsigned code;			/* the answer: 250, 451, ... */
 	char reply[LMTP_REPLY_MAX];	/* enhanced code and text */
@@ -55,6 +59,7 @@ struct lmtp_transaction {
 	uint64_t declared_size;
 	struct span envid, ret;		/* as they came (RFC 3461) */
 	bool utf8;			/* SMTPUTF8 */
+	bool eight_bit;			/* BODY=8BITMIME */
 	struct span rip;		/* of the client */
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
@@ -70,10 +75,13 @@ struct lmtp_backend {
 	enum lmtp_lookup (*lookup)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
 	/* Asked then, unless NULL: LMTP_FOUND, or LMTP_REFUSED with r->code and r->reply: there is no room. */
 	enum lmtp_lookup (*fits)(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r);
-	/* Delivers the sealed message to all recipients, and fills in code and reply of each. */
+	/* Delivers the sealed message to all recipients without conn, and fills in code and reply of each. */
 	void (*deliver)(void *ctx, struct lmtp_transaction *t, int message_fd);
 	/* NULL: no STARTTLS.  TLS on the stream, from now on; -1: the connection is lost. */
 	int (*start_tls)(void *ctx, struct stream *s, struct err *e);
+	/* The same to all with conn.  NULL: there never is one. */
+	void (*forward)(void *ctx, struct lmtp_transaction *t, int message_fd);
+	void (*end)(void *ctx);		/* of each transaction; may be NULL */
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */
@@ -91,6 +99,8 @@ struct lmtp_session {
 	char id[SESSION_ID_MAX + 1];
 	char helo[LMTP_HELO_MAX + 1];
 	char client_ip[64], client_helo[LMTP_HELO_MAX + 1];	/* as XCLIENT has them; empty: it does not */
+	uint16_t rport;			/* 0: not known */
+	unsigned proxy_ttl;		/* how often the mail may still be passed on */
 	struct lmtp_transaction t;
 	unsigned bad;
 	uint64_t commands;

@@ -18,6 +18,8 @@ lmtp_transaction_reset(struct lmtp_session *l)
 {
 	struct lmtp_transaction *t = &l->t;
 
+	if (l->backend->end != NULL)
+		l->backend->end(l->backend->ctx);
 	arena_reset(t->arena);
 	message_clear(&t->message);
 	t->rcpts = NULL;
@@ -25,7 +27,7 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	t->open = t->chunked = t->chunk_failed = t->junk = false;
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
-	t->utf8 = false;
+	t->utf8 = t->eight_bit = false;
 	l->state = "READY";
 }
 
@@ -75,6 +77,7 @@ mail_param(struct lmtp_session *l, const struct smtp_param *p)
 		return NULL;
 	}
 	/* BINARYMIME: what has no lines can not be kept octet for octet in files of lines (RFC 3030 section 3). */
+	l->t.eight_bit = l->t.eight_bit || (span_ieq(p->name, SPAN("BODY")) && span_ieq(p->value, SPAN("8BITMIME")));
 	if (span_ieq(p->name, SPAN("BODY")))
 		return is_one_of(p->value, bodies) ? NULL : "501 5.5.4 BODY is 7BIT or 8BITMIME";
 	/* They are for filters: success is told by the reply, failure is the client's to tell. */
@@ -117,7 +120,7 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 	/* Nothing stays of a MAIL that was refused. */
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
-	t->utf8 = false;
+	t->utf8 = t->eight_bit = false;
 	wrong = parse_path(l, args, SPAN("FROM:"), SMTP_PATH_NULL, &t->sender, &params);
 	if (wrong != NULL) {
 		l->bad++;
@@ -220,7 +223,7 @@ look_up(struct lmtp_session *l, struct lmtp_rcpt *r)
 
 	if (found == LMTP_FOUND)
 		found = l->backend->lookup(l->backend->ctx, &l->t, r);
-	if (found == LMTP_FOUND && l->backend->fits != NULL)
+	if (found == LMTP_FOUND && r->conn == NULL && l->backend->fits != NULL)
 		found = l->backend->fits(l->backend->ctx, &l->t, r);
 	return found;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * XCLIENT, as Postfix defined it: who is trusted (login_trusted_networks) tells for whom it speaks.  The session begins anew
- * with the greeting then.  What the server has no use for (PORT, PROTO, LOGIN, TTL ...) is taken and passed over.
+ * with the greeting then.  What the server has no use for (PROTO, LOGIN ...) is taken and passed over.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -32,7 +32,8 @@ take_address(struct span value, char out[64])
 static const char *
 take(struct lmtp_session *l, struct span name, struct span value, char ip[64], char helo[LMTP_HELO_MAX + 1])
 {
-	static const char *const others[] = { "NAME", "PORT", "PROTO", "LOGIN", "SESSION", "TTL", "TIMEOUT", "DESTADDR", "DESTPORT" };
+	static const char *const others[] = { "NAME", "PROTO", "LOGIN", "SESSION", "TIMEOUT", "DESTADDR", "DESTPORT" };
+	uint64_t n;
 
 	value = smtp_xtext_decode(value, l->t.arena);
 	if (span_ieq(name, SPAN("ADDR")))
@@ -43,6 +44,19 @@ take(struct lmtp_session *l, struct span name, struct span value, char ip[64], c
 		if (!lmtp_is_helo(value))
 			return "501 5.5.4 HELO is no name";
 		snprintf(helo, LMTP_HELO_MAX + 1, "%.*s", SPAN_ARG(value));
+		return NULL;
+	}
+	if (span_ieq(name, SPAN("PORT"))) {
+		if (span_u64(value, 65535, &n))
+			l->rport = (uint16_t)n;
+		return NULL;
+	}
+	/* It only ever gets less: who is trusted can not make mail go round for ever. */
+	if (span_ieq(name, SPAN("TTL"))) {
+		if (!span_u64(value, UINT32_MAX, &n))
+			return "501 5.5.4 TTL is no number";
+		if (n < l->proxy_ttl)
+			l->proxy_ttl = (unsigned)n;
 		return NULL;
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

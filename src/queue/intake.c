@@ -128,9 +128,13 @@ take_order(struct conn *c)
 	id = span_from(line, n + 1);
 	if (!span_eq(word, SPAN("LIST")) && !span_eq(word, SPAN("FLUSH")) && !span_eq(word, SPAN("DELETE")))
 		return false;
-	if (!c->is_administrator)
+	if (!c->is_administrator) {
 		buf_adds(&c->out, "NO that is the administrator's\n");
-	else if (span_eq(word, SPAN("LIST")))
+		answer(c);
+		return true;
+	}
+	queue_look_again(c->q);
+	if (span_eq(word, SPAN("LIST")))
 		list(c);
 	else if (span_eq(word, SPAN("FLUSH")))
 		flush(c, id);

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +26,7 @@
 #define ATTEMPT_S 900.		/* one try takes no longer */
 #define END_GRACE 10.
 #define LOOK_AGAIN_S 30.	/* when something does not work here */
+#define OTHERS_S 1200.		/* so long after a reload a process from before it may still be at work: one try, and some */
 
 struct run {
 	struct queue *queue;
@@ -169,8 +169,6 @@ start(struct queue *q, struct queue_item *item, struct err *e)
 	int file = queue_store_open_file(&q->store, item, e), ends[2], keep[2];
 	struct run *r = calloc(1, sizeof(*r));
 
-	if (file != -1 && flock(file, LOCK_EX | LOCK_NB) == -1)
-		err_set(e, ERR_INUSE, "another process is sending it");
 	if (file == -1 || r == NULL || e->code != ERR_NONE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
 		if (e->code == ERR_NONE)
 			err_errno(e, "pipe");
@@ -204,6 +202,27 @@ fail:
 }
 
 void
+queue_look_again(struct queue *q)
+{
+	struct err e = ERR_INIT;
+
+	if (q->store.dir_fd != -1 && queue_store_look_again(&q->store, &e) == -1)
+		log_error("%s", e.log);
+}
+
+static void
+on_others(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct queue *q = w->data;
+
+	(void)revents;
+	if (ev_now(loop) - q->started > OTHERS_S)
+		ev_timer_stop(loop, w);
+	queue_look_again(q);
+	queue_look(q);
+}
+
+void
 queue_look(struct queue *q)
 {
 	int64_t now = now_s();
@@ -225,10 +244,16 @@ queue_look(struct queue *q)
 		if (left <= 0. && start(q, item, &e) == 0)
 			continue;
 		if (left <= 0. && e.code == ERR_NOTFOUND) {
-			done(q, item);	/* whoever was told to stop at a reload had sent it already */
-			continue;
-		}
-		if (left <= 0.) {
+			/* Who was told to stop at a reload has sent it, or given it up. */
+			bool failed = item->failed;
+
+			queue_look_again(q);
+			if (item->failed == failed) {
+				done(q, item);
+				continue;
+			}
+			left = 0.;
+		} else if (left <= 0.) {
 			log_info("%s: %s", item->id, e.log);
 			queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
 			left = LOOK_AGAIN_S;
@@ -273,6 +298,7 @@ on_stop(struct service *s)
 	for (size_t i = 0; i < s->listener_count; i++)
 		ev_io_stop(s->loop, &q->accept[i]);
 	ev_timer_stop(s->loop, &q->due);
+	ev_timer_stop(s->loop, &q->others);
 }
 
 static void
@@ -362,6 +388,10 @@ main(void)
 		log_error("%s", e.log);
 	ev_timer_init(&q.due, on_due, 0., 0.);
 	q.due.data = &q;
+	q.started = ev_now(q.service.loop);
+	ev_timer_init(&q.others, on_others, LOOK_AGAIN_S, LOOK_AGAIN_S);
+	q.others.data = &q;
+	ev_timer_start(q.service.loop, &q.others);
 	for (size_t i = 0; i < q.service.listener_count; i++) {
 		ev_io_init(&q.accept[i], on_accept, q.service.listeners[i].fd, EV_READ);
 		q.accept[i].data = &q;

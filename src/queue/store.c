@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+
+#define LITTER_S 3600
 
 static char *
 copy(struct span s)
@@ -26,7 +29,27 @@ item_free(struct queue_item *item)
 	free(item->sender);
 	free(item->recipient);
 	free(item->keep_for);
+	free(item->dsn_text);
 	free(item);
+}
+
+static bool
+copy_dsn(struct queue_item *item, const struct outgoing_dsn *dsn)
+{
+	const struct span *from[] = { &dsn->notify, &dsn->ret, &dsn->orcpt, &dsn->envid, &dsn->by };
+	struct span *to[] = { &item->dsn.notify, &item->dsn.ret, &item->dsn.orcpt, &item->dsn.envid, &item->dsn.by };
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < 5; i++)
+		n += from[i]->n;
+	item->dsn_text = malloc(n + 1);
+	for (size_t i = 0; item->dsn_text != NULL && i < 5; i++) {
+		if (from[i]->n > 0)
+			memcpy(item->dsn_text + at, from[i]->p, from[i]->n);
+		*to[i] = span_of(item->dsn_text + at, from[i]->n);
+		at += from[i]->n;
+	}
+	return item->dsn_text != NULL;
 }
 
 static struct queue_item *
@@ -44,7 +67,7 @@ item_new(const char *id, const struct queue_head *head)
 	item->keep_for = copy(head->keep_for);
 	item->size = head->size;
 	item->created = item->due = head->created;
-	if (item->user == NULL || item->sender == NULL || item->recipient == NULL || item->keep_for == NULL) {
+	if (!copy_dsn(item, &head->dsn) || item->user == NULL || item->sender == NULL || item->recipient == NULL || item->keep_for == NULL) {
 		item_free(item);
 		return NULL;
 	}
@@ -99,37 +122,69 @@ take_file(struct queue_store *s, const char *name, struct err *e)
 	return 0;
 }
 
+/* A message on its way in has a file that is written to: only an old one is litter. */
+static void
+remove_litter(struct queue_store *s, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (int64_t)st.st_mtim.tv_sec < clock_wall_us() / 1000000 - LITTER_S)
+		unlinkat(s->dir_fd, name, 0);
+}
+
+static void
+look_at(struct queue_store *s, const char *name)
+{
+	struct queue_item *item;
+	struct err e = ERR_INIT;
+
+	if (strncmp(name, "t.", 2) == 0) {
+		remove_litter(s, name);
+		return;
+	}
+	if ((name[0] != 'q' && name[0] != 'f') || name[1] != '.' || strlen(name) >= QUEUE_ID_MAX)
+		return;
+	item = queue_store_find(s, span_str(name + 2));
+	if (item == NULL && take_file(s, name, &e) == -1)
+		log_error("queue: %s", e.log);
+	/* Another process has given it up: now it is about the notice. */
+	if (item != NULL && item->pid == 0 && name[0] == 'f' && !item->failed) {
+		item->failed = true;
+		item->due = clock_wall_us() / 1000000;
+	}
+}
+
+int
+queue_store_look_again(struct queue_store *s, struct err *e)
+{
+	struct dirent *d;
+	int fd = openat(s->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
+
+	if (dir == NULL) {
+		err_errno(e, "the queue's directory");
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	while ((d = readdir(dir)) != NULL)
+		look_at(s, d->d_name);
+	closedir(dir);
+	return 0;
+}
+
 int
 queue_store_open(struct queue_store *s, const char *path, struct err *e)
 {
-	struct dirent *d;
-	DIR *dir;
-	int fd;
-
 	s->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir_fd == -1)
 		return err_errno(e, "%s", path);
-	fd = fcntl(s->dir_fd, F_DUPFD_CLOEXEC, 0);
-	dir = fd == -1 ? NULL : fdopendir(fd);
-	if (dir == NULL) {
-		err_errno(e, "%s", path);
-		if (fd != -1)
-			close(fd);
-		close(s->dir_fd);
-		s->dir_fd = -1;
-		return -1;
-	}
-	while ((d = readdir(dir)) != NULL) {
-		struct err one = ERR_INIT;
-
-		if (strncmp(d->d_name, "t.", 2) == 0)
-			unlinkat(s->dir_fd, d->d_name, 0);
-		else if ((d->d_name[0] == 'q' || d->d_name[0] == 'f') && d->d_name[1] == '.' &&
-		    strlen(d->d_name) < QUEUE_ID_MAX && take_file(s, d->d_name, &one) == -1)
-			log_error("queue: %s", one.log);
-	}
-	closedir(dir);
-	return 0;
+	if (queue_store_look_again(s, e) == 0)
+		return 0;
+	close(s->dir_fd);
+	s->dir_fd = -1;
+	return -1;
 }
 
 struct queue_item *
@@ -232,11 +287,22 @@ int
 queue_store_open_file(struct queue_store *s, const struct queue_item *item, struct err *e)
 {
 	char name[QUEUE_ID_MAX + 2];
+	struct stat st;
 	int fd;
 
 	name_of(item, item->failed, name);
 	fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	return fd == -1 ? err_errno(e, "open %s", name) : fd;
+	if (fd == -1)
+		return err_errno(e, "open %s", name);
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		err_set(e, ERR_INUSE, "another process is sending it");
+	/* It may have been sent, and its lock gone, since it was opened. */
+	else if (fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		err_errno(e, "%s", name);
+	else
+		return fd;
+	close(fd);
+	return -1;
 }
 
 void

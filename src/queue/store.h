@@ -17,6 +17,8 @@ struct queue_item {
 	char id[QUEUE_ID_MAX];
 	enum outgoing_kind kind;
 	char *user, *sender, *recipient, *keep_for;
+	struct outgoing_dsn dsn;	/* in dsn_text */
+	char *dsn_text;
 	uint64_t size, head;		/* octets of the message, and of what stands before it */
 	int64_t created, due;		/* seconds since 1970 */
 	bool failed;			/* f.ID */
@@ -30,8 +32,13 @@ struct queue_store {
 	size_t count;
 };
 
-/* Opens the directory and reads what is in it; files of messages that did not get whole are removed. */
+/* Opens the directory and reads what is in it; files of messages that did not get whole are removed after a while. */
 int queue_store_open(struct queue_store *s, const char *dir, struct err *e);
+/*
+ * Looks again for what is not known yet: a process that was told to stop at a reload still takes in what had begun, and may give
+ * up what it was sending.
+ */
+int queue_store_look_again(struct queue_store *s, struct err *e);
 struct queue_item *queue_store_find(struct queue_store *s, struct span id);
 size_t queue_store_count_of(const struct queue_store *s, struct span user);
 
@@ -48,6 +55,7 @@ int queue_store_finish(struct queue_store *s, struct queue_incoming *in, const s
     struct queue_item **out, struct err *e);
 void queue_store_abort(struct queue_store *s, struct queue_incoming *in);
 
+/* Locked: ERR_INUSE when another process has it, ERR_NOTFOUND when that has done with it. */
 int queue_store_open_file(struct queue_store *s, const struct queue_item *item, struct err *e);
 /* It is due again at that time. */
 void queue_store_put_off(struct queue_store *s, struct queue_item *item, int64_t due);

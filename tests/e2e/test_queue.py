@@ -26,8 +26,10 @@ protocol lmtp {
 class Sink(threading.Thread):
     """A mail server; answers is asked for the reply to each recipient, taken has what it accepted."""
 
-    def __init__(self, context=None, starttls=False):
+    def __init__(self, context=None, starttls=False, offers=()):
         super().__init__(daemon=True)
+        self.offers = offers
+        self.rcpt = []
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.context, self.starttls = context, starttls
@@ -66,7 +68,7 @@ class Sink(threading.Thread):
                 return
             if word.startswith("EHLO"):
                 say("250-sink\r\n250-SMTPUTF8" + ("\r\n250-STARTTLS" if self.starttls and not secure else "")
-                    + "\r\n250-SIZE\r\n250 8BITMIME")
+                    + "".join("\r\n250-" + x for x in self.offers) + "\r\n250-SIZE\r\n250 8BITMIME")
             elif word == "STARTTLS":
                 say("220 go")
                 connection = self.context.wrap_socket(connection, server_side=True)
@@ -77,6 +79,7 @@ class Sink(threading.Thread):
                 say("250 ok")
             elif word.startswith("RCPT"):
                 self.tries += 1
+                self.rcpt.append(line)
                 recipient = line.split("<", 1)[1].split(">")[0]
                 say(self.answers(recipient))
             elif word == "DATA":
@@ -141,6 +144,45 @@ class Queue(Case):
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(self.inbox(server), [])
 
+    DSN = ('require ["redirect-dsn", "redirect-deliverby", "envelope-dsn"]; '
+           'redirect :notify "FAILURE,DELAY" :ret "HDRS" :bytimerelative 600 :bymode "%s" :bytrace "carol@example.com";')
+
+    def with_dsn(self, sink, mode):
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, self.DSN % mode)
+        with server.raw("lmtp") as client:
+            client.send("LHLO x\r\nMAIL FROM:<sender@example.org> RET=FULL ENVID=QQ+2B1\r\n")
+            client.send("RCPT TO:<alice> NOTIFY=SUCCESS ORCPT=rfc822;first+2Bx@example.org\r\nDATA\r\n")
+            client.until("354")
+            client.send(culver.message("with DSN") + ".\r\n")
+            self.assertTrue(client.line().startswith(b"250 "))
+        return server
+
+    def test_dsn(self):
+        """What a script says of reports and haste is said to the mail server, as far as it knows of them."""
+        sink = self.sink(offers=("DSN", "DELIVERBY 60"))
+        self.with_dsn(sink, "notify")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        self.assertRegex(sink.taken[0][0], r"^MAIL FROM:<sender@example\.org> SIZE=\d+ RET=HDRS ENVID=QQ\+2B1 BY=(600|59\d);NT$")
+        self.assertEqual(sink.rcpt, ["RCPT TO:<carol@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;first+2Bx@example.org"])
+
+    def test_no_dsn(self):
+        sink = self.sink()
+        self.with_dsn(sink, "notify")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        self.assertRegex(sink.taken[0][0], r"^MAIL FROM:<sender@example\.org> SIZE=\d+$")
+        self.assertEqual(sink.rcpt, ["RCPT TO:<carol@example.com>"])
+
+    def test_no_deliverby(self):
+        """Who wants a message back rather than late gets it back from a server that knows no haste."""
+        sink = self.sink(offers=("DSN",))
+        server = self.with_dsn(sink, "return")
+        server.allowed = ("it is in a loop",)
+        culver.wait_for(lambda: self.inbox(server), "the user has the message back")
+        self.assertEqual(sink.taken, [])
+        self.assertIn(b"Subject: with DSN", self.inbox(server)[0])
+
     def test_retry_and_crash(self):
         sink = self.sink()
         sink.answers = lambda recipient: "451 later"
@@ -172,6 +214,96 @@ class Queue(Case):
         self.assertIn(b"Subject: precious", notice)
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(sink.tries, 1)
+
+    def test_lifetime(self):
+        """What could not be sent for too long is given back, with the last answer; an answer of our own is dropped."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "451 4.2.0 not today"
+        server = self.serve(sink.port)
+        server.add_config("queue_lifetime = 3 s\n")
+        server.allowed = ("it is in a loop",)
+        server.start()
+        self.script(server, 'require "vacation"; redirect "carol@example.com"; vacation :addresses "alice@example.org" "Away.";')
+        server.deliver(culver.message(subject="precious"), "alice")
+        self.assertEqual(self.inbox(server), [])
+        notice = culver.wait_for(lambda: self.inbox(server), "the notice is there")[0]
+        self.assertIn(b"Subject: Not forwarded to carol@example.com", notice)
+        self.assertIn(b"451 4.2.0 not today", notice)
+        self.assertIn(b"Subject: precious", notice)
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertGreater(sink.tries, 2)
+        self.assertEqual(sink.taken, [])
+        self.assertIn("to=<sender@example.org>: given up", server.log_text())
+        self.assertEqual(len(self.inbox(server)), 1)
+
+    def reload_while_sending(self, answer):
+        """A reload while the sink thinks about a recipient: it answers after that."""
+        sink = self.sink()
+        asked, go = threading.Event(), threading.Event()
+
+        def answers(recipient):
+            asked.set()
+            go.wait(culver.WAIT)
+            return answer
+        sink.answers = answers
+        server = self.serve(sink.port)
+        server.allowed = ("it is in a loop",)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(subject="once"), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        before = server.pids("queue")
+        server.adm("reload")
+        culver.wait_for(lambda: "configuration reloaded" in server.log_text(), "the reload")
+        culver.wait_for(lambda: set(server.pids("queue")) - set(before), "the new process")
+        culver.wait_for(lambda: "another process is sending it" in server.log_text() or
+                        server.adm("queue", "flush") is None, "the new one has seen it, and lets it be")
+        self.assertEqual(sink.tries, 1)
+        go.set()
+        return server, sink
+
+    def test_reload_sends_once(self):
+        server, sink = self.reload_while_sending("250 ok")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        server.adm("queue", "flush")
+        self.assertEqual(len(server.adm("queue", "list").splitlines()), 1)     # the titles
+        self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
+        self.assertEqual(self.inbox(server), [])
+
+    def test_reload_gives_back(self):
+        """What the process from before the reload gives up, the new one gives back."""
+        server, sink = self.reload_while_sending("550 5.1.1 unknown")
+
+        def notice():
+            server.adm("queue", "flush")
+            return self.inbox(server)
+        self.assertIn(b"Subject: once", culver.wait_for(notice, "the notice is there")[0])
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual((sink.tries, sink.taken), (1, []))
+
+    def test_reload_while_taking_in(self):
+        """A message that is being handed in at a reload is taken, and sent by the new process."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        text = b"Subject: slow\r\n\r\nx\r\n"
+        head = ("CULVER-QUEUE 1\nkind send\nuser alice\nsender a@example.org\nrecipient carol@example.com\nsize %d\n\n" % len(text)).encode()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(culver.WAIT)
+            s.connect(server.path("run", "queue"))
+            s.sendall(head + text[:5])
+            before = server.pids("queue")
+            server.adm("reload")
+            culver.wait_for(lambda: set(server.pids("queue")) - set(before), "the new process")
+            server.adm("queue", "list")
+            s.sendall(text[5:])
+            self.assertTrue(s.recv(1000).startswith(b"OK"))
+
+        def taken():
+            server.adm("queue", "flush")
+            return sink.taken
+        self.assertIn(b"Subject: slow", culver.wait_for(taken, "the message has left", 60)[0][2])
 
     def test_loop(self):
         """Two users who forward to each other: the message ends with one of them."""

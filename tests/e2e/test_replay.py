@@ -10,7 +10,7 @@ import culver
 
 CONFIG = """
 protocol lmtp {
-  mail_plugins = $mail_plugins sieve
+  mail_plugins = $mail_plugins sieve procmail
 }
 plugin {
   sieve = file:~/sieve;active=~/.dovecot.sieve
@@ -33,7 +33,7 @@ elsif header :contains "subject" "twice" { if duplicate :header "subject" { file
 class Replay(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = culver.Server(start=False)
+        cls.server = culver.Server(start=False, users=culver.USERS + ("erin",))
         cls.server.add_config(CONFIG)
         cls.server.start()
 
@@ -121,6 +121,36 @@ class Replay(unittest.TestCase):
         self.assertEqual(rows[0]["user"], "bob")
         self.assertEqual(self.what("-m", "Kept", "-s", "other", "bob", "subject", "two"), ["moved to Kept"])
 
+    def test_recipes(self):
+        """procmail's recipes: a file of them, and those of the settings with a script behind them."""
+        self.fill("erin", ["list one", "pass", "file", "drop", "prog", "plain", "flag"])
+        rc = ("MAILDIR=$HOME\n:0:\n* ^Subject:.*list\nmailbox:Lists/Talk\n\n:0\n* ^Subject:.*pass\n! x@example.org\n\n"
+              ":0:\n* ^Subject:.*file\nfolder\n\n:0\n* ^Subject:.*drop\n/dev/null\n\n"
+              ":0\n* ^Subject:.*prog\n| /bin/some program\n\n:0 fhw\n* ^Subject:.*flag\n| formail -I 'X-Seen: yes'\n")
+        path = self.server.path("some.rc")
+        with open(path, "w") as f:
+            f.write(rc)
+        os.chmod(path, 0o600)
+        files = self.files("erin")
+        expected = ["moved to Lists.Talk (made)", "not kept; redirected to <x@example.org>", "not kept; written to folder",
+                    "discarded", "not kept; not run: /bin/some program", "kept", "kept; its text changed"]
+        rows = self.rows("erin", path, "all")
+        self.assertEqual([row["what"] for row in rows], expected)
+        self.assertEqual(rows[0]["rule"], path + " line 2")
+        self.assertEqual(self.files("erin"), files)
+        # What recipes leave is for the script.
+        self.put("erin", ".procmailrc", rc)
+        self.put("erin", ".dovecot.sieve", 'require ["fileinto", "mailbox"]; if header "subject" "plain" { fileinto :create "Plain"; }')
+        os.chown(self.server.path("home", "erin"), self.server.uid, self.server.gid)
+        expected[5] = "moved to Plain (made)"
+        self.assertEqual(self.what("erin", "all"), expected)
+        self.what("--apply", "erin", "all")
+        after = [(box, subject) for box, subject, _ in self.content("erin")]
+        self.assertIn(("Lists.Talk", "list one"), after)
+        self.assertIn(("Plain", "plain"), after)
+        self.assertEqual(len([box for box, _ in after if box == "INBOX"]), 5)
+        self.assertFalse(os.path.exists(self.server.path("home", "erin", "folder")))
+
     def test_mistakes(self):
         self.fill("carol", ["one"])
         for words, status in ((("carol",), 64), (("carol", "nonsense"), 64), (("carol", "nothing", "all"), 68),
@@ -160,6 +190,10 @@ class Replay(unittest.TestCase):
             '~/.procmailrc:4: error: invalid expression "(a": a ( is not closed',
         ])
         self.assertEqual(self.check("-t", "sieve", "dave")[1], lines[:2])
+        self.put("dave", "other.rc", ":0\n| true\n")
+        done = self.server.adm("-o", "procmail_rc=~/none ~/other.rc", "-o", "procmail_programs=no", "filter", "check", "-t",
+                               "procmail", "dave")
+        self.assertEqual(done, os.path.join(home, "other.rc:2: warning: programs are not run here: procmail_programs\n"))
         os.unlink(os.path.join(home, "sieve/bad.sieve"))
         self.assertEqual(self.check("-t", "sieve", "dave"), (0, []))
         # A script of no directory's is active.

@@ -9,7 +9,7 @@ import time
 import unittest
 
 import culver
-from test_delivery import Lmtp
+from test_delivery import LDA, Lmtp
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n"
 JUNK = """\
@@ -241,6 +241,48 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                 server.deliver(culver.message("One"))
             self.assertEqual(caught.exception.smtp_code, 451)
             self.assertEqual(mails(server), [])
+
+    def lda(self, server, text, *words):
+        return subprocess.run([LDA, "-c", server.config, "-d", "alice", "-f", "sender@example.org", *words], timeout=60,
+                              input=text.encode(), capture_output=True)
+
+    def test_lda(self):
+        """culver-lda asks, too: as the mail user, with the message as it came."""
+        fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 6.0 / 5.0\r\n\r\nX-Spam-Status: Yes, score=6.0 required=5.0 tests=X\r\n\r\n")
+        try:
+            with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n"
+                                     "spam_headers_strip = yes\n" % fake.port + JUNK) as server:
+                text = culver.message("Forged", extra="X-Spam-Flag: NO\r\nX-Spam: keep\r\n").replace("\r\n", "\n")
+                done = self.lda(server, text)
+                self.assertEqual((done.returncode, done.stderr), (0, b""))
+                self.assertEqual(len(fake.asked), 1)
+                self.assertTrue(fake.asked[0].endswith(text.encode()))
+                self.assertIn(b"User: alice\r\n", fake.asked[0])
+                (got,) = mails(server, "Spam")
+                self.assertTrue(got.startswith("Return-Path: <sender@example.org>\r\nDelivered-To: alice\r\nX-Spam-Flag: YES\r\n"))
+                self.assertEqual(got.count("X-Spam-Flag: "), 1)
+                self.assertIn("\r\nX-Spam: keep\r\n", got)
+                # A mailbox that is asked for is where it goes.
+                self.assertEqual(self.lda(server, text, "-m", "INBOX").returncode, 0)
+                self.assertEqual(len(mails(server)), 1)
+                # Refused: not to be tried again.
+                done = self.lda(server, text, "-o", "spam_reject_score=5")
+                self.assertEqual(done.returncode, 77)
+                self.assertIn(b"Refused as spam", done.stderr)
+                # Switched off for it.
+                asked = len(fake.asked)
+                self.assertEqual(self.lda(server, text, "-o", "spam_scanner=none").returncode, 0)
+                self.assertEqual(len(fake.asked), asked)
+        finally:
+            fake.close()
+        port = culver.free_ports(["nobody"])["nobody"]
+        with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n" % port) as server:
+            server.allowed = ("not scanned for spam",)
+            text = culver.message("One")
+            self.assertEqual(self.lda(server, text).returncode, 0)
+            self.assertEqual(self.lda(server, text, "-o", "spam_scanner_failure=defer").returncode, 75)
+            self.assertEqual(len(mails(server)), 1)
+            self.assertIn("not scanned for spam", server.log_text())
 
     def test_without_scanner(self):
         with culver.Server(extra="spam_headers_strip = yes\n") as server:

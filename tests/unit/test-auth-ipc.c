@@ -177,6 +177,51 @@ test_lookup_and_tools(void **state)
 	close(adm);
 }
 
+static void
+ask_proxy(int fd, uint32_t id, const char *user)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_LOOKUP);
+	ipc_put_u32(&o, F_ID, id);
+	ipc_put_str(&o, F_SERVICE, "lmtp");
+	ipc_put_str(&o, F_USER, user);
+	ipc_put_u32(&o, F_PROXY, 1);
+	assert_int_equal(ipc_send(fd, &o, &e), 0);
+}
+
+/* A user of another server; one of this; none; and who may ask. */
+static void
+test_proxy(void **state)
+{
+	struct rig *g = *state;
+	int lmtp = channel(PEER_LMTP), imap = channel(PEER_IMAP);
+	struct span fields;
+
+	rig_file(g, "bob:{PLAIN}secret:1000:1001::/home/bob::\namy:{PLAIN}x::::::proxy=y host=192.0.2.1 port=24\n"
+		    "eve:{PLAIN}x:1000:1001::/home/eve::proxy=n host=192.0.2.1\n");
+	ask_proxy(lmtp, 1, "amy");
+	assert_int_equal(receive(g, lmtp), MSG_AUTH_PROXY);
+	assert_int_equal(ipc_u32(&m, F_ID), 1);
+	assert_true(span_eq(ipc_bytes(&m, F_USER, 100), SPAN("amy")));
+	fields = ipc_bytes(&m, F_FIELDS, IPC_FRAME_MAX);
+	assert_true(span_find(fields, SPAN("host=192.0.2.1\0")) != SIZE_MAX && span_find(fields, SPAN("port=24\0")) != SIZE_MAX);
+	assert_true(span_find(fields, SPAN("PLAIN")) == SIZE_MAX);
+	ask_proxy(lmtp, 2, "bob");
+	assert_int_equal(receive(g, lmtp), MSG_AUTH_OK);
+	assert_int_equal(ipc_u32(&m, F_ID), 2);
+	ask_proxy(lmtp, 3, "eve");
+	assert_int_equal(receive(g, lmtp), MSG_AUTH_OK);
+	ask_proxy(lmtp, 4, "joe");
+	assert_int_equal(receive(g, lmtp), MSG_AUTH_FAIL);
+	assert_int_equal(ipc_u32(&m, F_CODE), AUTH_FAIL_NO_USER);
+	ask_proxy(imap, 5, "amy");
+	assert_int_equal(receive(g, imap), 0);
+	close(lmtp);
+	close(imap);
+}
+
 /* What a peer may not send ends it, and only it. */
 static void
 test_forbidden(void **state)
@@ -231,7 +276,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_login), CASE(test_lookup_and_tools), CASE(test_forbidden), CASE(test_death),
+		CASE(test_login), CASE(test_lookup_and_tools), CASE(test_proxy), CASE(test_forbidden), CASE(test_death),
 	};
 
 	return cmocka_run_group_tests_name("auth ipc", tests, NULL, NULL);

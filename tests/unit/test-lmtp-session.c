@@ -126,7 +126,7 @@ static void
 play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
-	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL };
+	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL, NULL };
 	struct lmtp_session l;
 
 	assert_int_equal(lmtp_session_init(&l, s, &w->o, &backend, &w->status, "SESSION", &w->e), 0);

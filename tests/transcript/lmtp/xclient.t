@@ -31,6 +31,8 @@ S~ 250-*
 S~ 250-*
 S~ 250-XCLIENT*
 S~ 250 SIZE*
+C: XCLIENT TTL=x
+S: 501 5.5.4 TTL is no number
 C: MAIL FROM:<a@b>
 S: 250 2.1.0 OK
 C: XCLIENT ADDR=192.0.2.9
