@@ -584,9 +584,8 @@ recipe_limits(const struct set_view *view)
 	size_t memory = (size_t)set_num(view, SET_procmail_memory);
 
 	l.memory = memory;
-	l.values = memory < l.values ? memory : l.values;
-	l.message = memory < l.message ? memory : l.message;
 	l.values = memory / 4 < l.values ? memory / 4 : l.values;
+	l.message = memory < l.message ? memory : l.message;
 	l.line = memory / 16 < l.line ? memory / 16 : l.line;
 	return l;
 }
