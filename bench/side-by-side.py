@@ -83,7 +83,8 @@ class Side:
         self.name, self.location = name, location
         self.place = culver.Server(start=False, extra="mail_location = %s\n%s%s" % (location, EXTRA, extra))
         if name == "dovecot":
-            self.server = dovecot.Dovecot(self.place.path("home"), self.place.uid, self.place.gid, location, EXTRA + extra, start=False)
+            self.server = dovecot.Dovecot(self.place.path("home"), self.place.uid, self.place.gid, location,
+                                          EXTRA + extra.replace("%(place)s", self.place.dir), start=False)
         else:
             self.server = self.place
 
@@ -225,6 +226,25 @@ if header :matches "x-priority" ["1*", "2*"] {
 """
 
 
+RECIPES = "".join(""":0
+* ^%s:.*rule-%d
+%s
+
+""" % (("Subject", "From", "List-Id")[n % 3], n, "%s") for n in range(28)) + """:0
+* ^From:.*@nowhere\\.example|^Return-Path: <bounce-
+/dev/null
+
+:0 c
+* ^X-Priority: [12]
+%s
+"""
+
+
+def recipes(folder):
+    """As many as the Sieve script has rules; folder: how a mailbox is named."""
+    return RECIPES % tuple(folder % name for name in ["Folder%d" % (n % 5) for n in range(28)] + ["Urgent"])
+
+
 def lmtp_worker(path, first, count):
     """count messages over one connection, the commands of each in two pieces."""
     sock = culver.socket.socket(culver.socket.AF_UNIX)
@@ -251,8 +271,8 @@ def lmtp_worker(path, first, count):
     sock.close()
 
 
-def lmtp_steps(side, count):
-    side.server.start()
+def deliveries(side, count):
+    """A function of the number of connections."""
     base = side.server.dir if side.name == "dovecot" else side.place.dir
     path = os.path.join(base, "run", "lmtp")
 
@@ -270,6 +290,12 @@ def lmtp_steps(side, count):
             return share * connections / (time.perf_counter() - start)
         run()
         return max(run() for _ in range(3))
+    return rate
+
+
+def lmtp_steps(side, count):
+    side.server.start()
+    rate = deliveries(side, count)
     yield "deliveries/s, no filter, 1 connection", rate(1)
     yield "deliveries/s, no filter, 4 connections", rate(4)
     with open(side.home(".dovecot.sieve"), "w") as f:
@@ -279,8 +305,88 @@ def lmtp_steps(side, count):
     yield "deliveries/s, Sieve, 30 rules, 4 connections", rate(4)
 
 
-def compare(title, location, steps, count, extra=""):
-    sides = [Side(name, location, extra) for name in ("dovecot", "culver")]
+PIPE_TO_PROCMAIL = """
+protocol lmtp {
+  mail_plugins = sieve
+}
+plugin {
+  sieve_plugins = sieve_extprograms
+  sieve_extensions = +vnd.dovecot.pipe
+  sieve_pipe_bin_dir = %(place)s/bin
+}
+"""
+
+
+def recipe_steps(side, count):
+    """
+    Dovecot has no recipes: its LMTP pipes each message to procmail (Pigeonhole's vnd.dovecot.pipe), which files it in the
+    Maildir itself.  The other way is that the MTA starts procmail, which hands the message to dovecot-lda.
+    """
+    if side.name == "dovecot":
+        for path, text_of in (("bin/procmail.sh", "#!/bin/sh\nexec procmail -t %s\n" % side.home(".procmailrc")),
+                              ("home", 'require "vnd.dovecot.pipe";\npipe "procmail.sh";\n')):
+            path = side.home(".dovecot.sieve") if path == "home" else os.path.join(side.place.dir, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as f:
+                f.write(text_of)
+            os.chmod(path, 0o755)
+            side.own(path)
+        # procmail's own HOME is that of the uid.
+        rc = "HOME=%s\nMAILDIR=$HOME/Maildir\nDEFAULT=$MAILDIR/\nORGMAIL=$DEFAULT\n" % side.home() + recipes(".%s/")
+        for sub in ("", "cur", "new", "tmp"):
+            os.makedirs(side.home("Maildir", sub), exist_ok=True)
+            side.own(side.home("Maildir", sub))
+    else:
+        rc = recipes("mailbox:%s")
+    with open(side.home(".procmailrc"), "w") as f:
+        f.write(rc)
+    side.own(side.home(".procmailrc"))
+    side.server.start()
+    rate = deliveries(side, count)
+    yield "deliveries/s, procmail, 30 recipes, 1 connection", rate(1)
+    yield "deliveries/s, procmail, 30 recipes, 4 connections", rate(4)
+    arrived = len(os.listdir(side.home("Maildir", "new")))
+    if arrived < 8 * count:
+        raise SystemExit("%s: only %d of %d messages arrived" % (side.name, arrived, 8 * count))
+
+
+def lda_steps(side, count):
+    """A process a message, as an MTA starts it for its user: culver-lda with recipes; procmail, whose rcfile ends with dovecot-lda."""
+    if side.name == "dovecot":
+        lda = "/usr/lib/dovecot/dovecot-lda -c %s -d alice" % side.server.config
+        rc = "HOME=%s\nMAILDIR=$HOME\nORGMAIL=$HOME/lost\nDEFAULT=$ORGMAIL\n" % side.home() + recipes("| " + lda + " -m %s") + ":0 w\n| %s\n" % lda
+        command = ["procmail", "-t", side.home(".procmailrc")]
+    else:
+        rc = recipes("mailbox:%s")
+        command = [os.path.join(culver.PREFIX, "libexec", "culver", "culver-lda"), "-c", side.place.config, "-d", "alice"]
+    with open(side.home(".procmailrc"), "w") as f:
+        f.write(rc)
+    side.own(side.home(".procmailrc"))
+    os.chmod(side.server.config, 0o644)
+    side.server.start()
+    if side.name == "dovecot":
+        os.chmod(os.path.join(side.server.dir, "log"), 0o666)
+
+    def run():
+        start = time.perf_counter()
+        for n in range(count):
+            subprocess.run(command, input=text(n).encode(), env={"HOME": side.home(), "LOGNAME": "alice", "PATH": os.environ["PATH"]},
+                           user=side.place.uid, group=side.place.gid, extra_groups=[], cwd="/", stderr=subprocess.DEVNULL, check=True)
+        return count / (time.perf_counter() - start)
+    run()
+    yield "deliveries/s, LDA, 30 recipes", max(run() for _ in range(3))
+    arrived = len(os.listdir(side.home("Maildir", "new")))
+    if arrived != 4 * count:
+        raise SystemExit("%s: %d of %d messages arrived" % (side.name, arrived, 4 * count))
+
+
+USERDB = "service auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"
+STATS = "service stats {\n  unix_listener stats-writer {\n    mode = 0666\n  }\n}\n"
+
+
+def compare(title, location, steps, count, extra="", dovecot_extra=None):
+    extras = {"culver": extra, "dovecot": extra if dovecot_extra is None else dovecot_extra}
+    sides = [Side(name, location, extras[name]) for name in ("dovecot", "culver")]
     runs = [steps(s, count) for s in sides]
     print("\n| %s | dovecot | culver | ahead |\n| --- | ---: | ---: | ---: |" % title, flush=True)
     try:
@@ -308,6 +414,9 @@ def main():
         compare("mbox, %s messages (ms)" % args.mbox, MBOX, mbox_steps, int(args.mbox))
     if int(args.lmtp) > 0:
         compare("LMTP", MAILDIR, lmtp_steps, int(args.lmtp), "protocol lmtp {\n  mail_plugins = sieve\n}\n")
+        compare("LMTP, procmail", MAILDIR, recipe_steps, int(args.lmtp), "mail_plugins = procmail\n", PIPE_TO_PROCMAIL)
+        if os.geteuid() == 0:
+            compare("LDA, procmail", MAILDIR, lda_steps, 50, "mail_plugins = procmail\n" + USERDB, USERDB + STATS)
 
 
 if __name__ == "__main__":

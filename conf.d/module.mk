@@ -2,7 +2,8 @@
 configuration_files = \
 	conf.d/10-auth.conf conf.d/10-logging.conf conf.d/10-mail.conf conf.d/10-master.conf conf.d/10-ssl.conf \
 	conf.d/15-lda.conf conf.d/15-mailboxes.conf conf.d/20-imap.conf conf.d/20-lmtp.conf conf.d/20-managesieve.conf conf.d/20-pop3.conf \
-	conf.d/90-acl.conf conf.d/90-limits.conf conf.d/90-quota.conf conf.d/90-recipients.conf conf.d/90-sieve.conf conf.d/90-spam.conf \
+	conf.d/90-acl.conf conf.d/90-imapsieve.conf conf.d/90-limits.conf conf.d/90-procmail.conf conf.d/90-quota.conf \
+	conf.d/90-recipients.conf conf.d/90-sieve.conf conf.d/90-spam.conf \
 	conf.d/auth-deny.conf.ext conf.d/auth-master.conf.ext conf.d/auth-passwdfile.conf.ext \
 	conf.d/auth-static.conf.ext conf.d/auth-system.conf.ext
 

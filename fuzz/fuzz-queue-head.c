@@ -22,7 +22,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (whole == 1) {
 		queue_head_write(&text, &h);
 		if (text.failed || (text.n < QUEUE_HEAD_MAX && (queue_head_parse(buf_span(&text), &again, &part) != 1 ||
-		    !span_eq(h.recipient, again.recipient) || !span_eq(h.sender, again.sender) || h.size != again.size)))
+		    !span_eq(h.recipient, again.recipient) || !span_eq(h.dsn.notify, again.dsn.notify) ||
+		    !span_eq(h.dsn.ret, again.dsn.ret) || !span_eq(h.dsn.orcpt, again.dsn.orcpt) ||
+		    !span_eq(h.dsn.envid, again.dsn.envid) || !span_eq(h.dsn.by, again.dsn.by) || !span_eq(h.sender, again.sender) || h.size != again.size)))
 			abort();
 	}
 	buf_clear(&text);

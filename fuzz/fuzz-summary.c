@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The input twice: as a message, whose summary must be there and say what the message says; and as a stored value,
- * which must be refused or be safe to look into, also when its checksum is right.
+ * which must be refused or be safe to look into, also when its checksum is right.  Both as the index keeps them, too.
  */
 #include <stdlib.h>
 
+#include "lib/squeeze.h"
 #include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
 #include "lib-mail/summary.h"
@@ -33,6 +34,47 @@ look(const struct summary_view *v)
 	buf_clear(&out);
 }
 
+/* As the index keeps it, it says the same. */
+static void
+packs(struct span value, const struct summary_view *v)
+{
+	struct buf packed = BUF_INIT(SUMMARY_ROOM_MAX), room = BUF_INIT(SUMMARY_ROOM_MAX), again = BUF_INIT(SUMMARY_ROOM_MAX);
+	struct summary_view w;
+
+	summary_pack(&packed, value);
+	if (packed.failed || !summary_packed_is_sound(buf_span(&packed)) || !summary_packed_head(buf_span(&packed), &w) ||
+	    w.flags != v->flags || w.virtual_size != v->virtual_size || !summary_unpack(&room, buf_span(&packed), &w))
+		abort();
+	summary_encode(&again, &w);
+	if (!span_eq(buf_span(&again), value))
+		abort();
+	buf_clear(&packed);
+	buf_clear(&room);
+	buf_clear(&again);
+}
+
+/* Octets that nobody squeezed, behind what is known. */
+static void
+unpack_any(struct span in)
+{
+	static const char some[] = "some text that is known";
+	size_t known = sizeof(some) - 1, n = in.n == 0 ? 0 : (unsigned char)in.p[0] * 3u;
+	char *room = malloc(known + n + SQUEEZE_SLACK);
+	struct summary_view v;
+	struct buf r = BUF_INIT(SUMMARY_ROOM_MAX);
+
+	if (room == NULL)
+		abort();
+	memcpy(room, some, known);
+	unsqueeze(room, known, n, span_from(in, 1));
+	if (memcmp(room, some, known) != 0)
+		abort();
+	free(room);
+	if (summary_unpack(&r, in, &v))
+		look(&v);
+	buf_clear(&r);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -56,6 +98,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!span_eq(buf_span(&x), buf_span(&y)))
 			abort();
 	}
+	packs(buf_span(&value), &v);
 	/* As the pieces of a value: the input cut in five. */
 	v.fields = span_sub(in, 0, size / 5);
 	v.envelope = span_sub(in, size / 5, size / 5);
@@ -64,10 +107,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	v.entries = span_from(in, size / 5 * 4);
 	buf_reset(&value);
 	summary_encode(&value, &v);
-	if (summary_view(buf_span(&value), &v))
+	if (summary_view(buf_span(&value), &v)) {
 		look(&v);
+		packs(buf_span(&value), &v);
+	}
 	if (summary_view(in, &v))
 		look(&v);
+	unpack_any(in);
 	buf_clear(&value);
 	buf_clear(&x);
 	buf_clear(&y);

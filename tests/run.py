@@ -6,6 +6,7 @@ Suites, in order:
   check   make check-layers, make check-headers, make check-settings
   unit    each program of unit-tests.list (cmocka, its TAP output: each test counts)
   fuzz    each program of fuzz-targets.list over fuzz/corpus/NAME/ (each program counts)
+  procmail  tests/procmail/compare.py: recipes run by Debian's procmail and by ours (each case counts)
   crash   each program of crash-tests.list: operations on mail with faults at sampled system calls (TAP as well)
   e2e     tests/e2e/test_*.py, each module in a process of its own (each test method counts)
 
@@ -28,7 +29,8 @@ import traceback
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-LIMITS = {"check": 300, "unit": 180, "crash": 300, "fuzz": 120, "test": 120, "module": 600}    # seconds
+LIMITS = {"check": 300, "unit": 180, "crash": 300, "fuzz": 120, "procmail": 240, "test": 120, "module": 600}    # seconds
+SUITES = ("check", "unit", "fuzz", "procmail", "crash", "e2e")
 OUTPUT_LINES = 80
 MARK = "CULVER_TEST_RUN"    # in the environment of everything that a test starts
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
@@ -145,17 +147,27 @@ def run_unit(program, args):
     return run_tap(program, "unit", args)
 
 
+def run_procmail(group, args):
+    """Its cases of one group; without procmail it says that they are skipped."""
+    ours = os.path.join(args.build, "tests", "procmail", "procmail-run")
+    return run_tap_command([sys.executable, os.path.join(TOP, "tests", "procmail", "compare.py"), "--tap", group, ours],
+                           "procmail", "procmail/" + group, args)
+
+
 def run_crash(program, args):
     return run_tap(program, "crash", args)
 
 
 def run_tap(program, suite, args):
     name = "%s/%s" % (suite, os.path.basename(program))
-    limit = LIMITS[suite] * args.slow
     if not os.access(os.path.join(args.build, program), os.X_OK):
         return [(name, "failed", "it was not built", 0.0)]
-    status, text, left, seconds = run_command([os.path.join(args.build, program)], limit,
-                                              {"CMOCKA_MESSAGE_OUTPUT": "TAP"}, args.build)
+    return run_tap_command([os.path.join(args.build, program)], suite, name, args)
+
+
+def run_tap_command(command, suite, name, args):
+    limit = LIMITS[suite] * args.slow
+    status, text, left, seconds = run_command(command, limit, {"CMOCKA_MESSAGE_OUTPUT": "TAP"}, args.build)
     planned = sum(int(n) for n in re.findall(r"^1\.\.(\d+)", text, re.M))
     rows, pos = [], 0
     for m in TAP.finditer(text):
@@ -357,6 +369,8 @@ def gather(args):
     if "fuzz" in args.suite:
         jobs += [("fuzz", run_fuzz, x) for x in read_list(os.path.join(args.build, "fuzz-targets.list"))
                  if wanted("fuzz/" + os.path.basename(x), args.only)]
+    if "procmail" in args.suite:
+        jobs += [("procmail", run_procmail, x) for x in ("recipes", "conditions", "formail") if module_wanted("procmail/" + x, args.only)]
     if "crash" in args.suite:
         jobs += [("crash", run_crash, x) for x in read_list(os.path.join(args.build, "crash-tests.list"))
                  if module_wanted("crash/" + os.path.basename(x), args.only)]
@@ -372,7 +386,7 @@ def gather(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", action="append", choices=("check", "unit", "fuzz", "crash", "e2e"))
+    parser.add_argument("--suite", action="append", choices=SUITES)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--without", action="append", default=[], help="e2e modules that are left out")
     parser.add_argument("--fuzz", type=int, default=0)
@@ -384,7 +398,7 @@ def main():
     args = parser.parse_args()
     if args.module:
         sys.exit(child_main(args))
-    args.suite = args.suite or ["check", "unit", "fuzz", "crash", "e2e"]
+    args.suite = args.suite or SUITES
     args.build = os.environ["CULVER_BUILD"]
     results = Results(args.verbose)
     begun = time.monotonic()

@@ -109,11 +109,11 @@ put_time(struct buf *out, int64_t seconds)
 static int
 write_received(struct fetched *m, struct err *e)
 {
-	struct msg_rec rec;
+	int64_t date;
 
-	if (mailbox_get(m->box, m->uid, &rec, e) == -1)
+	if (mailbox_date(m->box, m->uid, &date, e) == -1)
 		return -1;
-	put_time(m->out, rec.internal_date);
+	put_time(m->out, date);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
  * APPEND (RFC 3501 section 6.3.11) of one or many messages (RFC 3502), with APPENDUID (RFC 4315).  A message goes from the
  * client to the storage as it comes, never whole into memory; what can be refused is refused before it is invited.
  */
+#include "imap/event.h"
 #include "imap/session.h"
 #include "lib-mail/date.h"
 #include "lib-storage/quota.h"
@@ -168,6 +169,8 @@ commit(struct imap_session *s, struct append *ap, struct err *e)
 	if (saver_commit(ap->saver, s->arena, &uidvalidity, &uids, e) == -1)
 		return -1;
 	s->stats.appended += uids.count;
+	if (s->events != NULL)
+		imap_event_appended(s, ap->target, uidvalidity, &uids);
 	imap_okf(s, "[APPENDUID %u ", uidvalidity);
 	imap_uids_write(&s->reply, uids.uids, uids.count);
 	buf_adds(&s->reply, "] Append completed.");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* COPY (RFC 3501 section 6.4.7), MOVE (RFC 6851), EXPUNGE (RFC 3501 section 6.4.3, UID EXPUNGE of RFC 4315). */
+#include "imap/event.h"
 #include "imap/session.h"
 
 /* "[COPYUID 38505 304,319:320 3956:3958] " (RFC 4315 section 3) */
@@ -38,6 +39,8 @@ copy_to(struct imap_session *s, const struct uid_list *uids, struct span name, b
 		return 0;
 	}
 	rc = mailbox_copy(s->box, uids->uids, uids->count, target, move, s->arena, &cr, e);
+	if (s->events != NULL && cr.to.count > 0)
+		imap_event_copied(s, mailbox_name(target), &cr);
 	mailbox_close(target);
 	if (rc == -1) {
 		if (move && cr.to.count > 0)

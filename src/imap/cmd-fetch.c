@@ -174,14 +174,28 @@ put_structures(struct fetch *f, bool any)
 	}
 }
 
+/* What the record should have and has not.  Where a summary must be made the file is opened, which tells most of it. */
+static int
+complete_record(struct fetch *f, struct err *e)
+{
+	bool size = (f->items.bits & FETCH_SIZE) != 0 && f->rec.size == SIZE_UNKNOWN;
+	bool date = (f->items.bits & FETCH_INTERNALDATE) != 0 && f->rec.internal_date == DATE_UNKNOWN;
+
+	if ((size || date) && f->summary_need != 0 && fetch_load_summary(f, e) == -1)
+		return -1;
+	f->has_sum = false;	/* it is only valid until the next change */
+	if (date && mailbox_date(f->s->box, f->rec.uid, &f->rec.internal_date, e) == -1)
+		return -1;
+	return size ? mailbox_size(f->s->box, f->rec.uid, &f->rec.size, e) : 0;
+}
+
 /* What the answer needs beyond the record.  -1: it can not be had. */
 static int
 prepare(struct fetch *f, struct err *e)
 {
 	f->has_sum = f->has_body = f->has_header = false;
 	f->root = NULL;
-	if ((f->items.bits & FETCH_SIZE) != 0 && f->rec.size == SIZE_UNKNOWN &&
-	    mailbox_size(f->s->box, f->rec.uid, &f->rec.size, e) == -1)
+	if (complete_record(f, e) == -1)
 		return -1;
 	if (f->summary_need != 0 && fetch_load_summary(f, e) == -1)
 		return -1;

@@ -38,10 +38,12 @@ imap_cmd_noop(struct imap_session *s, struct imap_in *in, struct err *e)
 int
 imap_cmd_check(struct imap_session *s, struct imap_in *in, struct err *e)
 {
+	(void)e;
 	if (!no_arguments(s, in))
 		return 0;
-	if (storage_maintain(s->st, e) == -1)
-		return -1;
+	/* What is kept already is written behind at once; the client need not wait for that (RFC 3501 section 6.4.1). */
+	storage_maintain_soon(s->st);
+	s->checked = true;
 	imap_ok(s, "Check completed.");
 	return 0;
 }

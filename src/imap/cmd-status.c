@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* STATUS (RFC 3501 section 6.3.10; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438). */
+/* STATUS (RFC 3501 section 6.3.10; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438, MAILBOXID of RFC 8474). */
 #include "imap/session.h"
 
 static const struct {
@@ -13,6 +13,7 @@ static const struct {
 	{ SPAN("UNSEEN"), STATUS_UNSEEN },
 	{ SPAN("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ },
 	{ SPAN("SIZE"), STATUS_SIZE },
+	{ SPAN("MAILBOXID"), STATUS_MAILBOXID },
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -82,7 +83,10 @@ imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, str
 		stream_puts(&s->io, before);
 		stream_put(&s->io, status_items[i].name);
 		stream_put(&s->io, SPAN(" "));
-		stream_put_u64(&s->io, value_of(&st, status_items[i].bit));
+		if (status_items[i].bit == STATUS_MAILBOXID)
+			stream_putf(&s->io, "(%s)", st.id);
+		else
+			stream_put_u64(&s->io, value_of(&st, status_items[i].bit));
 		before = " ";
 	}
 	stream_put(&s->io, SPAN(")\r\n"));

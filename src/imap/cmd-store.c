@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* STORE and UID STORE (RFC 3501 section 6.4.6, UNCHANGEDSINCE of RFC 7162 section 3.1.3). */
+#include "imap/event.h"
 #include "imap/session.h"
 
 struct store {
@@ -81,6 +82,7 @@ static int
 store(struct imap_session *s, struct store *st, struct err *e)
 {
 	struct uid_list modified = { NULL, 0 }, changed = { NULL, 0 };
+	struct imap_flags_before *before = NULL;
 
 	if (mailbox_keyword_mask(s->box, st->flags.names, st->flags.name_count, st->change.op != FLAGS_REMOVE,
 	    &st->change.keywords, e) == -1)
@@ -92,8 +94,12 @@ store(struct imap_session *s, struct store *st, struct err *e)
 	imap_sync(s, false);
 	if (s->end != IMAP_GO_ON)
 		return 0;
+	if (s->events != NULL)
+		before = imap_event_flags_before(s, &st->uids);
 	if (mailbox_store(s->box, st->uids.uids, st->uids.count, &st->change, s->arena, &modified, &changed, e) == -1)
 		return -1;
+	if (before != NULL)
+		imap_event_flags(s, before, &changed);
 	if (st->change.op != FLAGS_REMOVE && (st->change.flags & MSG_DELETED) != 0)
 		s->stats.deleted += changed.count;
 	if (st->silent) {

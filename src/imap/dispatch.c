@@ -12,6 +12,7 @@ enum {
 	CMD_NEWS = 1 << 6,		/* tells news with delay-newmail, too */
 	CMD_ACL = 1 << 7,		/* only with access control */
 	CMD_QUOTA = 1 << 8,		/* is there only with imap_quota */
+	CMD_METADATA = 1 << 9,		/* is there only with imap_metadata */
 };
 
 static const struct command {
@@ -33,6 +34,7 @@ static const struct command {
 	{ SPAN("EXPUNGE"), imap_cmd_expunge, CMD_SELECTED | CMD_UID | CMD_NO_SYNC },
 	{ SPAN("FETCH"), imap_cmd_fetch, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("GETACL"), imap_cmd_getacl, CMD_ACL },
+	{ SPAN("GETMETADATA"), imap_cmd_getmetadata, CMD_METADATA },
 	{ SPAN("GETQUOTA"), imap_cmd_getquota, CMD_QUOTA },
 	{ SPAN("GETQUOTAROOT"), imap_cmd_getquotaroot, CMD_QUOTA },
 	{ SPAN("ID"), imap_cmd_id, 0 },
@@ -51,6 +53,7 @@ static const struct command {
 	{ SPAN("SELECT"), imap_cmd_select, CMD_NO_SYNC },
 	{ SPAN("SETACL"), imap_cmd_setacl, CMD_ACL },
 	{ SPAN("SORT"), imap_cmd_sort, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
+	{ SPAN("SETMETADATA"), imap_cmd_setmetadata, CMD_METADATA },
 	{ SPAN("SETQUOTA"), imap_cmd_setquota, CMD_QUOTA },
 	{ SPAN("STARTTLS"), imap_cmd_login, CMD_NO_SYNC },
 	{ SPAN("STATUS"), imap_cmd_status, 0 },
@@ -112,7 +115,8 @@ read_head(struct imap_session *s, struct imap_in *in)
 	}
 	s->name = upper(s, word);
 	cmd = find(word, s->uid);
-	if (cmd != NULL && (((cmd->flags & CMD_ACL) != 0 && !s->lim.acl) || ((cmd->flags & CMD_QUOTA) != 0 && !s->quota)))
+	if (cmd != NULL && (((cmd->flags & CMD_ACL) != 0 && !s->lim.acl) || ((cmd->flags & CMD_QUOTA) != 0 && !s->quota) ||
+	    ((cmd->flags & CMD_METADATA) != 0 && !s->lim.metadata)))
 		cmd = NULL;
 	if (cmd == NULL)
 		imap_bad(s, "Unknown command");

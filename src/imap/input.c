@@ -7,6 +7,7 @@
 
 #include "imap/session.h"
 #include "lib/ipc-types.h"
+#include "lib/log.h"
 #include "lib/sys.h"
 
 /* How much of what was refused is still read, to stay in step with a client that sends without asking. */
@@ -37,8 +38,8 @@ read_notice(struct imap_session *s)
 		return mailbox_watch_read(s->box, &s->hub_gone, &s->kicked);
 	if (ipc_msg_init(&m, &e) == -1)
 		return false;
-	rc = ipc_recv(s->start->hub_fd, &m, &e);
-	if (rc == 0 || (rc == -1 && e.code != ERR_INUSE))
+	rc = ipc_recv_wait(s->start->hub_fd, &m, 0, &e);
+	if (rc == 0 || (rc == -1 && e.code != ERR_INUSE && e.code != ERR_TIMEOUT))
 		s->hub_gone = true;
 	else if (rc == 1 && m.type == MSG_KICK)
 		s->kicked = true;
@@ -146,6 +147,8 @@ wait_more(struct imap_session *s, int timeout_ms)
 
 		if (pfd[2].revents != 0)
 			read_parent(s);
+		if (s->hub_new && !was_new)
+			return IMAP_WAIT_CHANGE;	/* what was to be read from the old one's descriptor is gone with it */
 		if (pfd[1].revents != 0) {
 			bool changed = read_notice(s);
 
@@ -154,8 +157,6 @@ wait_more(struct imap_session *s, int timeout_ms)
 			if (changed || s->hub_gone)
 				return IMAP_WAIT_CHANGE;
 		}
-		if (s->hub_new && !was_new)
-			return IMAP_WAIT_CHANGE;
 		if (pfd[0].revents != 0)
 			return IMAP_WAIT_INPUT;
 		if (rc > 0)
@@ -183,7 +184,12 @@ maintain(struct imap_session *s)
 	int due = storage_maintain_due_ms(s->st);
 
 	if (due == 0) {
-		storage_maintain(s->st, &e);
+		/* The answer first: nobody waits for this.  What fails is seen by who sends next. */
+		stream_flush(&s->io, &e);
+		e = (struct err)ERR_INIT;
+		if (storage_maintain(s->st, &e) == -1 && s->checked)
+			log_error("CHECK: %s", e.log);
+		s->checked = false;
 		due = storage_maintain_due_ms(s->st);
 		if (due == 0)
 			due = 1000;	/* it could not be done: not again at once */

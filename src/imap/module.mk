@@ -1,13 +1,14 @@
 # src/imap
 noinst_LIBRARIES += src/imap/libimap.a
 src_imap_libimap_a_SOURCES = \
+	src/imap/behind.c src/imap/behind.h \
 	src/imap/cmd-acl.c src/imap/cmd-append.c \
 	src/imap/cmd-copy.c \
 	src/imap/cmd-fetch.c \
 	src/imap/cmd-idle.c \
 	src/imap/cmd-list.c \
 	src/imap/cmd-mailbox.c \
-	src/imap/cmd-misc.c \
+	src/imap/cmd-metadata.c src/imap/cmd-misc.c \
 	src/imap/cmd-quota.c \
 	src/imap/cmd-search.c \
 	src/imap/cmd-select.c \
@@ -16,20 +17,23 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/cmd-store.c \
 	src/imap/cmd-thread.c \
 	src/imap/dispatch.c \
+	src/imap/event.c src/imap/event.h \
 	src/imap/fetch-body.c src/imap/fetch.h \
 	src/imap/flags.c \
 	src/imap/hibernate.c src/imap/hibernate.h \
 	src/imap/input.c \
 	src/imap/names.c \
+	src/imap/react.c src/imap/react.h \
 	src/imap/reply.c \
 	src/imap/serve.c src/imap/serve.h \
 	src/imap/session.c src/imap/session.h \
 	src/imap/sets.c \
 	src/imap/sync.c
 
-imap_below = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a
+imap_below = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a src/lib-deliver/libspamscan.a \
+	src/lib-filter/libspam.a src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a
 imap_base = src/lib-mail/libmail.a src/lib-config/libconfig.a src/lib/libbase.a \
-	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS)
+	$(UTF8PROC_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(OPENSSL_LIBS) $(CRYPT_LIBS) $(PCRE2_LIBS) $(JANSSON_LIBS) -lm
 
 imap_fixture = tests/unit/imap-fixture.c tests/unit/imap-fixture.h
 
@@ -65,6 +69,21 @@ tests_unit_test_imap_hibernate_SOURCES = tests/unit/test-imap-hibernate.c $(imap
 tests_unit_test_imap_hibernate_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
 	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-imap-event
+tests_unit_test_imap_event_SOURCES = tests/unit/test-imap-event.c $(imap_fixture)
+tests_unit_test_imap_event_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a \
+	$(imap_base) $(LMDB_LIBS) $(PACK_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-imap-event-mbox
+tests_unit_test_imap_event_mbox_SOURCES = $(tests_unit_test_imap_event_SOURCES)
+tests_unit_test_imap_event_mbox_CPPFLAGS = $(tests_unit_test_imap_transcripts_mbox_CPPFLAGS)
+tests_unit_test_imap_event_mbox_LDADD = $(tests_unit_test_imap_event_LDADD)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-event
+fuzz_fuzz_imap_event_SOURCES = fuzz/fuzz-imap-event.c $(fuzz_main)
+fuzz_fuzz_imap_event_LDADD = $(imap_below) src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS) $(PACK_LIBS)
+fuzz_fuzz_imap_event_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += fuzz/fuzz-imap-session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c tests/unit/memory-mailbox.c src/lib-storage/acl.c src/lib-storage/list-match.c \
 	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c \
@@ -75,5 +94,5 @@ fuzz_fuzz_imap_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 pkglibexec_PROGRAMS += src/imap/imap
 src_imap_imap_SOURCES = src/imap/main.c
-src_imap_imap_LDADD = src/imap/libimap.a src/lib-protocol/libimapproto.a src/lib-protocol/libprotocol.a \
+src_imap_imap_LDADD = $(imap_below) \
 	src/lib-storage/libstorage.a src/lib-index/libindex.a $(imap_base) $(LMDB_LIBS) $(PACK_LIBS)

@@ -2,6 +2,7 @@
 /* The server's words. */
 #include <stdarg.h>
 
+#include "imap/event.h"
 #include "imap/session.h"
 #include "lib-storage/quota.h"
 #include "lib/log.h"
@@ -155,6 +156,11 @@ imap_capability(struct imap_session *s)
 		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (s->quota)
 		buf_adds(&usual, " QUOTA");
+	if (s->lim.metadata)
+		buf_adds(&usual, " METADATA");
+	/* Where no script can be named it is of no use to clients (RFC 6785 section 2.3.1). */
+	if (s->lim.metadata && imap_events_url(s->events).n > 0)
+		buf_addf(&usual, " IMAPSIEVE=%.*s", SPAN_ARG(imap_events_url(s->events)));
 	if (set.n > 0 && set.p[0] != '+' && set.p[0] != '-') {
 		buf_add(&b, set);
 	} else {

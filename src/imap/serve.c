@@ -139,7 +139,7 @@ imap_serve(const struct session_start *ss)
 	stream_init_fd(&io, ss->client_fd, ss->preread.n + 65536, 60000);
 	if (ss->preread.n > 0)
 		stream_unread(&io, ss->preread);
-	if (storage_open(&params, &st, &e) == -1)
+	if (session_storage_open(ss, &params, &st, &e) == -1)
 		return refuse(ss, &io, &e);
 	if (imap_session_new(ss, st, &io, &s, &e) == -1) {
 		storage_close(st);
@@ -155,6 +155,6 @@ imap_serve(const struct session_start *ss)
 		log_error("%s", e.log);
 	log_end(s);
 	imap_session_free(s);
-	storage_close(st);
+	session_storage_close(ss, st);
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "imap/session.h"
+#include "imap/event.h"
 #include "lib-storage/quota.h"
 
 #include <limits.h>
@@ -48,6 +49,7 @@ read_limits(struct imap_limits *l, const struct set_view *v)
 	l->literal_minus = set_bool(v, SET_imap_literal_minus);
 	l->strip_separator = set_list_has(v, SET_imap_client_workarounds, SPAN("tb-extra-mailbox-sep"));
 	l->delay_newmail = set_list_has(v, SET_imap_client_workarounds, SPAN("delay-newmail"));
+	l->metadata = set_bool(v, SET_imap_metadata);
 	l->lsub_flags = set_list_has(v, SET_imap_client_workarounds, SPAN("tb-lsub-flags"));
 }
 
@@ -70,6 +72,12 @@ imap_session_new(const struct session_start *ss, struct storage *st, struct stre
 		free(s);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
+	s->events = imap_events_new(ss, e);
+	if (s->events == NULL && e->code != ERR_NONE) {
+		arena_free(s->arena);
+		free(s);
+		return -1;
+	}
 	buf_init(&s->cmd, s->lim.command);
 	buf_init(&s->reply, REPLY_MAX);
 	buf_init(&s->scratch, REPLY_MAX);
@@ -91,6 +99,7 @@ imap_session_free(struct imap_session *s)
 	if (s == NULL)
 		return;
 	mailbox_close(s->box);
+	imap_events_free(s->events);
 	stream_clear(&s->io);
 	buf_clear(&s->cmd);
 	buf_clear(&s->reply);

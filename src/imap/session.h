@@ -23,7 +23,7 @@ struct imap_limits {
 	uint64_t literal;		/* of APPEND */
 	int idle_ms, write_ms, notify_ms, poll_ms, hibernate_ms;	/* 0: never (notify, hibernate) */
 	unsigned fetch_failure;		/* the index in imap_fetch_failure */
-	bool literal_minus, strip_separator, delay_newmail, lsub_flags, acl;
+	bool literal_minus, strip_separator, delay_newmail, lsub_flags, acl, metadata;
 };
 
 struct imap_stats {
@@ -66,6 +66,7 @@ struct imap_session {
 	struct mailbox *box;		/* selected, or NULL */
 	bool read_only;
 	bool condstore, qresync;	/* enabled by the client */
+	struct imap_events *events;	/* event.h; NULL: nothing follows from what commands do */
 	bool quota;			/* imap_quota is among mail_plugins */
 	const struct span *keywords;	/* of box */
 	size_t keyword_count;
@@ -80,6 +81,7 @@ struct imap_session {
 	unsigned bad_in_row;
 	bool (*told_to_end)(void);	/* SIGTERM came, and has closed the input; may be NULL */
 	bool kicked, hub_gone, hub_new, parent_gone;
+	bool checked;			/* what is written behind next is what CHECK asked for */
 	const char *end_reason;		/* for the log: "Logged out", "Connection closed" */
 	struct imap_stats stats;	/* in, out: what a hibernated session had before */
 	int64_t last_input_ms;
@@ -183,8 +185,8 @@ typedef int imap_cmd(struct imap_session *s, struct imap_in *in, struct err *e);
 imap_cmd imap_cmd_deleteacl, imap_cmd_getacl, imap_cmd_listrights, imap_cmd_myrights, imap_cmd_setacl;
 imap_cmd imap_cmd_append, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create,
     imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
-    imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move,
-    imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_setquota, imap_cmd_sort,
+    imap_cmd_getmetadata, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move,
+    imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_setmetadata, imap_cmd_setquota, imap_cmd_sort,
     imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
 
 int imap_put_myrights(struct imap_session *s, struct span mailbox, struct err *e);

@@ -177,6 +177,14 @@ identify(struct lda *l)
 	return EX_OK;
 }
 
+static int
+become_runner(void *ctx, struct err *e)
+{
+	const struct lda *l = ctx;
+
+	return identity_become_runner(&l->id, l->view, e);
+}
+
 /* The scanner is asked by the mail user, who may still reach it, and never by root. */
 static int
 become_and_scan(struct lda *l, struct span message, struct err *e)
@@ -199,15 +207,19 @@ become_user(struct lda *l, const struct storage_params *sp, struct span message,
 	struct priv_filter *filter = priv_filter_new(PRIV_MAIL, e);
 	const char *const *rw, *const *ro;
 	enum priv_confined active;
+	struct err no_helper = ERR_INIT;
 	int rc = -1;
 
 	if (filter == NULL)
 		return -1;
+	/* What can not be run then is told when the recipes want it. */
+	if (deliver_recipes_start_helper(l->view, become_runner, l, &l->helper, &no_helper) == -1)
+		log_error("a process for programs: %s", no_helper.log);
 	ro = deliver_filter_paths(l->view, l->id.user, l->id.home, system_paths, l->arena);
 	if (ro == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else if (become_and_scan(l, message, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
-	    deliver_recipes_start_helper(l->view, &l->helper, e) == 0 && storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    storage_paths(sp, l->arena, &rw, e) == 0 &&
 	    deliver_recipes_paths(l->view, l->id.user, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;

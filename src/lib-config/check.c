@@ -113,7 +113,7 @@ check_zlib(struct config *c, const struct scope *s)
 static bool
 is_plugin(struct span word)
 {
-	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "procmail", "sieve", "zlib" };
+	static const char *const there[] = { "acl", "imap_acl", "quota", "imap_quota", "procmail", "sieve", "imap_sieve", "zlib" };
 
 	for (size_t i = 0; i < sizeof(there) / sizeof(there[0]); i++)
 		if (span_eq(word, span_str(there[i])))
@@ -133,6 +133,27 @@ check_plugins(struct config *c, const struct scope *s)
 			check_zlib(c, s);
 		if (!is_plugin(word) && config_warn_once(c, word))
 			config_warning(c, v->place, "mail_plugins: there is no %.*s", SPAN_ARG(word));
+	}
+}
+
+/* What would else be found out when mail comes. */
+static void
+check_procmail(struct config *c, const struct scope *s)
+{
+	static const enum setting paths[] = { SET_procmail_rc, SET_procmail_directories };
+	const struct value *programs = &s->values[SET_procmail_programs];
+
+	if (programs->is_set && !span_ieq(programs->text, SPAN("yes")) && !span_ieq(programs->text, SPAN("no")) &&
+	    !span_starts(programs->text, SPAN("/")))
+		config_error(c, programs->place, "procmail_programs = %.*s: it is yes, no, or the path of a directory",
+		    SPAN_ARG(programs->text));
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const struct value *v = &s->values[paths[i]];
+		struct span rest = v->text, word;
+
+		while (v->is_set && set_list_next(&rest, &word))
+			if (!span_starts(word, SPAN("/")) && !span_starts(word, SPAN("~/")) && !span_starts(word, SPAN("%")))
+				config_error(c, v->place, "%s: %.*s is no absolute path", setting_table[paths[i]].name, SPAN_ARG(word));
 	}
 }
 
@@ -386,6 +407,22 @@ check_tls(struct config *c)
 		config_warning(c, ssl->place, "ssl = yes, but there is no ssl_cert: TLS can not be offered");
 }
 
+/* Who is asked to learn must be named. */
+static void
+check_spam(struct config *c, const struct scope *s)
+{
+	static const enum setting lessons[] = { SET_spam_learn_spam, SET_spam_learn_ham };
+	const struct value *scanner = s->values[SET_spam_scanner].is_set ? &s->values[SET_spam_scanner] :
+	    &scope_top(c)->values[SET_spam_scanner];
+
+	for (size_t i = 0; i < sizeof(lessons) / sizeof(lessons[0]); i++) {
+		const struct value *v = &s->values[lessons[i]];
+
+		if (v->is_set && v->num != 0 && scanner->num == 0)
+			config_warning(c, v->place, "%s: nobody learns anything without spam_scanner", setting_table[lessons[i]].name);
+	}
+}
+
 void
 config_check(struct config *c)
 {
@@ -396,7 +433,9 @@ config_check(struct config *c)
 		check_minimums(c, s);
 		check_plugins(c, s);
 		check_plugin_settings(c, s);
+		check_procmail(c, s);
 		check_acl(c, s);
+		check_spam(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)
 			check_block(c, *(struct block **)array_at(&s->blocks, k));

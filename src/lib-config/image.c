@@ -101,6 +101,7 @@ resolve_service(struct writer *w, const struct img_block *block)
 		enum setting otherwise;
 	} rules[] = {
 		{ "client_limit", SET_default_client_limit }, { "process_limit", SET_default_process_limit },
+		{ "idle_kill", SET_default_idle_kill },
 	};
 	struct img_value *values = (struct img_value *)(void *)w->tables[IMG_BLOCK_VALUES].p;
 	const struct img_value *all = (const struct img_value *)(const void *)w->tables[IMG_VALUES].p;

@@ -342,3 +342,27 @@ set_plugin(const struct set_view *v, const char *name)
 	}
 	return SPAN_NONE;
 }
+
+struct span
+set_plugin_next(const struct set_view *v, struct span prefix, size_t *pos)
+{
+	size_t at = 0;
+
+	for (const struct own_plugin *p = v->plugin; p != NULL; p = p->next)
+		if (at++ >= *pos && span_starts(p->key, prefix)) {
+			*pos = at;
+			return p->key;
+		}
+	for (size_t i = v->scope_count; i-- > 0;) {
+		for (uint32_t k = 0; k < v->scopes[i]->plugin.count; k++) {
+			const struct img_plugin *p = image_at(v->s, IMG_PLUGIN, v->scopes[i]->plugin.first + k);
+			struct span key = image_text(v->s, p->key);
+
+			if (at++ >= *pos && span_starts(key, prefix)) {
+				*pos = at;
+				return key;
+			}
+		}
+	}
+	return SPAN_NONE;
+}

@@ -59,6 +59,8 @@ bool set_list_has(const struct set_view *v, enum setting id, struct span word);
 bool set_list_next(struct span *rest, struct span *word_out);
 /* plugin { name = value }; an empty span with p NULL when it is not set. */
 struct span set_plugin(const struct set_view *v, const char *name);
+/* The names in plugin {} that begin with prefix, one a call, some of them twice.  *pos is 0 at first; p NULL at the end. */
+struct span set_plugin_next(const struct set_view *v, struct span prefix, size_t *pos);
 
 /*
  * Blocks with a name: namespace, mailbox (in a namespace), passdb, userdb, service, unix_listener, fifo_listener,

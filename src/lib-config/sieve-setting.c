@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, PLACE, TIME, SIZE, NUMBER, YESNO, EXTENSIONS, IDLE };
+enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -10,7 +10,7 @@ static const struct {
 } names[] = {
 	{ "sieve", PLACE }, { "sieve_dir", TEXT }, { "sieve_before#", PLACE }, { "sieve_after#", PLACE }, { "sieve_default", PLACE },
 	{ "sieve_default_name", IDLE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
-	{ "sieve_extensions", EXTENSIONS }, { "sieve_global_extensions", EXTENSIONS }, { "sieve_user_email", TEXT },
+	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
 	{ "sieve_redirect_envelope_from", TEXT },
 	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },
 	{ "sieve_quota_max_scripts", NUMBER }, { "sieve_quota_max_storage", SIZE },
@@ -21,17 +21,18 @@ static const struct {
 	{ "sieve_vacation_default_subject_template", TEXT },
 	{ "sieve_duplicate_default_period", TIME }, { "sieve_duplicate_max_period", TIME },
 	/* How much a script may do is counted in steps, which no setting changes. */
-	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", IDLE },
+	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
+	{ "imapsieve_url", URL }, { "imapsieve_expunge_discarded", YESNO },
 	{ "sieve_report_*", TEXT }, { "sieve_env_*", TEXT },
 	{ "sieve_pipe_bin_dir", TEXT }, { "sieve_filter_bin_dir", TEXT }, { "sieve_execute_bin_dir", TEXT },
 	{ "sieve_pipe_exec_timeout", TIME }, { "sieve_filter_exec_timeout", TIME }, { "sieve_execute_exec_timeout", TIME },
 	{ "sieve_pipe_input_eol", TEXT }, { "sieve_filter_input_eol", TEXT }, { "sieve_execute_input_eol", TEXT },
 	{ "sieve_program_memory", SIZE },
-	/* Programs are in directories only, and deliveries look into no lists. */
+	{ "sieve_list_*", PLACE },
+	/* Programs are in directories only. */
 	{ "sieve_pipe_socket_dir", IDLE }, { "sieve_filter_socket_dir", IDLE }, { "sieve_execute_socket_dir", IDLE },
-	{ "sieve_extlists_*", IDLE },
 };
 
 static bool
@@ -74,23 +75,44 @@ is_unit(struct span unit, const char *const *units)
 	return unit.n == 0;
 }
 
-/* Extensions that scripts may be allowed to require, and of which a delivery does nothing. */
 static int
-check_extensions(struct span value, struct err *e)
+check_causes(struct span value, struct err *e)
 {
-	static const char *const idle[] = {
-		"extlists", "mboxmetadata", "servermetadata", "mailboxid", "redirect-dsn", "redirect-deliverby", "imapsieve",
-	};
-	struct span word;
+	while (value.n > 0) {
+		size_t n = 0;
+		struct span word;
 
-	while (span_next(&value, ' ', &word)) {
-		if (word.n > 0 && word.p[0] == '+')
-			word = span_from(word, 1);
-		for (size_t i = 0; i < sizeof(idle) / sizeof(idle[0]); i++)
-			if (span_eq(word, span_str(idle[i])))
-				return err_set(e, ERR_DENIED, "allows %s, which has no effect when mail is delivered", idle[i]);
+		while (n < value.n && value.p[n] != ' ' && value.p[n] != ',')
+			n++;
+		word = span_sub(value, 0, n);
+		value = span_from(value, n + 1);
+		if (word.n > 0 && !span_ieq(word, SPAN("APPEND")) && !span_ieq(word, SPAN("COPY")) && !span_ieq(word, SPAN("FLAG")))
+			return err_set(e, ERR_SYNTAX, "%.*s is none of APPEND, COPY, FLAG", SPAN_ARG(word));
 	}
 	return 0;
+}
+
+/* Programs need no word: their directories say that they are wanted. */
+static int
+check_plugins(struct span value, struct err *e)
+{
+	struct span word;
+
+	while (span_next(&value, ' ', &word))
+		if (word.n > 0 && !span_eq(word, SPAN("sieve_imapsieve")) && !span_eq(word, SPAN("sieve_extprograms")))
+			return err_set(e, ERR_DENIED, "names %.*s, which is not there", SPAN_ARG(word));
+	return 0;
+}
+
+/* Clients see it as a word of CAPABILITY (RFC 6785 section 7, RFC 5804 section 3). */
+static int
+check_url(struct span value, struct err *e)
+{
+	bool ok = span_istarts(value, SPAN("sieve://")) && value.n > 8;
+
+	for (size_t i = 0; i < value.n; i++)
+		ok = ok && value.p[i] > ' ' && value.p[i] < 0x7f && strchr("(){%*\"\\]", value.p[i]) == NULL;
+	return ok ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no URL that begins with sieve://", SPAN_ARG(value));
 }
 
 static int
@@ -106,13 +128,17 @@ check_value(enum kind kind, struct span value, struct err *e)
 	switch (kind) {
 	case TEXT:
 		return 0;
-	case EXTENSIONS:
-		return check_extensions(value, e);
+	case CAUSES:
+		return check_causes(value, e);
+	case URL:
+		return check_url(value, e);
+	case PLUGINS:
+		return check_plugins(value, e);
 	case IDLE:
 		return err_set(e, ERR_DENIED, "has no effect");
 	case PLACE:
 		return span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")) ?
-		    err_set(e, ERR_SYNTAX, "scripts are in files only") : 0;
+		    err_set(e, ERR_SYNTAX, "scripts and lists are in files only") : 0;
 	case TIME:
 		return number(value, &unit) && is_unit(unit, times) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no time", SPAN_ARG(value));
 	case SIZE:
@@ -125,12 +151,42 @@ check_value(enum kind kind, struct span value, struct err *e)
 	return 0;
 }
 
+/* imapsieve_mailbox1_name: the part behind the number.  Empty: it is none of these. */
+static struct span
+mailbox_part(struct span key)
+{
+	const struct span stem = SPAN("imapsieve_mailbox");
+	size_t n = stem.n;
+
+	if (!span_starts(key, stem))
+		return SPAN("");
+	while (n < key.n && ascii_is_digit(key.p[n]))
+		n++;
+	return n > stem.n && n < key.n && key.p[n] == '_' ? span_from(key, n + 1) : SPAN("");
+}
+
+static int
+check_mailbox(struct span part, struct span value, struct err *e)
+{
+	static const struct {
+		const char *part;
+		enum kind kind;
+	} parts[] = { { "name", TEXT }, { "from", TEXT }, { "causes", CAUSES }, { "before", PLACE }, { "after", PLACE } };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (span_eq(part, span_str(parts[i].part)))
+			return value.n == 0 ? 0 : check_value(parts[i].kind, span_trim(value), e);
+	return err_set(e, ERR_DENIED, "has no effect: it is name, from, causes, before, after that a mailbox has");
+}
+
 int
 sieve_setting_check(struct span key, struct span value, bool *known_out, struct err *e)
 {
-	*known_out = span_starts(key, SPAN("sieve"));
+	*known_out = span_starts(key, SPAN("sieve")) || span_starts(key, SPAN("imapsieve"));
 	if (!*known_out)
 		return 0;
+	if (mailbox_part(key).n > 0)
+		return check_mailbox(mailbox_part(key), value, e);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (fits(key, span_str(names[i].name)))
 			return value.n == 0 ? 0 : check_value(names[i].kind, span_trim(value), e);

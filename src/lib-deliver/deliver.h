@@ -42,6 +42,8 @@ struct deliver_request {
 	struct span message;
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	struct span origin;		/* an address that leads to several: this one gets the message once; empty: as often as it comes */
+	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
+	int64_t internal_date;		/* with `stays': its date, for copies */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
 	struct deliver_forward *forward;	/* ~/.forward, which comes first of all; NULL: none */
 	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */

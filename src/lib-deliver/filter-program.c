@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/filter-program.h"
 
-#include <stdio.h>
+#include <poll.h>
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-filter/sieve/setting.h"
 
 #define OUTPUT_MAX ((size_t)40 << 20)	/* of a program: with the message it was made from it fits a filter's memory */
+#define MEMORY_DEFAULT ((uint64_t)1 << 30)
 #define SAID_MAX ((size_t)16 << 10)
 #define SAID_LINES 20
 #define LINE_OCTETS 500
@@ -16,6 +17,16 @@
 static const char *const dir_settings[] = { "sieve_pipe_bin_dir", "sieve_filter_bin_dir", "sieve_execute_bin_dir" };
 #define DIRS (sizeof(dir_settings) / sizeof(dir_settings[0]))
 
+bool
+deliver_programs_wanted(const struct set_view *view)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < DIRS; i++)
+		any = any || span_trim(set_plugin(view, dir_settings[i])).n > 0;
+	return any && (set_list_has(view, SET_mail_plugins, SPAN("sieve")) || set_list_has(view, SET_mail_plugins, SPAN("imap_sieve")));
+}
+
 int
 deliver_programs_start(const struct set_view *view, struct program_helper *out, struct err *e)
 {
@@ -23,7 +34,7 @@ deliver_programs_start(const struct set_view *view, struct program_helper *out, 
 	struct span dirs[DIRS];
 
 	*out = (struct program_helper){ -1, -1 };
-	if (!set_list_has(view, SET_mail_plugins, SPAN("sieve")))
+	if (!deliver_programs_wanted(view))
 		return 0;
 	for (size_t i = 0; i < DIRS; i++) {
 		struct span dir = span_trim(set_plugin(view, dir_settings[i]));
@@ -33,11 +44,18 @@ deliver_programs_start(const struct set_view *view, struct program_helper *out, 
 		else if (dir.n > 0)
 			return err_set(e, ERR_SYNTAX, "%s is no absolute path", dir_settings[i]);
 	}
-	if (limits.dir_count == 0)
-		return 0;
 	limits.dirs = dirs;
-	sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory);
-	return program_helper_start(out, &limits, e);
+	if (!sieve_parse_size(set_plugin(view, "sieve_program_memory"), &limits.memory))
+		limits.memory = MEMORY_DEFAULT;
+	return program_helper_start(out, &limits, NULL, NULL, e);
+}
+
+bool
+deliver_programs_gone(const struct program_helper *h)
+{
+	struct pollfd p = { .fd = h->sock };
+
+	return h->sock != -1 && poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 static bool

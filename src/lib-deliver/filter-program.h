@@ -16,8 +16,13 @@ struct deliver_program {
 	unsigned timeout;		/* seconds; 0: PROGRAM_TIMEOUT */
 };
 
-/* As the mail user.  *out's sock is -1 where no scripts run, or none of the directories is set. */
+/* Whether scripts run (of deliveries, of IMAP events) and one of the directories is set. */
+bool deliver_programs_wanted(const struct set_view *view);
+/* As the mail user.  *out's sock is -1 where they are not wanted. */
 int deliver_programs_start(const struct set_view *view, struct program_helper *out, struct err *e);
+
+/* Whether it has died: a process that has shut itself in can start no other, and had better end. */
+bool deliver_programs_gone(const struct program_helper *h);
 
 /* For filter_host.run.  What it writes to its errors is in the log. */
 int deliver_program_run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct span *out, int *status,

@@ -54,7 +54,7 @@ deliver_forward_start_helper(const struct set_view *view, struct program_helper 
 	};
 
 	*out = (struct program_helper){ .sock = -1, .pid = -1 };
-	return deliver_forward_is_on(view) && l.only_dir.n > 0 ? program_helper_start(out, &l, e) : 0;
+	return deliver_forward_is_on(view) && l.only_dir.n > 0 ? program_helper_start(out, &l, NULL, NULL, e) : 0;
 }
 
 struct deliver_forward *

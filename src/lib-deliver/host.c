@@ -7,7 +7,9 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/filter-program.h"
+#include "lib-deliver/save.h"
 #include "lib-mail/header.h"
+#include "lib-storage/metadata.h"
 
 #define NOTE_MAX 800
 
@@ -70,6 +72,38 @@ special_use_exists(void *ctx, struct span mailbox, struct span use)
 }
 
 static bool
+mailbox_id_exists(void *ctx, struct span id)
+{
+	struct deliver_host *h = ctx;
+	struct span name;
+	struct err e = ERR_INIT;
+
+	return storage_mailbox_by_id(h->r->storage, id, h->a, &name, &e) == 0;
+}
+
+/* RFC 5490.  What can not be read is not there. */
+static bool
+metadata(void *ctx, struct span mailbox, struct span name, struct arena *a, struct span *out)
+{
+	struct deliver_host *h = ctx;
+	struct metadata *found;
+	const char *why;
+	struct err e = ERR_INIT;
+	size_t count;
+
+	name = metadata_name(name, a, &why);
+	if (name.p == NULL)
+		return false;
+	if (storage_metadata_get(h->r->storage, mailbox, &name, 1, 0, a, &found, &count, &e) == -1) {
+		if (!deliver_is_about_mailbox(e.code))
+			log_error("%s", e.log);
+		return false;
+	}
+	*out = found[0].value;
+	return count == 1 && found[0].value.p != NULL;
+}
+
+static bool
 is_marked(void *ctx, struct span mark, int64_t seconds)
 {
 	return deliver_host_is_marked(ctx, mark, seconds);
@@ -122,6 +156,33 @@ now(void *ctx)
 	return clock_wall_us() / 1000000;
 }
 
+static struct filter_lists *
+lists_of(struct deliver_host *h)
+{
+	if (h->lists == NULL)
+		h->lists = filter_lists_new(h->r->view, h->r->user, h->r->home, h->a);
+	return h->lists;
+}
+
+static bool
+list_exists(void *ctx, struct span list)
+{
+	return filter_list_exists(lists_of(ctx), list);
+}
+
+static bool
+list_has(void *ctx, struct span list, struct span value)
+{
+	return filter_list_has(lists_of(ctx), list, value);
+}
+
+static bool
+list_members(void *ctx, struct span list, struct arena *a, struct span **out, size_t *count)
+{
+	(void)a;
+	return filter_list_members(lists_of(ctx), list, out, count);
+}
+
 static int
 run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
     struct arena *a, struct span *out, int *status, struct err *e)
@@ -140,6 +201,8 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	*h = (struct deliver_host){ .r = r, .a = a, .by = "sieve: ", .dir_fd = -1 };
 	h->table = (struct filter_host){
 		.ctx = h, .mailbox_exists = mailbox_exists, .special_use_exists = special_use_exists,
+		.metadata = metadata, .mailbox_id_exists = mailbox_id_exists, .list_exists = list_exists, .list_has = list_has,
+		.list_members = list_members,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
 		.run = r->means != NULL && r->means->programs != NULL ? run : NULL,
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
@@ -162,6 +225,8 @@ deliver_host_end(struct deliver_host *h)
 
 	marks_close(h->marks);
 	h->marks = NULL;
+	filter_lists_free(h->lists);
+	h->lists = NULL;
 	if (h->dir_fd == -1)
 		return;
 	if (h->entry.step_count > 0 && max > 0 && journal_add(h->dir_fd, max, &h->entry, &e) == -1)

@@ -3,6 +3,7 @@
 #define CULVER_LIB_DELIVER_HOST_H
 /* What a filter may ask of the delivery it is run in (struct filter_host), and what the delivery tells the journal. */
 #include "lib-deliver/deliver.h"
+#include "lib-deliver/filter-list.h"
 #include "lib-deliver/journal.h"
 #include "lib-deliver/marks.h"
 
@@ -15,6 +16,7 @@ struct deliver_host {
 	struct marks *marks;		/* opened when first asked for, and locked until the end */
 	bool marks_failed;
 	struct journal_entry entry;
+	struct filter_lists *lists;	/* NULL until one is asked for */
 };
 
 /* a: of what the filter is told, and of the journal's lines. */

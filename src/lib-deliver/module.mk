@@ -2,12 +2,14 @@
 noinst_LIBRARIES += src/lib-deliver/libdeliver.a
 src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/deliver.c src/lib-deliver/deliver.h \
+	src/lib-deliver/event.c src/lib-deliver/event-rules.c src/lib-deliver/event.h \
+	src/lib-deliver/filter-list.c src/lib-deliver/filter-list.h \
 	src/lib-deliver/filter-program.c src/lib-deliver/filter-program.h \
 	src/lib-deliver/forward.c src/lib-deliver/forward.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
-	src/lib-deliver/outgoing.c src/lib-deliver/outgoing.h \
+	src/lib-deliver/outgoing.c src/lib-deliver/outgoing-dsn.c src/lib-deliver/outgoing.h \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \
 	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
@@ -63,6 +65,10 @@ fuzz_fuzz_smtp_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 UNIT_TESTS += tests/unit/test-deliver
 tests_unit_test_deliver_SOURCES = tests/unit/test-deliver.c tests/unit/sharing.c
 tests_unit_test_deliver_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) -lm $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-recipes
+tests_unit_test_recipes_SOURCES = tests/unit/test-recipes.c tests/unit/sharing.c
+tests_unit_test_recipes_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a $(STORAGE_LIBS) $(PCRE2_LIBS) -lm $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-filter-journal
 fuzz_fuzz_filter_journal_SOURCES = fuzz/fuzz-filter-journal.c $(fuzz_main)

@@ -13,10 +13,23 @@ enum outgoing_kind {
 
 #define OUTGOING_PARTS 4
 
+/* What of the envelope of mail that is passed on says how it is to be reported and when (RFC 3461, RFC 2852).  Empty: nothing. */
+struct outgoing_dsn {
+	struct span notify, ret;	/* as in NOTIFY= and RET= */
+	struct span orcpt, envid;	/* xtext; orcpt with its type */
+	struct span by;			/* seconds from when it was handed over, ";", R or N, perhaps T */
+};
+#define OUTGOING_BY_MAX 999999999
+/* False: it is none that may go into a line of SMTP. */
+bool outgoing_dsn_is_valid(const struct outgoing_dsn *d);
+/* Takes by apart; false: it is none. */
+bool outgoing_by_parse(struct span by, int64_t *seconds_out, char *mode_out, bool *trace_out);
+
 struct outgoing {
 	enum outgoing_kind kind;
 	struct span user;		/* whose filter sends it */
 	struct span sender, recipient;	/* of the envelope, without angle brackets; the sender may be empty */
+	struct outgoing_dsn dsn;
 	struct span keep_for;		/* REDIRECT: the address by which the user gets back what can not be passed on */
 	struct span parts[OUTGOING_PARTS];	/* the message: one part behind the other */
 	size_t part_count;

@@ -9,6 +9,7 @@
 #include "lib-config/vars.h"
 #include "lib-deliver/filter-program.h"
 #include "lib-deliver/save.h"
+#include "lib-deliver/smtp-path.h"
 #include "lib-mail/date.h"
 #include "lib-mail/header.h"
 
@@ -57,9 +58,12 @@ struct span
 deliver_place_of(struct deliver_host *host, const struct filter_action *a)
 {
 	struct span found;
+	struct err e = ERR_INIT;
 
 	if (a->keep)
 		return deliver_place(host->r);
+	if (a->mailbox_id.n > 0 && storage_mailbox_by_id(host->r->storage, a->mailbox_id, host->a, &found, &e) == 0)
+		return found;
 	if (a->special_use.n > 0 &&
 	    deliver_special_use(host->r->storage, SPAN_NONE, a->special_use, host->a, &found))
 		return found;
@@ -72,7 +76,8 @@ do_save(struct work *w, const struct filter_action *a, struct err *e)
 	struct span wanted = deliver_place_of(w->host, a), place;
 	char what[WHY_MAX];
 
-	if (deliver_save_or_inbox(w->r, wanted, a, &place, e) == -1)
+	place = wanted;
+	if ((w->r->stays ? deliver_save(w->r, wanted, a, e) : deliver_save_or_inbox(w->r, wanted, a, &place, e)) == -1)
 		return -1;
 	/* A message of the filter's own (a copy of an answer) is no copy of the one that came. */
 	if (a->own) {
@@ -103,7 +108,9 @@ keep(struct work *w, const struct filter_action *why, struct err *e)
 	struct filter_action a = { .kind = FILTER_SAVE, .keep = true, .script = why->script, .line = why->line,
 				   .message = why->message };
 
-	return w->kept ? 0 : do_save(w, &a, e);
+	if (w->r->stays)
+		w->out->must_keep = true;
+	return w->kept || w->r->stays ? 0 : do_save(w, &a, e);
 }
 
 static int
@@ -158,17 +165,50 @@ redirect_mark(struct work *w, const struct filter_action *a)
 	return span_str(text);
 }
 
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (((unsigned char)s.p[i] & 0x80) != 0)
+			return false;
+	return true;
+}
+
+/*
+ * What the script asks for (RFC 6009), and with it who the message was for at first and how its sender calls it, so that a
+ * report means something to the sender.
+ */
+static struct outgoing_dsn
+dsn_of(struct work *w, const struct filter_action *a)
+{
+	const struct deliver_request *r = w->r;
+	struct span first = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, none = SPAN("");
+	struct outgoing_dsn d = { .notify = a->dsn_notify, .ret = a->dsn_ret, .by = a->by }, without = d;
+	char *text;
+
+	if (a->dsn_notify.n == 0 && a->dsn_ret.n == 0)
+		return d;
+	if (d.ret.n == 0)
+		d.ret = r->ret;
+	d.envid = r->envid;
+	text = is_ascii(first) ? arena_printf(w->host->a, "rfc822;%.*s", SPAN_ARG(smtp_xtext_encode(first, w->host->a))) : NULL;
+	d.orcpt = text != NULL ? span_str(text) : none;
+	/* An odd one of another's envelope is no reason not to pass the message on. */
+	return outgoing_dsn_is_valid(&d) ? d : without;
+}
+
 static int
 do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 {
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
-			      .keep_for = w->r->recipient };
+			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
 	struct span mark = redirect_mark(w, a);
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];
 	int rc;
 
-	if (outgoing_is_loop(w->r->message, w->r->recipient) || outgoing_is_loop(w->r->message, a->target))
+	/* What is in the user's mailbox has been delivered to the user. */
+	if ((!w->r->stays && outgoing_is_loop(w->r->message, w->r->recipient)) || outgoing_is_loop(w->r->message, a->target))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
@@ -336,7 +376,10 @@ save_all(struct work *w, const struct filter_action *actions, struct err *first)
 		if (a->kind != FILTER_SAVE || do_save(w, a, &one) == 0)
 			continue;
 		complain(w, a, &one);
-		if (!a->own && first->code == ERR_NONE)
+		if (a->own)
+			continue;
+		w->out->must_keep = true;
+		if (first->code == ERR_NONE)
 			*first = one;
 	}
 }
@@ -362,7 +405,7 @@ store(struct work *w, const struct filter_action *actions, const struct filter_m
 		if (first.code == ERR_NONE)
 			first = one;
 	}
-	if (first.code == ERR_NONE || w->out->stored)
+	if (first.code == ERR_NONE || w->out->stored || w->r->stays)
 		return 0;
 	*e = first;
 	return -1;

@@ -10,6 +10,7 @@
 
 struct performed {
 	bool stored;			/* there is a copy in the user's mail, or a program or a file has it */
+	bool must_keep;			/* something failed, for which the message is to be kept */
 	bool rejected;
 	struct span reason;		/* for the sender, whom nobody has told */
 	size_t failed;			/* actions that send */

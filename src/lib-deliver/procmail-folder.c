@@ -58,6 +58,17 @@ lock_file(int fd, const char *path, struct err *e)
 	return 0;
 }
 
+/* What a crash has left without an end would take the next message's From_ line for its own. */
+static int
+end_line(int fd, const struct stat *st, struct err *e)
+{
+	char last;
+
+	if (st->st_size == 0 || pread(fd, &last, 1, st->st_size - 1) != 1 || last == '\n')
+		return 0;
+	return fd_write_all(fd, SPAN("\n\n"), e);
+}
+
 static int
 append(struct procmail_files *f, const struct procmail_delivery *d, struct buf *out, struct err *e)
 {
@@ -69,7 +80,9 @@ append(struct procmail_files *f, const struct procmail_delivery *d, struct buf *
 	if (procmail_path(d->dir, d->names[0], path, e) == -1)
 		return -1;
 	fresh = stat(path, &st) == -1;
-	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+	fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
+	if (fd == -1 && errno == EACCES)	/* a file that may be written, not read */
+		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0666);
 	if (fd == -1)
 		return err_errno(e, "%s", path);
 	if (fstat(fd, &st) == -1) {
@@ -77,7 +90,9 @@ append(struct procmail_files *f, const struct procmail_delivery *d, struct buf *
 	} else if (!S_ISREG(st.st_mode)) {
 		err_set(e, ERR_DENIED, "%s is not a plain file", path);
 	} else if (lock_file(fd, path, e) == 0 && fstat(fd, &st) == 0) {
-		rc = fd_write_all(fd, d->text, e);
+		rc = end_line(fd, &st, e);
+		if (rc == 0)
+			rc = fd_write_all(fd, d->text, e);
 		if (rc == 0)
 			rc = sync_file(f, fd, path, e);
 		/* As procmail marks a file with new mail, where the umask lets it. */
@@ -94,14 +109,14 @@ append(struct procmail_files *f, const struct procmail_delivery *d, struct buf *
 	return rc;
 }
 
-/* Makes a directory that may be there already. */
+/* Makes a directory that may be there already; what was made is there after a power cut too. */
 static int
-make(const char *path, struct err *e)
+make(const struct procmail_files *f, const char *path, struct err *e)
 {
 	struct stat st;
 
 	if (mkdir(path, 0777) == 0)
-		return 0;
+		return sync_parent(f, path, e);
 	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return err_errno(e, "%s", path);
@@ -115,7 +130,7 @@ struct target {
 };
 
 static int
-target_init(const struct procmail_delivery *d, size_t i, struct target *t, struct err *e)
+target_init(const struct procmail_files *f, const struct procmail_delivery *d, size_t i, struct target *t, struct err *e)
 {
 	static const char *const parts[] = { "", "tmp", "new", "cur" };
 	char path[PROCMAIL_PATH];
@@ -137,8 +152,9 @@ target_init(const struct procmail_delivery *d, size_t i, struct target *t, struc
 	for (size_t k = 0; k < (t->place == PROCMAIL_PLACE_MAILDIR ? 4u : 1u); k++) {
 		char part[PROCMAIL_PATH + 8];
 
-		snprintf(part, sizeof(part), "%s%s", t->dir, parts[k]);
-		if (make(part, e) == -1)
+		/* Without a slash at the end: its parent is what is in front of the last one. */
+		snprintf(part, sizeof(part), "%s%s%s", path, k > 0 ? "/" : "", parts[k]);
+		if (make(f, part, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -225,7 +241,7 @@ save_in_dirs(struct procmail_files *f, const struct procmail_delivery *d, struct
 	size_t saved = 0;
 	int fd, rc;
 
-	if (target_init(d, 0, &t, e) == -1)
+	if (target_init(f, d, 0, &t, e) == -1)
 		return -1;
 	random_letters(letters);
 	snprintf(temporary, sizeof(temporary), "%s%s%lld.%ld_%u.%s.%.100s", t.dir, t.place == PROCMAIL_PLACE_MAILDIR ? "tmp/" : "_",
@@ -244,7 +260,7 @@ save_in_dirs(struct procmail_files *f, const struct procmail_delivery *d, struct
 	for (size_t i = 1; i < d->name_count && saved > 0; i++) {
 		struct err other = ERR_INIT;
 
-		if (target_init(d, i, &t, &other) == 0 && put_link(f, temporary, &t, d, out, &other) == 0)
+		if (target_init(f, d, i, &t, &other) == 0 && put_link(f, temporary, &t, d, out, &other) == 0)
 			continue;
 		if (f->log != NULL)
 			f->log(f->ctx, span_str(other.log));

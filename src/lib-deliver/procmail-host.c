@@ -200,7 +200,9 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 			f->log(f->ctx, text);
 		return;
 	}
-	if (fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || f->log_max == 0 || (uint64_t)st.st_size + text.n <= f->log_max))
+	f->logged += text.n;
+	if (fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || f->log_max == 0 || (uint64_t)st.st_size + text.n <= f->log_max) &&
+	    (f->log_limit == 0 || f->logged <= f->log_limit))
 		(void)fd_write_all(fd, text, &e);
 	close(fd);
 }
@@ -212,10 +214,22 @@ on_now(void *ctx)
 	return (int64_t)time(NULL);
 }
 
+static void
+on_pause(void *ctx, unsigned seconds)
+{
+	const struct procmail_files *f = ctx;
+	int64_t left_ms = f->deadline_ms - clock_ms();
+
+	if (f->deadline_ms == 0 || left_ms > (int64_t)seconds * 1000)
+		sleep(seconds);
+	else if (left_ms > 0)
+		usleep((useconds_t)left_ms * 1000);
+}
+
 void
 procmail_files_host(struct procmail_files *f, struct procmail_host *out)
 {
 	*out = (struct procmail_host){ .ctx = f, .read = on_read, .enter = on_enter, .is_dir = on_is_dir, .deliver = on_deliver,
 		.forward = f->forward == NULL ? NULL : on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock,
-		.log = on_log, .now = on_now };
+		.log = on_log, .now = on_now, .pause = on_pause };
 }

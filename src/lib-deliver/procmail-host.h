@@ -22,6 +22,7 @@ struct procmail_files {
 	int64_t deadline_ms;			/* clock_ms() after which no program is run and no lock is waited for; 0: none */
 	unsigned lock_wait;			/* seconds for a lock, at most; 0: PROCMAIL_LOCK_WAIT */
 	uint64_t log_max;			/* a LOGFILE is not made larger by us; 0: no limit */
+	uint64_t log_limit, logged;		/* octets that are written to LOGFILEs in all, at most (0: no limit), and are so far */
 	bool no_sync;				/* nothing is forced to disk (tests) */
 	unsigned sequence;			/* files of a Maildir so far: zero at first */
 };

@@ -20,7 +20,7 @@
 #define SAID_MAX ((size_t)64 << 10)
 #define ANSWER_MORE_MS 30000		/* what the helper may need beyond the time of a program */
 
-enum { ASK = 1, ANSWER = 2 };
+enum { ASK = 1, ANSWER = 2, READY = 3 };
 enum {
 	TAG_ARGC = 1, TAG_ENVC, TAG_OUTPUT, TAG_TIMEOUT, TAG_UMASK, TAG_IGNORE, TAG_OUT_MAX, TAG_SAID_MAX,
 	TAG_FAILED, TAG_TEXT, TAG_STATUS, TAG_CUT, TAG_OUT,
@@ -107,12 +107,30 @@ decode(struct ipc_msg *m, struct span rest, struct program_request *r, struct ar
 	return 0;
 }
 
+/* The user's processes as they were counted last: /proc is read once in a while, not for each program. */
+struct processes {
+	unsigned count;
+	int64_t counted_ms;
+};
+#define COUNT_AGAIN_MS 2000
+
+static void
+count_again(struct processes *known, const struct program_limits *l)
+{
+	int64_t now = clock_ms();
+
+	if (l->processes == 0 || (known->counted_ms != 0 && now - known->counted_ms < COUNT_AGAIN_MS))
+		return;
+	known->count = program_count_processes();
+	known->counted_ms = now;
+}
+
 /* One request and its answer; false: the asker is gone. */
 static bool
-answer(int sock, struct ipc_msg *m, const struct program_limits *l)
+answer(int sock, struct ipc_msg *m, const struct program_limits *l, const struct processes *known)
 {
 	struct arena *a = arena_new((size_t)1 << 20);
-	struct program_request r = { .argc = 0 };
+	struct program_request r = { .watch_fd = sock, .running = known->count };
 	struct buf out, said;
 	struct ipc_out o;
 	struct err e = ERR_INIT, sent = ERR_INIT;
@@ -161,19 +179,65 @@ answer(int sock, struct ipc_msg *m, const struct program_limits *l)
 static void
 serve(int sock, const struct program_limits *l)
 {
+	struct processes known = { 0 };
 	struct ipc_msg m;
 	struct err e = ERR_INIT;
+	bool going = true;
 
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	if (ipc_msg_init(&m, &e) == -1)
 		return;
-	while (ipc_recv(sock, &m, &e) == 1 && m.type == ASK && answer(sock, &m, l))
-		;
+	while (going && ipc_recv(sock, &m, &e) == 1 && m.type == ASK) {
+		count_again(&known, l);
+		going = answer(sock, &m, l, &known);
+	}
 	ipc_msg_clear(&m);
 }
 
+/* The whole life of the helper, in the forked process. */
+static void __attribute__((noreturn))
+help(int sock, const struct program_limits *l, program_become *become, void *ctx)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	if (become != NULL)
+		(void)become(ctx, &e);
+	/* Nothing of what the asker has open is for programs, nor for this process. */
+	if (dup2(sock, 3) == -1)
+		_exit(1);
+	(void)close_range(4, ~0u, 0);
+	ipc_begin(&o, READY);
+	ipc_put_u32(&o, TAG_FAILED, (uint32_t)e.code);
+	ipc_put_str(&o, TAG_TEXT, e.log);
+	if (ipc_send(3, &o, &e) == 0 && e.code == ERR_NONE)
+		serve(3, l);
+	_exit(0);
+}
+
+/* Whether it has become what it should be. */
+static int
+wait_ready(const struct program_helper *h, struct err *e)
+{
+	struct ipc_msg m;
+	int rc = -1;
+
+	if (ipc_msg_init(&m, e) == -1)
+		return -1;
+	if (ipc_recv_wait(h->sock, &m, ANSWER_MORE_MS, e) == 1 && m.type == READY) {
+		uint32_t failed = ipc_u32(&m, TAG_FAILED);
+		struct span text = ipc_opt_bytes(&m, TAG_TEXT, 1000);
+
+		rc = failed == 0 ? 0 : err_set(e, failed < ERR_CODES ? (enum err_code)failed : ERR_TEMP, "%.*s", SPAN_ARG(text));
+	} else {
+		err_set(e, ERR_EOF, "the helper for programs did not start");
+	}
+	ipc_msg_clear(&m);
+	return rc;
+}
+
 int
-program_helper_start(struct program_helper *h, const struct program_limits *l, struct err *e)
+program_helper_start(struct program_helper *h, const struct program_limits *l, program_become *become, void *ctx, struct err *e)
 {
 	int pair[2];
 
@@ -187,17 +251,14 @@ program_helper_start(struct program_helper *h, const struct program_limits *l, s
 		close(pair[1]);
 		return -1;
 	}
-	if (h->pid == 0) {
-		/* Nothing of what the asker has open is for programs, nor for this process. */
-		if (dup2(pair[1], 3) == -1)
-			_exit(1);
-		(void)close_range(4, ~0u, 0);
-		serve(3, l);
-		_exit(0);
-	}
+	if (h->pid == 0)
+		help(pair[1], l, become, ctx);
 	close(pair[1]);
 	h->sock = pair[0];
-	return 0;
+	if (wait_ready(h, e) == 0)
+		return 0;
+	program_helper_stop(h);
+	return -1;
 }
 
 void

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/program.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -50,6 +53,46 @@ strings(struct arena *a, const struct span *list, size_t count)
 	return out;
 }
 
+/* A number behind name in the text of /proc/PID/status; 0: there is none. */
+static unsigned long
+status_number(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at == NULL ? 0 : strtoul(at + strlen(name), NULL, 10);
+}
+
+/* The owner of a directory in /proc is no help: processes that can not be traced belong to root there. */
+unsigned
+program_count_processes(void)
+{
+	char path[300], text[2048];
+	struct dirent *entry;
+	DIR *d = opendir("/proc");
+	unsigned count = 0;
+
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		ssize_t n;
+		int fd;
+
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd == -1 ? -1 : read(fd, text, sizeof(text) - 1);
+		if (fd != -1)
+			close(fd);
+		if (n <= 0)
+			continue;
+		text[n] = '\0';
+		if (strstr(text, "\nUid:") != NULL && status_number(text, "\nUid:") == getuid())
+			count += (unsigned)status_number(text, "\nThreads:");
+	}
+	if (d != NULL)
+		closedir(d);
+	return count;
+}
+
 static void
 set_limit(int which, uint64_t value)
 {
@@ -67,6 +110,7 @@ become(struct run *x, int tell)
 	sigset_t none;
 
 	(void)setsid();
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);	/* nobody would end it then */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int sig = 1; sig < 32; sig++)
@@ -80,7 +124,8 @@ become(struct run *x, int tell)
 	set_limit(RLIMIT_CORE, 0);
 	set_limit(RLIMIT_AS, x->l->memory);
 	set_limit(RLIMIT_FSIZE, x->l->file_size);
-	set_limit(RLIMIT_NPROC, x->l->processes);
+	if (x->l->processes > 0)
+		set_limit(RLIMIT_NPROC, (uint64_t)x->r->running + x->l->processes);
 	set_limit(RLIMIT_CPU, x->l->timeout == 0 ? PROGRAM_TIMEOUT : x->l->timeout);
 	if (chdir(x->dir) == 0) {
 		environ = x->env;
@@ -186,8 +231,8 @@ serve(struct run *x, struct buf *out, struct buf *said, int *status, struct err 
 	if (input.n == 0)
 		close_fd(&x->in[1]);
 	while (!ended || x->out[0] != -1 || x->said[0] != -1) {
-		struct pollfd p[4] = { { x->in[1], POLLOUT, 0 }, { x->out[0], POLLIN, 0 }, { x->said[0], POLLIN, 0 },
-			{ ended ? -1 : x->pid_fd, POLLIN, 0 } };
+		struct pollfd p[5] = { { x->in[1], POLLOUT, 0 }, { x->out[0], POLLIN, 0 }, { x->said[0], POLLIN, 0 },
+			{ ended ? -1 : x->pid_fd, POLLIN, 0 }, { x->r->watch_fd > 0 ? x->r->watch_fd : -1, 0, 0 } };
 		int64_t left = deadline - clock_ms();
 
 		if (left <= 0) {
@@ -197,12 +242,17 @@ serve(struct run *x, struct buf *out, struct buf *said, int *status, struct err 
 		}
 		if (x->pid_fd == -1 && left > 20)
 			left = 20;
-		if (poll(p, 4, (int)(left > 60000 ? 60000 : left)) == -1 && errno != EINTR)
+		if (poll(p, 5, (int)(left > 60000 ? 60000 : left)) == -1 && errno != EINTR)
 			return err_errno(e, "poll");
+		if (p[4].revents & (POLLHUP | POLLERR))
+			return err_set(e, ERR_EOF, "nobody waits for %s any more", x->argv[0]);
 		if (p[0].revents != 0 && x->in[1] != -1)
 			give(x, &input);
 		if (p[1].revents != 0 && x->out[0] != -1)
 			take(&x->out[0], out, max, wanted ? &more : &said_more);
+		/* Who writes more than is taken sees that nobody reads it. */
+		if (more)
+			close_fd(&x->out[0]);
 		if (p[2].revents != 0 && x->said[0] != -1)
 			take(&x->said[0], said, said->max, &said_more);
 		if (!ended && has_ended(x, status)) {
@@ -258,9 +308,11 @@ restrict_to_dirs(const struct run *x, struct err *e)
 }
 
 int
-program_run(const struct program_request *r, const struct program_limits *l, struct buf *out, struct buf *said, int *status,
+program_run(const struct program_request *asked, const struct program_limits *l, struct buf *out, struct buf *said, int *status,
     struct err *e)
 {
+	struct program_request counted = *asked;
+	const struct program_request *r = &counted;
 	struct run x = { .r = r, .l = l, .in = { -1, -1 }, .out = { -1, -1 }, .said = { -1, -1 }, .pid = -1, .pid_fd = -1 };
 	struct arena *a = arena_new(ARGUMENTS_MAX);
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
@@ -274,6 +326,8 @@ program_run(const struct program_request *r, const struct program_limits *l, str
 		arena_free(a);
 		return err_set(e, ERR_LIMIT, "the arguments of a program are too long");
 	}
+	if (l->processes > 0 && counted.running == 0)
+		counted.running = program_count_processes();
 	(void)sigaction(SIGPIPE, &ignore, &before);
 	if ((l->only_dir.n == 0 || restrict_to(&x, a, e) == 0) && (l->dir_count == 0 || restrict_to_dirs(&x, e) == 0)) {
 		rc = start(&x, e);

@@ -14,7 +14,7 @@ struct program_limits {
 	unsigned timeout;		/* seconds, from the beginning to the end; 0: PROGRAM_TIMEOUT */
 	uint64_t memory;		/* octets of address space a process; 0: no limit */
 	uint64_t file_size;		/* octets of a file that it writes; 0: no limit */
-	unsigned processes;		/* of the user in all; 0: no limit.  Root has none */
+	unsigned processes;		/* of the user, more than when the program is started; 0: no limit.  Root has none */
 	size_t output;			/* the most that is kept, whatever is asked for */
 	struct span only_dir;		/* not empty: programs of this directory alone, by their last name, and no shell */
 	const struct span *dirs;	/* programs by their path, which is one of these and a name; none: any program */
@@ -33,6 +33,8 @@ struct program_request {
 	size_t output_max;		/* 0: nobody wants it */
 	unsigned timeout, umask;
 	bool ignore_write_errors;
+	unsigned running;		/* processes of the user's that there are; 0: they are counted */
+	int watch_fd;			/* a socket at whose end the program is ended; 0: none */
 };
 
 /*
@@ -43,13 +45,20 @@ struct program_request {
 int program_run(const struct program_request *r, const struct program_limits *l, struct buf *out, struct buf *said, int *status,
     struct err *e);
 
+/* The threads of all processes of this one's user, as RLIMIT_NPROC counts them. */
+unsigned program_count_processes(void);
+
 struct program_helper {
 	int sock;			/* -1: none */
 	pid_t pid;
 };
 
-/* Forks the helper, which is what the caller is: call it as the user.  It ends when its socket is closed. */
-int program_helper_start(struct program_helper *h, const struct program_limits *l, struct err *e);
+/*
+ * Forks the helper, which becomes the user by `become' (NULL: it is the user already); 0 when it has.  It ends when its socket
+ * is closed, and what runs ends with it.
+ */
+typedef int program_become(void *ctx, struct err *e);
+int program_helper_start(struct program_helper *h, const struct program_limits *l, program_become *become, void *ctx, struct err *e);
 void program_helper_stop(struct program_helper *h);
 /* As program_run, in the helper. */
 int program_helper_run(const struct program_helper *h, const struct program_request *r, struct buf *out, struct buf *said,

@@ -60,7 +60,7 @@ int
 queue_submit(void *ctx, const struct outgoing *o, struct err *e)
 {
 	const struct queue_head head = { .kind = o->kind, .user = o->user, .sender = o->sender, .recipient = o->recipient,
-					 .keep_for = o->keep_for, .size = outgoing_size(o) };
+					 .keep_for = o->keep_for, .dsn = o->dsn, .size = outgoing_size(o) };
 	struct stream s;
 	int fd = queue_connect(ctx, e), rc;
 

@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/queue-head.h"
 
+#include <stddef.h>
+
 #define MAGIC SPAN("CULVER-QUEUE 1")
+
+static const struct {
+	struct span word;
+	size_t offset;
+} dsn_words[] = {
+	{ { "notify", 6 }, offsetof(struct outgoing_dsn, notify) }, { { "ret", 3 }, offsetof(struct outgoing_dsn, ret) },
+	{ { "orcpt", 5 }, offsetof(struct outgoing_dsn, orcpt) }, { { "envid", 5 }, offsetof(struct outgoing_dsn, envid) },
+	{ { "by", 2 }, offsetof(struct outgoing_dsn, by) },
+};
+#define DSN_WORDS (sizeof(dsn_words) / sizeof(dsn_words[0]))
 
 void
 queue_head_write(struct buf *out, const struct queue_head *head)
@@ -12,6 +24,12 @@ queue_head_write(struct buf *out, const struct queue_head *head)
 	    SPAN_ARG(head->recipient));
 	if (head->keep_for.n > 0)
 		buf_addf(out, "keep-for %.*s\n", SPAN_ARG(head->keep_for));
+	for (size_t i = 0; i < DSN_WORDS; i++) {
+		const struct span *value = (const struct span *)(const void *)((const char *)&head->dsn + dsn_words[i].offset);
+
+		if (value->n > 0)
+			buf_addf(out, "%s %.*s\n", dsn_words[i].word.p, SPAN_ARG(*value));
+	}
 	buf_addf(out, "size %llu\n", (unsigned long long)head->size);
 	if (head->created > 0)
 		buf_addf(out, "created %lld\n", (long long)head->created);
@@ -64,6 +82,11 @@ take(struct queue_head *h, struct span word, struct span value)
 		h->keep_for = value;
 		return is_address(value);
 	}
+	for (size_t i = 0; i < DSN_WORDS; i++)
+		if (span_eq(word, dsn_words[i].word)) {
+			*(struct span *)(void *)((char *)&h->dsn + dsn_words[i].offset) = value;
+			return outgoing_dsn_is_valid(&h->dsn);
+		}
 	if (span_eq(word, SPAN("size")))
 		return span_u64(value, UINT64_MAX / 2, &h->size);
 	if (span_eq(word, SPAN("created"))) {

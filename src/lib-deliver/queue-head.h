@@ -7,12 +7,13 @@
  */
 #include "lib-deliver/outgoing.h"
 
-#define QUEUE_HEAD_MAX 4096
+#define QUEUE_HEAD_MAX 8192
 #define QUEUE_VALUE_MAX 512
 
 struct queue_head {
 	enum outgoing_kind kind;
 	struct span user, sender, recipient, keep_for;
+	struct outgoing_dsn dsn;
 	uint64_t size;		/* of the message */
 	int64_t created;	/* seconds since 1970; 0: by who takes it in */
 };

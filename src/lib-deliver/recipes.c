@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/recipes.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #define FILES_MAX 32		/* of procmail_rc, and of procmail_directories */
 #define TOLD_MAX 100		/* lines of one message in the server's log */
 #define LOGFILE_MAX ((uint64_t)256 << 20)
+#define LOG_MAX ((uint64_t)16 << 20)	/* of one message */
 #define WHY_MAX 400
 
 struct deliver_recipes {
@@ -27,19 +30,21 @@ struct deliver_recipes {
 	const char *files[FILES_MAX + 1];	/* NULL-terminated */
 	const struct program_helper *helper;
 	struct procmail_cache *cache;
+	bool lost_helper;
 };
 
 /* One message. */
 struct work {
 	struct procmail_files files;	/* the first: host.ctx */
 	struct procmail_host inner;
-	const struct deliver_recipes *x;
+	struct deliver_recipes *x;
 	const struct deliver_request *r;
 	struct deliver_host *host;
 	deliver_rest *rest;
 	struct deliver_result *out;
 	struct procmail_where where;
 	struct span text;		/* as the recipes got it, without From_ line */
+	size_t head;			/* octets of it that are the request's header */
 	struct span place;		/* where mail goes without recipes */
 	const char *by;			/* of the log lines of what is behind the recipes */
 	unsigned told;
@@ -69,7 +74,8 @@ limits_of(const struct set_view *view)
 }
 
 int
-deliver_recipes_start_helper(const struct set_view *view, struct program_helper *out, struct err *e)
+deliver_recipes_start_helper(const struct set_view *view, program_become *become, void *ctx, struct program_helper *out,
+    struct err *e)
 {
 	struct span programs = set_str(view, SET_procmail_programs);
 	struct program_limits l = limits_of(view);
@@ -77,7 +83,7 @@ deliver_recipes_start_helper(const struct set_view *view, struct program_helper 
 	*out = (struct program_helper){ .sock = -1, .pid = -1 };
 	if (!deliver_recipes_are_on(view) || !(span_ieq(programs, SPAN("yes")) || l.only_dir.n > 0))
 		return 0;
-	return program_helper_start(out, &l, e);
+	return program_helper_start(out, &l, become, ctx, e);
 }
 
 /* A setting's words as paths, in a; ~/ is the home. */
@@ -117,6 +123,18 @@ paths_of(const struct set_view *view, enum setting id, struct span user, struct 
 	return rc;
 }
 
+int
+deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e)
+{
+	const char **files = arena_alloc(a, FILES_MAX + 1, sizeof(*files));
+
+	if (files == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	*out = files;
+	return paths_of(view, SET_procmail_rc, user, home, a, files, e) == -1 ? err_wrap(e, "procmail_rc") : 0;
+}
+
 struct deliver_recipes *
 deliver_recipes_new(const struct set_view *view, struct span user, struct span home, const struct program_helper *helper,
     struct err *e)
@@ -142,18 +160,6 @@ deliver_recipes_new(const struct set_view *view, struct span user, struct span h
 	return NULL;
 }
 
-int
-deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
-    const char *const **out, struct err *e)
-{
-	const char **files = arena_alloc(a, FILES_MAX + 1, sizeof(*files));
-
-	if (files == NULL)
-		return err_set(e, ERR_TEMP, "out of memory");
-	*out = files;
-	return paths_of(view, SET_procmail_rc, user, home, a, files, e) == -1 ? err_wrap(e, "procmail_rc") : 0;
-}
-
 void
 deliver_recipes_free(struct deliver_recipes *x)
 {
@@ -162,6 +168,12 @@ deliver_recipes_free(struct deliver_recipes *x)
 	procmail_cache_free(x->cache);
 	arena_free(x->a);
 	free(x);
+}
+
+bool
+deliver_recipes_lost_helper(const struct deliver_recipes *x)
+{
+	return x != NULL && x->lost_helper;
 }
 
 /* What goes into the list; dir without a file's name behind it where that is asked for. */
@@ -276,17 +288,21 @@ static void
 on_problem(void *ctx, struct span text)
 {
 	struct work *w = ctx;
-	struct filter_action a = action_of(w);
+	struct filter_action a;
 
-	if (w->told++ > TOLD_MAX)
+	if (w->told++ >= TOLD_MAX) {
+		if (w->told == TOLD_MAX + 1)
+			log_error("procmail: there is more to tell, which is left out");
 		return;
-	if (w->told > TOLD_MAX)
-		log_error("procmail: there is more to tell, which is left out");
-	else if (a.line > 0)
+	}
+	a = action_of(w);
+	if (a.line > 0)
 		log_error("procmail: %.*s line %u: %.*s", SPAN_ARG(a.script), a.line, SPAN_ARG(text));
 	else
 		log_error("procmail: %.*s", SPAN_ARG(text));
-	deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
+	/* Where the message went must find room in the journal too. */
+	if (w->told <= JOURNAL_STEPS / 2)
+		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "error: %.*s", SPAN_ARG(text));
 }
 
 /* What recipes say without a LOGFILE: what of it is an error has come to on_problem(). */
@@ -296,7 +312,7 @@ on_log(void *ctx, struct span text)
 	struct work *w = ctx;
 	struct span line;
 
-	while (w->told <= TOLD_MAX && span_next(&text, '\n', &line)) {
+	while (w->told < TOLD_MAX && span_next(&text, '\n', &line)) {
 		if (line.n == 0)
 			continue;
 		w->told++;
@@ -304,18 +320,33 @@ on_log(void *ctx, struct span text)
 	}
 }
 
-/* The request as it is for a message that may have been changed; *text: its octets, to be cleared. */
+/* What leaves has an empty line more at its end. */
+static bool
+is_unchanged(const struct work *w, struct span text)
+{
+	return span_starts(text, w->text) && (text.n == w->text.n || (text.n == w->text.n + 1 && text.p[text.n - 1] == '\n'));
+}
+
+/*
+ * The request as it is for a message that may have been changed; crlf: its octets, to be cleared.  The header that was put in
+ * front stays apart where it is as it was: it tells who has had the message, by which loops are known.
+ */
 static int
 changed_request(struct work *w, struct span text, struct buf *crlf, struct deliver_request *out, struct err *e)
 {
+	struct span head = span_sub(w->text, 0, w->head);
+
 	*out = *w->r;
 	buf_init(crlf, text.n * 2 + 1);
-	if (span_eq(text, w->text))
+	if (is_unchanged(w, text))
 		return 0;
+	if (span_starts(text, head))
+		text = span_from(text, head.n);
+	else
+		out->header = SPAN("");
 	crlf_add(crlf, text);
 	if (crlf->failed)
 		return err_set(e, ERR_TEMP, "out of memory");
-	out->header = SPAN("");
 	out->message = buf_span(crlf);
 	return 0;
 }
@@ -377,6 +408,7 @@ on_save(void *ctx, struct span mailbox, struct span text, struct err *e)
 	return rc;
 }
 
+/* Loops are looked for in the message that came: what recipes have put into it since is for the next time. */
 static int
 on_forward(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e)
 {
@@ -384,16 +416,21 @@ on_forward(void *ctx, const struct span *addresses, size_t count, struct span te
 	struct filter_action a = action_of(w);
 	struct filter_message m;
 	struct performed done;
-	struct deliver_request r;
-	struct buf crlf;
-	int rc = changed_request(w, text, &crlf, &r, e);
+	struct buf crlf = BUF_INIT(text.n * 2 + 1);
+	int rc = 0;
 
 	a.kind = FILTER_REDIRECT;
 	a.sender = w->r->sender;
-	filter_message_init(&m, r.message);
+	if (!is_unchanged(w, text)) {
+		crlf_add(&crlf, text);
+		a.message = buf_span(&crlf);
+		if (a.message.n == 0 || crlf.failed)
+			rc = err_set(e, ERR_TEMP, "nothing to send, or out of memory");
+	}
+	filter_message_init(&m, a.message);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
 		a.target = addresses[i];
-		rc = deliver_perform(&r, &a, &m, w->host, &done, e);
+		rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
 		if (rc == 0 && done.failed > 0)
 			rc = err_set(e, done.first.code, "%s", done.first.log);
 	}
@@ -422,12 +459,15 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	struct work *w = ctx;
 	struct filter_action a = action_of(w);
 
-	if (w->inner.run(&w->files, p, out, said, status, e) == -1)
+	if (w->inner.run(&w->files, p, out, said, status, e) == -1) {
+		if (e->code == ERR_EOF && waitpid(w->x->helper->pid, NULL, WNOHANG) != 0)
+			w->x->lost_helper = true;
 		return -1;
+	}
 	/* Nobody wants the output: it is a program that the message is given to. */
 	if (p->output_max == 0)
 		deliver_host_note(w->host, a.line > 0 ? &a : NULL, "piped message to program %.*s: status %d",
-		    SPAN_ARG(span_sub(p->argv[p->argc - 1], 0, 300)), *status);
+		    SPAN_ARG(span_sub(span_trim(p->argv[p->argc - 1]), 0, 300)), *status);
 	return 0;
 }
 
@@ -465,8 +505,11 @@ refuse(struct work *w, int code)
 	say(w, what);
 }
 
-static void
-settings_of(const struct work *w, struct span detail, struct span out[4])
+#define SETTINGS 5
+
+/* How many there are. */
+static size_t
+settings_of(const struct work *w, struct span detail, struct span out[SETTINGS])
 {
 	struct arena *a = w->host->a;
 	const struct deliver_request *r = w->r;
@@ -475,6 +518,10 @@ settings_of(const struct work *w, struct span detail, struct span out[4])
 	out[1] = span_str(arena_printf(a, "RECIPIENT=%.*s", SPAN_ARG(r->recipient)));
 	out[2] = span_str(arena_printf(a, "ORIGINAL_RECIPIENT=%.*s", SPAN_ARG(r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient)));
 	out[3] = span_str(arena_printf(a, "EXTENSION=%.*s", SPAN_ARG(detail)));
+	if (getenv("TZ") == NULL)
+		return SETTINGS - 1;
+	out[4] = span_str(arena_printf(a, "TZ=%s", getenv("TZ")));
+	return SETTINGS;
 }
 
 /* bob+lists@host: lists. */
@@ -495,16 +542,27 @@ detail_of(const struct deliver_request *r)
 
 /* The files that there are, a line each; empty: none. */
 static struct span
-files_that_are(const struct deliver_recipes *x, struct arena *a)
+files_that_are(const struct deliver_recipes *x, struct deliver_host *host)
 {
 	struct buf names = BUF_INIT(65536);
 	struct span out;
 	struct stat st;
 
-	for (size_t i = 0; x->files[i] != NULL; i++)
-		if (stat(x->files[i], &st) == 0 && !S_ISCHR(st.st_mode))
+	for (size_t i = 0; x->files[i] != NULL; i++) {
+		const char *why = "belongs to another user: it is not run";
+
+		if (stat(x->files[i], &st) == -1) {
+			if (errno == ENOENT || errno == ENOTDIR)
+				continue;
+			why = strerror(errno);
+		} else if (st.st_uid == 0 || st.st_uid == geteuid()) {
 			buf_addf(&names, "%s\n", x->files[i]);
-	out = arena_dup(a, buf_span(&names));
+			continue;
+		}
+		log_error("procmail: %s: %s", x->files[i], why);
+		deliver_host_note(host, NULL, "error: %s: %s", x->files[i], why);
+	}
+	out = arena_dup(host->a, buf_span(&names));
 	buf_clear(&names);
 	return out;
 }
@@ -526,6 +584,7 @@ recipe_limits(const struct set_view *view)
 	size_t memory = (size_t)set_num(view, SET_procmail_memory);
 
 	l.memory = memory;
+	l.values = memory < l.values ? memory : l.values;
 	l.message = memory < l.message ? memory : l.message;
 	l.line = memory / 16 < l.line ? memory / 16 : l.line;
 	return l;
@@ -539,7 +598,7 @@ work_init(struct work *w)
 	w->files = (struct procmail_files){
 		.save = on_save, .forward = on_forward, .log = on_log, .ctx = w,
 		.programs = !span_ieq(programs, SPAN("no")) && w->x->helper != NULL && w->x->helper->sock != -1,
-		.helper = w->x->helper, .limits = limits_of(w->r->view), .log_max = LOGFILE_MAX,
+		.helper = w->x->helper, .limits = limits_of(w->r->view), .log_max = LOGFILE_MAX, .log_limit = LOG_MAX,
 		.deadline_ms = clock_ms() + (int64_t)set_ms(w->r->view, SET_procmail_timeout),
 		.no_sync = set_enum(w->r->view, SET_mail_fsync) == 1,
 	};
@@ -549,13 +608,13 @@ work_init(struct work *w)
 static int
 run(struct work *w, struct span files, struct buf *text, struct err *e)
 {
-	struct span detail = detail_of(w->r), settings[4], from;
+	struct span detail = detail_of(w->r), settings[SETTINGS], from;
 	struct procmail_host host = w->inner;
 	struct procmail_limits limits = recipe_limits(w->r->view);
 	struct procmail_result result;
 	struct procmail_request q = {
 		.global_rc = files, .user = w->x->user, .home = w->x->home, .host_name = set_str(w->r->view, SET_hostname),
-		.dir = w->x->home, .sendmail = sendmail_of(w->r->view), .settings = settings, .setting_count = 4, .args = &detail,
+		.dir = w->x->home, .sendmail = sendmail_of(w->r->view), .settings = settings, .args = &detail,
 		.arg_count = detail.n > 0, .process = (unsigned)getpid(), .soft = true, .cache = w->x->cache, .where = &w->where,
 		.keep_when_failed = true,
 	};
@@ -564,6 +623,7 @@ run(struct work *w, struct span files, struct buf *text, struct err *e)
 	add_from_line(text, w->r->sender);
 	from = buf_span(text);
 	add_lf(text, w->r->header);
+	w->head = text->n - from.n;
 	add_lf(text, w->r->message);
 	q.inbox = span_str(arena_printf(w->host->a, PROCMAIL_MAILBOX_PREFIX "%.*s", SPAN_ARG(w->place)));
 	if (text->failed || q.inbox.n == 0)
@@ -572,7 +632,7 @@ run(struct work *w, struct span files, struct buf *text, struct err *e)
 	w->text = span_from(q.text, from.n);
 	if (q.host_name.n == 0)
 		q.host_name = span_str(host_name());
-	settings_of(w, detail, settings);
+	q.setting_count = settings_of(w, detail, settings);
 	host.ctx = w;
 	host.deliver = on_deliver;
 	host.run = on_run;
@@ -594,7 +654,7 @@ deliver_recipes_run(struct deliver_recipes *x, const struct deliver_request *r, 
     struct deliver_result *out, struct err *e)
 {
 	struct work w = { .x = x, .r = r, .host = host, .rest = rest, .out = out, .place = deliver_place(r) };
-	struct span files = files_that_are(x, host->a);
+	struct span files = files_that_are(x, host);
 	struct buf text;
 	int rc;
 

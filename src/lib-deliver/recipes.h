@@ -16,11 +16,16 @@ typedef int deliver_rest(const struct deliver_request *r, struct deliver_host *h
 
 bool deliver_recipes_are_on(const struct set_view *view);
 
+/* The files of procmail_rc, in a, whether they are there or not; NULL-terminated. */
+int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
+    const char *const **out, struct err *e);
+
 /*
- * Starts the process that runs programs, where these settings want one: as the user, before the asking process shuts itself in.
- * out->sock is -1 where there is none.
+ * Starts the process that runs programs, where these settings want one: before the asking process shuts itself in, and by
+ * `become' (program.h) as the user.  out->sock is -1 where there is none.
  */
-int deliver_recipes_start_helper(const struct set_view *view, struct program_helper *out, struct err *e);
+int deliver_recipes_start_helper(const struct set_view *view, program_become *become, void *ctx, struct program_helper *out,
+    struct err *e);
 
 /*
  * helper must live as long.  NULL with no error: recipes are not switched on.  NULL with an error: something is wrong with
@@ -37,9 +42,8 @@ void deliver_recipes_free(struct deliver_recipes *x);	/* NULL is fine */
 int deliver_recipes_run(struct deliver_recipes *x, const struct deliver_request *r, struct deliver_host *host, deliver_rest *rest,
     struct deliver_result *out, struct err *e);
 
-/* The rcfiles that the settings name, whether they are there or not; NULL-terminated, in a. */
-int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
-    const char *const **out, struct err *e);
+/* The process for programs has ended: who can start another should. */
+bool deliver_recipes_lost_helper(const struct deliver_recipes *x);	/* NULL is fine */
 
 /* What Landlock must allow: behind those of *rw and *ro (NULL-terminated), in a.  ERR_TEMP. */
 int deliver_recipes_paths(const struct set_view *view, struct span user, struct span home, struct arena *a,

@@ -52,7 +52,7 @@ write_message(const struct deliver_request *r, const struct filter_action *a, st
 int
 deliver_save(const struct deliver_request *r, struct span name, const struct filter_action *action, struct err *e)
 {
-	struct save_params params = { .internal_date = INT64_MIN };
+	struct save_params params = { .internal_date = r->stays ? r->internal_date : INT64_MIN };
 	struct arena *a = arena_new(ARENA_MAX);
 	struct mailbox *box = NULL;
 	struct saver *saver = NULL;

@@ -5,6 +5,8 @@
 #include "lib/log.h"
 #include "lib-filter/sieve/sequence.h"
 
+#define LISTS_MAX 64
+
 struct deliver_filter {
 	struct arena *a;
 	struct sieve_site site;
@@ -85,8 +87,9 @@ deliver_filter_paths(const struct set_view *view, struct span user, struct span 
 	struct sieve_site site = site_of(view, user, home.n > 0 ? home : SPAN_NONE);
 	struct sieve_sequence *q = NULL;
 	const char *const *more = NULL;
+	const char *lists[LISTS_MAX];
 	struct err e = ERR_INIT;
-	size_t count = 2, n = 0;
+	size_t count = 2, n = 0, list_count;
 	const char **out;
 
 	if (!set_list_has(view, SET_mail_plugins, SPAN("sieve")))
@@ -98,7 +101,8 @@ deliver_filter_paths(const struct set_view *view, struct span user, struct span 
 		count++;
 	for (size_t i = 0; more != NULL && more[i] != NULL; i++)
 		count++;
-	out = arena_alloc(a, count, sizeof(*out));
+	list_count = filter_list_dirs(view, user, home, a, lists, LISTS_MAX);
+	out = arena_alloc(a, count + list_count, sizeof(*out));
 	for (size_t i = 0; out != NULL && first[i] != NULL; i++)
 		out[n++] = first[i];
 	/* A link there leads to the directory of all scripts, which is in the home as a rule. */
@@ -106,6 +110,8 @@ deliver_filter_paths(const struct set_view *view, struct span user, struct span 
 		out = NULL;
 	for (size_t i = 0; out != NULL && more != NULL && more[i] != NULL; i++)
 		out[n++] = more[i];
+	for (size_t i = 0; out != NULL && i < list_count; i++)
+		out[n++] = lists[i];
 	sieve_sequence_close(q);
 	return out;
 }

@@ -208,6 +208,29 @@ smtp_xtext_decode(struct span in, struct arena *a)
 	return span_of(text, n);
 }
 
+struct span
+smtp_xtext_encode(struct span in, struct arena *a)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *text = arena_alloc(a, 3 * in.n + 1, 1);
+	size_t n = 0;
+
+	if (text == NULL)
+		return SPAN_NONE;
+	for (size_t i = 0; i < in.n; i++) {
+		unsigned char c = (unsigned char)in.p[i];
+
+		if (c > ' ' && c <= '~' && c != '+' && c != '=') {
+			text[n++] = (char)c;
+			continue;
+		}
+		text[n++] = '+';
+		text[n++] = digits[c >> 4];
+		text[n++] = digits[c & 15];
+	}
+	return span_of(text, n);
+}
+
 /* esmtp-param = esmtp-keyword ["=" esmtp-value] */
 int
 smtp_param_next(struct span *rest, struct smtp_param *out)

@@ -38,6 +38,8 @@ struct smtp_param {
 
 /* The octets of xtext (RFC 3461 section 4), in a; what is none stays as it is. */
 struct span smtp_xtext_decode(struct span in, struct arena *a);
+/* The other way; p NULL: out of memory. */
+struct span smtp_xtext_encode(struct span in, struct arena *a);
 
 /* Cuts " NAME=value" off the front of *rest.  1; 0 at the end; -1 a malformed one. */
 int smtp_param_next(struct span *rest, struct smtp_param *out);

@@ -14,6 +14,7 @@
 
 #define SILENT_S 60
 #define FIELDS_MAX 100000
+#define TOLD_MS 200	/* how often told_to_end is asked */
 
 static int64_t
 now_ms(void)
@@ -25,12 +26,12 @@ now_ms(void)
 }
 
 static int
-unix_address(struct spam_scan *s, struct span path, struct err *e)
+unix_address(struct spam_scan *s, const char *setting, struct span path, struct err *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 
 	if (path.n == 0 || path.n >= sizeof(sa.sun_path))
-		return err_set(e, ERR_SYNTAX, "spam_scanner_address: that is no path of a socket");
+		return err_set(e, ERR_SYNTAX, "%s: that is no path of a socket", setting);
 	memcpy(sa.sun_path, path.p, path.n);
 	memcpy(&s->addresses[0].sa, &sa, sizeof(sa));
 	s->addresses[0].n = sizeof(sa);
@@ -40,7 +41,7 @@ unix_address(struct spam_scan *s, struct span path, struct err *e)
 
 /* host:port, [address]:port */
 static int
-inet_address(struct spam_scan *s, struct span where, struct err *e)
+inet_address(struct spam_scan *s, const char *setting, struct span where, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found, *i;
 	char host[256], port[8];
@@ -51,18 +52,18 @@ inet_address(struct spam_scan *s, struct span where, struct err *e)
 	while (colon > 0 && where.p[colon - 1] != ':')
 		colon--;
 	if (colon < 2)
-		return err_set(e, ERR_SYNTAX, "spam_scanner_address: host:port is missing");
+		return err_set(e, ERR_SYNTAX, "%s: host:port is missing", setting);
 	name = span_sub(where, 0, colon - 1);
 	where = span_from(where, colon);
 	if (name.n > 2 && name.p[0] == '[' && name.p[name.n - 1] == ']')
 		name = span_sub(name, 1, name.n - 2);
 	if (name.n >= sizeof(host) || where.n == 0 || where.n >= sizeof(port))
-		return err_set(e, ERR_SYNTAX, "spam_scanner_address: malformed");
+		return err_set(e, ERR_SYNTAX, "%s: malformed", setting);
 	snprintf(host, sizeof(host), "%.*s", SPAN_ARG(name));
 	snprintf(port, sizeof(port), "%.*s", SPAN_ARG(where));
 	rc = getaddrinfo(host, port, &hints, &found);
 	if (rc != 0)
-		return err_set(e, ERR_NOTFOUND, "spam_scanner_address %s:%s: %s", host, port, gai_strerror(rc));
+		return err_set(e, ERR_NOTFOUND, "%s %s:%s: %s", setting, host, port, gai_strerror(rc));
 	for (i = found; i != NULL && s->address_count < SPAM_ADDRESSES_MAX; i = i->ai_next) {
 		struct spam_address *to = &s->addresses[s->address_count];
 
@@ -85,10 +86,10 @@ read_score(struct span text, const char *name, bool *has_out, int64_t *out, stru
 	return 0;
 }
 
-int
-spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e)
+/* What asking and teaching have in common. */
+static int
+read_settings(struct spam_scan *s, const struct set_view *v, struct err *e)
 {
-	struct span where = set_str(v, SET_spam_scanner_address);
 	unsigned scanner = set_enum(v, SET_spam_scanner);
 
 	*s = (struct spam_scan){ .on = scanner != 0, .scanner = scanner == 2 ? SPAM_RSPAMD : SPAM_SPAMD };
@@ -101,20 +102,61 @@ spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e)
 	s->timeout_ms = (int)set_ms(v, SET_spam_scanner_timeout);
 	s->max_size = set_num(v, SET_spam_scanner_max_size);
 	s->password = set_str(v, SET_spam_scanner_password);
+	return 0;
+}
+
+static int
+take_address(struct spam_scan *s, const char *setting, struct span where, struct err *e)
+{
+	if (span_starts(where, SPAN("unix:")))
+		return unix_address(s, setting, span_from(where, 5), e);
+	if (span_starts(where, SPAN("inet:")))
+		return inet_address(s, setting, span_from(where, 5), e);
+	return err_set(e, ERR_SYNTAX, "%s is unix:/path or inet:host:port", setting);
+}
+
+int
+spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e)
+{
+	struct span where = set_str(v, SET_spam_scanner_address);
+
+	if (read_settings(s, v, e) == -1)
+		return -1;
 	if (!s->on)
 		return 0;
 	if (where.n == 0)
 		where = s->scanner == SPAM_SPAMD ? SPAN("inet:127.0.0.1:783") : SPAN("inet:127.0.0.1:11333");
-	if (span_starts(where, SPAN("unix:")))
-		return unix_address(s, span_from(where, 5), e);
-	if (span_starts(where, SPAN("inet:")))
-		return inet_address(s, span_from(where, 5), e);
-	return err_set(e, ERR_SYNTAX, "spam_scanner_address is unix:/path or inet:host:port");
+	return take_address(s, "spam_scanner_address", where, e);
+}
+
+int
+spam_learn_init(struct spam_scan *s, const struct set_view *v, struct err *e)
+{
+	struct span where = set_str(v, SET_spam_learn_address);
+
+	if (read_settings(s, v, e) == -1)
+		return -1;
+	s->on = s->on && (set_bool(v, SET_spam_learn_spam) || set_bool(v, SET_spam_learn_ham));
+	if (!s->on)
+		return 0;
+	if (where.n > 0)
+		return take_address(s, "spam_learn_address", where, e);
+	/* Who scans for rspamd can not be taught: that is its controller's. */
+	if (s->scanner == SPAM_RSPAMD)
+		return take_address(s, "spam_learn_address", SPAN("inet:127.0.0.1:11334"), e);
+	where = set_str(v, SET_spam_scanner_address);
+	return take_address(s, "spam_scanner_address", where.n > 0 ? where : SPAN("inet:127.0.0.1:783"), e);
+}
+
+bool
+spam_scan_is_inet(const struct spam_scan *s)
+{
+	return s->address_count > 0 && s->addresses[0].sa.ss_family != AF_UNIX;
 }
 
 /* Waits until fd can be read or written.  -1: the time is over. */
 static int
-wait_for(int fd, short events, int64_t until, struct err *e)
+wait_for(const struct spam_scan *s, int fd, short events, int64_t until, struct err *e)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int64_t left;
@@ -124,13 +166,15 @@ wait_for(int fd, short events, int64_t until, struct err *e)
 		left = until - now_ms();
 		if (left <= 0)
 			return err_set(e, ERR_TIMEOUT, "the spam scanner did not answer in time");
-		rc = poll(&p, 1, (int)left);
+		if (s->told_to_end != NULL && s->told_to_end())
+			return err_set(e, ERR_TEMP, "told to end");
+		rc = poll(&p, 1, s->told_to_end != NULL && left > TOLD_MS ? TOLD_MS : (int)left);
 	} while (rc == 0 || (rc == -1 && errno == EINTR));
 	return rc == -1 ? err_errno(e, "poll") : 0;
 }
 
 static int
-connect_one(const struct spam_address *to, int64_t until, struct err *e)
+connect_one(const struct spam_scan *s, const struct spam_address *to, int64_t until, struct err *e)
 {
 	int fd = socket(to->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
 	socklen_t n = sizeof(error);
@@ -142,7 +186,7 @@ connect_one(const struct spam_address *to, int64_t until, struct err *e)
 	/* A unix socket whose queue is full says EAGAIN: that is no connection that is on its way. */
 	if (errno != EINPROGRESS) {
 		err_errno(e, "connecting to the spam scanner");
-	} else if (wait_for(fd, POLLOUT, until, e) == 0) {
+	} else if (wait_for(s, fd, POLLOUT, until, e) == 0) {
 		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == -1 || error == 0)
 			return fd;
 		errno = error;
@@ -161,14 +205,14 @@ connect_any(const struct spam_scan *s, int64_t until, struct err *e)
 	for (size_t i = 0; i < s->address_count && fd == -1; i++) {
 		int64_t end = now_ms() + step;
 
-		fd = connect_one(&s->addresses[i], end < until ? end : until, e);
+		fd = connect_one(s, &s->addresses[i], end < until ? end : until, e);
 	}
 	return fd;
 }
 
 /* A scanner that has heard enough answers and closes: what is left to send is of no use then. */
 static int
-send_all(int fd, struct span data, bool *closed, int64_t until, struct err *e)
+send_all(const struct spam_scan *s, int fd, struct span data, bool *closed, int64_t until, struct err *e)
 {
 	while (data.n > 0 && !*closed) {
 		ssize_t n = send(fd, data.p, data.n, MSG_NOSIGNAL);
@@ -178,7 +222,7 @@ send_all(int fd, struct span data, bool *closed, int64_t until, struct err *e)
 		else if (errno == EPIPE || errno == ECONNRESET)
 			*closed = true;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (wait_for(fd, POLLOUT, until, e) == -1)
+			if (wait_for(s, fd, POLLOUT, until, e) == -1)
 				return -1;
 		} else if (errno != EINTR)
 			return err_errno(e, "sending to the spam scanner");
@@ -187,7 +231,7 @@ send_all(int fd, struct span data, bool *closed, int64_t until, struct err *e)
 }
 
 static int
-receive_all(int fd, struct buf *reply, int64_t until, struct err *e)
+receive_all(const struct spam_scan *s, int fd, struct buf *reply, int64_t until, struct err *e)
 {
 	for (;;) {
 		ssize_t n;
@@ -201,7 +245,7 @@ receive_all(int fd, struct buf *reply, int64_t until, struct err *e)
 		else if (n == 0)
 			return reply->n == 0 ? err_set(e, ERR_EOF, "the spam scanner said nothing") : 0;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (wait_for(fd, POLLIN, until, e) == -1)
+			if (wait_for(s, fd, POLLIN, until, e) == -1)
 				return -1;
 		} else if (errno != EINTR)
 			return err_errno(e, "reading from the spam scanner");
@@ -217,14 +261,14 @@ talk(const struct spam_scan *s, struct span question, struct span text, struct b
 
 	if (fd == -1)
 		return -1;
-	rc = send_all(fd, question, &closed, until, e);
+	rc = send_all(s, fd, question, &closed, until, e);
 	if (rc == 0)
-		rc = send_all(fd, text, &closed, until, e);
+		rc = send_all(s, fd, text, &closed, until, e);
 	/* spamd takes the end for the end of a message that is shorter than was said; rspamd needs no end. */
 	if (rc == 0 && s->scanner == SPAM_SPAMD)
 		shutdown(fd, SHUT_WR);
 	if (rc == 0)
-		rc = receive_all(fd, reply, until, e);
+		rc = receive_all(s, fd, reply, until, e);
 	close(fd);
 	return rc;
 }

@@ -24,6 +24,7 @@ struct spam_scan {
 	struct span password;
 	struct spam_address addresses[SPAM_ADDRESSES_MAX];	/* tried in this order */
 	size_t address_count;
+	bool (*told_to_end)(void);	/* asked while it waits: nobody waits any more; may be NULL */
 	/* Seconds of the monotonic clock, 0: it answers; in memory that all share who ask.  NULL: not remembered. */
 	volatile int64_t *silent_until;
 	bool mark, strip, defer_on_failure, has_reject, has_junk;
@@ -35,6 +36,13 @@ struct spam_scan {
  * ERR_SYNTAX, ERR_NOTFOUND.  Spans are the view's.
  */
 int spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e);
+
+/*
+ * The same for teaching (spam_learn_spam, spam_learn_ham): s->on when one of them is on, and the addresses are those where it is
+ * taught.
+ */
+int spam_learn_init(struct spam_scan *s, const struct set_view *v, struct err *e);
+bool spam_scan_is_inet(const struct spam_scan *s);	/* one of the addresses is not that of a unix socket */
 
 /*
  * Sends the question and text, reads the answer.  spam_junk_score takes the place of the scanner's own threshold.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long), ERR_TEMP,

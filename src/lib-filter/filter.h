@@ -17,6 +17,7 @@ struct filter_message {
 	struct span sender, recipient;	/* of the envelope, without angle brackets; the sender may be empty */
 	struct span orig_recipient;	/* as the MTA was given it; empty: recipient */
 	struct span auth_user;		/* empty: not known */
+	bool has_flags;			/* the flags below are what a keep starts from, and what the next script begins with */
 	struct span notify, envid, ret, bydeadline;	/* DSN parameters as they came (RFC 3461); empty: none */
 	struct span flags;		/* that it has already, in a mailbox: words with a space between */
 };

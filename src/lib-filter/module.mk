@@ -10,6 +10,9 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/procmail/lint.c src/lib-filter/procmail/lint.h \
 	src/lib-filter/procmail/rc.c src/lib-filter/procmail/rc.h \
 	src/lib-filter/procmail/regex.c src/lib-filter/procmail/regex.h \
+	src/lib-filter/procmail/regex-extract.c \
+	src/lib-filter/procmail/regex-parse.c \
+	src/lib-filter/procmail/regex-priv.h \
 	src/lib-filter/procmail/run.c src/lib-filter/procmail/run.h \
 	src/lib-filter/procmail/state.h \
 	src/lib-filter/procmail/variables.c \
@@ -151,7 +154,31 @@ fuzz_fuzz_procmail_lint_SOURCES = fuzz/fuzz-procmail-lint.c $(fuzz_main)
 fuzz_fuzz_procmail_lint_LDADD = $(FILTER_LIBS) -lm
 fuzz_fuzz_procmail_lint_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+UNIT_TESTS += tests/unit/test-procmail-hostile
+tests_unit_test_procmail_hostile_SOURCES = tests/unit/test-procmail-hostile.c
+tests_unit_test_procmail_hostile_LDADD = $(FILTER_LIBS) -lm $(CMOCKA_LIBS)
+
 FUZZ_TARGETS += fuzz/fuzz-procmail-rc
 fuzz_fuzz_procmail_rc_SOURCES = fuzz/fuzz-procmail-rc.c $(fuzz_main)
 fuzz_fuzz_procmail_rc_LDADD = $(FILTER_LIBS) -lm
 fuzz_fuzz_procmail_rc_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-procmail-regex
+fuzz_fuzz_procmail_regex_SOURCES = fuzz/fuzz-procmail-regex.c $(fuzz_main)
+fuzz_fuzz_procmail_regex_LDADD = $(FILTER_LIBS) -lm
+fuzz_fuzz_procmail_regex_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-procmail-formail
+fuzz_fuzz_procmail_formail_SOURCES = fuzz/fuzz-procmail-formail.c $(fuzz_main)
+fuzz_fuzz_procmail_formail_LDADD = $(FILTER_LIBS) -lm
+fuzz_fuzz_procmail_formail_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-procmail-mail
+fuzz_fuzz_procmail_mail_SOURCES = fuzz/fuzz-procmail-mail.c $(fuzz_main)
+fuzz_fuzz_procmail_mail_LDADD = $(FILTER_LIBS) -lm
+fuzz_fuzz_procmail_mail_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+# Not part of the test suite: make bench/procmail-bench
+EXTRA_PROGRAMS += bench/procmail-bench
+bench_procmail_bench_SOURCES = bench/procmail-bench.c
+bench_procmail_bench_LDADD = $(FILTER_LIBS) -lm

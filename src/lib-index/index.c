@@ -275,8 +275,8 @@ env_try(struct index_env *env, enum session_verdict verdict, bool others, enum i
 	case SESSION_CRASHED:
 		break;
 	}
-	if ((verdict == SESSION_CLEAN ? index_env_open(env, env->path, env->mode, true, e) :
-	    index_env_open_guarded(env, env->path, env->mode, true, e)) == -1) {
+	/* Also one that nobody died of: a disk may have damaged it, and a session must not be what finds that out. */
+	if (index_env_open_guarded(env, env->path, env->mode, true, e) == -1) {
 		if (e->code != ERR_CORRUPT)
 			return -1;
 		if (env->version > INDEX_VERSION && others)
@@ -457,6 +457,30 @@ index_close(struct index *ix)
 	*p = ix->next;
 	env_release(ix->env);
 	free(ix);
+}
+
+bool
+index_rest(struct index *ix)
+{
+	struct index_env *env = ix->env;
+
+	handle_reset(ix);
+	if (env->env == NULL || env->private || env->suspect || env->users > 1)
+		return false;
+	session_rest(env->session_fd, env->session_slot, true);
+	return true;
+}
+
+bool
+index_wake(struct index *ix)
+{
+	struct index_env *env = ix->env;
+	struct stat sb;
+
+	/* In it first: whoever wants to be alone from now on sees us. */
+	session_rest(env->session_fd, env->session_slot, false);
+	return !session_is_suspect(env->session_fd) && stat(env->path, &sb) == 0 && (uint64_t)sb.st_dev == env->dev &&
+		(uint64_t)sb.st_ino == env->ino;
 }
 
 unsigned

@@ -34,6 +34,13 @@ bool index_is_private(const struct index *ix);
 void index_private_retry(struct index *ix);
 int index_private_refuse(const struct index *ix, struct err *e);
 void index_close(struct index *ix);	/* NULL is fine */
+/*
+ * For a process that keeps it open and does nothing with it: it counts as closed, for those who look who has it open and
+ * should the process be killed.  index_wake comes before anything else then.  False (also of index_rest): close it, since
+ * who opens it now would look at it more closely, or would find another one.
+ */
+bool index_rest(struct index *ix);
+bool index_wake(struct index *ix);
 /* "dev:ino" of the directory: what notifications call this index.  16 octets. */
 void index_identity(const struct index *ix, char out[16]);
 /* The next open verifies, and the next sync mends (check.h).  Called by whoever meets a damaged value. */

@@ -244,7 +244,6 @@ idx_entry_is_valid(enum idx_db db, struct span key, struct span v)
 	struct idx_state st;
 	struct idx_message m;
 	struct span names[INDEX_KEYWORDS];
-	struct summary_view view;
 
 	switch (db) {
 	case DB_META:
@@ -258,7 +257,7 @@ idx_entry_is_valid(enum idx_db db, struct span key, struct span v)
 	case DB_CHANGE:
 		return key.n == IDX_KEY_CHANGE && v.n == 1 && (v.p[0] == IDX_CHANGE_FLAGS || v.p[0] == IDX_CHANGE_EXPUNGED);
 	case DB_SUMMARY:
-		return key.n == IDX_KEY_MESSAGE && summary_view(v, &view);
+		return key.n == IDX_KEY_MESSAGE && summary_packed_is_sound(v);
 	case DB_KEYWORD:
 		return key.n == IDX_KEY_ID && idx_keywords_unpack(v, names) >= 0;
 	case DB_COUNT:

@@ -13,7 +13,7 @@
  *	state		mailbox id				struct idx_state
  *	message		mailbox id, uid				struct idx_message
  *	change		mailbox id, modseq, uid			enum idx_change
- *	summary		mailbox id, uid				lib-mail/summary.h
+ *	summary		mailbox id, uid				summary_pack() of lib-mail/summary.h
  *	keyword		mailbox id				names of the bits, each with a NUL behind it
  *
  * `change' holds one entry for a live message at most (that of its newest flag change), and one for each expunge.
@@ -21,7 +21,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
-#define INDEX_VERSION 3	/* 2: checksums; 3: physical sizes in states, a total */
+#define INDEX_VERSION 5	/* 2: checksums; 3: physical sizes in states, a total; 4: IDX_BY_NAME; 5: packed summaries */
 #define IDX_SUM_LEN 4
 #define INDEX_NAME_MAX 480		/* octets of a mailbox name: LMDB's keys end at 511 */
 #define INDEX_KEYWORDS 64		/* bits of a message's keyword mask */
@@ -46,7 +46,8 @@ enum idx_message_bits {
 	IDX_DIGEST = 1 << 3,	/* digest is there */
 	IDX_UIDL = 1 << 4,	/* pop3_uidl is there */
 	IDX_MORE = 1 << 5,	/* the driver's: it keeps something of the message in a file beside the mail */
-	IDX_MESSAGE_BITS = 63,
+	IDX_BY_NAME = 1 << 6,	/* nobody has looked at the file: sizes are what its name says, internal_date is not known */
+	IDX_MESSAGE_BITS = 127,
 };
 
 #define IDX_SIZE_UNKNOWN UINT64_MAX

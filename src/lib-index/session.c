@@ -224,6 +224,18 @@ session_leave(int fd, int slot)
 }
 
 void
+session_rest(int fd, int slot, bool on)
+{
+	char pid[SLOT_SIZE] = { 0 };
+
+	if (slot == -1)
+		return;
+	if (!on)
+		be32_put(pid, (uint32_t)getpid());
+	write_at(fd, pid, SLOT_SIZE, HEAD + slot * SLOT_SIZE);
+}
+
+void
 session_suspect(int fd, enum session_verdict verdict)
 {
 	write_at(fd, verdict == SESSION_CONDEMNED ? "\2" : verdict == SESSION_CLEAN ? "" : "\1", 1, 24);

@@ -28,6 +28,8 @@ void session_opened(int fd);
 /* Takes a slot and lets others go on.  The slot, or -1 when all are in use (then a crash of this one is not noticed). */
 int session_enter(int fd, bool verified);
 void session_leave(int fd, int slot);	/* and closes fd */
+/* The slot stays this one's, but nobody is in it (or is again): a process that does nothing with the index. */
+void session_rest(int fd, int slot, bool on);
 /* What the next session_begin says: SESSION_CRASHED or SESSION_CONDEMNED; SESSION_CLEAN takes that back. */
 void session_suspect(int fd, enum session_verdict verdict);
 /* The others that live and have it open: how many, and the first max process ids; own is this one's slot.  -1: it can not

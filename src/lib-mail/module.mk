@@ -15,7 +15,8 @@ src_lib_mail_libmail_a_SOURCES = \
 	src/lib-mail/mime.c src/lib-mail/mime.h \
 	src/lib-mail/param.c src/lib-mail/param.h \
 	src/lib-mail/subject.c src/lib-mail/subject.h \
-	src/lib-mail/summary.c src/lib-mail/summary.h
+	src/lib-mail/summary.c src/lib-mail/summary.h \
+	src/lib-mail/summary-pack.c src/lib-mail/summary-priv.h
 
 mail_ldadd = src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS)
 mail_test_ldadd = $(mail_ldadd) $(CMOCKA_LIBS)

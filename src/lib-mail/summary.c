@@ -12,54 +12,15 @@
  * and the pieces: kept fields, ENVELOPE, BODYSTRUCTURE, holes (offset 4, size 4 each), entries (enum header_id 1,
  * octets of the field 3 each).
  */
-#include "lib-mail/summary.h"
+#include "lib-mail/summary-priv.h"
 
 #include "lib-mail/header.h"
 #include "lib-mail/imap-mime.h"
 #include "lib-mail/mime.h"
 
-enum { HEAD = 80, PIECES = 5, ENTRY = 4, HOLE = 8, FIELD_MAX = 0xffffff, TZ_BIAS = 1440 };
+enum { HEAD = SUMMARY_HEAD, PIECES = SUMMARY_PIECES, ENTRY = 4, HOLE = 8, FIELD_MAX = 0xffffff, TZ_BIAS = SUMMARY_TZ_BIAS };
 
 #define MAGIC 0x43565302u	/* the last octet is the version: 2 */
-
-/*
- * Finds damage, not malice: who can write the index can write anything.  Four lanes of multiplications, since
- * one would wait for each product.  Words are taken as the machine has them, so that an index which came
- * from a machine of other byte order counts as damaged.
- */
-static inline uint64_t
-mix(uint64_t lane, uint64_t word)
-{
-	lane = (lane ^ word) * 0x9e3779b97f4a7c15u;
-	return lane ^ lane >> 32;
-}
-
-static inline uint64_t
-word_at(const char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-static uint32_t
-checksum(const char *p, size_t n)
-{
-	uint64_t a = n, b = ~(uint64_t)n, c = n + 1, d = n ^ 0x5bd1e995, word = 0;
-
-	for (; n >= 32; p += 32, n -= 32) {
-		a = mix(a, word_at(p));
-		b = mix(b, word_at(p + 8));
-		c = mix(c, word_at(p + 16));
-		d = mix(d, word_at(p + 24));
-	}
-	for (; n >= 8; p += 8, n -= 8)
-		a = mix(a, word_at(p));
-	memcpy(&word, p, n);
-	a = mix(mix(mix(mix(a, word), b), c), d);
-	return (uint32_t)a;
-}
 
 /* Fills in the head of the summary that begins at start, when its pieces are written. */
 static void
@@ -80,8 +41,8 @@ head_put(struct buf *out, size_t start, const struct summary_view *v)
 	be32_put(p + 64, (uint32_t)v->bodystructure.n);
 	be32_put(p + 68, (uint32_t)v->holes.n);
 	be32_put(p + 72, (uint32_t)v->entries.n);
-	be32_put(p + 76, checksum(p + HEAD, out->n - start - HEAD));
-	be32_put(p + 4, checksum(p + 8, HEAD - 8));
+	be32_put(p + 76, summary_checksum(p + HEAD, out->n - start - HEAD));
+	be32_put(p + 4, summary_checksum(p + 8, HEAD - 8));
 }
 
 void
@@ -101,8 +62,8 @@ summary_encode(struct buf *out, const struct summary_view *v)
 }
 
 /* Do the holes lie in order inside the structure, and the entries add up to the fields?  Else they are not followed. */
-static bool
-is_sound(const struct summary_view *v)
+bool
+summary_is_sound(const struct summary_view *v)
 {
 	uint64_t end = 0, total = 0;
 
@@ -125,7 +86,7 @@ summary_head(struct span value, struct summary_view *out)
 {
 	const char *p = value.p;
 
-	if (value.n < HEAD || be32_get(p) != MAGIC || be32_get(p + 4) != checksum(p + 8, HEAD - 8))
+	if (value.n < HEAD || be32_get(p) != MAGIC || be32_get(p + 4) != summary_checksum(p + 8, HEAD - 8))
 		return false;
 	*out = (struct summary_view){
 		.flags = be32_get(p + 8), .sent = { (int64_t)be64_get(p + 16), (int32_t)be32_get(p + 12) - TZ_BIAS },
@@ -144,7 +105,7 @@ summary_view(struct span value, struct summary_view *out)
 	uint64_t total = HEAD;
 	size_t pos = HEAD;
 
-	if (!summary_head(value, &v) || be32_get(p + 76) != checksum(p + HEAD, value.n - HEAD))
+	if (!summary_head(value, &v) || be32_get(p + 76) != summary_checksum(p + HEAD, value.n - HEAD))
 		return false;
 	for (unsigned i = 0; i < PIECES; i++)
 		total += be32_get(p + 56 + i * 4);
@@ -154,7 +115,7 @@ summary_view(struct span value, struct summary_view *out)
 		*pieces[i] = span_of(p + pos, be32_get(p + 56 + i * 4));
 		pos += pieces[i]->n;
 	}
-	if (!is_sound(&v))
+	if (!summary_is_sound(&v))
 		return false;
 	*out = v;
 	return true;

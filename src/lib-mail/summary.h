@@ -8,6 +8,7 @@
  *
  * Writing:   summary_from_message(&buf, arena, message, &limits)  ->  buf is the index's value
  * Reading:   summary_view(value, &view) == true  ->  view.envelope ..., summary_body_write(), summary_fields_write()
+ * In the index it is smaller: summary_pack(), summary_unpack().
  */
 #include "lib/arena.h"
 #include "lib/buf.h"
@@ -52,6 +53,18 @@ void summary_encode(struct buf *out, const struct summary_view *v);
 bool summary_view(struct span value, struct summary_view *out);
 /* Only the numbers, from the first octets of value: the spans of *out are empty, and the rest of value is not looked at. */
 bool summary_head(struct span value, struct summary_view *out);
+
+/*
+ * A summary as the index keeps it: a fraction of the octets, since ENVELOPE repeats the fields, and mails each other.  It has
+ * checksums of its own, one of its head, one of the rest.
+ */
+void summary_pack(struct buf *out, struct span summary);	/* appends; out->failed when it is none */
+/* As summary_view() and summary_head(); the spans of *out point into room until that is used again.  room: BUF_INIT() of
+ * SUMMARY_ROOM_MAX at first. */
+#define SUMMARY_ROOM_MAX ((size_t)16 << 20)
+bool summary_unpack(struct buf *room, struct span packed, struct summary_view *out);
+bool summary_packed_head(struct span packed, struct summary_view *out);
+bool summary_packed_is_sound(struct span packed);	/* by its checksums alone */
 
 /* BODY: the BODYSTRUCTURE without its extension data.  Only with SUMMARY_STRUCTURE. */
 void summary_body_write(struct buf *out, const struct summary_view *v);

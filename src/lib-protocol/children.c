@@ -21,6 +21,7 @@ struct children {
 	children_end *on_end;
 	void *ctx;
 	struct hash *by_pid;	/* of struct child */
+	size_t resting;
 	bool finishing;
 	ev_child reaper;
 	ev_timer grace;
@@ -48,7 +49,7 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 		status = 0;
 	if (c->on_end != NULL)
 		c->on_end(c->ctx, pid, status, data);
-	service_busy(c->service, (uint32_t)hash_count(c->by_pid));
+	service_busy(c->service, (uint32_t)children_count(c));
 	if (c->finishing && hash_count(c->by_pid) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -99,13 +100,26 @@ children_new(struct service *s, uint32_t limit, children_end *on_end, void *ctx)
 size_t
 children_count(const struct children *c)
 {
-	return hash_count(c->by_pid);
+	return hash_count(c->by_pid) - c->resting;
+}
+
+size_t
+children_resting(const struct children *c)
+{
+	return c->resting;
+}
+
+void
+children_rest(struct children *c, int change)
+{
+	c->resting += (size_t)change;
+	service_busy(c->service, (uint32_t)children_count(c));
 }
 
 bool
 children_full(const struct children *c)
 {
-	return hash_count(c->by_pid) >= c->limit;
+	return children_count(c) >= c->limit;
 }
 
 pid_t
@@ -140,7 +154,7 @@ children_fork(struct children *c, const int *keep, size_t count, void *data, str
 		kill(pid, SIGKILL);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
-	service_busy(c->service, (uint32_t)hash_count(c->by_pid));
+	service_busy(c->service, (uint32_t)children_count(c));
 	return pid;
 }
 

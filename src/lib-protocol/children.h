@@ -15,6 +15,9 @@ typedef void children_end(void *ctx, pid_t pid, int status, void *data);
 /* service_busy() is told how many there are, with each fork and end. */
 struct children *children_new(struct service *s, uint32_t limit, children_end *on_end, void *ctx);
 size_t children_count(const struct children *c);
+/* change processes more (or less) rest: they are not counted, neither here nor for the limit nor for service_busy(). */
+void children_rest(struct children *c, int change);
+size_t children_resting(const struct children *c);
 bool children_full(const struct children *c);
 /* As fork(): 0 in the child, after service_child() with keep; -1 with e set (ERR_LIMIT: as many as allowed). */
 pid_t children_fork(struct children *c, const int *keep, size_t count, void *data, struct err *e);

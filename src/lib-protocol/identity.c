@@ -78,6 +78,18 @@ identity_get(struct ipc_msg *m, struct arena *a, struct identity *out, struct er
 	return 0;
 }
 
+bool
+identity_is_same(const struct identity *a, const struct identity *b)
+{
+	if (a->uid != b->uid || a->gid != b->gid || a->group_count != b->group_count)
+		return false;
+	for (size_t i = 0; i < a->group_count; i++)
+		if (a->groups[i] != b->groups[i])
+			return false;
+	return span_eq(a->user, b->user) && span_eq(a->home, b->home) && span_eq(a->fields, b->fields) &&
+		span_eq(a->chroot_dir, b->chroot_dir);
+}
+
 static bool
 is_between(uint64_t v, uint64_t first, uint64_t last)
 {
@@ -189,8 +201,8 @@ privileged_group(const struct set_view *v, gid_t *out, struct err *e)
 	return priv_lookup_group(name, out, e) == 0 ? 0 : err_wrap(e, "mail_privileged_group");
 }
 
-int
-identity_become(const struct identity *id, const struct set_view *v, struct err *e)
+static int
+become(const struct identity *id, const struct set_view *v, bool runner, struct err *e)
 {
 	gid_t groups[IDENTITY_GROUPS_MAX * 2];
 	char path[PATH_LEN_MAX], home[PATH_LEN_MAX];
@@ -204,14 +216,14 @@ identity_become(const struct identity *id, const struct set_view *v, struct err 
 	u.group_count = id->group_count;
 	if (add_access_groups(v, groups, &u.group_count, sizeof(groups) / sizeof(groups[0]), e) == -1)
 		return -1;
-	if (privileged_group(v, &u.saved_gid, e) == -1)
+	if (!runner && privileged_group(v, &u.saved_gid, e) == -1)
 		return -1;
 	if (id->chroot_dir.n > 0) {
 		memcpy(path, id->chroot_dir.p, id->chroot_dir.n);
 		path[id->chroot_dir.n] = '\0';
 		u.chroot_dir = path;
 	}
-	if (priv_drop(&u, e) == -1)
+	if ((runner ? priv_become(&u, e) : priv_drop(&u, e)) == -1)
 		return err_wrap(e, "user %.*s", SPAN_ARG(id->user));
 	umask(0077);
 	if (id->home.n == 0)
@@ -222,4 +234,16 @@ identity_become(const struct identity *id, const struct set_view *v, struct err 
 	if (chdir(home) == -1 && errno != ENOENT && errno != EACCES && errno != ENOTDIR)
 		return err_errno(e, "user %.*s: chdir to the home", SPAN_ARG(id->user));
 	return 0;
+}
+
+int
+identity_become(const struct identity *id, const struct set_view *v, struct err *e)
+{
+	return become(id, v, false, e);
+}
+
+int
+identity_become_runner(const struct identity *id, const struct set_view *v, struct err *e)
+{
+	return become(id, v, true, e);
 }

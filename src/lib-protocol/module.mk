@@ -17,15 +17,16 @@ src_lib_protocol_libprotocol_a_SOURCES = \
 	src/lib-protocol/identity.c src/lib-protocol/identity.h \
 	src/lib-protocol/password-scheme.c src/lib-protocol/password-scheme.h \
 	src/lib-protocol/service.c src/lib-protocol/service.h \
-	src/lib-protocol/session.h \
+	src/lib-protocol/session.c src/lib-protocol/session.h \
 	src/lib-protocol/smtp-client.c src/lib-protocol/smtp-client.h \
 	src/lib-protocol/smtp-reply.c src/lib-protocol/smtp-reply.h \
 	src/lib-protocol/tls.c src/lib-protocol/tls.h \
 	src/lib-protocol/tls-proxy.c src/lib-protocol/tls-proxy.h \
 	src/lib-protocol/worker-child.c src/lib-protocol/worker-child.h \
-	src/lib-protocol/worker-homes.c \
+	src/lib-protocol/worker-behind.c src/lib-protocol/worker-homes.c \
 	src/lib-protocol/worker-hibernate.c src/lib-protocol/worker-private.h \
-	src/lib-protocol/worker-parent.c src/lib-protocol/worker-parent.h
+	src/lib-protocol/worker-parent.c src/lib-protocol/worker-parent.h \
+	src/lib-protocol/worker-rest.c
 
 imap_proto_libs = src/lib-protocol/libimapproto.a src/lib-mail/libmail.a src/lib/libbase.a $(UTF8PROC_LIBS) $(OPENSSL_LIBS)
 UNIT_TESTS += tests/unit/test-imap-parse

@@ -234,8 +234,8 @@ static int
 on_log(struct peer *p, struct ipc_msg *m, struct err *e)
 {
 	const int places[] = { log_to.fd, log_to.info_fd, log_to.debug_fd };
+	struct service *s = peer_data(p);
 
-	(void)p;
 	for (size_t i = 0; i < 3; i++) {
 		int fd;
 
@@ -247,6 +247,8 @@ on_log(struct peer *p, struct ipc_msg *m, struct err *e)
 		dup3(fd, places[i], places[i] == STDERR_FILENO ? 0 : O_CLOEXEC);
 		close(fd);
 	}
+	if (s->on_logs != NULL)
+		s->on_logs(s);
 	return ipc_end(m) ? 0 : err_set(e, ERR_SYNTAX, "malformed log descriptors");
 }
 
@@ -285,6 +287,7 @@ init_limits(struct service *s)
 	size_t pos = 0;
 	uint64_t clients = 0, processes = 0;
 
+	s->idle_kill_ms = set_ms(s->view, SET_default_idle_kill);
 	while (set_block_next(s->view, NULL, "service", &pos, &b)) {
 		if (!span_eq(b.name, span_str(s->name)))
 			continue;
@@ -293,6 +296,7 @@ init_limits(struct service *s)
 		processes = set_block_num(&s->block, "process_limit");
 		s->process_min_avail = (uint32_t)set_block_num(&s->block, "process_min_avail");
 		s->service_count = (uint32_t)set_block_num(&s->block, "service_count");
+		s->idle_kill_ms = set_block_ms(&s->block, "idle_kill");
 		break;
 	}
 	if (clients == 0)

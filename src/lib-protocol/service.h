@@ -30,6 +30,7 @@ struct service {
 	size_t listener_count;
 	bool stopping;			/* MSG_STOP came: listeners are closed */
 	uint32_t client_limit, process_limit, process_min_avail, service_count;	/* after defaults */
+	uint64_t idle_kill_ms;
 	uint32_t clients;		/* as service_busy() was told last */
 	ev_timer status_timer;		/* the frame's own */
 	uint32_t told_clients;
@@ -40,6 +41,7 @@ struct service {
 	void (*on_channel)(struct service *s, struct span name, int *fd);		/* MSG_CHANNEL */
 	void (*on_term)(struct service *s);	/* SIGTERM: end soon, whoever is being served; NULL: ends at once */
 	void (*on_stop)(struct service *s);	/* after it the process ends when service_busy() says 0 clients */
+	void (*on_logs)(struct service *s);	/* the log files are others now: forked children have the old ones */
 };
 
 /* First thing in main(): settings, log, control socket.  Exits with a line in the log when it can not. */

@@ -241,12 +241,14 @@ hello(const struct smtp_target *t, struct smtp_client *c, struct err *e)
 	snprintf(line, sizeof(line), "%s %.255s\r\n", c->lmtp ? "LHLO" : "EHLO", t->hello);
 	if (command(c, span_str(line), &r, e) == -1)
 		return -1;
-	c->has_8bit = c->has_size = c->has_utf8 = c->has_starttls = c->has_xclient = false;
+	c->has_8bit = c->has_size = c->has_utf8 = c->has_starttls = c->has_xclient = c->has_dsn = c->has_deliverby = false;
 	if (r.code == 250) {
 		c->has_8bit = smtp_reply_has(&r, SPAN("8BITMIME"), &params);
 		c->has_size = smtp_reply_has(&r, SPAN("SIZE"), &params);
 		c->has_utf8 = smtp_reply_has(&r, SPAN("SMTPUTF8"), &params);
 		c->has_starttls = smtp_reply_has(&r, SPAN("STARTTLS"), &params);
+		c->has_dsn = smtp_reply_has(&r, SPAN("DSN"), &params);
+		c->has_deliverby = smtp_reply_has(&r, SPAN("DELIVERBY"), &params);
 		c->has_xclient = smtp_reply_has(&r, SPAN("XCLIENT"), &params);
 		return 0;
 	}
@@ -377,13 +379,31 @@ mail_line(const struct smtp_client *c, const struct smtp_mail *m, char *line, si
 	}
 	if (needs_utf8 && !c->has_utf8)
 		return err_set(e, ERR_DENIED, "the server knows no addresses with letters beyond ASCII (SMTPUTF8)");
+	/* RFC 2852 section 4.1.3: whoever asks to have it back rather than late is not given a server that knows no haste. */
+	if (m->by.n > 0 && !c->has_deliverby && span_find(m->by, SPAN(";R")) != SIZE_MAX)
+		return err_set(e, ERR_DENIED, "the server can not deliver until a certain time (DELIVERBY)");
 	n = snprintf(line, room, "MAIL FROM:<%.*s>%s%s", SPAN_ARG(m->sender), eight && c->has_8bit ? " BODY=8BITMIME" : "",
 	    needs_utf8 ? " SMTPUTF8" : "");
 	if (n > 0 && (size_t)n < room && c->has_size)
 		n += snprintf(line + n, room - (size_t)n, " SIZE=%llu", (unsigned long long)size);
+	if (n > 0 && (size_t)n < room && c->has_dsn)
+		n += snprintf(line + n, room - (size_t)n, "%s%.*s%s%.*s", m->ret.n > 0 ? " RET=" : "", SPAN_ARG(m->ret),
+		    m->envid.n > 0 ? " ENVID=" : "", SPAN_ARG(m->envid));
+	if (n > 0 && (size_t)n < room && c->has_deliverby && m->by.n > 0)
+		n += snprintf(line + n, room - (size_t)n, " BY=%.*s", SPAN_ARG(m->by));
 	if (n > 0 && (size_t)n < room)
 		n += snprintf(line + n, room - (size_t)n, "\r\n");
 	return n > 0 && (size_t)n < room ? 0 : err_set(e, ERR_LIMIT, "the sender's address is too long");
+}
+
+static int
+rcpt_line(const struct smtp_client *c, const struct smtp_mail *m, char *line, size_t room)
+{
+	bool notify = c->has_dsn && m->notify.n > 0, orcpt = c->has_dsn && m->orcpt.n > 0;
+
+	return snprintf(line, room, "RCPT TO:<%.*s>%s%.*s%s%.*s\r\n", SPAN_ARG(m->recipient), notify ? " NOTIFY=" : "",
+	    notify ? (int)m->notify.n : 0, notify ? m->notify.p : "", orcpt ? " ORCPT=" : "", orcpt ? (int)m->orcpt.n : 0,
+	    orcpt ? m->orcpt.p : "");
 }
 
 int
@@ -401,7 +421,7 @@ smtp_client_send(struct smtp_client *c, const struct smtp_mail *m, struct smtp_o
 	}
 	if (command(c, span_str(line), &r, e) == -1 || take(out, &r, "MAIL", 2, e) == -1)
 		return -1;
-	if (snprintf(line, sizeof(line), "RCPT TO:<%.*s>\r\n", SPAN_ARG(m->recipient)) >= (int)sizeof(line))
+	if (rcpt_line(c, m, line, sizeof(line)) >= (int)sizeof(line))
 		return err_set(e, ERR_LIMIT, "the recipient's address is too long");
 	if (command(c, span_str(line), &r, e) == -1 || take(out, &r, "RCPT", 2, e) == -1)
 		return -1;

@@ -20,7 +20,7 @@ struct smtp_client {
 	size_t taken;			/* of in, by the last reply */
 	bool lmtp;
 	/* What the server offers, as of the last greeting. */
-	bool has_8bit, has_size, has_utf8, has_starttls, has_xclient;
+	bool has_8bit, has_size, has_utf8, has_starttls, has_xclient, has_dsn, has_deliverby;
 };
 
 struct smtp_target {
@@ -54,6 +54,11 @@ struct smtp_mail {
 	struct span sender, recipient;
 	const struct span *parts;	/* the message: LF or CRLF line ends */
 	size_t part_count;
+	/*
+	 * Parameters of RFC 3461 and RFC 2852, fit for the line; empty: none.  A server that knows no DSN gets the message without
+	 * them, and one that knows no DELIVERBY without `by', unless it says that the message is to be returned then.
+	 */
+	struct span notify, ret, orcpt, envid, by;
 };
 /*
  * Sends one message to one recipient.  0: the server has it.  -1: out->code tells (5xx: for good; else another time), and

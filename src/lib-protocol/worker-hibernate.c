@@ -14,10 +14,7 @@
 #include "lib/log.h"
 
 #define SEAL_OCTETS 32		/* HMAC-SHA-256 */
-#define STATE_MAX 49152
 #define IDENTITY_MAX 12288
-#define TAG_MAX 1024
-#define ADDRESS_MAX 64
 
 static bool
 seal(const struct parent *pa, struct span frame, unsigned char out[SEAL_OCTETS])
@@ -63,6 +60,8 @@ tell_worker(struct running *r, bool taken)
 	ipc_begin(&o, taken ? MSG_HIBERNATED : MSG_DONE);
 	ipc_put_u32(&o, F_ID, r->hibernate_asked);
 	r->hibernate_id = 0;
+	if (taken)
+		r->may_rest = false;	/* sessions sleep so that their processes end */
 	peer_send(r->channel, &o);
 }
 
@@ -135,12 +134,12 @@ worker_hibernate(struct peer *p, struct ipc_msg *m, struct err *e)
 
 	r->hibernate_asked = ipc_u32(m, F_ID);
 	ipc_bytes(m, F_SESSION, SESSION_ID_MAX);	/* ours is what counts */
-	w.state = ipc_bytes(m, F_STATE, STATE_MAX);
+	w.state = ipc_bytes(m, F_STATE, WORKER_STATE_MAX);
 	w.key = ipc_bytes(m, F_KEY, WATCH_KEY_MAX);
-	w.tag = ipc_bytes(m, F_TAG, TAG_MAX);
+	w.tag = ipc_bytes(m, F_TAG, WORKER_TAG_MAX);
 	while (m->fd_taken < m->fd_count && w.fd_count < 3)
 		w.fds[w.fd_count++] = ipc_fd(m);
-	ok = ipc_end(m) && w.fd_count > 0;
+	ok = ipc_end(m) && w.fd_count > 0 && !r->is_behind;
 	if (ok && !send_to_sleep(r->parent, r, &w))
 		tell_worker(r, false);
 	for (size_t i = 0; i < w.fd_count; i++)
@@ -227,8 +226,8 @@ open_identity(struct parent *pa, struct span sealed, struct pending *p, struct e
 	if (ipc_parse(&msg, span_from(sealed, SEAL_OCTETS), e) != 1)
 		return -1;
 	ws->session = arena_dup(p->arena, ipc_bytes(&msg, F_SESSION, SESSION_ID_MAX));
-	ws->rip = arena_dup(p->arena, ipc_bytes(&msg, F_RIP, ADDRESS_MAX));
-	ws->lip = arena_dup(p->arena, ipc_bytes(&msg, F_LIP, ADDRESS_MAX));
+	ws->rip = arena_dup(p->arena, ipc_bytes(&msg, F_RIP, WORKER_ADDRESS_MAX));
+	ws->lip = arena_dup(p->arena, ipc_bytes(&msg, F_LIP, WORKER_ADDRESS_MAX));
 	ws->rport = ipc_u32(&msg, F_RPORT);
 	ws->lport = ipc_u32(&msg, F_LPORT);
 	ws->secured = ipc_u32(&msg, F_SECURED) != 0;
@@ -246,7 +245,7 @@ on_wake(struct peer *peer, struct ipc_msg *m, struct err *e)
 	ipc_u32(m, F_ID);
 	ipc_u32(m, F_CODE);
 	ipc_bytes(m, F_SESSION, SESSION_ID_MAX);
-	state = ipc_bytes(m, F_STATE, STATE_MAX);
+	state = ipc_bytes(m, F_STATE, WORKER_STATE_MAX);
 	sealed = ipc_bytes(m, F_IDENTITY, IDENTITY_MAX);
 	fd = ipc_fd(m);
 	if (!ipc_end(m)) {

@@ -11,11 +11,8 @@
 #include "lib-protocol/worker-private.h"
 
 #define SESSION_MEMORY (256 << 10)	/* strings of one session that is about to start */
-#define ADDRESS_MAX 64
-#define TAG_MAX 1024
-#define PREREAD_MAX 32768
 #define HUB_PATIENCE 2.		/* seconds a session waits for a hub that is away */
-#define STRINGS 7			/* of a running session */
+#define STRINGS 6			/* of a running session */
 #define END_GRACE 5.		/* seconds that sessions have for their end when the server stops */
 
 void
@@ -27,6 +24,8 @@ worker_pending_free(struct pending *p)
 		auth_client_forget(pa->auth, p->auth_question);
 	if (p->hub_question != 0)
 		hub_client_forget(pa->hub, p->hub_question);
+	if (p->given_to != NULL)
+		p->given_to->taking = NULL;
 	if (p->prev != NULL)
 		p->prev->next = p->next;
 	else
@@ -58,12 +57,20 @@ refuse(struct pending *p, enum auth_fail why, struct span text)
 	worker_pending_free(p);
 }
 
-/* What is kept of a session while it runs, to tell a new hub of it and to act in its user's name. */
-static struct running *
-running_new(struct parent *pa, const struct worker_session *ws)
+void
+worker_running_name(struct running *r, struct span session)
 {
-	const struct span *parts[] = { &ws->id.user, &ws->id.home, &ws->id.fields, &ws->id.chroot_dir, &ws->session,
-				       &ws->rip, &ws->lip };
+	r->ws.session = span_of(r->session, session.n < sizeof(r->session) ? session.n : sizeof(r->session));
+	if (r->ws.session.n > 0)
+		memcpy(r->session, session.p, r->ws.session.n);
+}
+
+/* What is kept of a session while it runs, to tell a new hub of it and to act in its user's name. */
+struct running *
+worker_running_new(struct parent *pa, const struct worker_session *ws)
+{
+	const struct span *parts[] = { &ws->id.user, &ws->id.home, &ws->id.fields, &ws->id.chroot_dir, &ws->rip,
+				       &ws->lip };
 	struct span *copies[STRINGS];
 	struct running *r;
 	size_t n = 0;
@@ -79,14 +86,14 @@ running_new(struct parent *pa, const struct worker_session *ws)
 	r->ws.rport = ws->rport;
 	r->ws.lport = ws->lport;
 	r->ws.secured = ws->secured;
+	worker_running_name(r, ws->session);
 	r->ws.client_fd = r->ws.hub_fd = r->ws.parent_fd = -1;
 	copies[0] = &r->ws.id.user;
 	copies[1] = &r->ws.id.home;
 	copies[2] = &r->ws.id.fields;
 	copies[3] = &r->ws.id.chroot_dir;
-	copies[4] = &r->ws.session;
-	copies[5] = &r->ws.rip;
-	copies[6] = &r->ws.lip;
+	copies[4] = &r->ws.rip;
+	copies[5] = &r->ws.lip;
 	at = r->strings;
 	for (size_t i = 0; i < STRINGS; i++) {
 		if (parts[i]->n > 0)
@@ -101,10 +108,11 @@ running_new(struct parent *pa, const struct worker_session *ws)
 	return r;
 }
 
-static void
-running_free(struct running *r)
+void
+worker_running_free(struct running *r)
 {
 	worker_home_forget(r);
+	worker_behind_forget(r);
 	peer_free(r->channel);
 	if (r->prev != NULL)
 		r->prev->next = r->next;
@@ -137,6 +145,9 @@ static const struct ipc_rule worker_rules[] = {
 	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
 	{ MSG_HIBERNATE, PEER_WORKER, worker_hibernate },
 	{ MSG_HOME, PEER_WORKER, worker_home },
+	{ MSG_BEHIND, PEER_WORKER, worker_behind_wanted },
+	{ MSG_REST, PEER_WORKER, worker_rest },
+	{ MSG_SERVING, PEER_WORKER, worker_serving },
 	{ 0, 0, NULL },
 };
 
@@ -149,6 +160,18 @@ on_worker_close(struct peer *p)
 	r->channel = NULL;
 	r->hibernate_id = 0;
 	worker_home_forget(r);
+	worker_rest_closed(r);
+}
+
+void
+worker_running_channel(struct running *r, int *fd)
+{
+	const struct peer_options po = { .rules = worker_rules, .kind = PEER_WORKER, .on_close = on_worker_close, .data = r };
+
+	r->channel = peer_new(r->parent->service.loop, fd, &po);
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
 }
 
 static void
@@ -158,7 +181,7 @@ mark_suspect(struct running *dead)
 	struct err e = ERR_INIT;
 	struct running *r;
 
-	if (pa->o->mark_suspect == NULL || dead->is_marker || (r = running_new(pa, &dead->ws)) == NULL)
+	if (pa->o->mark_suspect == NULL || dead->is_marker || (r = worker_running_new(pa, &dead->ws)) == NULL)
 		return;
 	r->is_marker = true;
 	r->pid = children_fork(pa->children, NULL, 0, r, &e);
@@ -166,7 +189,7 @@ mark_suspect(struct running *dead)
 		worker_child_mark(&pa->service, pa->o, &r->ws);
 	if (r->pid == -1) {
 		log_error("marking the index of %.*s: %s", SPAN_ARG(r->ws.id.user), e.log);
-		running_free(r);
+		worker_running_free(r);
 	}
 }
 
@@ -174,32 +197,51 @@ static void
 on_child_end(void *ctx, pid_t pid, int status, void *data)
 {
 	struct running *r = data;
+	bool rested = r->rest != REST_NOT;	/* it had nothing open */
 	char how[64];
 
 	(void)ctx;
+	worker_rest_ended(r);
 	if (!r->killed && service_death(status, how, sizeof(how))) {
 		log_error("user %.*s: session <%.*s>: process %ld was %s", SPAN_ARG(r->ws.id.user),
 			  SPAN_ARG(r->ws.session), (long)pid, how);
-		if (WIFSIGNALED(status))
+		if (WIFSIGNALED(status) && !rested)
 			mark_suspect(r);
 	}
-	running_free(r);
+	worker_running_free(r);
 }
 
-static void
-start(struct pending *p)
+void
+worker_started(struct pending *p, struct running *r)
+{
+	struct ipc_out o;
+
+	hub_client_started(p->parent->hub, r->ws.session, (uint32_t)r->pid);
+	if (p->login != NULL) {
+		ipc_begin(&o, MSG_SESSION_OK);
+		ipc_put_u32(&o, F_ID, p->login_id);
+		ipc_put_u32(&o, F_PID, (uint32_t)r->pid);
+		peer_send(p->login, &o);
+	}
+	worker_pending_free(p);
+}
+
+void
+worker_start(struct pending *p)
 {
 	struct parent *pa = p->parent;
-	struct peer_options po = { .rules = worker_rules, .kind = PEER_WORKER, .on_close = on_worker_close };
 	struct running *r = NULL;
 	struct err e = ERR_INIT;
-	struct ipc_out o;
 	int pair[2] = { -1, -1 }, keep[3];
 
+	if (worker_rest_give(p))
+		return;
+	if (children_count(pa->children) + children_resting(pa->children) >= pa->service.process_limit)
+		worker_rest_make_room(pa);
 	p->ws.hub_fd = p->hub_pair[0];
 	if (ipc_pair(pair, &e) == -1)
 		goto fail;
-	r = running_new(pa, &p->ws);
+	r = worker_running_new(pa, &p->ws);
 	if (r == NULL) {
 		err_set(&e, ERR_TEMP, "out of memory");
 		goto fail;
@@ -210,22 +252,13 @@ start(struct pending *p)
 	keep[2] = p->ws.parent_fd;
 	r->pid = children_fork(pa->children, keep, 3, r, &e);
 	if (r->pid == 0)
-		worker_child_run(&pa->service, pa->o, pa->filter, &p->ws);
+		worker_child_run(&pa->service, pa->o, &(struct worker_shut){ pa->filter, pa->filter_always }, &p->ws);
 	if (r->pid == -1)
 		goto fail;
 	close(pair[1]);
-	po.data = r;
-	r->channel = peer_new(pa->service.loop, &pair[0], &po);
-	if (pair[0] != -1)
-		close(pair[0]);
-	hub_client_started(pa->hub, p->ws.session, (uint32_t)r->pid);
-	if (p->login != NULL) {
-		ipc_begin(&o, MSG_SESSION_OK);
-		ipc_put_u32(&o, F_ID, p->login_id);
-		ipc_put_u32(&o, F_PID, (uint32_t)r->pid);
-		peer_send(p->login, &o);
-	}
-	worker_pending_free(p);
+	worker_running_channel(r, &pair[0]);
+	r->may_rest = true;
+	worker_started(p, r);
 	return;
 fail:
 	log_error("user %.*s: %s", SPAN_ARG(p->ws.id.user), e.log);
@@ -233,7 +266,7 @@ fail:
 		if (pair[i] != -1)
 			close(pair[i]);
 	if (r != NULL)
-		running_free(r);
+		worker_running_free(r);
 	refuse(p, e.code == ERR_LIMIT ? AUTH_FAIL_LIMIT : AUTH_FAIL_TEMP, SPAN_NONE);
 }
 
@@ -244,7 +277,7 @@ on_hub_answer(void *ctx, bool allowed)
 
 	p->hub_question = 0;
 	if (allowed)
-		start(p);
+		worker_start(p);
 	else {
 		log_info("user %.*s: mail_max_userip_connections reached for %.*s", SPAN_ARG(p->ws.id.user),
 			 SPAN_ARG(p->ws.rip));
@@ -276,7 +309,7 @@ worker_ask_hub(struct pending *p)
 			p->hub_pair[0] = -1;
 		}
 		/* Descriptors or memory are out: let the start find out, and say so. */
-		start(p);
+		worker_start(p);
 		return;
 	}
 	/* It comes back in a moment, as a rule; and a limit that holds only while hub is there is none. */
@@ -309,7 +342,7 @@ on_hub_patience(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	while ((p = next_waiting(pa)) != NULL)
-		start(p);
+		worker_start(p);
 }
 
 static void
@@ -376,8 +409,8 @@ on_session(struct peer *login, struct ipc_msg *m, struct err *e)
 	struct parent *pa = peer_data(login);
 	uint32_t id = ipc_u32(m, F_ID);
 	struct span token = ipc_bytes(m, F_TOKEN, AUTH_TOKEN_LEN), session = ipc_bytes(m, F_SESSION, SESSION_ID_MAX);
-	struct span rip = ipc_bytes(m, F_RIP, ADDRESS_MAX), lip = ipc_bytes(m, F_LIP, ADDRESS_MAX);
-	struct span tag = ipc_opt_bytes(m, F_TAG, TAG_MAX), preread = ipc_opt_bytes(m, F_PREREAD, PREREAD_MAX);
+	struct span rip = ipc_bytes(m, F_RIP, WORKER_ADDRESS_MAX), lip = ipc_bytes(m, F_LIP, WORKER_ADDRESS_MAX);
+	struct span tag = ipc_opt_bytes(m, F_TAG, WORKER_TAG_MAX), preread = ipc_opt_bytes(m, F_PREREAD, WORKER_PREREAD_MAX);
 	uint32_t secured = ipc_u32(m, F_SECURED), rport = ipc_u32(m, F_RPORT), lport = ipc_u32(m, F_LPORT);
 	int fd = ipc_fd(m);
 	struct pending *p;
@@ -477,7 +510,7 @@ on_hub_start(void *ctx)
 		struct ipc_out o;
 		int pair[2];
 
-		if (r->is_marker || r->channel == NULL)
+		if (r->is_marker || r->is_behind || r->channel == NULL || r->rest != REST_NOT)
 			continue;
 		if (ipc_pair(pair, &e) == -1) {
 			log_error("telling hub of the sessions: %s", e.log);
@@ -512,12 +545,55 @@ on_term(struct service *s)
 	children_finish(pa->children, END_GRACE);
 }
 
+/*
+ * The workers inherit the parent's filter, so that a login pays little for it.  What is put on can not be taken off: where a
+ * process behind a session opens connections, workers have a small filter of their own against that; where it starts programs,
+ * which nobody can foresee, the parent has none, and each worker the whole.
+ */
+static int
+shut_in(struct parent *pa, struct err *e)
+{
+	enum priv_profile profile = pa->behind.connects ? PRIV_PARENT_INET : pa->o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT;
+	struct priv_filter *shut;
+	int rc;
+
+	pa->filter_always = pa->behind.connects || pa->behind.runs_programs;
+	pa->behind.filter_always = pa->behind.runs_programs;
+	pa->filter = priv_filter_new(pa->behind.runs_programs ? PRIV_MAIL : pa->behind.connects ? PRIV_ONLY_UNIX : PRIV_NO_SIGNALS, e);
+	pa->behind.filter = priv_filter_new(!pa->behind.runs_programs ? PRIV_NO_SIGNALS : pa->behind.connects ? PRIV_MAIL_INET :
+	    PRIV_MAIL, e);
+	if (pa->filter == NULL || pa->behind.filter == NULL)
+		return -1;
+	if (pa->behind.runs_programs)
+		return 0;
+	shut = priv_filter_new(profile, e);
+	rc = shut == NULL ? -1 : priv_filter_apply(shut, e);
+	priv_filter_free(shut);
+	return rc;
+}
+
+static void
+on_stop(struct service *s)
+{
+	worker_rest_end_all(s->data);
+}
+
+/* Sessions that run finish with the files they have; later ones are not to write to them. */
+static void
+on_logs(struct service *s)
+{
+	struct parent *pa = s->data;
+
+	for (struct running *r = pa->running; r != NULL; r = r->next)
+		r->may_rest = false;
+	worker_rest_end_all(pa);
+}
+
 int
 worker_parent_main(const struct worker_parent_options *o)
 {
 	static struct parent pa;
 	struct hub_client_options ho = { .on_kick = on_kick, .on_start = on_hub_start, .ctx = &pa };
-	struct priv_filter *shut;
 	struct err e = ERR_INIT;
 
 	pa.o = o;
@@ -525,27 +601,25 @@ worker_parent_main(const struct worker_parent_options *o)
 	pa.service.on_peer = on_peer;
 	pa.service.on_channel = on_channel;
 	pa.service.on_term = on_term;
+	pa.service.on_stop = on_stop;
+	pa.service.on_logs = on_logs;
 	service_init(&pa.service, o->service, worker_protocol(o));
 	service_drop(&pa.service, SERVICE_USER_ROOT, NULL, -1);
 	/* A session is a process here. */
 	pa.service.client_limit = pa.service.process_limit;
-	pa.filter = priv_filter_new(PRIV_NO_SIGNALS, &e);
-	if (pa.filter == NULL)
+	if (o->prepare != NULL && o->prepare(pa.service.view, &pa.behind, &e) == -1)
 		log_fatal("%s", e.log);
 	pa.children = children_new(&pa.service, pa.service.process_limit, on_child_end, &pa);
 	ev_timer_init(&pa.hub_patience, on_hub_patience, 0., 0.);
 	pa.hub_patience.data = &pa;
 	pa.auth = auth_client_new(&pa.service);
 	pa.hub = hub_client_new(&pa.service, &ho);
-	if (pa.children == NULL || pa.auth == NULL || pa.hub == NULL)
+	if (pa.children == NULL || pa.auth == NULL || pa.hub == NULL || worker_rest_init(&pa) == -1)
 		log_fatal("out of memory");
 	if (o->hibernates)
 		worker_hibernate_init(&pa);
-	/* The workers inherit it. */
-	shut = priv_filter_new(o->makes_links ? PRIV_PARENT_LINKS : PRIV_PARENT, &e);
-	if (shut == NULL || priv_filter_apply(shut, &e) == -1)
+	if (shut_in(&pa, &e) == -1)
 		log_fatal("%s", e.log);
-	priv_filter_free(shut);
 	service_ready(&pa.service);
 	return service_run(&pa.service);
 }

@@ -14,6 +14,18 @@
 #include "lib-protocol/session.h"
 #include "lib-storage/storage.h"
 
+/*
+ * A process behind a session does what its client shall not wait for (spam scanners, scripts with their programs): forked by
+ * the parent when the session asks for it (MSG_BEHIND), as the same user, it may outlive the session.  It shuts itself in.
+ */
+struct worker_behind {
+	bool connects;		/* it opens internet sockets */
+	bool runs_programs;	/* it starts programs before it shuts itself in */
+	const struct priv_filter *filter;	/* to be put on by it: */
+	bool filter_always;	/* else where Landlock does not keep signals inside */
+	void *ctx;		/* of the service's own */
+};
+
 struct worker_parent_options {
 	const char *service;	/* "imap": the name of the service */
 	const char *protocol;	/* of the settings' protocol blocks, and what auth is told; NULL: service */
@@ -27,6 +39,9 @@ struct worker_parent_options {
 	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
 	/* Whose homes the worker asks for first (storage_homes_wanted); NULL: nobody's. */
 	int (*homes)(const struct storage_params *p, struct arena *a, struct span **users_out, size_t *count_out, struct err *e);
+	/* The process behind a session, with ss->behind; NULL: there is none.  prepare: called once, with all power still there. */
+	session_serve *behind;
+	int (*prepare)(const struct set_view *view, struct worker_behind *out, struct err *e);
 	/* In a process of the mail user, after a worker of his was killed: makes the next open verify the index.  May be
 	 * NULL. */
 	void (*mark_suspect)(const struct storage_params *p);
@@ -42,5 +57,6 @@ int worker_parent_main(const struct worker_parent_options *o);	/* the whole of m
 
 /* For options.refuse: says text on fd, and waits no longer for that than a moment. */
 void worker_say(int fd, const char *text);
+extern const char *const worker_system_paths[];	/* what Landlock must let any worker read; up to NULL */
 bool worker_is_told_to_end(void);	/* in a worker: SIGTERM has come */
 #endif

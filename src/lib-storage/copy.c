@@ -165,12 +165,12 @@ copy_across(struct mailbox *box, const uint32_t *uids, size_t count, struct mail
 		struct msg_rec rec;
 		struct span body;
 
-		if (mailbox_get(box, uids[i], &rec, e) == -1 || mailbox_body(box, uids[i], &body, e) == -1) {
+		if (mailbox_get(box, uids[i], &rec, e) == -1 || mailbox_body(box, uids[i], &body, e) == -1 ||
+		    mailbox_date(box, uids[i], &p.internal_date, e) == -1) {
 			rc = e->code == ERR_GONE ? 0 : -1;
 			continue;
 		}
 		p.flags = rec.flags;
-		p.internal_date = rec.internal_date;
 		for (int k = 0; k < INDEX_KEYWORDS; k++)
 			if (rec.keywords >> k & 1 && map[k] < INDEX_KEYWORDS)
 				p.keywords |= (uint64_t)1 << map[k];

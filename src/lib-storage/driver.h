@@ -64,11 +64,19 @@ struct box_entry {
 	bool leaf;			/* can have no mailboxes below it */
 };
 
+/* What a record that was made of a file's name alone (IDX_BY_NAME) lacks. */
+struct file_facts {
+	int64_t internal_date;
+	uint64_t octets;
+};
+
 /* Where the octets of one message are.  fd is the caller's to close. */
 struct extent {
 	int fd;
 	uint64_t offset, length;
 	uint64_t plain_length;		/* what the length is when it is not compressed, as far as that is told; 0: unknown */
+	struct file_facts facts;
+	bool facts_wanted;		/* the record has not got them */
 };
 
 struct stage_result {
@@ -136,12 +144,16 @@ struct driver {
 	/* Keeps POP3's names durably; the index is the caller's.  NULL: there is no place for them. */
 	enum drv_rc (*uidls_save)(void *box, const struct mailbox_uidl *list, size_t count, struct err *e);
 	enum drv_rc (*body_open)(void *box, uint32_t uid, struct extent *out, struct err *e);
+	/* Without opening it.  NULL: there is no IDX_BY_NAME. */
+	enum drv_rc (*look)(void *box, uint32_t uid, struct file_facts *out, struct err *e);
 	/* Small files of the user by name: "subscriptions".  Replaced whole. */
 	enum drv_rc (*blob_get)(void *store, const char *name, size_t max, struct buf *out, struct err *e);
 	enum drv_rc (*blob_put)(void *store, const char *name, struct span content, struct err *e);
 	/* The directory of one mailbox for small files about it (its access control list), opened; name empty: of the store.
 	 * DRV_GONE: there is none.  NULL: there never is. */
 	enum drv_rc (*box_dir)(void *store, struct span name, int *fd_out, struct err *e);
+	/* What the file of annotations is called there; with "-server" behind it, that of the server's.  NULL: none is kept. */
+	const char *metadata;
 	/* Keyword names of bits; create adds those missing.  After it the index knows them. */
 	enum drv_rc (*keywords_add)(void *box, const struct span *names, size_t count, struct err *e);
 	unsigned (*keywords_max)(void *box);

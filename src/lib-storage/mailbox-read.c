@@ -86,16 +86,46 @@ body_span(const struct mailbox *box)
 	return box->body.n == 0 ? SPAN("") : buf_span(&box->body);
 }
 
+/* A slot for what is found out about uid. */
+static struct made *
+made_slot(struct mailbox *box, uint32_t uid, struct err *e)
+{
+	struct made *m = box->made.n == 0 ? NULL : array_at(&box->made, box->made.n - 1);
+
+	if (m != NULL && m->uid == uid)
+		return m;
+	m = array_push(&box->made);
+	if (m == NULL)
+		err_set(e, ERR_TEMP, "out of memory");
+	else
+		m->uid = uid;
+	return m;
+}
+
+/* The file is open, so that nobody need look at it once more; unless too much waits to be written already. */
+static void
+note_facts(struct mailbox *box, uint32_t uid, const struct extent *x)
+{
+	struct err none = ERR_INIT;
+	struct made *m = x->facts_wanted && box->made.n < MADE_MOST ? made_slot(box, uid, &none) : NULL;
+
+	if (m == NULL)
+		return;
+	m->what |= MADE_FACTS;
+	m->facts = x->facts;
+}
+
 int
 mailbox_body(struct mailbox *box, uint32_t uid, struct span *out, struct err *e)
 {
-	struct extent x;
+	struct extent x = { .fd = -1 };
 	int rc;
 
 	if (box->body_uid != uid || !box->body_whole) {
 		mailbox_body_drop(box);
 		if (box->drv->body_open(box->handle, uid, &x, e) != DRV_OK)
 			return -1;
+		note_facts(box, uid, &x);
 		rc = read_whole(box, x.fd, x.length, e);
 		close(x.fd);
 		if (rc == -1 || (mailbox_is_packed(box) && mailbox_unpack(box, uid, &x, e) == -1))
@@ -135,7 +165,7 @@ int
 mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct err *e)
 {
 	size_t max = box->st->conf.limits.header_octets, looked = 0;
-	struct extent x;
+	struct extent x = { .fd = -1 };
 	int rc = 0;
 
 	if (box->body_uid == uid) {
@@ -145,6 +175,7 @@ mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct err *
 	mailbox_body_drop(box);
 	if (box->drv->body_open(box->handle, uid, &x, e) != DRV_OK)
 		return -1;
+	note_facts(box, uid, &x);
 	for (size_t most = HEADER_STEP; rc == 0; most *= 2) {
 		if (most > max)
 			most = max;
@@ -174,20 +205,34 @@ mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct err *
 	return 0;
 }
 
-/* A slot for what is found out about uid. */
-static struct made *
-made_slot(struct mailbox *box, uint32_t uid, struct err *e)
+/* A file that is not as its name says: nothing in the name counts then. */
+static void
+take_facts(struct idx_state *st, struct idx_message *rec, const struct made *m)
 {
-	struct made *m = box->made.n == 0 ? NULL : array_at(&box->made, box->made.n - 1);
+	if (!(rec->bits & IDX_BY_NAME))
+		return;
+	rec->bits &= (uint8_t)~IDX_BY_NAME;
+	rec->internal_date = m->facts.internal_date;
+	if (rec->physical_size == m->facts.octets)
+		return;
+	index_count(st, m->uid, rec, -1);
+	rec->physical_size = m->facts.octets;
+	rec->size = IDX_SIZE_UNKNOWN;
+	index_count(st, m->uid, rec, 1);
+}
 
-	if (m != NULL && m->uid == uid)
-		return m;
-	m = array_push(&box->made);
-	if (m == NULL)
-		err_set(e, ERR_TEMP, "out of memory");
-	else
-		m->uid = uid;
-	return m;
+/* One that is too large is made again when it is asked for. */
+static int
+put_summary(struct mailbox *box, struct index_txn *t, const struct made *m, struct err *e)
+{
+	struct buf packed = BUF_INIT(SUMMARY_ROOM_MAX);
+	int rc = 0;
+
+	summary_pack(&packed, m->summary);
+	if (!packed.failed)
+		rc = index_summary_put(t, box->id, m->uid, buf_span(&packed), e);
+	buf_clear(&packed);
+	return rc;
 }
 
 static int
@@ -199,9 +244,9 @@ write_one(struct mailbox *box, struct index_txn *t, struct idx_state *st, const 
 
 	if (rc != 1)
 		return rc;
-	if (m->what & MADE_SUMMARY && index_summary_put(t, box->id, m->uid, m->summary, e) == -1)
+	if (m->what & MADE_SUMMARY && put_summary(box, t, m, e) == -1)
 		return -1;
-	if (!(m->what & (MADE_SIZE | MADE_DIGEST)))
+	if (!(m->what & (MADE_SIZE | MADE_DIGEST | MADE_FACTS)))
 		return 0;
 	memcpy(name, rec.name.p, rec.name.n);
 	rec.name.p = name;
@@ -209,6 +254,8 @@ write_one(struct mailbox *box, struct index_txn *t, struct idx_state *st, const 
 		memcpy(uidl, rec.uidl.p, rec.uidl.n);
 		rec.uidl.p = uidl;
 	}
+	if (m->what & MADE_FACTS)
+		take_facts(st, &rec, m);
 	if (m->what & MADE_SIZE && rec.size == IDX_SIZE_UNKNOWN) {
 		index_count(st, m->uid, &rec, -1);
 		rec.size = m->size;
@@ -325,9 +372,9 @@ mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary
 	rc = index_summary_get(t, box->id, uid, &value, e);
 	if (rc == -1)
 		return -1;
-	if (rc == 1 && need == NEED_NUMBERS && summary_head(value, out) && out->flags & SUMMARY_ENVELOPE)
+	if (rc == 1 && need == NEED_NUMBERS && summary_packed_head(value, out) && out->flags & SUMMARY_ENVELOPE)
 		return 0;
-	if (rc == 1 && summary_view(value, out) && is_enough(out, need))
+	if (rc == 1 && summary_unpack(&box->summary_room, value, out) && is_enough(out, need))
 		return 0;
 	/* Made a moment ago and not yet written? */
 	if (box->made.n > 0) {
@@ -342,17 +389,72 @@ mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary
 	return 0;
 }
 
+/* What the file of a record is, that was made of its name alone.  out is valid until the next call. */
+static int
+look(struct mailbox *box, uint32_t uid, const struct file_facts **out, struct err *e)
+{
+	struct file_facts facts;
+	struct made *m = box->made.n == 0 ? NULL : array_at(&box->made, box->made.n - 1);
+
+	if (m == NULL || m->uid != uid || !(m->what & MADE_FACTS)) {
+		if (box->made.n >= MADE_MOST && mailbox_made_flush(box, e) == -1)
+			return -1;
+		if (box->drv->look(box->handle, uid, &facts, e) != DRV_OK || (m = made_slot(box, uid, e)) == NULL)
+			return -1;
+		m->what |= MADE_FACTS;
+		m->facts = facts;
+	}
+	*out = &m->facts;
+	return 0;
+}
+
+/* The record as the index has it.  1: it was made of the file's name alone; 0, -1. */
+static int
+record_of(struct mailbox *box, uint32_t uid, struct idx_message *out, struct err *e)
+{
+	struct index_txn *t;
+	int rc = index_read(box->store->ix, &t, e) == -1 ? -1 : index_message_get(t, box->id, uid, out, e);
+
+	if (rc == 0)
+		return err_set(e, ERR_GONE, "message %u of %s was expunged", uid, box->name);
+	return rc == -1 ? -1 : (out->bits & IDX_BY_NAME) != 0;
+}
+
+int
+mailbox_date(struct mailbox *box, uint32_t uid, int64_t *out, struct err *e)
+{
+	const struct file_facts *facts;
+	struct idx_message rec;
+	int rc = record_of(box, uid, &rec, e);
+
+	if (rc == 1 && look(box, uid, &facts, e) == -1)
+		return -1;
+	if (rc != -1)
+		*out = rc == 1 ? facts->internal_date : rec.internal_date;
+	return rc == -1 ? -1 : 0;
+}
+
 int
 mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e)
 {
-	struct msg_rec rec;
+	const struct file_facts *facts;
+	struct idx_message rec;
 	struct span text;
 	struct made *m;
+	int rc = record_of(box, uid, &rec, e);
 
-	if (mailbox_get(box, uid, &rec, e) == -1)
+	if (rc == 1 && look(box, uid, &facts, e) == -1)
 		return -1;
-	if (rec.size != SIZE_UNKNOWN) {
+	if (rc == -1)
+		return -1;
+	if (rec.size != IDX_SIZE_UNKNOWN && (rc == 0 || facts->octets == rec.physical_size)) {
 		*out = rec.size;
+		return 0;
+	}
+	/* Made a moment ago and not yet written? */
+	m = box->made.n == 0 ? NULL : array_at(&box->made, box->made.n - 1);
+	if (m != NULL && m->uid == uid && m->what & MADE_SIZE) {
+		*out = m->size;
 		return 0;
 	}
 	if (box->made.n >= MADE_MOST && mailbox_made_flush(box, e) == -1)

@@ -45,6 +45,7 @@ need_of(enum mailbox_mode mode)
 		return ACL_POST;
 	case MAILBOX_READ:
 	case MAILBOX_WRITE:
+	case MAILBOX_CHANGE:
 		break;
 	}
 	return ACL_READ;
@@ -71,6 +72,7 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 	box->made = ARRAY_INIT(struct made, 1000000);
 	buf_init(&box->keyword_text, 65536);
 	buf_init(&box->body, BODY_KEEP);
+	buf_init(&box->summary_room, SUMMARY_ROOM_MAX);
 	rc = storage_resolve(st, name, &box->ns, &inner, e);
 	if (rc == 0) {
 		box->store = box->ns->store;
@@ -78,7 +80,7 @@ mailbox_open_needing(struct storage *st, struct span name, enum mailbox_mode mod
 		/* Else the driver's sync looks. */
 		if (mode >= MAILBOX_SAVE)
 			rc = index_check(box->store->ix, e);
-		if (mode == MAILBOX_WRITE && index_is_private(box->store->ix))
+		if ((mode == MAILBOX_WRITE || mode == MAILBOX_CHANGE) && index_is_private(box->store->ix))
 			box->mode = MAILBOX_READ;
 		box->drv = box->store->drv;
 		box->inner = strndup(inner.p, inner.n);
@@ -157,6 +159,7 @@ mailbox_close(struct mailbox *box)
 	buf_clear(&box->body);
 	array_clear(&box->made);
 	arena_free(box->made_arena);
+	buf_clear(&box->summary_room);
 	free(box->name);
 	free(box->inner);
 	free(box);
@@ -300,6 +303,11 @@ mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *
 		.save_date = m.save_date, .size = m.size, .physical_size = m.physical_size,
 		.has_uidl = (m.bits & IDX_UIDL) != 0,
 	};
+	/* Sizes that nobody has compared with the file are not told to clients. */
+	if (m.bits & IDX_BY_NAME) {
+		out->internal_date = DATE_UNKNOWN;
+		out->size = SIZE_UNKNOWN;
+	}
 	if (box->private != NULL)
 		out->flags = (m.flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);
 	return 0;

@@ -24,13 +24,14 @@ enum msg_flag {
 };
 
 #define SIZE_UNKNOWN UINT64_MAX
+#define DATE_UNKNOWN INT64_MIN
 
 struct msg_rec {
 	uint32_t uid;
 	unsigned flags;		/* enum msg_flag */
 	uint64_t keywords;	/* bit i: mailbox_keyword(box, i) */
 	uint64_t modseq;
-	int64_t internal_date;	/* seconds since 1970; shown in the server's zone */
+	int64_t internal_date;	/* seconds since 1970; shown in the server's zone; DATE_UNKNOWN: mailbox_date() finds it */
 	int64_t save_date;
 	uint64_t size;		/* with CRLF line ends: RFC822.SIZE; SIZE_UNKNOWN: mailbox_size() finds it */
 	uint64_t physical_size;	/* of the stored file */
@@ -40,8 +41,9 @@ struct msg_rec {
 enum mailbox_mode {
 	MAILBOX_READ = 0,	/* EXAMINE */
 	MAILBOX_WRITE = 1,	/* SELECT: takes \Recent */
-	MAILBOX_SAVE = 2,	/* a target of APPEND, COPY: no view is loaded */
-	MAILBOX_POST = 3,	/* the same for delivery: needs another right */
+	MAILBOX_CHANGE = 2,	/* the same for who is no session: \Recent stays */
+	MAILBOX_SAVE = 3,	/* a target of APPEND, COPY: no view is loaded */
+	MAILBOX_POST = 4,	/* the same for delivery: needs another right */
 };
 
 /* ERR_NOTFOUND, ERR_DENIED, ERR_SYNTAX. */
@@ -117,10 +119,12 @@ int mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size
 
 /* Reading.  ERR_GONE: expunged (its uid may still be in the view). */
 int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *e);	/* quick in ascending order */
-/* What `need' names is there afterwards, made from the file if the index lacks it (and stored soon after). */
+/* What `need' names is there afterwards, made from the file if the index lacks it (and stored soon after).  Spans of *out are
+ * valid until the next mailbox_summary, too. */
 enum { NEED_HEADER = 1, NEED_STRUCTURE = 2, NEED_NUMBERS = 4 };	/* NUMBERS alone: spans of *out may be empty */
 int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
 int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */
+int mailbox_date(struct mailbox *box, uint32_t uid, int64_t *out, struct err *e);	/* INTERNALDATE */
 /* Whether what failed is this message's trouble alone: a file without rights, or damaged. */
 static inline bool
 mailbox_others_can_be_read(const struct err *e)

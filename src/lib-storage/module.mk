@@ -8,6 +8,9 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/driver.h \
 	src/lib-storage/list-match.c src/lib-storage/list-match.h \
 	src/lib-storage/location.c src/lib-storage/location.h \
+	src/lib-storage/mailbox-id.c \
+	src/lib-storage/metadata-file.c src/lib-storage/metadata-file.h \
+	src/lib-storage/metadata.c src/lib-storage/metadata.h \
 	src/lib-storage/mailbox-name.c \
 	src/lib-storage/mailbox-packed.c \
 	src/lib-storage/mailbox-read.c \
@@ -27,6 +30,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/filename.c \
 	src/lib-storage/maildir/known.c \
 	src/lib-storage/maildir/layout.c \
+	src/lib-storage/maildir/listing.c src/lib-storage/maildir/listing.h \
 	src/lib-storage/maildir/maildir.h \
 	src/lib-storage/maildir/release.c \
 	src/lib-storage/maildir/names.c \
@@ -127,6 +131,9 @@ tests_unit_test_namespaces_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl
 tests_unit_test_acl_SOURCES = tests/unit/test-acl.c
 tests_unit_test_acl_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-metadata
+tests_unit_test_metadata_SOURCES = tests/unit/test-metadata.c tests/unit/sharing.c
+tests_unit_test_metadata_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl-storage
 tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
 tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -170,6 +177,10 @@ UNIT_TESTS += tests/unit/test-maildir-uids
 tests_unit_test_maildir_uids_SOURCES = tests/unit/test-maildir-uids.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_uids_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-maildir-by-name
+tests_unit_test_maildir_by_name_SOURCES = tests/unit/test-maildir-by-name.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_by_name_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-maildir-claims
 tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_claims_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -204,6 +215,11 @@ fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
 fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-metadata-file
+fuzz_fuzz_metadata_file_SOURCES = fuzz/fuzz-metadata-file.c $(fuzz_main)
+fuzz_fuzz_metadata_file_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_metadata_file_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
 FUZZ_TARGETS += fuzz/fuzz-acl
 fuzz_fuzz_acl_SOURCES = fuzz/fuzz-acl.c $(fuzz_main)
 fuzz_fuzz_acl_LDADD = $(STORAGE_LIBS)

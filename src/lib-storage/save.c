@@ -140,6 +140,7 @@ make_summary(struct saver *s, struct saved *m, struct err *e)
 {
 	struct storage *st = s->box->st;
 	struct span content = m->result.content;
+	struct buf made = BUF_INIT((size_t)1 << 20);
 	void *map = NULL;
 	int rc;
 
@@ -150,8 +151,11 @@ make_summary(struct saver *s, struct saved *m, struct err *e)
 		content = span_of(map, (size_t)m->result.size);
 	}
 	arena_reset(st->work);
-	rc = summary_from_message(&m->summary, st->work, content, &st->conf.limits);
+	rc = summary_from_message(&made, st->work, content, &st->conf.limits);
 	arena_reset(st->work);
+	if (rc == 0)
+		summary_pack(&m->summary, buf_span(&made));
+	buf_clear(&made);
 	if (map != NULL)
 		munmap(map, (size_t)m->result.size);
 	/* Without one the message is saved all the same: it is made when somebody asks. */

@@ -79,7 +79,7 @@ index_part(struct scrub *s, struct index *ix, uint32_t id, struct err *e)
 static int
 summary_is_right(struct scrub *s, uint32_t uid, struct span text, struct err *e)
 {
-	struct buf fresh = BUF_INIT((size_t)1 << 20);
+	struct buf fresh = BUF_INIT((size_t)1 << 20), packed = BUF_INIT(SUMMARY_ROOM_MAX);
 	struct summary_view view;
 	struct index_txn *t;
 	struct span value;
@@ -90,16 +90,19 @@ summary_is_right(struct scrub *s, uint32_t uid, struct span text, struct err *e)
 	rc = index_summary_get(t, s->box->id, uid, &value, e);
 	if (rc != 1)
 		return rc == 0 ? 1 : -1;
-	if (!summary_view(value, &view))
+	if (!summary_unpack(&s->box->summary_room, value, &view))
 		return 0;
 	arena_reset(s->st->work);
 	rc = view.flags & (SUMMARY_STRUCTURE | SUMMARY_SIZES) ?
 	    summary_from_message(&fresh, s->st->work, text, &s->st->conf.limits) :
 	    summary_from_header(&fresh, s->st->work, text, &s->st->conf.limits);
 	/* Limits may have been others when it was made: what can not be made now proves nothing. */
-	rc = rc == -1 || fresh.failed || span_eq(buf_span(&fresh), value);
+	if (rc != -1 && !fresh.failed)
+		summary_pack(&packed, buf_span(&fresh));
+	rc = rc == -1 || fresh.failed || packed.failed || span_eq(buf_span(&packed), value);
 	arena_reset(s->st->work);
 	buf_clear(&fresh);
+	buf_clear(&packed);
 	return rc;
 }
 

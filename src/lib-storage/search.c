@@ -296,6 +296,14 @@ ask_sent(struct search *se, const struct search_key *k, struct err *e)
 }
 
 static int
+ask_date(struct search *se, const struct prepared *p, struct err *e)
+{
+	if (se->rec.internal_date == DATE_UNKNOWN && mailbox_date(se->box, se->rec.uid, &se->rec.internal_date, e) == -1)
+		return -1;
+	return se->rec.internal_date >= p->from && se->rec.internal_date < p->to;
+}
+
+static int
 ask_size(struct search *se, const struct search_key *k, struct err *e)
 {
 	if (se->rec.size == SIZE_UNKNOWN && mailbox_size(se->box, se->rec.uid, &se->rec.size, e) == -1)
@@ -384,7 +392,7 @@ ask_key(struct search *se, const struct search_key *k, struct err *e)
 	case SEARCH_BEFORE:
 	case SEARCH_ON:
 	case SEARCH_SINCE:
-		return se->rec.internal_date >= p->from && se->rec.internal_date < p->to;
+		return ask_date(se, p, e);
 	case SEARCH_SAVEDBEFORE:
 	case SEARCH_SAVEDON:
 	case SEARCH_SAVEDSINCE:

@@ -18,6 +18,7 @@ struct special_conf {
 	enum { AUTO_NO, AUTO_CREATE, AUTO_SUBSCRIBE } automatic;
 	int64_t autoexpunge_s;		/* seconds; 0: never */
 	uint64_t autoexpunge_max;	/* messages; 0: any number */
+	struct span comment;		/* its annotation where none is set */
 };
 
 struct namespace_conf {
@@ -56,6 +57,8 @@ struct storage_conf {
 	bool released_too;
 	unsigned max_keywords, max_keyword_length, name_max, depth_max;
 	size_t max_mailboxes;
+	size_t metadata_value_max, metadata_count_max;	/* octets of an annotation; annotations of a mailbox */
+	struct span server_comment, server_admin;
 	size_t cache_least;		/* messages of which the UIDs are kept ready (view-cache.c): less in tests */
 	uint64_t map_max, message_max;
 	int64_t tmp_age_s, tmp_interval_s;
@@ -68,7 +71,7 @@ struct storage_conf {
 #define MBOX_PARAMS_DEFAULT { .read_locks = { MBOX_LOCK_FCNTL }, .write_locks = { MBOX_LOCK_DOTLOCK, MBOX_LOCK_FCNTL }, \
 	.lock_timeout_ms = 300000, .dotlock_change_ms = 120000, .lazy_writes = true, .dirty_syncs = true }
 #define STORAGE_CONF_DEFAULT ((struct storage_conf){ .copy_by_link = true, .max_keywords = 512, .max_keyword_length = 50, \
-	.name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .cache_least = 1000, .map_max = (uint64_t)16 << 30, \
+	.metadata_value_max = 65536, .metadata_count_max = 200, .name_max = 255, .depth_max = 32, .max_mailboxes = 100000, .cache_least = 1000, .map_max = (uint64_t)16 << 30, \
 	.message_max = 100 << 20, .tmp_age_s = 36 * 3600, .tmp_interval_s = 7 * 86400, .limits = MAIL_LIMITS_DEFAULT, \
 	.mbox = MBOX_PARAMS_DEFAULT })
 
@@ -90,6 +93,7 @@ struct special {
 	int automatic;
 	int64_t autoexpunge_s;
 	uint64_t autoexpunge_max;
+	char *comment;		/* NULL: none */
 };
 
 struct namespace {
@@ -122,6 +126,7 @@ struct storage {
 	struct user_home *homes;	/* those that are known one by one; their strings are malloc'ed */
 	size_t home_count;
 	char *user, *home;
+	char *server_comment, *server_admin;	/* NULL: none */
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
 	struct namespace_info *infos;
@@ -138,9 +143,10 @@ struct made {			/* found out about a message; written to the index in one go */
 	unsigned what;		/* MADE_* */
 	struct span summary;
 	uint64_t size;
+	struct file_facts facts;
 	uint8_t digest[IDX_DIGEST_LEN];
 };
-enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4 };
+enum { MADE_SUMMARY = 1, MADE_SIZE = 2, MADE_DIGEST = 4, MADE_FACTS = 8 };
 
 struct view_run {
 	uint32_t first, last;		/* UIDs */
@@ -186,6 +192,7 @@ struct mailbox {
 	bool body_whole;
 	struct array made;		/* struct made */
 	struct arena *made_arena;
+	struct buf summary_room;	/* of the last one that was looked into */
 	uint32_t watch_id;		/* 0: not watched */
 	uint32_t marked[64];		/* UIDs that this session flagged \Deleted, the latest: where EXPUNGE looks first */
 	size_t marked_count;		/* ever */
@@ -203,6 +210,9 @@ bool storage_subscribed_name(const struct namespace *keeper, const struct namesp
 /* The other way: the namespace of a name in keeper's file, and the name that clients see.  False: it can not be shown. */
 bool storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct span inner, struct namespace **ns_out,
     struct buf *out);
+
+/* mailbox-id.c */
+void mailbox_id_write(const struct storage *st, const struct namespace *ns, uint32_t id, char out[MAILBOX_ID_MAX]);
 
 /* One loop for all: makes cs true, again while it conflicts. */
 int store_commit(struct store *s, struct change_set *cs, struct err *e);

@@ -107,6 +107,7 @@ read_specials(struct conf *k, const struct set_block *ns, struct namespace_conf 
 		sp->use = special_use(set_block_str(&box, "special_use"));
 		sp->autoexpunge_s = (int64_t)(set_block_ms(&box, "autoexpunge") / 1000);
 		sp->autoexpunge_max = set_block_num(&box, "autoexpunge_max_mails");
+		sp->comment = set_block_str(&box, "comment");
 		switch (word_index(set_block_str(&box, "auto"), automatic)) {
 		case 1:
 			sp->automatic = AUTO_CREATE;
@@ -209,6 +210,10 @@ read_limits(struct conf *k)
 	k->c.name_max = (unsigned)at_most(set_num(v, SET_mail_max_mailbox_name_length), INDEX_NAME_MAX);
 	k->c.depth_max = (unsigned)at_most(set_num(v, SET_mail_max_mailbox_depth), 200);
 	k->c.max_mailboxes = at_most(set_num(v, SET_mail_max_mailboxes), 1000000);
+	k->c.metadata_value_max = at_most(set_num(v, SET_mail_attribute_max_size), (size_t)1 << 20);
+	k->c.metadata_count_max = at_most(set_num(v, SET_mail_attribute_max_count), 10000);
+	k->c.server_comment = set_str(v, SET_mail_server_comment);
+	k->c.server_admin = set_str(v, SET_mail_server_admin);
 	k->c.map_max = set_num(v, SET_mail_index_map_size);
 	k->c.message_max = set_num(v, SET_mail_max_message_size);
 	k->c.tmp_age_s = set_ms(v, SET_mail_temp_scan_interval) == 0 ? 0 : 36 * 3600;

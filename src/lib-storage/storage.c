@@ -163,6 +163,8 @@ specials_copy(struct namespace *ns, const struct namespace_conf *c, struct err *
 		sp->autoexpunge_s = c->specials[i].autoexpunge_s;
 		sp->autoexpunge_max = c->specials[i].autoexpunge_max;
 		ns->special_count++;
+		if (c->specials[i].comment.n > 0 && (sp->comment = strndup(c->specials[i].comment.p, c->specials[i].comment.n)) == NULL)
+			return err_set(e, ERR_TEMP, "out of memory");
 	}
 	return 0;
 }
@@ -210,8 +212,10 @@ namespace_open(struct storage *st, struct namespace *ns, const struct namespace_
 void
 namespace_clear(struct namespace *ns)
 {
-	for (size_t i = 0; i < ns->special_count; i++)
+	for (size_t i = 0; i < ns->special_count; i++) {
 		free(ns->specials[i].inner);
+		free(ns->specials[i].comment);
+	}
 	free(ns->specials);
 	free(ns->prefix);
 	free(ns->owner);
@@ -322,6 +326,8 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 	if (c->home_template.n > 0)
 		st->home_template = strndup(c->home_template.p, c->home_template.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
+	st->server_comment = c->server_comment.n == 0 ? NULL : strndup(c->server_comment.p, c->server_comment.n);
+	st->server_admin = c->server_admin.n == 0 ? NULL : strndup(c->server_admin.p, c->server_admin.n);
 	if ((c->quota.root_count > 0 && quota_new(&c->quota, &st->quota, e) == -1) || copy_homes(st, c, e) == -1 ||
 	    open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
 		storage_close(st);
@@ -358,6 +364,8 @@ storage_close(struct storage *st)
 	arena_free(st->work);
 	free(st->user);
 	free(st->home);
+	free(st->server_comment);
+	free(st->server_admin);
 	free(st->home_template);
 	for (size_t i = 0; i < st->home_count; i++) {
 		free((char *)(uintptr_t)st->homes[i].user.p);
@@ -374,6 +382,32 @@ storage_is_current(const struct storage *st)
 		if (access((*(struct store **)array_at(&st->stores, i))->index_path, F_OK) == -1 && errno == ENOENT)
 			return false;
 	return true;
+}
+
+/* With access control, and other users' mail, more would have to be looked at again than is worth it. */
+bool
+storage_rest(struct storage *st)
+{
+	bool ok = st->boxes == NULL && st->shared == NULL && !storage_has_acl(st);
+
+	st->notify_fd = -1;
+	for (size_t i = 0; i < st->stores.n && ok; i++) {
+		struct store *s = *(struct store **)array_at(&st->stores, i);
+
+		ok = !s->given_away && index_rest(s->ix);
+	}
+	return ok;
+}
+
+bool
+storage_wake(struct storage *st, int notify_fd)
+{
+	bool ok = true;
+
+	st->notify_fd = notify_fd;
+	for (size_t i = 0; i < st->stores.n; i++)
+		ok = index_wake((*(struct store **)array_at(&st->stores, i))->ix) && ok;
+	return ok;
 }
 
 int
@@ -397,6 +431,14 @@ storage_maintain(struct storage *st, struct err *e)
 	for (size_t i = 0; i < st->stores.n; i++)
 		index_read_end((*(struct store **)array_at(&st->stores, i))->ix);
 	return rc;
+}
+
+void
+storage_maintain_soon(struct storage *st)
+{
+	st->dirty_since = clock_ms() - BEHIND_MS;
+	if (st->dirty_since == 0)
+		st->dirty_since--;
 }
 
 int
@@ -667,6 +709,8 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		out->uidvalidity = s.uidvalidity;
 		out->highestmodseq = s.highestmodseq;
 		out->mailbox_id = s.id;
+		if (items & STATUS_MAILBOXID)
+			mailbox_id_write(st, box->ns, s.id, out->id);
 	}
 	if (rc == 0 && items & STATUS_RECENT && s.recent_uid < s.uidnext) {
 		struct index_walk w;

@@ -38,6 +38,13 @@ struct storage_params {
 int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
 /* False: an index has been taken away, as `culveradm release' does: who keeps storages open for later opens it anew. */
 bool storage_is_current(const struct storage *st);
+/*
+ * Between two sessions of the same user with the same settings: for others it is as if st were closed.  No mailbox is open.
+ * False: close it.  storage_wake comes before anything else then; false: close it, what the next session should see is not
+ * what is open here.
+ */
+bool storage_rest(struct storage *st);
+bool storage_wake(struct storage *st, int notify_fd);
 void storage_close(struct storage *st);		/* finishes what is written behind; NULL is fine */
 /* What Landlock must allow for p: root, index, control directories.  NULL-terminated, in arena.  For before storage_open. */
 int storage_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);
@@ -47,6 +54,7 @@ int storage_homes_wanted(const struct storage_params *p, struct arena *a, struct
     struct err *e);
 /* Work that may be done when nobody waits: flag renames behind, sweep of tmp, pruning.  Call when idle and at the end. */
 int storage_maintain(struct storage *st, struct err *e);
+void storage_maintain_soon(struct storage *st);		/* it is due, whatever waits */
 /* Milliseconds until maintenance is due (renames behind: within a second of the change), -1: nothing is waiting. */
 int storage_maintain_due_ms(const struct storage *st);
 
@@ -140,16 +148,22 @@ enum status_item {
 	STATUS_HIGHESTMODSEQ = 1 << 5,
 	STATUS_SIZE = 1 << 6,		/* sum of RFC822.SIZE: may have to read files of outside programs once */
 	STATUS_DELETED = 1 << 7,
+	STATUS_MAILBOXID = 1 << 8,
 };
+
+#define MAILBOX_ID_MAX 20
 
 struct mailbox_status {
 	uint32_t messages, recent, unseen, deleted, uidnext, uidvalidity;
 	uint64_t highestmodseq, size;
 	uint32_t mailbox_id;
+	char id[MAILBOX_ID_MAX];	/* MAILBOXID (RFC 8474) */
 };
 /* Compares the index of one mailbox with the mail whatever the time stamps say, mends it, counts anew, and forgets
  * summaries: `culveradm force-resync'.  UIDs stay.  ERR_NOTFOUND. */
 int storage_resync(struct storage *st, struct span name, struct err *e);
 /* Brings the index up to date first (cheap when nothing changed).  ERR_NOTFOUND. */
 int storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e);
+/* The mailbox that has this MAILBOXID, in the user's namespaces and those that are public; in a.  ERR_NOTFOUND. */
+int storage_mailbox_by_id(struct storage *st, struct span id, struct arena *a, struct span *name_out, struct err *e);
 #endif

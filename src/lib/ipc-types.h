@@ -103,6 +103,10 @@ enum ipc_type {
 
 	/* worker -> its parent */
 	MSG_HOME = 95,		/* F_ID F_USER; the parent: F_ID F_HOME (empty: nobody, or nobody's business) */
+	MSG_REST,		/* its session is over, and it could serve another one of its user */
+	MSG_SERVE,		/* parent: that one: F_SESSION F_RIP F_RPORT F_LIP F_LPORT F_SECURED [F_TAG F_PREREAD F_STATE], fd: the
+				 * client [fd: its channel to hub] */
+	MSG_SERVING,		/* the worker: F_CODE 0: it has it; 1: another process must, and this one ends */
 
 	/* adm -> master */
 	MSG_RELOAD = 100,	/* F_ID; MSG_DONE with F_CODE 0, or 1 and F_TEXT */
@@ -114,6 +118,11 @@ enum ipc_type {
 	MSG_PAM = 110,		/* auth: F_ID F_SERVICE (PAM's) F_USER F_PASSWORD F_FLAGS [F_RIP]; MSG_DONE F_ID F_CODE (enum
 				 * auth_fail or 0) [F_USER: PAM's name of the user] [F_TEXT] */
 	MSG_SHADOW,		/* auth: F_ID F_USER; MSG_DONE F_ID F_CODE [F_PASSWORD: the stored one] [F_TEXT] */
+
+	/* worker -> its parent */
+	MSG_BEHIND = 120,	/* fd: what a process behind the session shall have the other end of; none comes: it is closed */
+	/* worker -> the process behind it */
+	MSG_EVENT,		/* F_ID F_CODE (cause) F_FLAGS F_NAME F_DETAIL F_TEXT F_DATA (imap/event.h); answered by MSG_DONE F_ID */
 };
 
 enum ipc_field {

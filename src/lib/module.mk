@@ -10,6 +10,7 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/ipc.c src/lib/ipc.h src/lib/ipc-types.h \
 	src/lib/log.c src/lib/log.h \
 	src/lib/pack.c src/lib/pack.h \
+	src/lib/squeeze.c src/lib/squeeze.h \
 	src/lib/peer.c src/lib/peer.h \
 	src/lib/priv.c src/lib/priv-landlock.c src/lib/priv-seccomp.c src/lib/priv.h \
 	src/lib/span.c src/lib/span.h \
@@ -36,6 +37,10 @@ tests_unit_test_encode_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-ipc
 tests_unit_test_ipc_SOURCES = tests/unit/test-ipc.c tests/unit/testing.h
 tests_unit_test_ipc_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-squeeze
+tests_unit_test_squeeze_SOURCES = tests/unit/test-squeeze.c tests/unit/testing.h
+tests_unit_test_squeeze_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-pack
 tests_unit_test_pack_SOURCES = tests/unit/test-pack.c

@@ -136,8 +136,12 @@ static const struct profile profiles[] = {
 			true, false, false, false, false, true },
 	[PRIV_MAIL] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
 			  calls_connect, calls_executable }, true, true, true, true, false, false },
+	[PRIV_MAIL_INET] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
+			  calls_connect, calls_executable }, true, true, true, true, false, true },
 	[PRIV_PARENT] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
 			    calls_connect, calls_executable, calls_become }, true, true, true, true, true, false },
+	[PRIV_PARENT_INET] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
+				 calls_connect, calls_executable, calls_become }, true, true, true, true, true, true },
 	[PRIV_PARENT_LINKS] = { { calls_base, calls_descriptors, calls_fstat, calls_look, calls_memory_files, calls_store,
 				  calls_connect, calls_executable, calls_become, calls_links }, true, true, true, true, true, false },
 };
@@ -237,9 +241,9 @@ build(scmp_filter_ctx ctx, const struct profile *p)
 	return add_conditional(ctx, p);
 }
 
-/* Everything but signals to others is another filter's to judge.  Few rules: it is put on for each session. */
+/* Everything but signals to others (and sockets) is another filter's to judge.  Few rules: it is put on for each session. */
 static int
-build_no_signals(scmp_filter_ctx ctx)
+build_on_top(scmp_filter_ctx ctx, bool only_unix)
 {
 	static const int calls[] = { SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo),
 				     SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(pidfd_send_signal), END_OF_LIST };
@@ -247,7 +251,7 @@ build_no_signals(scmp_filter_ctx ctx)
 	for (const int *call = calls; *call != END_OF_LIST; call++)
 		if (add(ctx, REFUSE, *call) != 0)
 			return -1;
-	return 0;
+	return only_unix && add_if(ctx, REFUSE, SCMP_SYS(socket), 0, SCMP_CMP_NE, AF_UNIX, 0) != 0 ? -1 : 0;
 }
 
 /* The finished program, taken from libseccomp once, so that applying it costs a forked process one system call. */
@@ -273,6 +277,7 @@ struct priv_filter *
 priv_filter_new(enum priv_profile profile, struct err *e)
 {
 	struct priv_filter *f = calloc(1, sizeof(*f));
+	bool on_top = profile == PRIV_NO_SIGNALS || profile == PRIV_ONLY_UNIX;
 	scmp_filter_ctx ctx;
 	int rc = -1;
 
@@ -282,8 +287,8 @@ priv_filter_new(enum priv_profile profile, struct err *e)
 	}
 	if (is_sanitized)
 		return f;
-	ctx = seccomp_init(profile == PRIV_NO_SIGNALS ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
-	if (ctx == NULL || (profile == PRIV_NO_SIGNALS ? build_no_signals(ctx) : build(ctx, &profiles[profile])) != 0)
+	ctx = seccomp_init(on_top ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+	if (ctx == NULL || (on_top ? build_on_top(ctx, profile == PRIV_ONLY_UNIX) : build(ctx, &profiles[profile])) != 0)
 		err_set(e, ERR_TEMP, "seccomp: building profile %d", (int)profile);
 	else
 		rc = export_program(ctx, f, e);

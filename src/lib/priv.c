@@ -121,6 +121,17 @@ priv_drop_keep(const struct priv_user *u, int capability, struct err *e)
 }
 
 int
+priv_become(const struct priv_user *u, struct err *e)
+{
+	if (geteuid() != 0)
+		return getuid() == u->uid && geteuid() == u->uid ? 0 :
+		    err_set(e, ERR_DENIED, "running as uid %u, can not become %u", geteuid(), u->uid);
+	if (u->uid == 0)
+		return err_set(e, ERR_DENIED, "uid 0 is no user to drop to");
+	return become(u, -1, e);
+}
+
+int
 priv_drop(const struct priv_user *u, struct err *e)
 {
 	return priv_drop_keep(u, -1, e);

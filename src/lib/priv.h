@@ -25,6 +25,11 @@ struct priv_user {
 int priv_drop(const struct priv_user *u, struct err *e);
 /* As priv_drop, but keeps one capability (e.g. CAP_DAC_READ_SEARCH) when the process was root. */
 int priv_drop_keep(const struct priv_user *u, int capability, struct err *e);
+/*
+ * Becomes the user and keeps no way back, but may start programs that have a user or a group of their own (an MTA's
+ * sendmail), as from the user's shell.  For who does nothing else than run the user's programs.
+ */
+int priv_become(const struct priv_user *u, struct err *e);
 int priv_no_new(struct err *e);			/* no-new-privs alone */
 
 /* A system user's numbers by name.  ERR_NOTFOUND. */
@@ -56,7 +61,10 @@ enum priv_profile {
 	PRIV_MAIL,	/* a mail worker: files, directories, locks, unix sockets, loading modules (iconv's) */
 	PRIV_PARENT,	/* the parent of mail workers, inherited by them: PRIV_MAIL, and what making a worker takes */
 	PRIV_NO_SIGNALS,	/* on top of that in a worker where Landlock does not scope signals: none to other processes */
+	PRIV_PARENT_INET,	/* PRIV_PARENT, where processes behind sessions connect to other hosts */
+	PRIV_ONLY_UNIX,	/* on top of that in a worker, which does not: no signals, and no sockets but unix ones */
 	PRIV_PARENT_LINKS,	/* PRIV_PARENT, for workers that make symbolic links */
+	PRIV_MAIL_INET,	/* as PRIV_MAIL, and connections to other hosts: a process behind a session that teaches a scanner */
 	PRIV_LMTP_INET,	/* as PRIV_LMTP, and connections to other hosts: where a scanner or a server behind is asked */
 };
 struct priv_filter;	/* compiled once, before fork; applying it is one system call */

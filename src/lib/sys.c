@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -285,6 +288,18 @@ memfd_sealed(const char *name, struct span content, struct err *e)
 fail:
 	close(fd);
 	return -1;
+}
+
+size_t
+heap_used(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+	struct mallinfo2 m = mallinfo2();
+
+	return m.arena + m.hblkhd;
+#else
+	return 0;
+#endif
 }
 
 void

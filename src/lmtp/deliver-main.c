@@ -24,6 +24,7 @@
 #include "lmtp/recipient-worker.h"
 
 #define POOL_WORKERS 8		/* of one pool at most */
+#define ALONE_WORKERS 32	/* the same, where each has one user */
 #define JOBS_MAX 4096
 #define JOB_MEMORY (128 << 10)
 #define ADDRESS_MAX 1024
@@ -63,6 +64,7 @@ struct worker {
 	struct job *job;		/* NULL: idle */
 	uint64_t users[DELIVER_STORAGES];	/* hashes of the users it served last, the newest first */
 	char session[SESSION_ID_MAX];	/* its name at hub */
+	uint32_t last_id;		/* of the last job it had */
 	uint64_t only_user;		/* Landlock: the user it works for; 0: any */
 };
 
@@ -339,12 +341,15 @@ idle_worker(const struct pool *pool, uint64_t user, bool alone)
 static void
 retire_one(struct parent *p, const struct pool *wanting, bool alone)
 {
+	struct worker *oldest = NULL;
+
 	for (struct pool *pool = p->pools; pool != NULL; pool = pool->next)
 		for (struct worker *w = pool->workers; w != NULL; w = w->next)
-			if (w->job == NULL && w->channel != NULL && (pool != wanting || w->only_user != 0 || alone)) {
-				worker_dismiss(w);
-				return;
-			}
+			if (w->job == NULL && w->channel != NULL && (pool != wanting || w->only_user != 0 || alone) &&
+			    (oldest == NULL || w->last_id < oldest->last_id))
+				oldest = w;
+	if (oldest != NULL)
+		worker_dismiss(oldest);
 }
 
 static struct worker *
@@ -355,7 +360,7 @@ worker_for(struct parent *p, struct pool *pool, struct job *j, uint64_t user)
 
 	if (w != NULL)
 		return w;
-	if (children_full(p->children) || pool->worker_count >= POOL_WORKERS) {
+	if (children_full(p->children) || pool->worker_count >= (j->alone ? ALONE_WORKERS : POOL_WORKERS)) {
 		retire_one(p, pool, j->alone);
 		return NULL;
 	}
@@ -388,6 +393,7 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 	memmove(w->users + 1, w->users, at * sizeof(w->users[0]));
 	w->users[0] = user;
 	w->job = j;
+	w->last_id = j->id;
 	j->worker = w;
 	ipc_begin(&o, types[j->kind]);
 	ipc_put_u32(&o, F_ID, j->id);

@@ -40,6 +40,7 @@ struct worker {
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
 	struct program_helper forwards;	/* for those of .forward files */
+	bool ending;			/* it is gone, and nobody here can start another */
 	struct program_helper programs;	/* for those of Sieve scripts */
 	int hub_fd;
 	int64_t used_ms;
@@ -198,6 +199,24 @@ map_message(int fd, struct span *out, struct err *e)
 	return 0;
 }
 
+/* Some MTAs write the field themselves, in front of all; ours says the same of the envelope (RFC 5321 section 4.4). */
+static struct span
+without_return_path(struct span message)
+{
+	size_t end = 0;
+
+	if (!span_istarts(message, SPAN("Return-Path:")))
+		return message;
+	do {
+		const char *lf = memchr(message.p + end, '\n', message.n - end);
+
+		if (lf == NULL)
+			return message;
+		end = (size_t)(lf + 1 - message.p);
+	} while (end < message.n && (message.p[end] == ' ' || message.p[end] == '\t'));
+	return span_sub(message, end, message.n - end);
+}
+
 static void
 answer(struct worker *w, uint32_t id, unsigned code, const char *text)
 {
@@ -241,6 +260,7 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
 	else
 		deliver_message(r, out);
 	c->used_ms = clock_ms();
+	w->ending = deliver_recipes_lost_helper(c->recipes);
 	/* A storage that failed is opened anew for the next one. */
 	if (out->code == ERR_CORRUPT || out->code == ERR_TEMP)
 		cached_close(c);
@@ -256,7 +276,8 @@ on_deliver(struct worker *w)
 	struct identity id;
 	struct err e = ERR_INIT;
 	uint32_t number = ipc_u32(m, F_ID);
-	int fd = ipc_fd(m), rc;
+	struct span mapped = SPAN("");
+	int fd = ipc_fd(m), rc = -1;
 	bool junk;
 
 	r.sender = ipc_bytes(m, F_SENDER, ADDRESS_MAX);
@@ -272,7 +293,10 @@ on_deliver(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	rc = e.code == ERR_NONE && map_message(fd, &r.message, &e) == 0 ? deliver(w, false, 0, junk, &r, &id, &result, &e) : -1;
+	if (e.code == ERR_NONE && map_message(fd, &mapped, &e) == 0) {
+		r.message = without_return_path(mapped);
+		rc = deliver(w, false, 0, junk, &r, &id, &result, &e);
+	}
 	if (fd != -1)
 		close(fd);
 	if (rc == -1) {
@@ -280,8 +304,8 @@ on_deliver(struct worker *w)
 		answer(w, number, 451, "4.3.0 Temporary internal error");
 	} else
 		answer(w, number, result.reply, result.text);
-	if (r.message.n > 0)
-		munmap((void *)(uintptr_t)r.message.p, r.message.n);
+	if (mapped.n > 0)
+		munmap((void *)(uintptr_t)mapped.p, mapped.n);
 	w->used_ms = clock_ms();
 }
 
@@ -357,6 +381,19 @@ keep_house(struct worker *w)
 	return wait < 0 ? 0 : (int)wait;
 }
 
+struct runner {
+	const struct identity *id;
+	const struct set_view *view;
+};
+
+static int
+become_runner(void *ctx, struct err *e)
+{
+	const struct runner *x = ctx;
+
+	return identity_become_runner(x->id, x->view, e);
+}
+
 static void
 shut_in(struct worker *w)
 {
@@ -370,14 +407,16 @@ shut_in(struct worker *w)
 	struct storage_params sp;
 	enum priv_confined active;
 
-	if (view == NULL || identity_become(w->p->id, view, &e) == -1)
+	if (view == NULL)
+		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	/* What can not be run then is told when mail wants it. */
+	if (w->p->only_user && deliver_recipes_start_helper(view, become_runner, &(struct runner){ w->p->id, view }, &w->helper, &e) == -1)
+		log_error("user %.*s: a process for programs: %s", SPAN_ARG(w->p->id->user), e.log);
+	if (identity_become(w->p->id, view, &e) == -1)
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	if (deliver_programs_start(view, &w->programs, &e) == -1)
 		log_error("programs of filters: %s", e.log);
 	sp = params_of(w, w->p->id, view);
-	/* What can not be run then is told when mail wants it. */
-	if (w->p->only_user && deliver_recipes_start_helper(view, &w->helper, &e) == -1)
-		log_error("a process for programs: %s", e.log);
 	if (w->p->only_user && deliver_forward_start_helper(view, &w->forwards, &e) == -1)
 		log_error("a process for programs: %s", e.log);
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
@@ -415,7 +454,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	signal(SIGTERM, SIG_IGN);
 	tzset();
 	shut_in(&w);
-	for (;;) {
+	while (!w.ending) {
 		/* With more work waiting the house can wait. */
 		rc = ipc_recv_wait(p->channel_fd, &w.msg, 0, &e);
 		if (rc == -1 && e.code == ERR_TIMEOUT) {
@@ -435,6 +474,8 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 			on_fits(&w);
 		else if (w.msg.type == MSG_CHANNEL)
 			on_channel(&w);
+		if (deliver_programs_gone(&w.programs))
+			break;
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);

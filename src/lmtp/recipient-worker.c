@@ -440,7 +440,7 @@ shut_in(struct work *w)
 		log_fatal("recipient_user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
 	w->helper = (struct program_helper){ -1, -1 };
 	/* Never as who owns the server's own files. */
-	if (only.n > 0 && recipient_user_may_act(w->view) && program_helper_start(&w->helper, &limits, &e) == -1)
+	if (only.n > 0 && recipient_user_may_act(w->view) && program_helper_start(&w->helper, &limits, NULL, NULL, &e) == -1)
 		log_error("programs of aliases: %s", e.log);
 	rw[0] = arena_cstr(w->a, w->p->id->home);
 	w->dir_fd = rw[0] == NULL ? -1 : open(rw[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);

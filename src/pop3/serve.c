@@ -121,7 +121,7 @@ open_all(struct worker *w, struct err *e)
 	struct storage_params p;
 
 	params_of(w->ss, &p);
-	if (storage_open(&p, &w->storage, e) == -1)
+	if (session_storage_open(w->ss, &p, &w->storage, e) == -1)
 		return -1;
 	if (set_bool(w->ss->view, SET_pop3_lock_session) && lock_session(w, &p, e) == -1)
 		return -1;
@@ -235,7 +235,10 @@ pop3_serve(const struct session_start *ss)
 out:
 	pop3_session_clear(&w.session);
 	mailbox_close(w.box);
-	storage_close(w.storage);
+	if (status == 0)
+		session_storage_close(ss, w.storage);
+	else
+		storage_close(w.storage);
 	unlock_session(&w);
 	stream_clear(&w.stream);
 	return status;

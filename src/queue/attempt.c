@@ -25,6 +25,7 @@ struct attempt {
 	const struct queue_item *item;
 	int report_fd;
 	struct span message;		/* without the queue's head */
+	char by[40];			/* what is left of the time to deliver it in */
 };
 
 static void __attribute__((noreturn))
@@ -243,6 +244,27 @@ give_back(struct attempt *t)
 	send_out(t, &m);
 }
 
+/* The time that is left; a message that is to come back rather than late comes back when there is none. */
+static void
+set_deadline(struct attempt *t, struct smtp_mail *m)
+{
+	int64_t seconds;
+	bool trace;
+	char mode;
+
+	if (!outgoing_by_parse(t->item->dsn.by, &seconds, &mode, &trace))
+		return;
+	seconds -= clock_wall_us() / 1000000 - t->item->created;
+	if (seconds < -OUTGOING_BY_MAX)
+		seconds = -OUTGOING_BY_MAX;
+	if (mode == 'R' && seconds <= 0)
+		report(t, 5, "the time is over until when it was to be delivered");
+	if (mode == 'R' && set_str(t->view, SET_submission_host).n == 0)
+		report(t, 5, "sendmail_path can not be told until when it is to be delivered");
+	snprintf(t->by, sizeof(t->by), "%lld;%c%s", (long long)seconds, mode, trace ? "T" : "");
+	m->by = span_str(t->by);
+}
+
 void
 attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd)
 {
@@ -254,5 +276,10 @@ attempt_run(const struct set_view *view, const struct queue_item *item, int mess
 	if (item->failed)
 		give_back(&t);
 	m.parts = &t.message;
+	m.notify = item->dsn.notify;
+	m.ret = item->dsn.ret;
+	m.orcpt = item->dsn.orcpt;
+	m.envid = item->dsn.envid;
+	set_deadline(&t, &m);
 	send_out(&t, &m);
 }

@@ -29,7 +29,27 @@ item_free(struct queue_item *item)
 	free(item->sender);
 	free(item->recipient);
 	free(item->keep_for);
+	free(item->dsn_text);
 	free(item);
+}
+
+static bool
+copy_dsn(struct queue_item *item, const struct outgoing_dsn *dsn)
+{
+	const struct span *from[] = { &dsn->notify, &dsn->ret, &dsn->orcpt, &dsn->envid, &dsn->by };
+	struct span *to[] = { &item->dsn.notify, &item->dsn.ret, &item->dsn.orcpt, &item->dsn.envid, &item->dsn.by };
+	size_t n = 0, at = 0;
+
+	for (size_t i = 0; i < 5; i++)
+		n += from[i]->n;
+	item->dsn_text = malloc(n + 1);
+	for (size_t i = 0; item->dsn_text != NULL && i < 5; i++) {
+		if (from[i]->n > 0)
+			memcpy(item->dsn_text + at, from[i]->p, from[i]->n);
+		*to[i] = span_of(item->dsn_text + at, from[i]->n);
+		at += from[i]->n;
+	}
+	return item->dsn_text != NULL;
 }
 
 static struct queue_item *
@@ -47,7 +67,7 @@ item_new(const char *id, const struct queue_head *head)
 	item->keep_for = copy(head->keep_for);
 	item->size = head->size;
 	item->created = item->due = head->created;
-	if (item->user == NULL || item->sender == NULL || item->recipient == NULL || item->keep_for == NULL) {
+	if (!copy_dsn(item, &head->dsn) || item->user == NULL || item->sender == NULL || item->recipient == NULL || item->keep_for == NULL) {
 		item_free(item);
 		return NULL;
 	}

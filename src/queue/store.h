@@ -17,6 +17,8 @@ struct queue_item {
 	char id[QUEUE_ID_MAX];
 	enum outgoing_kind kind;
 	char *user, *sender, *recipient, *keep_for;
+	struct outgoing_dsn dsn;	/* in dsn_text */
+	char *dsn_text;
 	uint64_t size, head;		/* octets of the message, and of what stands before it */
 	int64_t created, due;		/* seconds since 1970 */
 	bool failed;			/* f.ID */

@@ -31,6 +31,7 @@ struct seen_box {
 	char name[48];		/* levels joined by '/' */
 	uint32_t validity, uidnext, id;
 	uint64_t modseq;
+	unsigned note;		/* a number as its annotation; 0: none */
 	unsigned count;
 	struct seen_msg m[MESSAGES];
 };
@@ -51,6 +52,7 @@ struct want_msg {
 struct want_box {
 	char name[48];
 	unsigned origin;	/* which mailbox this is, whatever it is called */
+	unsigned note;
 	unsigned count;
 	struct want_msg m[MESSAGES];
 };
@@ -65,7 +67,7 @@ struct want {
 
 enum step_kind {
 	STEP_END, STEP_SAVE, STEP_STORE, STEP_COPY, STEP_MOVE, STEP_EXPUNGE, STEP_CREATE, STEP_DELETE, STEP_RENAME,
-	STEP_SUBSCRIBE, STEP_UNSUBSCRIBE, STEP_LOOK, STEP_MAINTAIN, STEP_RESYNC, STEP_RELEASE, STEP_ADOPT
+	STEP_SUBSCRIBE, STEP_UNSUBSCRIBE, STEP_ANNOTATE, STEP_LOOK, STEP_MAINTAIN, STEP_RESYNC, STEP_RELEASE, STEP_ADOPT
 };
 
 struct step {

@@ -331,6 +331,26 @@ judge_subscriptions(struct judging *j)
 	return true;
 }
 
+/* An annotation is as it was before a step or behind it, and is in the place of its mailbox. */
+static bool
+judge_notes(struct judging *j)
+{
+	for (unsigned i = 0; i < j->s->count; i++) {
+		const struct seen_box *b = &j->s->box[i];
+		bool allowed = false, known = false;
+
+		for (unsigned k = j->v->acked; k <= j->v->begun; k++)
+			for (unsigned n = 0; n < j->w->want[k].count; n++)
+				if (strcmp(j->w->want[k].box[n].name, b->name) == 0) {
+					known = true;
+					allowed = allowed || j->w->want[k].box[n].note == b->note;
+				}
+		if (known && !allowed)
+			return wrong(j, "%s has the annotation %u", b->name, b->note);
+	}
+	return true;
+}
+
 bool
 judge(const struct world *w, const struct verdict_of *v, char *why, size_t why_n)
 {
@@ -338,7 +358,7 @@ judge(const struct world *w, const struct verdict_of *v, char *why, size_t why_n
 	bool ok;
 
 	*j = (struct judging){ .w = w, .v = v, .s = &w->sh->seen, .why = why, .why_n = why_n };
-	ok = judge_boxes(j) && judge_messages(j) && judge_numbers(j) && judge_subscriptions(j);
+	ok = judge_boxes(j) && judge_messages(j) && judge_numbers(j) && judge_subscriptions(j) && judge_notes(j);
 	free(j);
 	return ok;
 }
@@ -352,7 +372,7 @@ judge_same(const struct seen *a, const struct seen *b, char *why, size_t why_n)
 		const struct seen_box *x = &a->box[i], *y = seen_box(b, x->name);
 
 		if (y == NULL || x->validity != y->validity || x->id != y->id || x->count != y->count || y->modseq < x->modseq ||
-		    y->uidnext < x->uidnext)
+		    y->uidnext < x->uidnext || x->note != y->note)
 			return snprintf(why, why_n, "%s: UIDVALIDITY %u, id %u, %u messages, UIDNEXT %u, MODSEQ %llu; "
 			    "then %u, %u, %u, %u, %llu", x->name, x->validity, x->id, x->count, x->uidnext,
 			    (unsigned long long)x->modseq, y == NULL ? 0 : y->validity, y == NULL ? 0 : y->id,

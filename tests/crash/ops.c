@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lib-storage/metadata.h"
 #include "lib-storage/release.h"
 #include "lib/log.h"
 
@@ -45,6 +46,10 @@ const struct op ops[] = {
 	{ "rename", PREP_BASE, WHOLE_BOX, { { .kind = STEP_RENAME, .box = "Work", .to = "Play" }, { .kind = STEP_SAVE, .box = "Play", N(1001) } }, false },
 	{ "rename-inbox", PREP_BASE, WHOLE_MESSAGE, { { .kind = STEP_RENAME, .box = "INBOX", .to = "Old" } }, false },
 	{ "subscribe", PREP_BASE, WHOLE_STEP, { { .kind = STEP_SUBSCRIBE, .box = "Work/Sub" }, { .kind = STEP_UNSUBSCRIBE, .box = "Work" } }, false },
+	{ "annotate", PREP_BASE, WHOLE_STEP, { { .kind = STEP_ANNOTATE, .box = "Work", N(2001) }, { .kind = STEP_ANNOTATE, .box = "INBOX", N(2002) },
+	    { .kind = STEP_ANNOTATE, .box = "Work", N(2003) } }, false },
+	{ "annotate-rename", PREP_BASE, WHOLE_BOX, { { .kind = STEP_ANNOTATE, .box = "Work", N(2001) },
+	    { .kind = STEP_RENAME, .box = "Work", .to = "Play" }, { .kind = STEP_ANNOTATE, .box = "Play", N(2002) } }, false },
 	{ "first-open", PREP_EMPTY, WHOLE_STEP, { { .kind = STEP_SAVE, .box = "INBOX", N(1001) } }, false },
 	{ "rebuild", PREP_NO_INDEX, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_SAVE, .box = "INBOX", N(1001) } }, false },
 	{ "damaged-index", PREP_BAD_INDEX, WHOLE_STEP, { { .kind = STEP_LOOK }, { .kind = STEP_EXPUNGE, .box = "INBOX", N(1) } }, false },
@@ -76,6 +81,9 @@ op_gives(const struct op *op)
 bool
 op_fits(const struct op *op, const struct format *f)
 {
+	/* They are beside an mbox, not in it, and may stay behind when its renaming is cut off. */
+	if (f->one_file && strcmp(op->name, "annotate-rename") == 0)
+		return false;
 	if ((op->prep == PREP_MANY || op->prep == PREP_MANY_LOST) && f->many == NULL)
 		return false;
 	return f->released || !op_gives(op);
@@ -350,6 +358,17 @@ step_look(struct world *w, struct storage *st, struct err *e)
 	return rc;
 }
 
+static int
+annotate(struct storage *st, struct span name, unsigned number, struct err *e)
+{
+	char text[20];
+	struct metadata m = { SPAN("/private/comment"), SPAN_NONE };
+
+	snprintf(text, sizeof(text), "%u", number);
+	m.value = span_str(text);
+	return storage_metadata_set(st, name, &m, 1, e);
+}
+
 int
 run_step(struct world *w, struct storage *st, const struct step *s, struct err *e)
 {
@@ -380,6 +399,9 @@ run_step(struct world *w, struct storage *st, const struct step *s, struct err *
 	case STEP_SUBSCRIBE:
 	case STEP_UNSUBSCRIBE:
 		rc = storage_subscribe(st, name, s->kind == STEP_SUBSCRIBE, e);
+		break;
+	case STEP_ANNOTATE:
+		rc = annotate(st, name, s->numbers[0], e);
 		break;
 	case STEP_RESYNC:
 		rc = storage_resync(st, name, e);
@@ -531,6 +553,8 @@ apply_step(struct want *w, const struct step *s)
 		want_make(w, s->box);
 	if (s->kind == STEP_DELETE && b != NULL)
 		*b = w->box[--w->count];
+	if (s->kind == STEP_ANNOTATE && b != NULL)
+		b->note = s->numbers[0];
 	if (s->kind == STEP_RENAME)
 		want_rename(w, s->box, s->to);
 	if (s->kind == STEP_SUBSCRIBE || s->kind == STEP_UNSUBSCRIBE)

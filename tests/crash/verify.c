@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "lib-storage/maildir/uidlist.h"
+#include "lib-storage/metadata.h"
 #include "lib-storage/scrub.h"
 
 #define TEXT_MAX ((size_t)512 << 10)
@@ -82,6 +83,26 @@ check_counts(struct mailbox *box, struct err *e)
 }
 
 static int
+look_at_note(struct storage *st, struct span name, unsigned *out, struct err *e)
+{
+	const struct span entry = SPAN("/private/comment");
+	struct arena *a = arena_new((size_t)8 << 20);
+	struct metadata *found;
+	uint64_t number;
+	size_t count;
+	int rc = storage_metadata_get(st, name, &entry, 1, 0, a, &found, &count, e);
+
+	if (rc == 0 && found[0].value.p != NULL) {
+		if (span_u64(found[0].value, 100000, &number))
+			*out = (unsigned)number;
+		else
+			rc = err_set(e, ERR_TEMP, "an annotation that nobody has set");
+	}
+	arena_free(a);
+	return rc;
+}
+
+static int
 look_at_box(struct world *w, struct storage *st, struct span name, struct seen *out, struct err *e)
 {
 	struct seen_box *b = &out->box[out->count];
@@ -100,6 +121,7 @@ look_at_box(struct world *w, struct storage *st, struct span name, struct seen *
 	for (char *p = b->name; *p != '\0'; p++)
 		if (*p == w->format->separator)
 			*p = '/';
+	rc = look_at_note(st, name, &b->note, e);
 	for (uint32_t seq = 1; seq <= mailbox_count(box) && rc == 0; seq++) {
 		if (b->count == MESSAGES)
 			rc = err_set(e, ERR_TEMP, "%s: more messages than there ever were", b->name);

@@ -8,8 +8,12 @@ import culver
 
 CONFIG = """
 login_trusted_networks = 127.0.0.1
+imap_metadata = yes
+mail_server_comment = for tests
 plugin {
   sieve_before = %(dir)s/before.sieve
+  sieve_extensions = +extlists +mboxmetadata +servermetadata
+  sieve_list_friends = %(dir)s/lists/friends
 }
 protocol lmtp {
   mail_plugins = $mail_plugins sieve
@@ -80,6 +84,49 @@ class Filter(unittest.TestCase):
         self.script("alice", 'require ["fileinto", "mailbox"]; fileinto :create "Other";')
         self.server.deliver(message("changed"), "alice")
         self.assertEqual(self.subjects("alice", "Other"), ["changed"])
+
+    def test_lists(self):
+        """A list outside of the user's home, which changes while the worker is there."""
+        os.makedirs(self.server.path("lists"), exist_ok=True)
+        self.script("dave", 'require ["fileinto", "mailbox", "extlists", "envelope"];\n'
+                    'if envelope :list "from" "friends" { fileinto :create "Friends"; }')
+        for entry in ("nobody@example.org", "sender@example.org"):
+            with open(self.server.path("lists", "friends"), "w") as f:
+                f.write("# friends\n%s\n" % entry)
+            self.server.deliver(message(entry), "dave")
+        self.assertEqual(self.subjects("dave", "Friends"), ["sender@example.org"])
+
+    def test_metadata(self):
+        """A client sets an annotation, a script reads it; it is there after the index is gone."""
+        self.script("bob", 'require ["fileinto", "mailbox", "mboxmetadata", "servermetadata", "variables"];\n'
+                    'if not servermetadata "/shared/comment" "for tests" { stop; }\n'
+                    'if metadata :matches "INBOX" "/private/vendor/x/folder" "*" { fileinto :create "${1}"; }\n'
+                    'elsif metadataexists "INBOX" "/private/vendor/x/folder" { discard; }', "sieve/main.sieve")
+        if not os.path.lexists(self.server.path("home", "bob", ".dovecot.sieve")):
+            os.symlink("sieve/main.sieve", self.server.path("home", "bob", ".dovecot.sieve"))
+        self.server.deliver(message("before"), "bob")
+        imap = self.server.imap("bob")
+        self.assertIn("METADATA", imap.capability()[1][0].decode().split())
+        imap.logout()
+        with self.server.raw("imap") as client:
+            client.until("* OK")
+            client.ask("a", 'LOGIN bob "%s"' % culver.PASSWORD)
+            self.assertTrue(client.ask("b", 'SETMETADATA INBOX (/private/vendor/x/folder "Annotated")')[-1].startswith(b"b OK"))
+        self.server.deliver(message("behind"), "bob")
+        self.assertIn("before", self.subjects("bob", "INBOX"))
+        self.assertEqual(self.subjects("bob", "Annotated"), ["behind"])
+
+    def test_mailbox_id(self):
+        """A rule by MAILBOXID finds the mailbox under another name."""
+        imap = self.server.imap("alice")
+        imap.create("Before")
+        name = imap.status("Before", "(MAILBOXID)")[1][0].decode().split("(")[2].rstrip(")")
+        imap.rename("Before", "Behind")
+        self.assertEqual(imap.status("Behind", "(MAILBOXID)")[1][0].decode().split("(")[2].rstrip(")"), name)
+        imap.logout()
+        self.script("alice", 'require ["fileinto", "mailboxid"]; fileinto :mailboxid "%s" "Before";' % name)
+        self.server.deliver(message("by its id"), "alice")
+        self.assertEqual(self.subjects("alice", "Behind"), ["by its id"])
 
     def test_link_and_reject(self):
         """The active script is a link into the directory of scripts; a refusal is the reply to that recipient alone."""

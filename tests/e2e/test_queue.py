@@ -26,8 +26,10 @@ protocol lmtp {
 class Sink(threading.Thread):
     """A mail server; answers is asked for the reply to each recipient, taken has what it accepted."""
 
-    def __init__(self, context=None, starttls=False):
+    def __init__(self, context=None, starttls=False, offers=()):
         super().__init__(daemon=True)
+        self.offers = offers
+        self.rcpt = []
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.context, self.starttls = context, starttls
@@ -66,7 +68,7 @@ class Sink(threading.Thread):
                 return
             if word.startswith("EHLO"):
                 say("250-sink\r\n250-SMTPUTF8" + ("\r\n250-STARTTLS" if self.starttls and not secure else "")
-                    + "\r\n250-SIZE\r\n250 8BITMIME")
+                    + "".join("\r\n250-" + x for x in self.offers) + "\r\n250-SIZE\r\n250 8BITMIME")
             elif word == "STARTTLS":
                 say("220 go")
                 connection = self.context.wrap_socket(connection, server_side=True)
@@ -77,6 +79,7 @@ class Sink(threading.Thread):
                 say("250 ok")
             elif word.startswith("RCPT"):
                 self.tries += 1
+                self.rcpt.append(line)
                 recipient = line.split("<", 1)[1].split(">")[0]
                 say(self.answers(recipient))
             elif word == "DATA":
@@ -140,6 +143,45 @@ class Queue(Case):
         self.assertNotIn(b"Return-Path", text)
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(self.inbox(server), [])
+
+    DSN = ('require ["redirect-dsn", "redirect-deliverby", "envelope-dsn"]; '
+           'redirect :notify "FAILURE,DELAY" :ret "HDRS" :bytimerelative 600 :bymode "%s" :bytrace "carol@example.com";')
+
+    def with_dsn(self, sink, mode):
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, self.DSN % mode)
+        with server.raw("lmtp") as client:
+            client.send("LHLO x\r\nMAIL FROM:<sender@example.org> RET=FULL ENVID=QQ+2B1\r\n")
+            client.send("RCPT TO:<alice> NOTIFY=SUCCESS ORCPT=rfc822;first+2Bx@example.org\r\nDATA\r\n")
+            client.until("354")
+            client.send(culver.message("with DSN") + ".\r\n")
+            self.assertTrue(client.line().startswith(b"250 "))
+        return server
+
+    def test_dsn(self):
+        """What a script says of reports and haste is said to the mail server, as far as it knows of them."""
+        sink = self.sink(offers=("DSN", "DELIVERBY 60"))
+        self.with_dsn(sink, "notify")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        self.assertRegex(sink.taken[0][0], r"^MAIL FROM:<sender@example\.org> SIZE=\d+ RET=HDRS ENVID=QQ\+2B1 BY=(600|59\d);NT$")
+        self.assertEqual(sink.rcpt, ["RCPT TO:<carol@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;first+2Bx@example.org"])
+
+    def test_no_dsn(self):
+        sink = self.sink()
+        self.with_dsn(sink, "notify")
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        self.assertRegex(sink.taken[0][0], r"^MAIL FROM:<sender@example\.org> SIZE=\d+$")
+        self.assertEqual(sink.rcpt, ["RCPT TO:<carol@example.com>"])
+
+    def test_no_deliverby(self):
+        """Who wants a message back rather than late gets it back from a server that knows no haste."""
+        sink = self.sink(offers=("DSN",))
+        server = self.with_dsn(sink, "return")
+        server.allowed = ("it is in a loop",)
+        culver.wait_for(lambda: self.inbox(server), "the user has the message back")
+        self.assertEqual(sink.taken, [])
+        self.assertIn(b"Subject: with DSN", self.inbox(server)[0])
 
     def test_retry_and_crash(self):
         sink = self.sink()

@@ -230,7 +230,7 @@ class Replay(unittest.TestCase):
                              "ihave.sieve:2: warning: ihave: not all of its extensions are there, so this never holds\n")
             put("recipes", ":0:\n* a\n{\n}\n")
             self.assertEqual(check("recipes"),
-                             (0, "recipes:1: warning: a lock file on a recipe that begins a block is not taken\n"))
+                             (0, "recipes:1: warning: a lock file on a block without the flag c is not taken\n"))
             self.assertEqual(check("-t", "sieve", "recipes")[0], 65)
             os.chmod(os.path.join(where, "recipes"), 0o666)
             self.assertEqual(check("recipes"), (65, "recipes: error: everyone can write to it, so it is not read\n"))

@@ -2,6 +2,7 @@
 """Programs that Sieve scripts run (vnd.dovecot.pipe, .filter, .execute), through LMTP and culver-lda; where what becomes of a
 message is a matter of taste, the same through Debian's Pigeonhole."""
 import os
+import signal
 import smtplib
 import subprocess
 import time
@@ -25,6 +26,7 @@ plugin {
   sieve_filter_bin_dir = %(dir)s/bin
   sieve_execute_bin_dir = %(dir)s/bin
   sieve_filter_input_eol = lf
+  sieve_program_memory = 200M
   sieve_filter_exec_timeout = 2s
   sieve_execute_exec_timeout = 2s
   sieve_plugins = %(plugins)s
@@ -43,6 +45,7 @@ PROGRAMS = {
     "slow": "sleep 30",
     "endless": "cat > /dev/null; exec yes",
     "fork": "cat > /dev/null; sleep 300 & sleep 300 & echo x",
+    "greedy": 'cat > /dev/null; x=0123456789abcdef; while :; do x="$x$x$x$x"; done',
     "killed": "cat > /dev/null; kill -9 $$",
 }
 
@@ -184,7 +187,7 @@ class Programs(unittest.TestCase):
         """What Pigeonhole loses, or takes for a message, is kept here."""
         for text in ('pipe :try "code" "1";', 'pipe :try "none";', 'filter "empty";', 'filter "endless";',
                      'execute :output "x" "endless";', 'filter "slow"; fileinto :create "Work";',
-                     'if filter "slow" { discard; }'):
+                     'if filter "slow" { discard; }', 'pipe "greedy";'):
             self.script(REQUIRE + text)
             mail = culver.message(text[:6])
             self.server.deliver(mail, "alice")
@@ -197,6 +200,23 @@ class Programs(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, 8)
         self.found()
         culver.wait_for(lambda: not self.server.pids("sleep"), "the program's processes have ended")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_helper_killed(self):
+        """Without the process that runs programs mail is kept, and the next message has a new one."""
+        self.script(REQUIRE + 'pipe "empty";')
+        self.server.deliver(culver.message(), "alice")
+        self.assertEqual(self.found(), [])
+        workers = [p for p in self.server.pids("deliver") if os.stat("/proc/%d" % p).st_uid == self.server.uid]
+        helpers = [int(c) for p in workers for c in open("/proc/%d/task/%d/children" % (p, p)).read().split()]
+        self.assertTrue(helpers)
+        for pid in helpers:
+            os.kill(pid, signal.SIGKILL)
+        self.server.deliver(culver.message(), "alice")
+        self.assertEqual(len(self.found()), 1)
+        culver.wait_for(lambda: not [p for p in workers if os.path.exists("/proc/%d" % p)], "the workers have ended")
+        self.server.deliver(culver.message(), "alice")
+        self.assertEqual(self.found(), [])
 
     def test_large(self):
         self.script(REQUIRE + 'if not filter "upper" { discard; }')

@@ -248,6 +248,16 @@ mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary
 }
 
 int
+mailbox_date(struct mailbox *box, uint32_t uid, int64_t *out, struct err *e)
+{
+	struct msg *m = msg_of(box, uid, e);
+
+	if (m != NULL)
+		*out = m->date;
+	return m == NULL ? -1 : 0;
+}
+
+int
 mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e)
 {
 	struct msg *m = msg_of(box, uid, e);

@@ -5,6 +5,7 @@
 #include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
 #include "lib-config/quota-rule.h"
+#include "lib-storage/metadata.h"
 #include "lib-storage/quota.h"
 
 #define BOXES_MAX 64
@@ -104,6 +105,21 @@ storage_open(const struct storage_params *p, struct storage **out, struct err *e
 	return 0;
 }
 
+bool
+storage_rest(struct storage *st)
+{
+	(void)st;
+	return false;
+}
+
+bool
+storage_wake(struct storage *st, int notify_fd)
+{
+	(void)st;
+	(void)notify_fd;
+	return false;
+}
+
 void
 storage_close(struct storage *st)
 {
@@ -116,6 +132,12 @@ storage_maintain(struct storage *st, struct err *e)
 	(void)st;
 	(void)e;
 	return 0;
+}
+
+void
+storage_maintain_soon(struct storage *st)
+{
+	(void)st;
 }
 
 int
@@ -446,6 +468,53 @@ mailbox_limits(const struct mailbox *box)
 {
 	(void)box;
 	return &the_limits;
+}
+
+/* ---- annotations: there are none ---- */
+
+struct span
+metadata_name(struct span name, struct arena *a, const char **why_out)
+{
+	*why_out = "Entry name can not be kept";
+	return arena_dup(a, name);
+}
+
+bool
+metadata_is_settable(bool server, struct span name)
+{
+	(void)server;
+	(void)name;
+	return false;
+}
+
+size_t
+storage_metadata_value_max(const struct storage *st)
+{
+	(void)st;
+	return 0;
+}
+
+int
+storage_metadata_get(struct storage *st, struct span mailbox, const struct span *names, size_t count, uint32_t depth,
+    struct arena *a, struct metadata **out, size_t *count_out, struct err *e)
+{
+	(void)st;
+	(void)mailbox;
+	*count_out = depth == 0 ? count : 0;
+	*out = arena_alloc(a, count + 1, sizeof(**out));
+	for (size_t i = 0; *out != NULL && i < *count_out; i++)
+		(*out)[i].name = names[i];
+	return *out == NULL ? err_set(e, ERR_LIMIT, "out of memory") : 0;
+}
+
+int
+storage_metadata_set(struct storage *st, struct span mailbox, const struct metadata *set, size_t count, struct err *e)
+{
+	(void)st;
+	(void)mailbox;
+	(void)set;
+	(void)count;
+	return err_set(e, ERR_DENIED, "annotations are not kept");
 }
 
 /* ---- quota ---- */

@@ -154,6 +154,90 @@ test_places(void **state)
 	}
 }
 
+/* Mailboxes by their id (RFC 9042), which they keep when they are renamed. */
+static void
+test_mailbox_id(void **state)
+{
+	struct world w;
+	struct mailbox_status status;
+	struct err e = ERR_INIT;
+	struct span name;
+	char script[400];
+
+	(void)state;
+	world_init(&w, "namespace other {\n prefix = Other/\n separator = /\n location = maildir:~/Other\n}\n");
+	assert_int_equal(storage_create(w.st, SPAN("Work"), false, &e), 0);
+	assert_int_equal(storage_create(w.st, SPAN("Other/Box"), false, &e), 0);
+	assert_int_equal(storage_status(w.st, SPAN("Other/Box"), STATUS_MAILBOXID, &status, &e), 0);
+	assert_int_equal(strlen(status.id), 18);
+	assert_int_equal(storage_mailbox_by_id(w.st, span_str(status.id), w.s.a, &name, &e), 0);
+	assert_true(span_eq(name, SPAN("Other/Box")));
+	assert_int_equal(storage_status(w.st, SPAN("Work"), STATUS_MAILBOXID, &status, &e), 0);
+	assert_int_equal(strlen(status.id), 9);
+	assert_int_equal(storage_rename(w.st, SPAN("Work"), SPAN("Play"), &e), 0);
+	assert_int_equal(storage_mailbox_by_id(w.st, span_str(status.id), w.s.a, &name, &e), 0);
+	assert_true(span_eq(name, SPAN("Play")));
+	snprintf(script, sizeof(script), "require [\"fileinto\", \"mailboxid\"]; if mailboxidexists \"%s\" {"
+	    "fileinto :mailboxid \"%s\" \"Work\"; }", status.id, status.id);
+	deliver_with(&w, script);
+	assert_int_equal(count(&w, "Play"), 1);
+	/* Nobody's: the name counts. */
+	deliver_with(&w, "require [\"fileinto\", \"mailboxid\"]; if not mailboxidexists \"M00000001\" { fileinto :mailboxid \"M00000001\" \"Play\"; }");
+	assert_int_equal(count(&w, "Play"), 2);
+	assert_int_equal(storage_delete(w.st, SPAN("Play"), &e), 0);
+	assert_int_equal(storage_mailbox_by_id(w.st, span_str(status.id), w.s.a, &name, &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	for (size_t i = 0; i < 6; i++) {
+		static const char *const bad[] = { "", "M", "Mxxxxxxxx", "M0000000", "M00000001-", "M00000001-0000000g" };
+
+		assert_int_equal(storage_mailbox_by_id(w.st, span_str(bad[i]), w.s.a, &name, &e), -1);
+	}
+	world_clear(&w);
+}
+
+static void
+test_lists(void **state)
+{
+	static const struct {
+		const char *script;
+		unsigned inbox, junk, sent;
+	} cases[] = {
+		{ "if header :list \"from\" \"friends\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"subject\" [\"friends\", \"tag:example.com,2026:Words\"] { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"subject\" \"friends\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		{ "if valid_ext_list [\"friends\", \":addrbook:default\", \"empty\"] { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if valid_ext_list \"urn:ietf:params:sieve:addrbook:default\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if not anyof (valid_ext_list \"none\", valid_ext_list \"\", valid_ext_list \"../x\") { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"from\" \"empty\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		/* One that is not there is an error: the message is kept. */
+		{ "if not header :list \"from\" \"none\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		{ "redirect :list \"friends\";", 0, 0, 2 },
+		{ "redirect :list \"empty\";", 1, 0, 0 },
+		{ "redirect :list \"none\";", 1, 0, 0 },
+		{ "redirect :list \"tag:example.com,2026:words\";", 1, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char script[400];
+		struct world w;
+
+		world_init(&w, "plugin {\n sieve_extensions = +extlists\n sieve_list_friends = ~/friends\n"
+		    " sieve_list_tag_example_com_2026_words = file:DIR/words\n sieve_list_addrbook_default = ~/none\n"
+		    " sieve_list_empty = ~/empty/none\n}\n");
+		w.r.home = span_str(arena_printf(w.s.a, "%s/home/bob", w.s.dir));
+		write_script(&w, "home/bob/friends", "# people\nEve@example.net\n\n  ann@example.org \r\neve@example.net\n");
+		write_script(&w, "words", "offer\nno address\n");
+		snprintf(script, sizeof(script), "require [\"fileinto\", \"extlists\"]; %s", cases[i].script);
+		deliver_with(&w, script);
+		if (w.out.reply != 250 || count(&w, "INBOX") != cases[i].inbox || count(&w, "Junk") != cases[i].junk ||
+		    w.sent != cases[i].sent)
+			fail_msg("%s: %u, INBOX %u Junk %u sent %u", cases[i].script, w.out.reply, count(&w, "INBOX"), count(&w, "Junk"),
+			    w.sent);
+		world_clear(&w);
+	}
+}
+
 static void
 test_reply(void **state)
 {
@@ -441,7 +525,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_places), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),

@@ -150,6 +150,37 @@ test_apply(void **state)
 	view_done(v);
 }
 
+/* Any difference makes another process of it (worker-rest.c). */
+static void
+test_is_same(void **state)
+{
+	const struct identity a = { .user = SPAN("bob"), .home = SPAN("/h/bob"), .fields = SPAN("mail=maildir:~/M\0"),
+		.chroot_dir = SPAN(""), .uid = 1000, .gid = 1000, .groups = { 7, 8 }, .group_count = 2 };
+	struct identity b = a;
+
+	(void)state;
+	assert_true(identity_is_same(&a, &b));
+	b.groups[2] = 9;	/* behind the count */
+	assert_true(identity_is_same(&a, &b));
+	b.group_count = 3;
+	assert_false(identity_is_same(&a, &b));
+	for (int i = 0; i < 8; i++) {
+		b = a;
+		switch (i) {
+		case 0: b.user = SPAN("bobo"); break;
+		case 1: b.home = SPAN("/h/Bob"); break;
+		case 2: b.fields = SPAN("mail=maildir:~/N\0"); break;
+		case 3: b.fields = SPAN("mail=maildir:~/M\0x=y\0"); break;
+		case 4: b.chroot_dir = SPAN("/h"); break;
+		case 5: b.uid = 1001; break;
+		case 6: b.gid = 0; break;
+		case 7: b.groups[1] = 9; break;
+		}
+		assert_false(identity_is_same(&a, &b));
+		assert_false(identity_is_same(&b, &a));
+	}
+}
+
 /* What auth makes of the settings. */
 static void
 test_conf(void **state)
@@ -187,7 +218,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_check), cmocka_unit_test(test_apply),
-		cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_is_same), cmocka_unit_test(test_conf),
 	};
 
 	return cmocka_run_group_tests_name("identity", tests, NULL, NULL);

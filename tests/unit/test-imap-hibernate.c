@@ -16,6 +16,7 @@
 struct sleeper {
 	struct imap_fixture f;
 	int client, parent;	/* this test's ends */
+	int hub, hub_fd;	/* and of hub's channel; 0: there is none */
 	pid_t pid;
 	struct buf in, state;
 };
@@ -37,6 +38,10 @@ serve(struct sleeper *z, int client_fd, struct span state)
 		close(z->client);
 		imap_fixture_start(&z->f, client_fd, &ss);
 		ss.parent_fd = parent[1];
+		if (z->hub_fd != 0) {
+			close(z->hub);
+			ss.hub_fd = z->hub_fd;
+		}
 		ss.state = state;
 		exit(imap_serve(&ss));
 	}
@@ -87,7 +92,7 @@ ended(struct sleeper *z)
 }
 
 static void
-begin(struct sleeper *z, const char *timeout)
+begin_with_hub(struct sleeper *z, const char *timeout, const int hub[2])
 {
 	struct storage *st;
 	struct mailbox_status status;
@@ -95,6 +100,8 @@ begin(struct sleeper *z, const char *timeout)
 	int fds[2];
 
 	memset(z, 0, sizeof(*z));
+	z->hub = hub[0];
+	z->hub_fd = hub[1];
 	buf_init(&z->in, 1 << 20);
 	buf_init(&z->state, 65536);
 	imap_fixture_make(&z->f);
@@ -108,6 +115,12 @@ begin(struct sleeper *z, const char *timeout)
 	z->client = fds[0];
 	serve(z, fds[1], SPAN_NONE);
 	expect(z, "L OK [CAPABILITY ");
+}
+
+static void
+begin(struct sleeper *z, const char *timeout)
+{
+	begin_with_hub(z, timeout, (const int[2]){ 0, 0 });
 }
 
 static void
@@ -290,6 +303,39 @@ test_damaged_state(void **state)
 	end(&z);
 }
 
+/* It sees at once that the old hub has gone and that there is a new one, which has nothing to say yet. */
+static void
+test_new_hub(void **state)
+{
+	struct sleeper z;
+	struct ipc_out o;
+	struct err e = ERR_INIT;
+	int hub[2] = { -1, -1 }, new[2] = { -1, -1 }, status;
+
+	(void)state;
+	assert_int_equal(ipc_pair(hub, &e), 0);
+	assert_int_equal(ipc_pair(new, &e), 0);
+	begin_with_hub(&z, "0", hub);
+	close(hub[1]);
+	assert_int_equal(kill(z.pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(z.pid, &status, WUNTRACED), z.pid);
+	assert_true(WIFSTOPPED(status));
+	close(hub[0]);
+	ipc_begin(&o, MSG_CHANNEL);
+	ipc_put_str(&o, F_NAME, "hub");
+	ipc_put_fd(&o, new[1]);
+	assert_int_equal(ipc_send(z.parent, &o, &e), 0);
+	assert_int_equal(kill(z.pid, SIGCONT), 0);
+	say(&z, "a NOOP\r\n");
+	expect(&z, "a OK");
+	say(&z, "b LOGOUT\r\n");
+	expect(&z, "* BYE");
+	expect(&z, "b OK");
+	close(new[0]);
+	close(new[1]);
+	end(&z);
+}
+
 int
 main(void)
 {
@@ -297,6 +343,7 @@ main(void)
 		cmocka_unit_test(test_sleep_and_wake),
 		cmocka_unit_test(test_wake_qresync),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_new_hub),
 		cmocka_unit_test(test_damaged_state),
 	};
 

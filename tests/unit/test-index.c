@@ -175,6 +175,74 @@ test_killed(void **state)
 	fixture_clear(&f);
 }
 
+/* One in whom nobody is: the next one that opens finds nothing to verify. */
+static bool
+nobody_is_noted(struct fixture *f)
+{
+	return fixture_number(f, "od -An -tx1 -v -j32 -N4056 Maildir/culver.index/sessions | grep -c '[1-9a-f]' || true") == 0;
+}
+
+/* Between two sessions an open index counts as closed, whatever happens to its process. */
+static void
+test_rest(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	pid_t pid;
+	int status;
+
+	(void)state;
+	fixture_init(&f);
+	fill(&f, 10);
+	assert_false(nobody_is_noted(&f));
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_false(storage_rest(f.st));
+	mailbox_close(box);
+	for (int i = 0; i < 3; i++) {
+		assert_true(storage_rest(f.st));
+		assert_true(nobody_is_noted(&f));
+		assert_true(storage_wake(f.st, -1));
+		assert_false(nobody_is_noted(&f));
+		check(&f, 10);
+	}
+	/* What others do meanwhile is seen. */
+	assert_true(storage_rest(f.st));
+	fixture_run(&f, "printf 'Subject: x\\n\\nx\\n' > Maildir/new/1.x.y");
+	assert_true(storage_wake(f.st, -1));
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	sync_box(box, NULL);
+	assert_int_equal(mailbox_count(box), 10);
+	mailbox_close(box);
+	/* Somebody found damage, or died of it. */
+	assert_true(storage_rest(f.st));
+	fixture_run(&f, "printf '\\001' | dd of=Maildir/culver.index/sessions bs=1 seek=24 conv=notrunc status=none");
+	assert_false(storage_wake(f.st, -1));
+	fixture_close(&f);
+	fixture_open(&f);
+	/* The directory is another one, or gone. */
+	assert_true(storage_rest(f.st));
+	fixture_run(&f, "mv Maildir/culver.index old; cp -r old Maildir/culver.index");
+	assert_false(storage_wake(f.st, -1));
+	fixture_close(&f);
+	fixture_open(&f);
+	assert_true(storage_rest(f.st));
+	fixture_run(&f, "rm -r Maildir/culver.index");
+	assert_false(storage_wake(f.st, -1));
+	fixture_close(&f);
+	/* Killed at rest. */
+	pid = fork();
+	if (pid == 0) {
+		fixture_open(&f);
+		if (storage_rest(f.st))
+			raise(SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_true(nobody_is_noted(&f));
+	fixture_clear(&f);
+}
+
 /* The control file lost as well: the files' names tell the UIDs, and those in doubt are left out. */
 static void
 test_all_derived_lost(void **state)
@@ -315,6 +383,7 @@ main(void)
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_reboot),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_all_derived_lost),
 		cmocka_unit_test(test_keywords),
 	};

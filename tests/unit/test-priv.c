@@ -399,10 +399,38 @@ child_attempt(void *data)
 	return t->attempt() ? FINE : REFUSED;
 }
 
+static bool
+try_both_filters(void)
+{
+	struct err e = ERR_INIT;
+	struct priv_filter *inner = priv_filter_new(PRIV_PARENT_INET, &e), *outer = priv_filter_new(PRIV_ONLY_UNIX, &e);
+	int fd;
+
+	if (inner == NULL || outer == NULL || priv_filter_apply(inner, &e) == -1 || !try_inet() || priv_filter_apply(outer, &e) == -1)
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	return fd != -1 && !try_inet() && socket(AF_INET6, SOCK_DGRAM, 0) == -1 && errno == EACCES;
+}
+
+static int
+child_both(void *arg)
+{
+	(void)arg;
+	return try_both_filters() ? 0 : 1;
+}
+
+/* A worker whose parent's filter lets others connect. */
+static void
+test_only_unix(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(child_both, NULL), 0);
+}
+
 static void
 test_seccomp(void **state)
 {
-	static const enum priv_profile all[] = { PRIV_LOGIN, PRIV_EVENTS, PRIV_LMTP, PRIV_MAIL, PRIV_LMTP_INET };
+	static const enum priv_profile all[] = { PRIV_LOGIN, PRIV_EVENTS, PRIV_LMTP, PRIV_MAIL, PRIV_MAIL_INET, PRIV_LMTP_INET };
 	int bad = 0;
 
 	(void)state;
@@ -419,8 +447,8 @@ test_seccomp(void **state)
 			status = in_child(child_attempt, &t);
 			got = WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? KILLED :
 				WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-			want = all[p] != PRIV_LMTP_INET ? attempts[i].want[all[p]] :
-			    attempts[i].attempt == try_inet ? FINE : attempts[i].want[PRIV_LMTP];
+			want = all[p] == PRIV_LMTP_INET || all[p] == PRIV_MAIL_INET ? attempts[i].attempt == try_inet ? FINE :
+			    attempts[i].want[all[p] == PRIV_MAIL_INET ? PRIV_MAIL : PRIV_LMTP] : attempts[i].want[all[p]];
 			if (got != want) {
 				print_error("profile %d, %s: %d (status %#x)\n", (int)all[p], attempts[i].name, got,
 					    (unsigned)status);
@@ -462,7 +490,7 @@ main(void)
 		cmocka_unit_test(test_lookup),
 		cmocka_unit_test(test_landlock),
 #ifndef CULVER_SANITIZED
-		cmocka_unit_test(test_seccomp),
+		cmocka_unit_test(test_seccomp), cmocka_unit_test(test_only_unix),
 #endif
 	};
 

@@ -46,7 +46,8 @@ test_regex(void **state)
 		if (cases[i].match == NULL && count != cases[i].count)
 			fail_msg("\"%s\" in \"%s\": %d, not %d", cases[i].pattern, cases[i].text, count, cases[i].count);
 		if (cases[i].match != NULL) {
-			assert_int_equal(procmail_regex_extract(r, span_str(cases[i].text), &match, &budget), PROCMAIL_FOUND_YES);
+			pos = 0;
+			assert_int_equal(procmail_regex_extract(r, span_str(cases[i].text), SIZE_MAX, &pos, &match, &budget), PROCMAIL_FOUND_YES);
 			assert_span(match, cases[i].match);
 		}
 		procmail_regex_free(r);
@@ -101,6 +102,18 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	return 0;
 }
 
+static int
+on_forward(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e)
+{
+	struct world *w = ctx;
+
+	(void)text;
+	(void)e;
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&w->done, "!%.*s ", SPAN_ARG(addresses[i]));
+	return 0;
+}
+
 static void
 on_log(void *ctx, struct span dir, struct span name, struct span text)
 {
@@ -114,9 +127,9 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 static struct procmail_result
 run_rc(struct world *w, struct span text, struct procmail_limits limits)
 {
-	struct procmail_host host = { .ctx = w, .read = on_read, .deliver = on_deliver, .run = on_run, .log = on_log };
+	struct procmail_host host = { .ctx = w, .read = on_read, .deliver = on_deliver, .forward = on_forward, .run = on_run, .log = on_log };
 	struct procmail_request r = { .text = text, .rc_names = SPAN("missing\nrc"), .user = SPAN("bob"), .home = SPAN("/home/bob"),
-		.host_name = SPAN("mx"), .inbox = SPAN("mailbox:INBOX"), .dir = SPAN("/home/bob"), .cache = w->cache };
+		.host_name = SPAN("mx"), .inbox = SPAN("mailbox:INBOX"), .dir = SPAN("/home/bob"), .sendmail = SPAN("/usr/sbin/sendmail"), .cache = w->cache };
 	struct procmail_result result;
 	struct err e = ERR_INIT;
 
@@ -141,11 +154,13 @@ test_deliveries(void **state)
 		{ ":0c\nmh/. md/\n:0\nbox\n", "2:mh/. md/ 0:box " },
 		{ ":0\n* ^Subject: \\/.*\nmailbox:$MATCH\n", "4:mailbox:hello " },
 		{ ":0c\n{\n:0\none\n}\n:0\ntwo\n", "0:one 0:two " },
-		{ "not a recipe ((\n:0 Q\n* (\nbox\n", "4:mailbox:INBOX " },
+		{ "not a recipe ((\n:0 Q\n* (Nope\nbox\n", "4:mailbox:INBOX " },
 		{ ":0\n* ^Subject\n", "4:mailbox:INBOX " },
 		{ ":0\n{\n:0\n* ^Subject\nbox\n", "0:box " },
 		{ "A='unclosed\n:0\nbox\n", "4:mailbox:INBOX " },
 		{ ":0fw\n| false\n:0e\nfailed\n", "0:failed " },
+		{ "A=\"b@y, <c@z>,d@w\"\n:0\n! a@x $A ,\n", "!a@x !b@y !c@z !d@w " },
+		{ ":0\n! ,\n:0\nnobody\n", "0:nobody " },
 		{ ":0fw\n| formail -A 'X-A: b'\n:0\n* ^X-A: b\nbox\n", "0:box " },
 	};
 

@@ -91,7 +91,7 @@ test_helper(void **state)
 	struct outcome o;
 
 	(void)state;
-	assert_int_equal(program_helper_start(&h, &l, &e), 0);
+	assert_int_equal(program_helper_start(&h, &l, NULL, NULL, &e), 0);
 	check(&h, &l);
 	/* Away from its group: the helper finds it all the same. */
 	o = run(&h, &l, "setsid sleep 98 >/dev/null 2>&1 & echo $!", SPAN(""), 100);

@@ -36,6 +36,14 @@ test_head(void **state)
 		{ "CULVER-QUEUE 1\nrecipient a@b> SIZE=1\nsize 1\n\n", -1 },
 		{ "CULVER-QUEUE 1\nrecipient a@b\nsize -1\n\n", -1 },
 		{ "CULVER-QUEUE 1\nrecipient a@b\nsize 1\nother x\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nnotify SUCCESS,DELAY\nret HDRS\norcpt rfc822;x+2By@z\nenvid QQ1\nby -5;NT\nsize 1\n\n", 1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nnotify SUCCESS ORCPT\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nret ALL\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\norcpt rfc822;a b\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nenvid a=b\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nby 5\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nby 5;X\nsize 1\n\n", -1 },
+		{ "CULVER-QUEUE 1\nrecipient a@b\nby 1000000000;R\nsize 1\n\n", -1 },
 		{ "CULVER-QUEUE 1\nkind other\nrecipient a@b\nsize 1\n\n", -1 },
 	};
 
@@ -95,7 +103,8 @@ test_store(void **state)
 	struct queue_store s = { .dir_fd = -1 }, again = { .dir_fd = -1 };
 	struct queue_incoming in = { .fd = -1 };
 	struct queue_head head = { .kind = OUTGOING_REDIRECT, .user = SPAN("bob"), .sender = SPAN("x@y"),
-				   .recipient = SPAN("a@b"), .keep_for = SPAN("bob@c"), .size = 6 };
+				   .recipient = SPAN("a@b"), .keep_for = SPAN("bob@c"), .size = 6,
+				   .dsn = { .notify = SPAN("NEVER"), .by = SPAN("60;R") } };
 	struct queue_item *item, *other;
 	struct buf text = BUF_INIT(1000);
 	struct err e = ERR_INIT;

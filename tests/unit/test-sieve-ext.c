@@ -164,7 +164,7 @@ outcome_of(struct world *w, const char *text, const char *message, const char *s
 	struct filter_message m;
 	struct span bad;
 
-	assert_true(sieve_extset_parse(&options.available, SPAN("+vacation-seconds +mboxmetadata +servermetadata +mailboxid"), &bad));
+	assert_true(sieve_extset_parse(&options.available, SPAN("+vacation-seconds +mboxmetadata +servermetadata"), &bad));
 	options.available_global = options.available;
 	filter_message_init(&m, span_str(message));
 	m.sender = span_str(sender);

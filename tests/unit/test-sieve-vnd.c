@@ -214,6 +214,7 @@ test_imapsieve(void **state)
 	assert_int_equal(before, 1);
 	assert_span(out[0], "file:/b");
 	assert_span(out[1], "file:/c");
+	assert_false(imapsieve_environment(&ev, SPAN("imap.changedflags"), &value));
 	ev.cause = IMAPSIEVE_APPEND;	/* comes from nowhere */
 	assert_int_equal(imapsieve_select(&rules, &ev, out, 8, &before), 0);
 	ev.cause = IMAPSIEVE_FLAG;

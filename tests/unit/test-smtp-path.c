@@ -163,11 +163,25 @@ test_details(void **state)
 	}
 }
 
+static void
+test_xtext(void **state)
+{
+	struct arena *a = arena_new(65536);
+	char every[127];
+
+	(void)state;
+	assert_true(span_eq(smtp_xtext_encode(SPAN("a+b=c d@x"), a), SPAN("a+2Bb+3Dc+20d@x")));
+	for (size_t i = 0; i < sizeof(every) - 33; i++)
+		every[i] = (char)(i + 33);
+	assert_true(span_eq(smtp_xtext_decode(smtp_xtext_encode(span_of(every, sizeof(every) - 33), a), a), span_of(every, sizeof(every) - 33)));
+	arena_free(a);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paths), cmocka_unit_test(test_nul), cmocka_unit_test(test_address),
+		cmocka_unit_test(test_xtext), cmocka_unit_test(test_paths), cmocka_unit_test(test_nul), cmocka_unit_test(test_address),
 		cmocka_unit_test(test_params), cmocka_unit_test(test_details),
 	};
 

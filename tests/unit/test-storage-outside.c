@@ -91,6 +91,64 @@ test_adding(void **state)
 }
 
 /* Names that carry a tag of another mailbox, or of another message; and names that differ in their flags alone. */
+/* All of them can be read. */
+static uint32_t
+how_many(struct mailbox *box)
+{
+	numbers(box);
+	return mailbox_count(box);
+}
+
+/* Mail comes while cur/ is as it was: only new/ is read then, and what is in cur/ is known all the same. */
+static void
+test_new_alone(void **state)
+{
+	struct mailbox *box;
+	uint32_t uid;
+
+	(void)state;
+	start();
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	put("Maildir/cur/1700000000.M1P1_1.host:2,S", 1);
+	put("Maildir/cur/1700000000.M1P1_2.host,S=44:2,F", 2);
+	put("Maildir/cur/short:2,", 3);
+	put("Maildir/new/1700000001.M1P1_4.host", 4);
+	assert_int_equal(how_many(box), 4);
+	put("Maildir/new/1700000001.M1P1_5.host", 5);
+	assert_int_equal(how_many(box), 5);
+	check_counts(box);
+	uid = mailbox_uid(box, 5);
+	/* A link to what is in cur/ is the same message; a copy of its name is another one; so is one with its tag. */
+	fixture_run(&f, "ln %s Maildir/new/$(basename %s | sed 's/:.*//')", file_of("Maildir/cur", 1), file_of("Maildir/cur", 1));
+	assert_int_equal(how_many(box), 5);
+	fixture_run(&f, "rm Maildir/new/1700000000.M1P1_1.*");
+	fixture_run(&f, "sed 's/Number 2/Number 6/' %s > Maildir/new/$(basename %s | sed 's/:.*//')", file_of("Maildir/cur", 2),
+	    file_of("Maildir/cur", 2));
+	put("Maildir/new/short", 7);
+	assert_int_equal(how_many(box), 7);
+	assert_int_equal(mailbox_uid(box, 6), uid + 1);
+	check_counts(box);
+	/* Out of new/, to nowhere, to another name, and to cur/. */
+	fixture_run(&f, "rm %s", file_of("Maildir/new", 7));
+	fixture_run(&f, "mv %s Maildir/new/$(basename %s):2,R", file_of("Maildir/new", 5), file_of("Maildir/new", 5));
+	assert_int_equal(how_many(box), 6);
+	assert_int_equal(flags_of(box, uid), MSG_ANSWERED);
+	fixture_run(&f, "mv %s Maildir/cur/$(basename %s):2,T", file_of("Maildir/new", 4), file_of("Maildir/new", 4));
+	put("Maildir/new/1700000002.M1P1_8.host", 8);
+	assert_int_equal(how_many(box), 7);
+	check_counts(box);
+	mailbox_close(box);
+	/* All of it is what a new index finds. */
+	fixture_close(&f);
+	fixture_lose_index(&f);
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(how_many(box), 7);
+	check_counts(box);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 static void
 test_tags(void **state)
 {
@@ -462,6 +520,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_hosts),	/* first: a process asks for its host's name once */
 		cmocka_unit_test(test_adding),
+		cmocka_unit_test(test_new_alone),
 		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_flags_and_removal),
 		cmocka_unit_test(test_no_messages),

@@ -234,6 +234,58 @@ test_damage(void **state)
 	buf_clear(&again);
 }
 
+/* As the index keeps it: smaller, the same, and with every damage seen. */
+static void
+test_packed(void **state)
+{
+	struct mail_limits lim = MAIL_LIMITS_DEFAULT;
+	struct buf value = BUF_INIT(100000), packed = BUF_INIT(100000), again = BUF_INIT(100000), room = BUF_INIT(SUMMARY_ROOM_MAX);
+	struct summary_view view, head;
+
+	(void)state;
+	for (int whole = 0; whole < 2; whole++) {
+		buf_reset(&value);
+		buf_reset(&packed);
+		buf_reset(&again);
+		make(&value, span_str(message), &lim, whole != 0);
+		summary_pack(&packed, buf_span(&value));
+		assert_false(packed.failed);
+		assert_true(packed.n < value.n * 3 / 4);
+		assert_true(summary_packed_is_sound(buf_span(&packed)));
+		assert_true(summary_unpack(&room, buf_span(&packed), &view));
+		summary_encode(&again, &view);
+		assert_true(span_eq(buf_span(&value), buf_span(&again)));
+		assert_true(summary_packed_head(buf_span(&packed), &head));
+		assert_int_equal(head.flags, view.flags);
+		assert_true(head.sent.time == view.sent.time && head.sent.tz == view.sent.tz);
+		assert_true(head.virtual_size == view.virtual_size && head.header_virtual == view.header_virtual);
+		assert_int_equal(head.envelope.n, 0);
+	}
+	for (size_t i = 0; i < packed.n; i++) {
+		packed.p[i] ^= 1 << i % 8;
+		assert_false(summary_packed_is_sound(buf_span(&packed)));
+		assert_false(summary_unpack(&room, buf_span(&packed), &head));
+		packed.p[i] ^= 1 << i % 8;
+		assert_false(summary_unpack(&room, span_of(packed.p, i), &head));
+		assert_false(summary_packed_is_sound(span_of(packed.p, i)));
+	}
+	assert_true(summary_unpack(&room, buf_span(&packed), &view));
+	/* A time before 1970, and what is no summary. */
+	view.sent = (struct mail_date){ -5, -720 };
+	buf_reset(&again);
+	summary_encode(&again, &view);
+	buf_reset(&packed);
+	summary_pack(&packed, buf_span(&again));
+	assert_true(summary_packed_head(buf_span(&packed), &head));
+	assert_true(head.sent.time == -5 && head.sent.tz == -720);
+	summary_pack(&packed, SPAN("none"));
+	assert_true(packed.failed);
+	buf_clear(&value);
+	buf_clear(&packed);
+	buf_clear(&again);
+	buf_clear(&room);
+}
+
 int
 main(void)
 {
@@ -244,6 +296,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_small),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_packed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

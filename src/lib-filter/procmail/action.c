@@ -7,6 +7,7 @@
 #define LOCK_SLEEP 8
 #define LOCK_TIMEOUT 1024
 #define SUSPEND 16
+#define NORESRETRY 4
 
 bool
 procmail_set_text(struct procmail_state *s, struct span text)
@@ -89,28 +90,35 @@ procmail_lock_global(struct procmail_state *s, struct span name)
 	}
 }
 
+static void
+put_line(struct buf *out, struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		buf_addc(out, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
+}
+
 /* The log's entry of a delivery, which mailstat(1) reads. */
 void
 procmail_log_abstract(struct procmail_state *s, struct span folder, size_t octets)
 {
 	struct buf out = BUF_INIT(4096);
-	struct span head = procmail_search_header(s), line, name = SPAN("  Folder: ");
+	struct span line, name = SPAN("  Folder: ");
 	size_t used = 0, column;
 
-	if (span_starts(head, SPAN("From ")) && span_line(head, &used, &line)) {
-		buf_add(&out, span_sub(line, 0, 250));
+	if (span_starts(s->header, SPAN("From ")) && span_line(s->header, &used, &line)) {
+		put_line(&out, span_sub(line, 0, 250));
 		buf_addc(&out, '\n');
 	}
-	for (used = 0; span_line(head, &used, &line); )
+	for (used = 0; span_line(s->header, &used, &line); )	/* of a folded one what is on its first line */
 		if (span_istarts(line, SPAN("Subject:"))) {
 			buf_addc(&out, ' ');
-			buf_add(&out, span_sub(line, 0, 78));
+			put_line(&out, span_sub(line, 0, 78));
 			buf_addc(&out, '\n');
 			break;
 		}
 	buf_add(&out, name);
 	folder = span_sub(folder, 0, 60);
-	buf_add(&out, folder);
+	put_line(&out, folder);
 	column = name.n + folder.n;
 	do {
 		buf_addc(&out, '\t');
@@ -126,6 +134,7 @@ delivered(struct procmail_state *s, struct span folder, size_t octets)
 {
 	struct span how = procmail_value(s, "LOGABSTRACT");
 
+	procmail_verbose(s, "Assigning \"LASTFOLDER=%.*s\"", SPAN_ARG(folder));
 	(void)procmail_set_plain(s, SPAN("LASTFOLDER"), folder);
 	if (how.n > 0 && (how.p[0] == 'a' || how.p[0] == 'A'))
 		procmail_log_abstract(s, folder, octets);
@@ -160,8 +169,8 @@ compose(struct procmail_state *s, unsigned flags, enum procmail_place place, boo
 		memcpy(out + n, rest.p, at);
 		n += at;
 	}
-	if (!raw && place != PROCMAIL_PLACE_MAILDIR && place != PROCMAIL_PLACE_MAILBOX && n > 0) {
-		if (mbox && out[n - 1] != '\n')
+	if (!raw && place != PROCMAIL_PLACE_MAILDIR && place != PROCMAIL_PLACE_MAILBOX) {
+		if (mbox && n > 0 && out[n - 1] != '\n')
 			out[n++] = '\n';	/* else the next message's From_ line would stand in this one */
 		if (n < 2 || out[n - 1] != '\n' || out[n - 2] != '\n')
 			out[n++] = '\n';
@@ -226,15 +235,19 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 	d.name_count = d.place == PROCMAIL_PLACE_FILE || d.place == PROCMAIL_PLACE_MAILBOX ? 1 : count;
 	for (size_t i = d.name_count; i < count; i++)
 		procmail_log(s, "Skipped \"%.*s\"", SPAN_ARG(names[i]));
+	if (d.place == PROCMAIL_PLACE_FILE && span_eq(names[0], SPAN("/dev/null"))) {
+		bool header = (flags & PROCMAIL_FLAG_h) || !(flags & PROCMAIL_FLAG_b);
+		bool body = (flags & PROCMAIL_FLAG_b) || !(flags & PROCMAIL_FLAG_h);
+
+		delivered(s, names[0], (header ? s->header.n : 0) + (body ? s->body.n : 0));
+		return PROCMAIL_DONE;
+	}
 	d.prefix = procmail_value(s, "MSGPREFIX");
 	d.text = compose(s, flags, d.place, d.place == PROCMAIL_PLACE_MAILDIR || d.place == PROCMAIL_PLACE_MAILBOX);
 	procmail_verbose(s, "Opening \"%.*s\"", SPAN_ARG(names[0]));
 	if (d.text.p == NULL)
 		rc = err_set(&e, ERR_TEMP, "out of memory");
-	else if (d.place == PROCMAIL_PLACE_FILE && span_eq(names[0], SPAN("/dev/null"))) {
-		buf_add(&folder, names[0]);
-		rc = 0;
-	} else if (s->sh->host->deliver == NULL)
+	else if (s->sh->host->deliver == NULL)
 		rc = err_set(&e, ERR_DENIED, "nothing can be delivered");
 	else
 		rc = s->sh->host->deliver(s->sh->host->ctx, &d, &folder, &e);
@@ -314,6 +327,44 @@ run_formail(struct procmail_state *s, const struct procmail_words *argv, struct 
 	return true;
 }
 
+static struct span
+join_words(struct procmail_state *s, const struct procmail_words *words)
+{
+	struct buf all = BUF_INIT(s->expander.max + words->count);
+	struct span kept;
+
+	for (size_t i = 0; i < words->count; i++) {
+		if (i > 0)
+			buf_addc(&all, ' ');
+		buf_add(&all, words->word[i]);
+	}
+	kept = arena_dup(s->scratch, buf_span(&all));
+	buf_clear(&all);
+	return kept;
+}
+
+/* Where the system has no room for another process, it is tried again. */
+static int
+run_patiently(struct procmail_state *s, const struct procmail_program *p, struct buf *out, struct buf *said, int *status,
+    struct err *e)
+{
+	long tries = procmail_number(s, "NORESRETRY", NORESRETRY), seconds = procmail_number(s, "SUSPEND", SUSPEND);
+	unsigned *left = &s->sh->left.pauses, pause = seconds < 1 ? 1 : seconds > 60 ? 60 : (unsigned)seconds;
+
+	if (s->sh->host->run == NULL)
+		return err_set(e, ERR_DENIED, "programs are not run");
+	while (s->sh->host->run(s->sh->host->ctx, p, out, said, status, e) == -1) {
+		if (e->code != ERR_TEMP || out->n > 0 || tries == 0 || s->sh->host->pause == NULL || *left < pause)
+			return -1;
+		tries -= tries > 0;	/* of less than 0 there is no end but that of the pauses */
+		*left -= pause;
+		procmail_verbose(s, "Waiting for room: %s", e->log);
+		s->sh->host->pause(s->sh->host->ctx, pause);
+		*e = (struct err)ERR_INIT;
+	}
+	return 0;
+}
+
 int
 procmail_run_line(struct procmail_state *s, struct span line, struct span input, size_t output_max, bool ignore_write,
     struct buf *out, int *status)
@@ -328,6 +379,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 	int rc;
 
 	p.timeout = timeout < 0 ? 0 : (unsigned)timeout;
+	s->ran = line;
 	if (has_metas(s, line)) {
 		shell[0] = procmail_value(s, "SHELL");
 		shell[1] = procmail_value(s, "SHELLFLAGS");
@@ -337,12 +389,13 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 	} else {
 		if (!procmail_expand_words(s, line, &words) || words.count == 0)
 			return -1;
+		s->ran = join_words(s, &words);
 		if (run_formail(s, &words, input, out, status))
 			return 0;
 		p.argv = words.word;
 		p.argc = words.count;
 	}
-	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(line));
+	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(s->ran));
 	if (s->sh->left.programs == 0) {
 		procmail_log(s, "Too many programs for one message; not run: \"%.*s\"", SPAN_ARG(line));
 		return -1;
@@ -352,10 +405,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		procmail_log(s, "Out of memory");
 		return -1;
 	}
-	if (s->sh->host->run == NULL)
-		rc = err_set(&e, ERR_DENIED, "programs are not run");
-	else
-		rc = s->sh->host->run(s->sh->host->ctx, &p, out, &said, status, &e);
+	rc = run_patiently(s, &p, out, &said, status, &e);
 	if (said.n > 0)
 		procmail_log_text(s, buf_span(&said));
 	buf_clear(&said);
@@ -391,7 +441,7 @@ procmail_backquote(void *ctx, struct span command, struct buf *out)
 	if (procmail_run_line(s, command, procmail_end_empty(s, s->text), out->max, true, out, &status) == -1)
 		return;
 	s->exit_code = status;
-	while (out->n > 0 && out->p[out->n - 1] == '\n')
+	while (!out->failed && out->n > 0 && out->p[out->n - 1] == '\n')
 		out->n--;
 }
 
@@ -480,11 +530,10 @@ static enum procmail_done
 pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
 {
 	struct buf out = BUF_INIT(0);
-	struct span line = span_trim(recipe->text);
 	enum procmail_done done = PROCMAIL_FAILED;
 	int status = 0;
 
-	if (line.n == 0) {
+	if (span_trim(recipe->text).n == 0) {
 		procmail_log(s, "There is no standard output to deliver to");
 		return PROCMAIL_FAILED;
 	}
@@ -493,12 +542,35 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (procmail_run_line(s, recipe->text, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
 		s->exit_code = status;
 		if (!program_failed(s, recipe, recipe->text, status)) {
-			delivered(s, line, input.n);
+			delivered(s, s->ran, input.n);
 			done = PROCMAIL_DONE;
 		}
 	}
 	buf_clear(&out);
 	return done;
+}
+
+/* The addresses among words, without the commas that sendmail takes between them, and without <>; in scratch. */
+static size_t
+split_addresses(struct procmail_state *s, const struct procmail_words *words, struct span **out)
+{
+	size_t count = 0, most = 0;
+
+	for (size_t i = 0; i < words->count; i++)
+		most += words->word[i].n / 2 + 1;
+	*out = arena_alloc(s->scratch, most, sizeof(**out));
+	for (size_t i = 0; *out != NULL && i < words->count; i++) {
+		struct span rest = words->word[i], one;
+
+		while (span_next(&rest, ',', &one)) {
+			one = span_trim(one);
+			if (one.n > 2 && one.p[0] == '<' && one.p[one.n - 1] == '>')
+				one = span_sub(one, 1, one.n - 2);
+			if (one.n > 0)
+				(*out)[count++] = one;
+		}
+	}
+	return count;
 }
 
 /* ! addresses: what begins with - is for sendmail. */
@@ -516,15 +588,20 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 
 	if (!procmail_expand_words(s, recipe->text, &words) || words.count == 0 || !count_delivery(s))
 		return PROCMAIL_FAILED;
-	text = arena_printf(s->scratch, "%.*s %.*s", SPAN_ARG(mailer), SPAN_ARG(flags));
-	for (size_t i = 0; text != NULL && i < words.count; i++)
-		text = arena_printf(s->scratch, "%s %.*s", text, SPAN_ARG(words.word[i]));
+	line = join_words(s, &words);
+	text = arena_printf(s->scratch, "%.*s %.*s %.*s", SPAN_ARG(mailer), SPAN_ARG(flags), SPAN_ARG(line));
 	line = span_str(text);
-	plain = span_eq(mailer, s->sh->r->sendmail) && s->sh->host->forward != NULL;
+	/* Other flags than those of the beginning are for the program. */
+	plain = span_eq(mailer, s->sh->r->sendmail) && span_eq(flags, SPAN("-oi")) && s->sh->host->forward != NULL;
 	for (size_t i = 0; i < words.count; i++)
 		plain &= words.word[i].n > 0 && words.word[i].p[0] != '-';
 	if (plain) {
-		if (s->sh->host->forward(s->sh->host->ctx, words.word, words.count, input, &e) == 0)
+		struct span *addresses;
+		size_t count = split_addresses(s, &words, &addresses);
+
+		if (count == 0)
+			procmail_log(s, "No address to forward to: \"%.*s\"", SPAN_ARG(line));
+		else if (s->sh->host->forward(s->sh->host->ctx, addresses, count, input, &e) == 0)
 			done = PROCMAIL_DONE;
 		else
 			procmail_log(s, "Error while writing to \"%.*s\": %s", SPAN_ARG(line), e.log);
@@ -565,6 +642,15 @@ lock_name(struct procmail_state *s, const struct procmail_statement *recipe)
 	return implied_lock(s, words.word[0]);
 }
 
+/* :0 c { */
+static enum procmail_done
+clone(struct procmail_state *s, const struct procmail_statement *recipe)
+{
+	int status = procmail_clone(s, recipe);
+
+	return status == -1 || program_failed(s, recipe, SPAN("a clone"), status) ? PROCMAIL_FAILED : PROCMAIL_DONE;
+}
+
 enum procmail_done
 procmail_act(struct procmail_state *s, const struct procmail_statement *recipe)
 {
@@ -578,6 +664,12 @@ procmail_act(struct procmail_state *s, const struct procmail_statement *recipe)
 		return procmail_deliver(s, recipe->text, recipe->flags, recipe->locks, lock);
 	if (lock.n > 0)
 		held = take_lock(s, lock);
+	if (recipe->action == PROCMAIL_BLOCK) {
+		done = clone(s, recipe);
+		if (held)
+			drop_lock(s, buf_span(&s->dir), lock);
+		return done;
+	}
 	input = compose(s, recipe->flags, PROCMAIL_PLACE_DIR, recipe->action == PROCMAIL_FORWARD);
 	if (input.p == NULL)
 		procmail_log(s, "Out of memory");

@@ -125,14 +125,17 @@ take_variable(struct procmail_state *s, struct condition *c)
 	return true;
 }
 
+/* What is no number at all is the most. */
+static double
+bounded(double score)
+{
+	return score > SCORE_MAX || isnan(score) ? SCORE_MAX : score < -SCORE_MAX ? -SCORE_MAX : score;
+}
+
 static void
 add_score(struct procmail_state *s, const struct condition *c, double added)
 {
-	s->score += added;
-	if (s->score > SCORE_MAX || isnan(s->score))
-		s->score = SCORE_MAX;
-	else if (s->score < -SCORE_MAX)
-		s->score = -SCORE_MAX;
+	s->score = bounded(s->score + added);
 	procmail_verbose(s, "Score: %7.0f %7.0f \"%.*s\"", trunc(added), trunc(s->score), SPAN_ARG(c->text));
 }
 
@@ -160,10 +163,8 @@ sum_for_ever(double w, double x)
 	if (w == 0)
 		return 0;
 	if (x >= 1)
-		return w > 0 ? INFINITY : -INFINITY;
-	if (x > -1)
-		return w / (1 - x);
-	return 0;
+		return w > 0 ? SCORE_MAX + 1 : -SCORE_MAX - 1;
+	return x >= 0 ? w / (1 - x) : w;
 }
 
 static void
@@ -174,65 +175,72 @@ tell_budget(struct procmail_state *s, const struct condition *c)
 	s->sh->left.match_work = 0;
 }
 
+/* The next match; of an expression with \/ also MATCH. */
+static enum procmail_found
+find_next(struct procmail_state *s, const struct condition *c, struct procmail_regex *r, size_t *pos)
+{
+	uint64_t *budget = &s->sh->left.match_work;
+	struct span extract;
+	size_t at = *pos;
+	enum procmail_found found = procmail_regex_next(r, c->area, pos, budget);
+
+	if (found == PROCMAIL_FOUND_YES && procmail_regex_extracts(r)) {
+		*pos = at;
+		found = procmail_regex_extract(r, c->area, s->sh->left.line, pos, &extract, budget);
+		if (found == PROCMAIL_FOUND_YES && extract.p != NULL) {
+			procmail_verbose(s, "Matched \"%.*s\"", SPAN_ARG(extract));
+			/* What is in a message may be longer than a line; only the memory for it is bounded. */
+			(void)procmail_set_plain(s, SPAN("MATCH"), span_sub(extract, 0, s->sh->left.line));
+		}
+	}
+	if (found == PROCMAIL_FOUND_TOO_LONG)
+		tell_budget(s, c);
+	return found;
+}
+
+/* The weights of all matches, of which the first is found. */
+static double
+sum_matches(struct procmail_state *s, const struct condition *c, struct procmail_regex *r, size_t pos)
+{
+	double w = c->w, sum = 0;
+	size_t before = 0;
+
+	for (;;) {
+		if (pos == before)	/* it took nothing, and would again and again */
+			return sum + (before > 0 && c->x < 0 ? 0 : sum_for_ever(w, c->x));
+		sum += w;
+		/* With an exponent below one, what is less than one is the last that is added. */
+		if (fabs(sum) > SCORE_MAX || (fabs(c->x) < 1 && fabs(w) < 1))
+			return sum;
+		w *= c->x;
+		before = pos;
+		if (w == 0 || find_next(s, c, r, &pos) != PROCMAIL_FOUND_YES)
+			return sum;
+	}
+}
+
 /* One regular expression: matches, or adds to the score. */
 static bool
 match(struct procmail_state *s, const struct condition *c)
 {
 	const char *why;
 	struct procmail_regex *r = procmail_cache_regex(s->sh->cache, c->text, c->distinguish_case, &why);
-	uint64_t *budget = &s->sh->left.match_work;
-	enum procmail_found found;
-	size_t pos = 0, before;
-	struct span extract;
+	size_t pos = 0;
 	bool matches;
 
 	if (r == NULL) {
 		procmail_log(s, "Invalid regexp \"%.*s\": %s", SPAN_ARG(c->text), why);
 		return false;
 	}
-	found = procmail_regex_next(r, c->area, &pos, budget);
-	if (found == PROCMAIL_FOUND_YES && procmail_regex_extracts(r)) {
-		enum procmail_found part = procmail_regex_extract(r, c->area, &extract, budget);
-
-		if (part == PROCMAIL_FOUND_YES) {
-			procmail_verbose(s, "Matched \"%.*s\"", SPAN_ARG(extract));
-			/* What is in a message may be longer than a line; only the memory for it is bounded. */
-			(void)procmail_set_plain(s, SPAN("MATCH"), span_sub(extract, 0, s->sh->left.line));
-		} else {
-			found = part;
-		}
+	if (procmail_regex_warning(r) != NULL)
+		procmail_log(s, "Invalid regexp \"%.*s\": %s", SPAN_ARG(c->text), procmail_regex_warning(r));
+	matches = find_next(s, c, r, &pos) == PROCMAIL_FOUND_YES;
+	if (c->weighted) {
+		add_score(s, c, c->inverted ? (matches ? 0 : c->w) : matches ? sum_matches(s, c, r, pos) : 0);
+		return true;
 	}
-	if (found == PROCMAIL_FOUND_TOO_LONG)
-		tell_budget(s, c);
-	matches = found == PROCMAIL_FOUND_YES;
-	if (c->weighted && c->inverted) {
-		add_score(s, c, matches ? 0 : c->w);
-	} else if (c->weighted) {
-		double w = c->w, sum = 0;
-
-		for (before = 0; found == PROCMAIL_FOUND_YES && fabs(sum) <= SCORE_MAX; ) {
-			if (pos == before && before > 0) {
-				sum += sum_for_ever(w, c->x);
-				break;
-			}
-			if (pos == 0) {
-				sum += sum_for_ever(w, c->x);
-				break;
-			}
-			sum += w;
-			w *= c->x;
-			if (w == 0)
-				break;
-			before = pos;
-			found = procmail_regex_next(r, c->area, &pos, budget);
-		}
-		if (found == PROCMAIL_FOUND_TOO_LONG)
-			tell_budget(s, c);
-		add_score(s, c, sum);
-	}
-	if (!c->weighted)
-		procmail_verbose(s, "%s \"%s%.*s\"", matches != c->inverted ? "Match on" : "No match on", c->inverted ? "! " : "", SPAN_ARG(c->text));
-	return c->weighted || matches != c->inverted;
+	procmail_verbose(s, "%s %s\"%.*s\"", matches != c->inverted ? "Match on" : "No match on", c->inverted ? "! " : "", SPAN_ARG(c->text));
+	return matches != c->inverted;
 }
 
 static bool
@@ -247,8 +255,8 @@ compare_size(struct procmail_state *s, struct condition *c)
 	if (c->weighted) {
 		double quotient = less ? limit / size : size / limit;
 
-		/* 0/0 of an empty mail. */
-		add_score(s, c, isnan(quotient) ? 0 : c->w * pow(quotient, c->x));
+		/* More than nothing is the most whatever the weight, and 0/0 is the least. */
+		add_score(s, c, !less && limit == 0 ? SCORE_MAX : isnan(quotient) ? -SCORE_MAX : c->w * pow(quotient, c->x));
 		return true;
 	}
 	matches = (less ? size < limit : size > limit) != c->inverted;
@@ -341,7 +349,7 @@ procmail_conditions(struct procmail_state *s, const struct procmail_statement *r
 			break;
 		}
 		s->sh->left.steps--;
-		matches = condition(s, recipe, c->text, &weighted);
+		matches = condition(s, recipe, c->text, &weighted) && s->score > -SCORE_MAX;
 		arena_reset(s->scratch);
 	}
 	return matches && (!weighted || s->score > 0);

@@ -47,13 +47,19 @@ end_word(struct work *w)
 static void
 put_value(struct work *w, struct span s, bool quoted)
 {
+	if (quoted || !w->split) {
+		if (w->text.n > w->x->max || s.n > w->x->max - w->text.n)
+			w->x->overflow = true;
+		else
+			buf_add(&w->text, s);
+		w->in_word |= quoted || s.n > 0;
+		return;
+	}
 	for (size_t i = 0; i < s.n; i++)
-		if (!quoted && w->split && (ascii_is_wsp(s.p[i]) || s.p[i] == '\n'))
+		if (ascii_is_wsp(s.p[i]) || s.p[i] == '\n')
 			end_word(w);
 		else
 			put(w, s.p[i]);
-	if (quoted)
-		w->in_word = true;
 }
 
 static void
@@ -222,8 +228,7 @@ put_backquote(struct work *w, struct span s, bool quoted)
 	else if (w->x->backquote != NULL)
 		w->x->backquote(w->x->ctx, buf_span(&command), &said);
 	w->x->depth--;
-	if (said.failed)
-		w->x->overflow = true;
+	w->x->cut |= said.failed;
 	put_value(w, buf_span(&said), quoted);
 	buf_clear(&command);
 	buf_clear(&said);
@@ -277,7 +282,7 @@ procmail_expand(struct procmail_expander *x, enum procmail_expand_mode mode, str
 	int rc = -1;
 	struct span kept;
 
-	x->overflow = false;
+	x->overflow = x->cut = false;
 	x->why = NULL;
 	expand(&w, text, mode == PROCMAIL_EXPAND_QUOTED, mode == PROCMAIL_EXPAND_QUOTED);
 	if (!w.split)

@@ -6,7 +6,7 @@
  *	$name ${name} ${name-text} ${name:-text} ${name+text} ${name:+text}
  *	$\name		with everything disarmed that means something in a regular expression
  *	$$ $# $? $_ $- $= $1 $2... "$@"
- * An expansion grows up to `max' octets and is cut there, with `overflow' set.
+ * An expansion grows up to `max' octets and ends there, with `overflow' set.
  */
 #include "lib/arena.h"
 #include "lib/buf.h"
@@ -30,7 +30,8 @@ struct procmail_expander {
 	size_t arg_count;
 	size_t max;
 	unsigned depth;
-	bool overflow;			/* something was cut */
+	bool overflow;			/* it did not end within max */
+	bool cut;			/* what a program said was longer, and was cut */
 	const char *why;		/* not NULL: what was wrong with the last (a bad substitution) */
 };
 

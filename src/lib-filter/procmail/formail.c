@@ -5,7 +5,7 @@
 #include "lib-filter/procmail/run.h"
 #include "lib/array.h"
 
-#define FIELDS_MAX 1000000	/* of a header; what is behind them belongs to the last */
+#define FIELDS_MAX 1000000	/* of a header; what is behind them belongs to the last.  One more for a From_ line */
 
 struct field {
 	struct span text;	/* with continued lines and the newline at the end */
@@ -29,6 +29,7 @@ struct formail {
 	struct span prefix;
 	struct array fields;
 	struct span body;
+	struct buf from;	/* a From_ line that was made */
 	struct buf *out;
 };
 
@@ -50,7 +51,7 @@ name_length(struct span line)
 static bool
 split(struct formail *f, struct span in)
 {
-	f->fields = ARRAY_INIT(struct field, FIELDS_MAX);
+	f->fields = ARRAY_INIT(struct field, FIELDS_MAX + 1);
 	while (in.n > 0) {
 		size_t n = span_chr(in, '\n') + 1, name;
 		struct field *x = f->fields.n == 0 ? NULL : array_at(&f->fields, f->fields.n - 1);
@@ -59,7 +60,7 @@ split(struct formail *f, struct span in)
 		if (in.p[0] == '\n')
 			break;
 		name = name_length(span_sub(in, 0, n));
-		if (x != NULL && (ascii_is_wsp(in.p[0]) || f->fields.n == FIELDS_MAX ||
+		if (x != NULL && (ascii_is_wsp(in.p[0]) || f->fields.n >= FIELDS_MAX ||
 		    (f->fields.n == 1 && span_starts(in, SPAN(">From ")) && span_starts(x->text, SPAN("From "))))) {
 			x->text.n += n;
 		} else if (name > 0 && !(name == 5 && in.p[4] == ' ' && f->fields.n > 0)) {
@@ -129,32 +130,49 @@ first_address(struct span s)
 	return span_sub(s, 0, n);
 }
 
+/* An address with a domain is better than one without, whatever field it stands in. */
 static struct span
 sender(const struct formail *f, bool trusts)
 {
-	static const char *const envelope[] = { "From ", "Return-Path:", "Sender:", "From:", "Reply-To:" };
-	static const char *const header[] = { "Reply-To:", "From:", "Sender:", "Return-Path:", "From " };
+	static const char *const envelope[] = { "From ", "Return-Path:", "Errors-To:", "Resent-Sender:", "Resent-From:",
+		"Resent-Reply-To:", "Sender:", "From:", "Reply-To:", "Path:" };
+	static const char *const header[] = { "Reply-To:", "From:", "Sender:", "Return-Path:", "From ", "Errors-To:", "Resent-From:",
+		"Resent-Sender:", "Resent-Reply-To:", "Path:" };
 	const char *const *names = trusts ? header : envelope;
+	struct span bare = SPAN_NONE;
 
-	for (size_t i = 0; i < 5; i++) {
+	/* A bounce is answered to nobody. */
+	if (span_eq(span_trim(content(find(f, "Return-Path:"))), SPAN("<>")))
+		return SPAN("<>");
+	for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++) {
 		struct span address = first_address(content(find(f, names[i])));
 
-		if (address.n > 0)
+		if (span_chr(address, '@') < address.n)
 			return address;
+		if (bare.n == 0)
+			bare = address;
 	}
-	return SPAN("foo@bar");
+	return bare.n > 0 ? bare : SPAN("foo@bar");
 }
 
-static void
-put_from(struct formail *f)
+/* The From_ line of a message that has none: a field like the others. */
+static bool
+add_from(struct formail *f)
 {
 	time_t now = (time_t)f->c->now;
+	struct field *room;
 	struct tm tm;
 	char date[64] = "";
 
 	if (localtime_r(&now, &tm) != NULL)
 		strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
-	buf_addf(f->out, "From %.*s  %s\n", SPAN_ARG(sender(f, false)), date);
+	buf_addf(&f->from, "From %.*s  %s\n", SPAN_ARG(sender(f, false)), date);
+	room = f->from.failed ? NULL : array_push(&f->fields);
+	if (room == NULL)
+		return false;
+	memmove((struct field *)f->fields.p + 1, f->fields.p, (f->fields.n - 1) * sizeof(*room));
+	*field_at(f, 0) = (struct field){ .text = buf_span(&f->from), .name = 5 };
+	return true;
 }
 
 /* Text of a field; continued lines together if asked for. */
@@ -177,9 +195,11 @@ static void
 put_field(struct formail *f, const struct field *x)
 {
 	struct span text = x->text;
-	bool is_empty = span_trim(content(x)).n == 0;
+	struct span inside = content(x);
+	size_t octets = span_chr(inside, '\n');
+	bool is_empty = octets == 0 || (octets == 1 && ascii_is_wsp(inside.p[0]));
 
-	if (f->zaps && is_empty && x->text.p[x->name - 1] == ':')
+	if (f->zaps && is_empty && octets + 1 >= inside.n && x->text.p[x->name - 1] == ':')
 		return;
 	if (x->old)
 		buf_adds(f->out, "Old-");
@@ -243,6 +263,7 @@ edit(struct formail *f)
 				x->gone = true;
 				break;
 			case 'R':
+				x->gone = x->text.p == f->from.p;
 				x->renamed = o->to;
 				x->renamed_octets = name.n;
 				break;
@@ -294,7 +315,6 @@ put_added(struct formail *f)
 		}
 }
 
-/* -r: the header of an answer. */
 /* Whether an option says of a generated field that it is to go (-I), or to be called Old- (-i with another content). */
 static bool
 has_option(const struct formail *f, char letter, struct span name)
@@ -322,6 +342,7 @@ put_reply_name(struct formail *f, struct span name)
 	return true;
 }
 
+/* -r: the header of an answer. */
 static void
 put_reply(struct formail *f)
 {
@@ -336,9 +357,8 @@ put_reply(struct formail *f)
 	}
 	if (put_reply_name(f, SPAN("To:")))
 		buf_addf(f->out, " %.*s\n", SPAN_ARG(to));
-	subject = span_trim(subject);
-	if (subject.n > 0 && put_reply_name(f, SPAN("Subject:"))) {
-		buf_adds(f->out, span_istarts(subject, SPAN("Re:")) ? " " : " Re: ");
+	if (subject.n > 0 && subject.p[0] != '\n' && put_reply_name(f, SPAN("Subject:"))) {
+		buf_adds(f->out, subject.n > 0 && !ascii_is_wsp(subject.p[0]) ? " Re: " : " Re:");
 		put_text(f, subject);
 	}
 	if (id != NULL && put_reply_name(f, SPAN("References:"))) {
@@ -380,13 +400,14 @@ put_body(struct formail *f)
 static enum formail_rc
 run(struct formail *f, struct span in)
 {
-	bool had_header;
-
 	if (!split(f, in)) {
 		f->out->failed = true;
 		return FORMAIL_DONE;
 	}
-	had_header = f->fields.n > 0;
+	if (!f->forces && !f->reply && find(f, "From ") == NULL && !add_from(f)) {
+		f->out->failed = true;
+		return FORMAIL_DONE;
+	}
 	if (f->extracts) {
 		extract(f);
 		if (f->keeps) {
@@ -404,8 +425,6 @@ run(struct formail *f, struct span in)
 			put_body(f);
 		return FORMAIL_DONE;
 	}
-	if (!f->forces && find(f, "From ") == NULL && !(had_header && field_at(f, 0)->name == 5 && field_at(f, 0)->text.p[4] == ' '))
-		put_from(f);
 	for (size_t i = 0; i < f->fields.n; i++)
 		if (!field_at(f, i)->gone)
 			put_field(f, field_at(f, i));
@@ -478,7 +497,7 @@ parse_word(struct formail *f, const struct span *argv, size_t argc, size_t *i)
 enum formail_rc
 formail_run(const struct span *argv, size_t argc, struct span in, const struct formail_context *c, struct buf *out)
 {
-	struct formail f = { .c = c, .escapes = true, .prefix = SPAN(">"), .out = out };
+	struct formail f = { .c = c, .escapes = true, .prefix = SPAN(">"), .from = BUF_INIT(4096), .out = out };
 	enum formail_rc rc = FORMAIL_DONE;
 
 	for (size_t i = 0; i < argc && rc == FORMAIL_DONE; i++)
@@ -486,5 +505,6 @@ formail_run(const struct span *argv, size_t argc, struct span in, const struct f
 	if (rc == FORMAIL_DONE)
 		rc = run(&f, in);
 	array_clear(&f.fields);
+	buf_clear(&f.from);
 	return rc;
 }

@@ -154,7 +154,7 @@ lint_value(struct procmail_lint *l, const struct procmail_statement *s, struct s
 {
 	uint64_t seconds;
 
-	if ((span_eq(s->name, SPAN("COMSAT")) || span_eq(s->name, SPAN("NORESRETRY"))) && !says_no(value))
+	if (span_eq(s->name, SPAN("COMSAT")) && !says_no(value))
 		tell(l, false, s->line, "%.*s has no effect", SPAN_ARG(s->name));
 	else if (span_eq(s->name, SPAN("DROPPRIVS")) && !says_no(value))
 		tell(l, false, s->line, "DROPPRIVS has no effect: nothing is run as root");
@@ -237,26 +237,16 @@ skip_variable(struct span *text)
 	return true;
 }
 
-static bool
-has(struct span text, struct span what)
-{
-	for (size_t i = 0; what.n <= text.n && i <= text.n - what.n; i++)
-		if (memcmp(text.p + i, what.p, what.n) == 0)
-			return true;
-	return false;
-}
-
-/* exact: no variables are to be put in. */
 static void
-lint_regex(struct procmail_lint *l, const struct procmail_condition *c, struct span text, bool weighted, bool exact)
+lint_regex(struct procmail_lint *l, const struct procmail_condition *c, struct span text)
 {
-	struct procmail_regex *r = NULL;
 	const char *why;
+	struct procmail_regex *r = procmail_regex_new(text, false, &why);
 
-	if (exact && (r = procmail_regex_new(text, false, &why)) == NULL)
+	if (r != NULL)
+		why = procmail_regex_warning(r);
+	if (why != NULL)
 		tell(l, true, c->line, "invalid expression \"%.*s\": %s", SPAN_ARG(span_sub(text, 0, TEXT_MAX / 2)), why);
-	if (weighted && (exact ? r != NULL && procmail_regex_extracts(r) : has(text, SPAN("\\/"))))
-		tell(l, false, c->line, "an expression with \\/ and a weight counts its shortest matches");
 	procmail_regex_free(r);
 }
 
@@ -284,8 +274,8 @@ lint_condition(struct procmail_lint *l, const struct procmail_condition *c)
 			continue;
 		if (first == '?')
 			lint_programs(l, c->line);
-		if (first != '?' && first != '<' && first != '>')
-			lint_regex(l, c, first == '\\' ? span_from(text, 1) : text, weighted, exact);
+		if (first != '?' && first != '<' && first != '>' && exact)	/* no variables are to be put in */
+			lint_regex(l, c, first == '\\' ? span_from(text, 1) : text);
 		return;
 	}
 }
@@ -299,8 +289,8 @@ lint_recipe(struct procmail_lint *l, const struct procmail_statement *s)
 
 	for (const struct procmail_condition *c = s->conditions; c != NULL; c = c->next)
 		lint_condition(l, c);
-	if (s->action == PROCMAIL_BLOCK && s->locks)
-		tell(l, false, s->line, "a lock file on a recipe that begins a block is not taken");
+	if (s->action == PROCMAIL_BLOCK && s->locks && !(s->flags & PROCMAIL_FLAG_c))
+		tell(l, false, s->line, "a lock file on a block without the flag c is not taken");
 	if (s->action == PROCMAIL_PIPE && span_trim(s->text).n == 0)
 		tell(l, false, s->action_line, "a | alone fails: there is no standard output");
 	else if (pipe)

@@ -240,6 +240,10 @@ parse_head(struct parser *p, struct procmail_statement *s, size_t *count_out)
 		else if (!ascii_is_wsp(here(p)) && here(p) != '\r')
 			problem(p, p->line, "not a flag", span_sub(p->in, p->i, 1));
 	}
+	if (s->flags & PROCMAIL_FLAG_e && s->flags & (PROCMAIL_FLAG_a | PROCMAIL_FLAG_E)) {
+		problem(p, p->line, "the flags a and E have no effect with e", SPAN_NONE);
+		s->flags &= ~(unsigned)(PROCMAIL_FLAG_a | PROCMAIL_FLAG_E);
+	}
 	if (here(p) == ':') {
 		bool closed;
 		size_t n;
@@ -333,7 +337,7 @@ parse_action(struct parser *p, struct procmail_statement *s)
 	if (rest.p[0] == '!' || rest.p[0] == '|') {
 		s->action = rest.p[0] == '!' ? PROCMAIL_FORWARD : PROCMAIL_PIPE;
 		advance(p, 1);
-		s->text = join_lines(p, take_line(p), true);
+		s->text = take_line(p);		/* newlines behind a backslash are the shell's, or the expansion's */
 		return;
 	}
 	name = i = procmail_name_length(rest);
@@ -346,7 +350,7 @@ parse_action(struct parser *p, struct procmail_statement *s)
 			s->action = PROCMAIL_CAPTURE;
 			s->name = span_sub(rest, 0, name);
 			advance(p, i + 1);
-			s->text = join_lines(p, take_line(p), true);
+			s->text = take_line(p);
 			return;
 		}
 	}

@@ -81,9 +81,9 @@ pop(struct procmail_state *s)
 
 	free(gone.rc_name);
 	s->frames.n--;
-	if (!gone.is_rc && gone.acted && s->frames.n > 0) {
-		top(s)->succeeded = gone.succeeded;
-		top(s)->failed = gone.failed;
+	if (!gone.is_rc) {
+		s->matched = gone.matched;
+		s->else_done = gone.else_done;
 	}
 }
 
@@ -132,6 +132,15 @@ special(void *ctx, char which, struct buf *out)
 	return true;
 }
 
+/* What is large costs as many steps as many small ones, so that a loop can not do it for ever. */
+static void
+charge(struct procmail_state *s, size_t octets, size_t a_step)
+{
+	size_t cost = octets / a_step;
+
+	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+}
+
 static bool
 expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct procmail_words *out)
 {
@@ -141,14 +150,17 @@ expand(struct procmail_state *s, enum procmail_expand_mode mode, struct span tex
 		procmail_log(s, "Out of memory");
 		return false;
 	}
+	for (size_t i = 0; i < out->count; i++)
+		charge(s, out->word[i].n, 1024);
+	if (s->expander.overflow)
+		charge(s, s->expander.max, 1024);
 	if (s->expander.why != NULL)
 		procmail_log(s, "Bad substitution of \"%.*s\"", SPAN_ARG(text));
-	if (s->expander.overflow) {
+	if (s->expander.overflow)
 		procmail_log(s, "Exceeded LINEBUF: \"%.*s\"", SPAN_ARG(span_sub(text, 0, 100)));
+	if (s->expander.overflow || s->expander.cut)
 		(void)procmail_set_plain(s, SPAN("PROCMAIL_OVERFLOW"), SPAN("yes"));
-		return false;
-	}
-	return true;
+	return !s->expander.overflow;
 }
 
 bool
@@ -175,7 +187,7 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 	struct err e = ERR_INIT;
 	const struct procmail_rc *rc = NULL;
 	struct frame *f;
-	size_t depth = 0, cost;
+	size_t depth = 0;
 	char *kept;
 
 	for (size_t i = 0; i < s->frames.n; i++)
@@ -192,9 +204,7 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 		buf_clear(&text);
 		return false;
 	}
-	/* A file costs steps by its size, so that a small loop can not have a large one read and parsed for ever. */
-	cost = text.n / 128;
-	s->sh->left.steps -= cost < s->sh->left.steps ? cost : s->sh->left.steps;
+	charge(s, text.n, 128);
 	rc = procmail_cache_rc(s->sh->cache, buf_span(&text), s->sh->left.memory);
 	buf_clear(&text);
 	kept = rc == NULL ? NULL : malloc(name.n + 1);
@@ -219,67 +229,50 @@ procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool 
 	return true;
 }
 
+/* Whether the flags let a recipe be tried. */
 static bool
-may_run(const struct frame *f, unsigned flags)
+may_run(const struct procmail_state *s, unsigned flags)
 {
-	if (flags & (PROCMAIL_FLAG_A | PROCMAIL_FLAG_a) && !f->matched)
+	if (flags & (PROCMAIL_FLAG_A | PROCMAIL_FLAG_a) && !s->matched)
 		return false;
-	if (flags & PROCMAIL_FLAG_a && !f->succeeded)
+	if (flags & PROCMAIL_FLAG_a && !s->succeeded)
 		return false;
-	if (flags & PROCMAIL_FLAG_E && f->else_done)
+	if (flags & PROCMAIL_FLAG_E && s->else_done)
 		return false;
-	if (flags & PROCMAIL_FLAG_e && !f->failed)
-		return false;
-	return true;
+	return !(flags & PROCMAIL_FLAG_e) || (s->else_done && !s->succeeded);
 }
 
-static void
+static bool
 enter_block(struct procmail_state *s, const struct procmail_statement *recipe)
 {
 	struct frame *f;
 
 	if (s->frames.n >= DEPTH_MAX || (f = array_push(&s->frames)) == NULL) {
 		procmail_log(s, "Blocks are too deep in each other");
-		return;
+		return false;
 	}
-	*f = (struct frame){ .next = recipe->block };
+	*f = (struct frame){ .next = recipe->block, .matched = s->matched, .else_done = s->else_done };
+	s->succeeded = true;
+	return true;
 }
 
 static void
 run_recipe(struct procmail_state *s, const struct procmail_statement *recipe)
 {
-	struct frame *f = top(s);
 	unsigned flags = recipe->flags;
-	bool executed = false, clones = recipe->action == PROCMAIL_BLOCK && (flags & PROCMAIL_FLAG_c) != 0;
-	enum procmail_done done = PROCMAIL_FAILED;
-	size_t level = s->frames.n - 1;
+	bool executed = may_run(s, flags) && procmail_conditions(s, recipe);
 
-	if (may_run(f, flags))
-		executed = procmail_conditions(s, recipe);
-	f = array_at(&s->frames, level);
 	if (!(flags & (PROCMAIL_FLAG_A | PROCMAIL_FLAG_a)))
-		f->matched = executed;
-	f->else_done = executed || (flags & PROCMAIL_FLAG_E && f->else_done);
-	if (!executed) {
-		f->succeeded = f->failed = false;
+		s->matched = executed;
+	s->else_done = executed || (flags & PROCMAIL_FLAG_E && s->else_done);
+	if (!executed)
+		return;
+	if (recipe->action == PROCMAIL_BLOCK && !(flags & PROCMAIL_FLAG_c)) {
+		(void)enter_block(s, recipe);
 		return;
 	}
-	f->acted = true;
-	if (clones) {
-		done = procmail_clone(s, recipe) == 0 ? PROCMAIL_DONE : PROCMAIL_FAILED;
-	} else if (recipe->action == PROCMAIL_BLOCK) {
-		f->succeeded = true;
-		f->failed = false;
-		enter_block(s, recipe);
-		return;
-	} else if (recipe->action != PROCMAIL_NOTHING) {
-		done = procmail_act(s, recipe);
-	}
-	f = array_at(&s->frames, level);
-	f->succeeded = done == PROCMAIL_DONE;
-	f->failed = done != PROCMAIL_DONE;
-	if (done == PROCMAIL_DONE && !(flags & (PROCMAIL_FLAG_c | PROCMAIL_FLAG_f)) && recipe->action != PROCMAIL_CAPTURE &&
-	    recipe->action != PROCMAIL_BLOCK)
+	s->succeeded = recipe->action != PROCMAIL_NOTHING && procmail_act(s, recipe) == PROCMAIL_DONE;
+	if (s->succeeded && !(flags & (PROCMAIL_FLAG_c | PROCMAIL_FLAG_f)) && recipe->action != PROCMAIL_CAPTURE)
 		s->delivered = s->stop = true;
 }
 
@@ -324,8 +317,6 @@ run_frames(struct procmail_state *s)
 		case PROCMAIL_ASSIGN:
 			if (procmail_expand_one(s, PROCMAIL_EXPAND_VALUE, now->text, &value))
 				procmail_assign(s, now->name, value, now->line);
-			else
-				procmail_end_rc(s);
 			break;
 		}
 	}
@@ -339,7 +330,7 @@ static void
 finish(struct procmail_state *s)
 {
 	arena_reset(s->scratch);
-	if (!s->delivered) {
+	if (!s->delivered && !s->abandoned) {
 		static const char *const places[] = { "DEFAULT", "ORGMAIL" };
 
 		for (size_t i = 0; i < 2 && !s->delivered; i++) {
@@ -354,13 +345,21 @@ finish(struct procmail_state *s)
 	procmail_unlock_global(s);
 }
 
+/* The abstract of where the message is in the end. */
 static void
 log_end(struct procmail_state *s)
 {
 	struct span how = procmail_value(s, "LOGABSTRACT"), folder = procmail_value(s, "LASTFOLDER");
+	char wanted = how.n == 0 ? '\0' : ascii_lower(how.p[0]);
 
-	if (s->delivered && folder.n > 0 && s->log_path.n > 0 && !(how.n > 0 && (how.p[0] == 'n' || how.p[0] == 'N')) &&
-	    !(how.n > 0 && (how.p[0] == 'a' || how.p[0] == 'A')))
+	if (s->log_path.n == 0 || wanted == 'n')
+		return;
+	if (s->ended)
+		procmail_log_abstract(s, SPAN(""), 0);
+	else if (!s->delivered && !s->sh->r->keep_when_failed)
+		procmail_log_abstract(s, procmail_is_on(s, "DELIVERED", false) ? SPAN("**Lost**") :
+		    s->sh->r->soft ? SPAN("**Requeued**") : SPAN("**Bounced**"), 0);
+	else if (s->delivered && wanted != 'a' && folder.n > 0)
 		procmail_log_abstract(s, folder, s->last_octets);
 }
 
@@ -434,12 +433,21 @@ state_init(struct procmail_state *s, struct shared *sh)
 	return s->scratch != NULL;
 }
 
-/* A copy of all goes through the block and on behind it, to its own end; then this one goes on behind the block. */
+/* DEFAULT, the last words in the log, TRAP; the exit code. */
+static int
+end_of_run(struct procmail_state *s, bool *exit_code_set)
+{
+	finish(s);
+	log_end(s);
+	return exit_code(s, exit_code_set);
+}
+
 int
 procmail_clone(struct procmail_state *s, const struct procmail_statement *recipe)
 {
 	struct procmail_state c;
-	bool ok;
+	bool ok, set;
+	int status = 0;
 
 	if (s->sh->left.clones == 0 || s->clone_depth == CLONE_DEPTH) {
 		procmail_log(s, "Too many clones");
@@ -454,6 +462,8 @@ procmail_clone(struct procmail_state *s, const struct procmail_statement *recipe
 	c.args = s->args;
 	c.arg_count = s->arg_count;
 	c.expander.max = s->expander.max;
+	c.matched = s->matched;
+	c.else_done = s->else_done;
 	c.score = s->score;
 	c.exit_code = s->exit_code;
 	buf_add(&c.dir, buf_span(&s->dir));
@@ -471,19 +481,14 @@ procmail_clone(struct procmail_state *s, const struct procmail_statement *recipe
 	}
 	ok = ok && procmail_variables_copy(&c, s);
 	if (ok) {
-		struct frame *f = top(&c);
-
-		f->succeeded = true;
-		f->failed = false;
-		enter_block(&c, recipe);
+		(void)enter_block(&c, recipe);
 		run_frames(&c);
-		finish(&c);
-		log_end(&c);
+		status = end_of_run(&c, &set);
 	} else {
 		procmail_log(s, "Out of memory for a clone");
 	}
 	state_clear(&c);
-	return ok ? 0 : -1;
+	return ok ? status : -1;
 }
 
 static void
@@ -556,11 +561,10 @@ procmail_run(const struct procmail_request *r, const struct procmail_host *host,
 	s.arg_count = r->arg_count;
 	set_defaults(&s);
 	run_rc(&s);
-	if (!(s.out_of_limits && r->keep_when_failed))
-		finish(&s);
-	log_end(&s);
+	/* What went over a limit is the caller's, where there is one who takes it. */
+	s.abandoned = s.out_of_limits && r->keep_when_failed;
+	out->exit_code = end_of_run(&s, &out->exit_code_set);
 	out->delivered = s.delivered;
-	out->exit_code = exit_code(&s, &out->exit_code_set);
 	out->problems = sh.problems;
 	buf_add(&out->folder, procmail_value(&s, "LASTFOLDER"));
 	rc = 0;

@@ -19,13 +19,16 @@ struct procmail_limits {
 	size_t deliveries;	/* tried */
 	size_t clones;		/* :0 c with a block */
 	size_t variables;
-	size_t memory;		/* of rcfiles, values, and messages that came out of filters */
+	size_t values;		/* octets of them all together, clones' too */
+	size_t memory;		/* of rcfiles, and of messages that came out of filters */
 	size_t message;		/* of a message that comes out of a filter */
 	size_t line;		/* the most that LINEBUF can be set to */
+	unsigned pauses;	/* seconds in all, of waiting for room to run programs */
 };
-#define PROCMAIL_LIMITS_DEFAULT ((struct procmail_limits){ .steps = 200000, .match_work = 3000000000u, .rc_depth = 32, \
-	.programs = 500, .deliveries = 200, .clones = 50, .variables = 2000, .memory = (size_t)512 << 20, \
-	.message = (size_t)256 << 20, .line = (size_t)1 << 20 })
+#define PROCMAIL_LIMITS_DEFAULT ((struct procmail_limits){ .steps = 200000, .match_work = 500000000u, .rc_depth = 32, \
+	.programs = 500, .deliveries = 200, .clones = 50, .variables = 2000, .values = (size_t)32 << 20, .memory = (size_t)512 << 20, \
+	.message = (size_t)256 << 20, .line = (size_t)1 << 20, \
+	.pauses = 120 })
 
 enum procmail_place {
 	PROCMAIL_PLACE_FILE,	/* mbox; /dev/null is one too */
@@ -74,6 +77,7 @@ struct procmail_host {
 	/* The message goes on to these addresses.  NULL: $SENDMAIL is run as a program. */
 	int (*forward)(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e);
 	/* *status: the exit code, or minus the signal that it died of. */
+	/* ERR_TEMP: the system has no room for it now; it is tried again NORESRETRY times, SUSPEND seconds apart. */
 	int (*run)(void *ctx, const struct procmail_program *p, struct buf *out, struct buf *said, int *status, struct err *e);
 	int (*lock)(void *ctx, const struct procmail_lock *l, struct err *e);
 	void (*unlock)(void *ctx, struct span dir, struct span name);
@@ -85,6 +89,7 @@ struct procmail_host {
 	 */
 	void (*problem)(void *ctx, struct span text);
 	int64_t (*now)(void *ctx);	/* seconds since 1970 */
+	void (*pause)(void *ctx, unsigned seconds);	/* NULL: nothing is tried again */
 };
 
 /* The statement that is being run, for the host: kept up to date while it is called. */

@@ -20,16 +20,12 @@ struct variable {
 	size_t name_n, value_n;
 };
 
-/* A file or block that is being run, and what its last recipes came to. */
+/* A file or block that is being run. */
 struct frame {
 	const struct procmail_statement *next;
 	bool is_rc;
 	char *rc_name;		/* of is_rc; owned */
-	bool matched;		/* the last recipe without A or a */
-	bool succeeded;		/* the last recipe's action */
-	bool failed;
-	bool acted;		/* a recipe of it was executed; what became of it is succeeded or failed, also behind it */
-	bool else_done;		/* the last recipe, or one before it in its chain of E, was executed */
+	bool matched, else_done;	/* of a block: as they were outside, for behind it */
 };
 
 /* What all clones of a run have in common. */
@@ -55,11 +51,18 @@ struct procmail_state {
 	struct procmail_expander expander;
 	const struct span *args;
 	size_t arg_count;
+	/* What the recipes before came to.  A block begins with what is outside of it, and an included file goes on with it. */
+	bool matched;		/* the last without A or a was executed */
+	bool else_done;		/* the last, or one before it in its chain of E, was executed */
+	bool succeeded;		/* the last action that was tried */
 	double score;
 	int exit_code;		/* of the last program: $? */
 	bool stop;		/* the message is where it belongs, or the recipes have ended it */
 	bool delivered;
+	bool ended;		/* delivered, in that HOST said so */
+	bool abandoned;		/* neither DEFAULT nor ORGMAIL is tried */
 	unsigned clone_depth;
+	struct span ran;	/* the last program, as it is told to users; in scratch */
 	size_t last_octets;	/* of the last delivery */
 	bool out_of_limits;
 };
@@ -103,6 +106,7 @@ void procmail_verbose(struct procmail_state *s, const char *fmt, ...) __attribut
 void procmail_log_text(struct procmail_state *s, struct span text);
 bool procmail_open_rc(struct procmail_state *s, struct span name, bool instead, bool tell);
 void procmail_end_rc(struct procmail_state *s);
+/* A copy of all goes through the block and on behind it, to its own end; its exit code.  -1: there was none. */
 int procmail_clone(struct procmail_state *s, const struct procmail_statement *recipe);
 bool procmail_expand_one(struct procmail_state *s, enum procmail_expand_mode mode, struct span text, struct span *out);
 bool procmail_expand_words(struct procmail_state *s, struct span text, struct procmail_words *out);

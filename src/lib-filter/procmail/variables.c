@@ -85,8 +85,9 @@ procmail_is_on(struct procmail_state *s, const char *name, bool unset)
 }
 
 static void
-variable_free(struct variable *v)
+variable_free(struct procmail_state *s, struct variable *v)
 {
+	s->sh->left.values += v->name_n + v->value_n;
 	free(v->name);
 	free(v->value);
 }
@@ -111,6 +112,10 @@ procmail_set_plain(struct procmail_state *s, struct span name, struct span value
 
 	/* What programs get ends with a NUL. */
 	value = span_sub(value, 0, span_chr(value, '\0'));
+	if (value.n > s->sh->left.values || name.n > s->sh->left.values - value.n) {
+		procmail_log(s, "Too much in variables: \"%.*s\"", SPAN_ARG(span_sub(name, 0, 100)));
+		return false;
+	}
 	fresh = copy(value);
 	if (fresh == NULL)
 		return false;
@@ -126,8 +131,11 @@ procmail_set_plain(struct procmail_state *s, struct span name, struct span value
 		}
 		v->name = kept;
 		v->name_n = name.n;
+		s->sh->left.values -= name.n;
 	}
 	free(v->value);
+	s->sh->left.values += v->value_n;
+	s->sh->left.values -= value.n;
 	v->value = fresh;
 	v->value_n = value.n;
 	return true;
@@ -139,7 +147,7 @@ procmail_unset(struct procmail_state *s, struct span name)
 	struct variable *v = find(s, name);
 
 	if (v != NULL) {
-		variable_free(v);
+		variable_free(s, v);
 		array_remove(&s->variables, (size_t)(v - (struct variable *)s->variables.p), 1);
 	}
 	if (span_eq(name, SPAN("LOCKFILE")))
@@ -156,7 +164,7 @@ void
 procmail_variables_clear(struct procmail_state *s)
 {
 	for (size_t i = 0; i < s->variables.n; i++)
-		variable_free(array_at(&s->variables, i));
+		variable_free(s, array_at(&s->variables, i));
 	array_clear(&s->variables);
 }
 
@@ -236,7 +244,7 @@ procmail_assign(struct procmail_state *s, struct span name, struct span value, u
 		procmail_lock_global(s, value);
 	else if (span_eq(name, SPAN("HOST")) && !span_eq(value, s->sh->r->host_name)) {
 		procmail_verbose(s, "HOST mismatched \"%.*s\"", SPAN_ARG(s->sh->r->host_name));
-		s->delivered = s->stop = true;
+		s->delivered = s->stop = s->ended = true;
 	} else if (span_eq(name, SPAN("INCLUDERC")) && value.n > 0)
 		(void)procmail_open_rc(s, value, false, true);
 	else if (span_eq(name, SPAN("SWITCHRC"))) {

@@ -24,6 +24,8 @@ sieve_capabilities(const struct set_view *view, struct buf *out)
 	buf_adds(out, "\"\r\n");
 	if (extset_has(&personal, EXT_ENOTIFY))
 		buf_adds(out, "\"NOTIFY\" \"mailto\"\r\n");
+	if (extset_has(&personal, EXT_EXTLISTS))
+		buf_adds(out, "\"EXTLISTS\" \"urn tag\"\r\n");
 	buf_addf(out, "\"MAXREDIRECTS\" \"%zu\"\r\n", limits.redirects);
 	return !out->failed;
 }

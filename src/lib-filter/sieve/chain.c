@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-filter/sieve/chain.h"
 
+#include "lib-filter/sieve/run.h"
+
+#define FLAG_WORDS_MAX 16384
+
 void
 sieve_chain_keep(struct sieve_chain *c)
 {
@@ -17,7 +21,7 @@ void
 sieve_chain_begin(struct sieve_chain *c, const struct filter_message *m, const struct filter_host *host,
     const struct sieve_limits *limits, struct arena *a)
 {
-	*c = (struct sieve_chain){ .message = m, .host = host, .limits = *limits, .a = a };
+	*c = (struct sieve_chain){ .message = m, .flags = m->flags, .host = host, .limits = *limits, .a = a };
 	c->tail = &c->actions;
 	sieve_chain_keep(c);
 }
@@ -28,11 +32,27 @@ sieve_chain_goes_on(const struct sieve_chain *c)
 	return c->keep != NULL;
 }
 
+/* What a message in a mailbox has for flags now: the next script begins with them. */
+static void
+take_flags(struct sieve_chain *c, const struct filter_flags *flags)
+{
+	struct buf words = BUF_INIT(FLAG_WORDS_MAX);
+
+	sieve_flags_write(&words, flags);
+	c->flags = words.failed ? c->flags : arena_dup(c->a, buf_span(&words));
+	buf_clear(&words);
+}
+
 /* Flags of a keep are not forgotten for one that knows of none: implied, or of a script without imap4flags. */
 static void
 take_keep(struct sieve_chain *c, struct filter_action *keep)
 {
-	if (c->keep != NULL && c->keep->flags.given && (c->keep->flags.flags != 0 || c->keep->flags.keyword_count > 0) &&
+	if (c->message->has_flags) {
+		if (keep->flags.given)
+			take_flags(c, &keep->flags);
+		else if (c->keep != NULL)
+			keep->flags = c->keep->flags;
+	} else if (c->keep != NULL && c->keep->flags.given && (c->keep->flags.flags != 0 || c->keep->flags.keyword_count > 0) &&
 	    (keep->verb == NULL || !keep->flags.given) && keep->flags.flags == 0 && keep->flags.keyword_count == 0)
 		keep->flags = c->keep->flags;
 	if (keep->message.p != NULL) {		/* the next script sees what this one has made of it */
@@ -89,10 +109,12 @@ int
 sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct sieve_error *error)
 {
 	struct filter_action *actions, *next, *keep = NULL;
+	struct filter_message m = *c->message;
 
 	if (!sieve_chain_goes_on(c))
 		return 0;
-	if (sieve_script_run(s, c->message, c->host, &c->limits, c->a, &actions, error) == -1)
+	m.flags = c->flags;
+	if (sieve_script_run(s, &m, c->host, &c->limits, c->a, &actions, error) == -1)
 		return -1;
 	if (conflicts(c, actions))
 		return sieve_error_set(error, 0, "a message can not be refused that another script delivers");

@@ -11,6 +11,7 @@
 struct sieve_chain {
 	const struct filter_message *message;
 	struct filter_message changed;		/* as a script before has changed it */
+	struct span flags;			/* that the next script begins with */
 	const struct filter_host *host;
 	struct sieve_limits limits;		/* what is left of them, for all scripts together */
 	struct arena *a;

@@ -176,16 +176,33 @@ test_hasflag(struct sieve_run *r, const struct sieve_node *n)
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
 
+static const struct {
+	const char *name;
+	unsigned flag;
+} system_flags[] = {
+	{ "\\Seen", MSG_SEEN }, { "\\Answered", MSG_ANSWERED }, { "\\Flagged", MSG_FLAGGED }, { "\\Deleted", MSG_DELETED },
+	{ "\\Draft", MSG_DRAFT },
+};
+
+void
+sieve_flags_write(struct buf *out, const struct filter_flags *f)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < sizeof(system_flags) / sizeof(system_flags[0]); i++)
+		if ((f->flags & system_flags[i].flag) != 0) {
+			buf_addf(out, "%s%s", before, system_flags[i].name);
+			before = " ";
+		}
+	for (size_t i = 0; i < f->keyword_count; i++) {
+		buf_addf(out, "%s%.*s", before, SPAN_ARG(f->keywords[i]));
+		before = " ";
+	}
+}
+
 int
 sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_flags *out)
 {
-	static const struct {
-		const char *name;
-		unsigned flag;
-	} system[] = {
-		{ "\\Seen", MSG_SEEN }, { "\\Answered", MSG_ANSWERED }, { "\\Flagged", MSG_FLAGGED }, { "\\Deleted", MSG_DELETED },
-		{ "\\Draft", MSG_DRAFT },
-	};
 	const struct sieve_tagged *t = sieve_tag_get(n, TAG_FLAGS);
 	struct flag_list l = { .count = 0 };
 
@@ -203,10 +220,10 @@ sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_fl
 	for (size_t i = 0; i < l.count; i++) {
 		size_t k = 0;
 
-		while (k < sizeof(system) / sizeof(system[0]) && !span_ieq(l.words[i], span_str(system[k].name)))
+		while (k < sizeof(system_flags) / sizeof(system_flags[0]) && !span_ieq(l.words[i], span_str(system_flags[k].name)))
 			k++;
-		if (k < sizeof(system) / sizeof(system[0]))
-			out->flags |= system[k].flag;
+		if (k < sizeof(system_flags) / sizeof(system_flags[0]))
+			out->flags |= system_flags[k].flag;
 		else
 			out->keywords[out->keyword_count++] = l.words[i];
 	}

@@ -125,8 +125,8 @@ imapsieve_environment(const struct imapsieve_event *event, struct span name, str
 		*out = event->mailbox;
 	else if (span_ieq(name, SPAN("vnd.dovecot.mailbox-from")))
 		*out = event->cause == IMAPSIEVE_COPY ? event->from : event->mailbox;
-	else if (span_ieq(name, SPAN("imap.changedflags")))
-		*out = event->cause == IMAPSIEVE_FLAG ? event->changed_flags : SPAN("");
+	else if (span_ieq(name, SPAN("imap.changedflags")) && event->cause == IMAPSIEVE_FLAG)
+		*out = event->changed_flags;
 	else if (span_ieq(name, SPAN("location")))
 		*out = SPAN("MS");		/* RFC 6785 section 4.1 */
 	else if (span_ieq(name, SPAN("phase")))
@@ -139,12 +139,14 @@ imapsieve_environment(const struct imapsieve_event *event, struct span name, str
 struct sieve_extset
 imapsieve_available(const struct sieve_extset *usual)
 {
+	/* What is stored stays as it is: a message in a mailbox is never changed (RFC 3501 section 2.3.1.1). */
 	static const enum sieve_ext not_here[] = { EXT_REJECT, EXT_EREJECT, EXT_VACATION, EXT_VACATION_SECONDS, EXT_EDITHEADER,
-		EXT_ENVELOPE, EXT_ENVELOPE_DSN, EXT_ENVELOPE_DELIVERBY };
+		EXT_REPLACE, EXT_ENCLOSE, EXT_VND_FILTER, EXT_ENVELOPE, EXT_ENVELOPE_DSN, EXT_ENVELOPE_DELIVERBY };
 	struct sieve_extset s = *usual;
 
 	for (size_t i = 0; i < sizeof(not_here) / sizeof(not_here[0]); i++)
 		extset_remove(&s, not_here[i]);
 	extset_add(&s, EXT_IMAPSIEVE);
+	extset_add(&s, EXT_VND_IMAPSIEVE);
 	return s;
 }

@@ -9,6 +9,7 @@
  *	   what the metadata /shared/imapsieve/script of the mailbox names, or else that of the server.
  *	3. They run as a chain (chain.h) with a host whose `environment' asks imapsieve_environment() first.  The envelope is
  *	   empty; the message is the one in the mailbox.
+ *	   Its flags are what imap4flags' internal variable begins with.
  *	4. Of the actions: a keep stores only its flags, if it has any; without a keep the message gets \Deleted (RFC 6785
  *	   section 3.8); a fileinto copies; redirect, pipe and what is sent are as in delivery; reject and vacation are errors
  *	   (section 3.9), to be kept from scripts by imapsieve_available().

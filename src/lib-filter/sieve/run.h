@@ -114,4 +114,5 @@ int sieve_list_members(struct sieve_run *r, const struct sieve_node *n, struct s
 int sieve_list_has(struct sieve_run *r, const struct sieve_node *n, struct span list, struct span value);
 /* flags.c: of a command that takes :flags, else those of the internal variable. */
 int sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_flags *out);
+void sieve_flags_write(struct buf *out, const struct filter_flags *flags);	/* words with a space between */
 #endif

@@ -11,6 +11,7 @@
 #include "lib/array.h"
 #include "lib/sys.h"
 #include "lib-filter/sieve/cache.h"
+#include "lib-filter/sieve/imapsieve.h"
 
 #define NUMBERS_MAX 50		/* sieve_before1 ... */
 #define SOURCES_MAX 200		/* scripts that run on one message */
@@ -121,14 +122,15 @@ on_script(void *ctx, bool personal, struct span name, struct arena *a, struct sp
 	return sieve_site_include(q->site, personal, name, a, out, e);
 }
 
-int
-sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, struct err *e)
+static struct sieve_sequence *
+sequence_new(const struct sieve_site *site, struct err *e)
 {
 	struct sieve_sequence *q = calloc(1, sizeof(*q));
 
 	if (q == NULL || (q->a = arena_new(MEMORY_MAX)) == NULL) {
 		free(q);
-		return err_set(e, ERR_TEMP, "out of memory");
+		err_set(e, ERR_TEMP, "out of memory");
+		return NULL;
 	}
 	q->site = site;
 	q->tail = &q->locations;
@@ -137,9 +139,39 @@ sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, 
 	sieve_site_extensions(site, &q->personal.available, &q->global.available, NULL);
 	q->personal.available_global = q->global.available_global = q->global.available;
 	q->including = (struct filter_host){ .ctx = q, .script = on_script };
+	return q;
+}
+
+int
+sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, struct err *e)
+{
+	struct sieve_sequence *q = sequence_new(site, e);
+
+	if (q == NULL)
+		return -1;
 	if (add_numbered(q, SIEVE_BEFORE, "sieve_before", e) == -1 || find_personal(q, e) == -1 ||
 	    add_setting(q, SIEVE_DEFAULT, "sieve_default", e) == -1 || add_numbered(q, SIEVE_AFTER, "sieve_after", e) == -1 ||
 	    add_setting(q, SIEVE_DISCARD, "sieve_discard", e) == -1) {
+		sieve_sequence_close(q);
+		return -1;
+	}
+	*out = q;
+	return 0;
+}
+
+int
+sieve_sequence_open_steps(const struct sieve_site *site, struct sieve_sequence **out, struct err *e)
+{
+	struct sieve_sequence *q = sequence_new(site, e);
+	struct sieve_compile_options *options[] = { q == NULL ? NULL : &q->personal, q == NULL ? NULL : &q->global };
+
+	if (q == NULL)
+		return -1;
+	for (size_t i = 0; i < 2; i++) {
+		options[i]->available = imapsieve_available(&options[i]->available);
+		options[i]->available_global = imapsieve_available(&options[i]->available_global);
+	}
+	if (find_personal(q, e) == -1) {
 		sieve_sequence_close(q);
 		return -1;
 	}
@@ -498,6 +530,32 @@ sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, con
 	for (const struct source *s = sources; s != NULL; s = s->next)
 		if (s->place == SIEVE_DISCARD ? discards(&r.chain) : sieve_chain_goes_on(&r.chain))
 			run_source(&r, s);
+	if (sieve_chain_end(&r.chain, &out->actions) == -1)
+		return err_set(e, ERR_TEMP, "out of memory");
+	return 0;
+}
+
+int
+sieve_sequence_run_steps(struct sieve_sequence *q, const struct sieve_step *steps, size_t count, const struct filter_message *m,
+    const struct filter_host *host, struct arena *a, struct sieve_outcome *out, struct err *e)
+{
+	static const struct sieve_error none = { .line = 0 };
+	struct run r = { .q = q, .a = a, .out = out, .failures = &out->failures };
+
+	*out = (struct sieve_outcome){ .actions = NULL };
+	q->personal.host = q->global.host = host->script != NULL ? host : &q->including;
+	sieve_chain_begin(&r.chain, m, host, &q->limits, a);
+	for (size_t i = 0; i < count && sieve_chain_goes_on(&r.chain); i++) {
+		const struct source s = { .place = steps[i].place, .path = steps[i].path };
+		struct err one = ERR_INIT;
+
+		if (access(s.path, R_OK) == -1) {
+			err_errno(&one, "the script can not be read");
+			fail(&r, &s, &none, &one);
+		} else {
+			run_source(&r, &s);
+		}
+	}
 	if (sieve_chain_end(&r.chain, &out->actions) == -1)
 		return err_set(e, ERR_TEMP, "out of memory");
 	return 0;

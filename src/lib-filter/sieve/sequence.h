@@ -50,6 +50,19 @@ int sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(
     void *ctx, struct err *e);
 
 /*
+ * Scripts that the caller names, for IMAP's events (imapsieve.h): limits and what is included are as in deliveries, what scripts
+ * may require is imapsieve_available() of that.
+ */
+struct sieve_step {
+	enum sieve_place place;		/* SIEVE_PERSONAL: the user's, else of the server */
+	const char *path;
+};
+int sieve_sequence_open_steps(const struct sieve_site *site, struct sieve_sequence **out, struct err *e);
+/* A script that is not there is a failure.  The outcome has what stands behind the last that ran. */
+int sieve_sequence_run_steps(struct sieve_sequence *q, const struct sieve_step *steps, size_t count, const struct filter_message *m,
+    const struct filter_host *host, struct arena *a, struct sieve_outcome *out, struct err *e);
+
+/*
  * Directories that must be readable, and (the user's own) writable, for a process that is walled in before it runs scripts;
  * up to NULL, in a.  NULL: no memory.
  */

@@ -95,7 +95,7 @@ parse_location(const struct sieve_site *site, const char *setting, struct span t
 
 	*out = (struct sieve_location){ .path = NULL };
 	if (span_starts(text, SPAN("dict:")) || span_starts(text, SPAN("ldap:")))
-		return err_set(e, ERR_SYNTAX, "%s: scripts are in files only", setting);
+		return err_set(e, ERR_SYNTAX, "%s: scripts and lists are in files only", setting);
 	if (span_starts(text, SPAN("file:")))
 		text = span_from(text, 5);
 	if (!span_next(&text, ';', &path) || span_trim(path).n == 0)
@@ -112,6 +112,13 @@ sieve_site_location(const struct sieve_site *site, const char *setting, struct a
 	struct span text = text_of(site, setting);
 
 	return text.n == 0 ? err_set(e, ERR_NOTFOUND, "%s is not set", setting) : parse_location(site, setting, text, a, out, e);
+}
+
+int
+sieve_site_location_of(const struct sieve_site *site, const char *setting, struct span value, struct arena *a,
+    struct sieve_location *out, struct err *e)
+{
+	return parse_location(site, setting, span_trim(value), a, out, e);
 }
 
 int
@@ -137,9 +144,12 @@ void
 sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out)
 {
-	struct span more = text_of(site, "sieve_global_extensions"), bad = SPAN(""), word;
+	struct span more = text_of(site, "sieve_global_extensions"), plugins = text_of(site, "sieve_plugins"), bad = SPAN(""), word;
 
 	sieve_extset_parse(personal, text_of(site, "sieve_extensions"), &bad);
+	while (span_next(&plugins, ' ', &word))
+		if (span_eq(word, SPAN("sieve_imapsieve")))
+			extset_add(personal, EXT_IMAPSIEVE);
 	extset_remove(personal, EXT_TESTSUITE);
 	*global = *personal;
 	while (span_next(&more, ' ', &word)) {

@@ -36,6 +36,9 @@ struct sieve_location {
 /* ERR_SYNTAX: what is wrong with the value of that setting; ERR_NOTFOUND: it is not set, or it needs a home. */
 int sieve_site_location(const struct sieve_site *site, const char *setting, struct arena *a, struct sieve_location *out,
     struct err *e);
+/* The same for a value that the caller has; setting: its name, for *e. */
+int sieve_site_location_of(const struct sieve_site *site, const char *setting, struct span value, struct arena *a,
+    struct sieve_location *out, struct err *e);
 /* The user's scripts: path is the directory, active the link (or the file) of the active script; neither is NULL. */
 int sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e);
 

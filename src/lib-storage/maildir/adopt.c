@@ -16,6 +16,7 @@
  *
  * A mailbox that was released (release.c) is not taken back by whoever opens it: maildir_adopt_refused().
  */
+#include "lib-storage/maildir/listing.h"
 #include "lib-storage/maildir/uids-file.h"
 
 #include <dirent.h>
@@ -154,25 +155,22 @@ maildir_adopt_refused(struct maildir_box *box, struct err *e)
 static void
 names_highest(struct maildir_box *box, uint32_t uidvalidity, uint32_t below, uint32_t *highest_out, size_t *files_out)
 {
+	struct maildir_name n;
+	struct span name;
+	bool regular;
+	size_t at = 0;
+	int sub;
+
 	*highest_out = 0;
 	*files_out = 0;
-	for (int sub = 0; sub < 2; sub++) {
-		int fd = openat(box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-		struct dirent *d;
-		struct maildir_name n;
-
-		while (dir != NULL && (d = readdir(dir)) != NULL) {
-			if (!maildir_name_parse(span_str(d->d_name), &n))
-				continue;
-			(*files_out)++;
-			if (n.uidvalidity == uidvalidity && n.uid > *highest_out && n.uid < below)
-				*highest_out = n.uid;
-		}
-		if (dir != NULL)
-			closedir(dir);
-		else if (fd != -1)
-			close(fd);
+	if (!maildir_early_list(box))
+		return;
+	while (maildir_early_next(box, &at, &sub, &regular, &name)) {
+		if (!maildir_name_parse(name, &n))
+			continue;
+		(*files_out)++;
+		if (n.uidvalidity == uidvalidity && n.uid > *highest_out && n.uid < below)
+			*highest_out = n.uid;
 	}
 }
 

@@ -7,9 +7,9 @@
  * The box's lock (flock on its directory, so it dies with its holder) guards the control file.  Order: lock, then write
  * transaction, never the other way about; nothing is synced within a write transaction.
  */
+#include "lib-storage/maildir/listing.h"
 #include "lib-storage/maildir/uids-file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -81,6 +81,7 @@ maildir_box_close(void *b)
 	free(box->path);
 	free(box->control_path);
 	maildir_facts_forget(box);
+	maildir_early_forget(box);
 	free(box);
 }
 
@@ -102,30 +103,28 @@ guess_from_files(struct maildir_box *box, struct maildir_control *c)
 		highest = uids.list.highest;
 		maildir_uids_clear(&uids);
 	}
-	for (int pass = has_uids ? 1 : 0; pass < 2; pass++) {
-		for (int sub = 0; sub < 2; sub++) {
-			int fd = openat(box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-			struct dirent *d;
-			struct maildir_name n;
+	/* The majority's vote in one pass; the highest UID of it in the other. */
+	for (int pass = has_uids ? 1 : 0; pass < 2 && maildir_early_list(box); pass++) {
+		struct maildir_name n;
+		struct span name;
+		bool regular;
+		size_t at = 0;
+		int sub;
 
-			while (dir != NULL && (d = readdir(dir)) != NULL) {
-				if (!maildir_name_parse(span_str(d->d_name), &n) || n.uid == 0)
-					continue;
-				/* The majority's vote in one pass; the highest UID of it in the other. */
-				if (pass == 1 && n.uidvalidity == validity && n.uid > highest)
+		while (maildir_early_next(box, &at, &sub, &regular, &name)) {
+			if (span_find(name, SPAN(",U=")) == SIZE_MAX || !maildir_name_parse(name, &n) || n.uid == 0)
+				continue;
+			if (pass == 1) {
+				if (n.uidvalidity == validity && n.uid > highest)
 					highest = n.uid;
-				if (pass == 1)
-					continue;
-				if (votes == 0)
-					validity = n.uidvalidity;
-				votes += n.uidvalidity == validity ? 1 : -1;
+				continue;
 			}
-			if (dir != NULL)
-				closedir(dir);
-			else if (fd != -1)
-				close(fd);
+			if (votes == 0)
+				validity = n.uidvalidity;
+			votes += n.uidvalidity == validity ? 1 : -1;
 		}
+		if (pass == 0 && validity == 0)
+			break;
 	}
 	if (validity == 0 || highest == 0 || highest > UINT32_MAX - 4 * GUESS_GAP)
 		return;
@@ -267,6 +266,9 @@ control_make(struct maildir_box *box, struct maildir_control *c, struct err *e)
 		guess_from_files(box, c);
 	c->made_up = c->uidvalidity == 0;
 	c->uid_reserved = c->uid_start + MAILDIR_RESERVE;
+	/* Each file that is there may need one. */
+	if (maildir_early_count(box) < UINT32_MAX - c->uid_reserved)
+		c->uid_reserved += maildir_early_count(box);
 	c->modseq_reserved = c->modseq_start + MAILDIR_RESERVE;
 	/* Numbers first, then the files, then the state: a state never stands without its control file. */
 	if (rc == 0)

@@ -73,7 +73,7 @@ look_at_record(struct look *l, const struct idx_state *st, uint32_t uid, const s
 		tell(l, "message %u: its file %s is not there", uid, path);
 		return;
 	}
-	if (m->physical_size != IDX_SIZE_UNKNOWN && m->physical_size != (uint64_t)sb.st_size)
+	if (!(m->bits & IDX_BY_NAME) && m->physical_size != IDX_SIZE_UNKNOWN && m->physical_size != (uint64_t)sb.st_size)
 		tell(l, "message %u: its file %s has %lld octets, and the index says %llu", uid, path, (long long)sb.st_size,
 		    (unsigned long long)m->physical_size);
 	if (n.uid != 0 && n.uidvalidity == st->uidvalidity && n.uid != uid)

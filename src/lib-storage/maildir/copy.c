@@ -147,7 +147,7 @@ prepare(struct copying *c, struct change_add *add, uint32_t uid, char **from_out
 	add->uid = uid;
 	add->summary = summary.n == 0 ? SPAN_NONE : arena_dup(c->a, summary);
 	/* What the name can not tell is written behind. */
-	m->bits = (uint8_t)((m->bits & IDX_DIGEST) | (cur ? 0 : IDX_NEW) | (m->keywords >> MAILDIR_LETTERS != 0 ? IDX_DIRTY : 0));
+	m->bits = (uint8_t)((m->bits & (IDX_DIGEST | IDX_BY_NAME)) | (cur ? 0 : IDX_NEW) | (m->keywords >> MAILDIR_LETTERS != 0 ? IDX_DIRTY : 0));
 	m->uidl = SPAN_NONE;
 	m->save_date = time(NULL);
 	if (*from_out == NULL || *to_out == NULL)

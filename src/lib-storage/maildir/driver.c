@@ -63,17 +63,49 @@ maildir_open(const struct store_params *p, struct index *ix, void **store_out, s
 	return DRV_OK;
 }
 
-/* The record's name, a few times over: another process of ours may just be renaming. */
-enum drv_rc
-maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
+/* 1: x is filled in; 0: the file is not there, -1. */
+static int
+open_as(struct maildir_box *box, const struct idx_message *m, const char *path, struct extent *x, struct err *e)
 {
-	struct maildir_box *box = b;
+	struct maildir_name n;
+	struct stat sb;
+
+	x->fd = openat(box->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (x->fd == -1)
+		return errno == ENOENT ? 0 : err_errno(e, "open %s/%s", box->path, path);
+	/* Where directories tell no types, a FIFO was counted as a message. */
+	if (fstat(x->fd, &sb) == -1 || !S_ISREG(sb.st_mode)) {
+		close(x->fd);
+		x->fd = -1;
+		return err_set(e, ERR_DENIED, "%s/%s is no plain file", box->path, path);
+	}
+	x->offset = 0;
+	x->length = (uint64_t)sb.st_size;
+	x->plain_length = maildir_name_parse(m->name, &n) && n.size != IDX_SIZE_UNKNOWN ? n.size : 0;
+	x->facts_wanted = (m->bits & IDX_BY_NAME) != 0;
+	x->facts = (struct file_facts){ .internal_date = sb.st_mtim.tv_sec, .octets = (uint64_t)sb.st_size };
+	return 1;
+}
+
+static int
+look_as(struct maildir_box *box, const char *path, struct file_facts *out, struct err *e)
+{
+	struct stat sb;
+
+	if (fstatat(box->fd, path, &sb, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : err_errno(e, "stat %s/%s", box->path, path);
+	*out = (struct file_facts){ .internal_date = sb.st_mtim.tv_sec, .octets = (uint64_t)sb.st_size };
+	return 1;
+}
+
+/* The record's name, a few times over: another process of ours may just be renaming.  Into one of the two. */
+static enum drv_rc
+find_file(struct maildir_box *box, uint32_t uid, struct extent *x, struct file_facts *facts, struct err *e)
+{
 	char path[MAILDIR_NAME_MAX + 8];
 
 	for (int try = 0; try < BODY_TRIES; try++) {
-		struct stat sb;
 		struct idx_message m;
-		struct maildir_name n;
 		struct index_txn *t;
 		enum drv_rc drc;
 		int rc;
@@ -86,26 +118,27 @@ maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
 		if (rc != 1)
 			return drv_of(e);
 		snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[m.bits & IDX_NEW ? SUB_NEW : SUB_CUR], SPAN_ARG(m.name));
-		out->fd = openat(box->fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		out->offset = 0;
-		out->length = m.physical_size;
-		out->plain_length = maildir_name_parse(m.name, &n) && n.size != IDX_SIZE_UNKNOWN ? n.size : 0;
-		/* Where directories tell no types, a FIFO was counted as a message. */
-		if (out->fd != -1 && (fstat(out->fd, &sb) == -1 || !S_ISREG(sb.st_mode))) {
-			close(out->fd);
-			out->fd = -1;
-			return err_set(e, ERR_DENIED, "%s/%s is no plain file", box->path, path), drv_of(e);
-		}
-		if (out->fd != -1)
-			return DRV_OK;
-		if (errno != ENOENT)
-			return err_errno(e, "open %s/%s", box->path, path), drv_of(e);
+		rc = x != NULL ? open_as(box, &m, path, x, e) : look_as(box, path, facts, e);
+		if (rc != 0)
+			return rc == 1 ? DRV_OK : drv_of(e);
 		/* First the newest record, then what other programs did. */
 		index_read_end(box->store->ix);
 		if (try > 0 && (drc = maildir_sync(box, true, e)) != DRV_OK)
 			return drc;
 	}
 	return err_set(e, ERR_GONE, "the file of message %u in %s is missing: %s", uid, box->path, path), DRV_GONE;
+}
+
+enum drv_rc
+maildir_body_open(void *b, uint32_t uid, struct extent *out, struct err *e)
+{
+	return find_file(b, uid, out, NULL, e);
+}
+
+static enum drv_rc
+maildir_look(void *b, uint32_t uid, struct file_facts *out, struct err *e)
+{
+	return find_file(b, uid, NULL, out, e);
 }
 
 static int
@@ -190,9 +223,11 @@ const struct driver maildir_driver = {
 	.held_by = maildir_held_by,
 	.take_back = maildir_take_back,
 	.body_open = maildir_body_open,
+	.look = maildir_look,
 	.blob_get = maildir_blob_get,
 	.blob_put = maildir_blob_put,
 	.box_dir = maildir_box_dir,
+	.metadata = MAILDIR_METADATA,
 	.keywords_add = maildir_keywords_add,
 	.keywords_max = maildir_keywords_max,
 	.maintain = maildir_maintain,

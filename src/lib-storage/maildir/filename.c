@@ -83,18 +83,28 @@ parse_info(struct span info, struct maildir_name *out)
 }
 
 bool
+maildir_name_base(struct span name, struct span *base_out)
+{
+	size_t colon = span_chr(name, ':');
+
+	if (name.n == 0 || name.n > MAILDIR_NAME_MAX || name.p[0] == '.' || colon == 0 || span_chr(name, '/') != name.n ||
+	    span_chr(name, '\0') != name.n)
+		return false;
+	*base_out = span_sub(name, 0, colon);
+	return true;
+}
+
+bool
 maildir_name_parse(struct span name, struct maildir_name *out)
 {
 	struct span rest, piece, unique;
 	uint64_t v;
-	size_t n, colon = span_chr(name, ':');
+	size_t n;
 
 	*out = (struct maildir_name){ .size = IDX_SIZE_UNKNOWN, .virtual_size = IDX_SIZE_UNKNOWN };
-	if (name.n == 0 || name.n > MAILDIR_NAME_MAX || name.p[0] == '.' || colon == 0 || span_chr(name, '/') != name.n ||
-	    span_chr(name, '\0') != name.n)
+	if (!maildir_name_base(name, &out->base))
 		return false;
-	out->base = span_sub(name, 0, colon);
-	parse_info(span_from(name, colon + 1), out);
+	parse_info(span_from(name, out->base.n + 1), out);
 	unique = span_sub(out->base, 0, span_chr(out->base, ','));
 	n = span_chr(unique, '.');
 	if (span_u64(span_sub(unique, 0, n), INT32_MAX * (uint64_t)4, &v))

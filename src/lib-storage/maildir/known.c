@@ -51,6 +51,85 @@ find(const struct maildir_known *k, uint32_t uid)
 	return k->recs[lo].uid == uid ? &k->recs[lo] : NULL;
 }
 
+/* The first octets of a base as a number. */
+static uint64_t
+head_of(struct span name)
+{
+	uint64_t part[2] = { 0, 0 }, h;
+	size_t n = name.n < sizeof(part) ? name.n : sizeof(part);
+
+	n = span_chr(span_sub(name, 0, n), ':');
+	memcpy(part, name.p, n);
+	h = (part[0] ^ 0x9e3779b97f4a7c15u) * 0x9fb21c651e98df25u;
+	h = ((h ^ h >> 32) ^ part[1]) * 0x9fb21c651e98df25u;
+	return h ^ h >> 29;
+}
+
+static bool
+heads_grow(struct maildir_heads *h)
+{
+	struct maildir_heads more = { .size = h->size == 0 ? 64 : h->size * 2, .count = h->count, .has_zero = h->has_zero };
+
+	more.heads = calloc(more.size, sizeof(*more.heads));
+	if (more.heads == NULL)
+		return false;
+	for (size_t i = 0; i < h->size; i++) {
+		size_t at = h->heads[i] & (more.size - 1);
+
+		if (h->heads[i] == 0)
+			continue;
+		while (more.heads[at] != 0)
+			at = (at + 1) & (more.size - 1);
+		more.heads[at] = h->heads[i];
+	}
+	free(h->heads);
+	*h = more;
+	return true;
+}
+
+bool
+maildir_heads_add(struct maildir_heads *h, struct span name)
+{
+	uint64_t head = head_of(name);
+	size_t at;
+
+	if (head == 0)
+		h->has_zero = true;
+	if (h->count * 2 >= h->size && !heads_grow(h))
+		return false;
+	at = head & (h->size - 1);
+	while (head != 0 && h->heads[at] != 0) {
+		if (h->heads[at] == head)
+			return true;
+		at = (at + 1) & (h->size - 1);
+	}
+	if (head != 0) {
+		h->heads[at] = head;
+		h->count++;
+	}
+	return true;
+}
+
+static bool
+heads_has(const struct maildir_heads *h, struct span name)
+{
+	uint64_t head = head_of(name);
+	size_t at = head & (h->size - 1);
+
+	if (h->size == 0 || head == 0)
+		return head == 0 && h->has_zero;
+	while (h->heads[at] != 0 && h->heads[at] != head)
+		at = (at + 1) & (h->size - 1);
+	return h->heads[at] == head;
+}
+
+void
+maildir_heads_clear(struct maildir_heads *h)
+{
+	free(h->heads);
+	*h = (struct maildir_heads){ NULL };
+}
+
 static bool
 push(struct maildir_known *k, const struct index_walk *w)
 {
@@ -122,16 +201,23 @@ make_table(struct maildir_known *k, struct err *e)
 	return 0;
 }
 
-int
-maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e)
+static void
+begin(struct maildir_known *k, const struct idx_state *st)
 {
 	char tag[16];
-	struct index_walk w;
-	int rc;
 
 	maildir_known_clear(k);
 	snprintf(tag, sizeof(tag), ",U=%08x.", st->uidvalidity);
 	memcpy(k->tag, tag, sizeof(k->tag));
+}
+
+int
+maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	struct index_walk w;
+	int rc;
+
+	begin(k, st);
 	if (index_walk_begin(&w, t, st->id, 1, e) == -1)
 		return -1;
 	while ((rc = index_walk_next(&w, e)) == 1)
@@ -139,6 +225,30 @@ maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct id
 			rc = err_set(e, ERR_TEMP, "out of memory");
 			break;
 		}
+	index_walk_end(&w);
+	return rc == -1 || make_map(k, e) == -1 ? -1 : make_table(k, e);
+}
+
+int
+maildir_known_load_near(struct maildir_known *k, struct index_txn *t, const struct idx_state *st,
+    const struct maildir_heads *h, struct err *e)
+{
+	struct index_walk w;
+	int rc;
+
+	begin(k, st);
+	if (index_walk_begin(&w, t, st->id, 1, e) == -1)
+		return -1;
+	/* Records that have checksums; what comes of one that is damaged is looked up again, and found out then. */
+	w.brief = true;
+	while ((rc = index_walk_next(&w, e)) == 1) {
+		if (!idx_message_unpack(span_sub(w.raw, 0, w.raw.n - IDX_SUM_LEN), &w.m))
+			rc = err_set(e, ERR_CORRUPT, "index: the record of message %u is damaged", w.uid);
+		else if ((w.m.bits & IDX_NEW || heads_has(h, w.m.name)) && !push(k, &w))
+			rc = err_set(e, ERR_TEMP, "out of memory");
+		if (rc == -1)
+			break;
+	}
 	index_walk_end(&w);
 	return rc == -1 || make_map(k, e) == -1 ? -1 : make_table(k, e);
 }

@@ -494,6 +494,7 @@ trash_mail(const struct maildir_store *s, int box_fd, int root_fd, const char *t
 	if (s->dirname == NULL) {
 		unlink_control(box_fd);
 		unlinkat(box_fd, "dovecot-acl", 0);
+		unlinkat(box_fd, MAILDIR_METADATA, 0);
 	}
 	return rc;
 }

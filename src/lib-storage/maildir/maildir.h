@@ -10,6 +10,7 @@
 #define MAILDIR_LETTERS 26	/* keywords a file name can carry */
 #define MAILDIR_LETTER_BITS (((uint64_t)1 << MAILDIR_LETTERS) - 1)
 #define MAILDIR_PATH_MAX 4000
+#define MAILDIR_METADATA "culver-metadata"
 #define MAILDIR_TRASH "..culver-deleted."	/* what was deleted is called so until it is removed */
 #define MAILDIR_RESERVE 1024	/* UIDs and MODSEQs are reserved in blocks of this */
 
@@ -46,6 +47,7 @@ enum { SUB_NEW, SUB_CUR };
 extern const char *const maildir_subdirs[2];
 
 struct maildir_list_file;
+struct maildir_early;
 
 struct maildir_box {
 	struct maildir_store *store;
@@ -61,6 +63,7 @@ struct maildir_box {
 	unsigned resting;		/* finished stages that are open */
 	struct maildir_list_file *facts;	/* facts.c: culver-uidlist; NULL: there is none, or it is not known yet */
 	bool facts_known, warned;
+	struct maildir_early *early;	/* listing.h */
 	bool telling;			/* uids-file.c is at work */
 	uint64_t uids_size;		/* of its file, when keywords have made it large; 0: not */
 };
@@ -77,6 +80,7 @@ struct maildir_name {
 	uint32_t keywords;		/* letters a.. as bits */
 };
 /* False: no message (empty, begins with '.', too long, a '/' inside). */
+bool maildir_name_base(struct span name, struct span *base_out);
 bool maildir_name_parse(struct span name, struct maildir_name *out);
 /* base with ",U=<uidvalidity>.<uid>" in the place of any it had; NUL-terminated.  False: it would be too long. */
 bool maildir_name_tag(char out[MAILDIR_NAME_MAX + 1], struct span base, uint32_t uidvalidity, uint32_t uid);
@@ -159,6 +163,17 @@ struct maildir_known {
 	char tag[12];		/* ",U=" uidvalidity "." */
 };
 int maildir_known_load(struct maildir_known *k, struct index_txn *t, const struct idx_state *st, struct err *e);
+/* How names begin, as a set: what is asked for may be in it that was not put there, but not the other way about. */
+struct maildir_heads {
+	uint64_t *heads;	/* 0: a free place */
+	size_t count, size;
+	bool has_zero;
+};
+bool maildir_heads_add(struct maildir_heads *h, struct span name);	/* false: memory is out */
+void maildir_heads_clear(struct maildir_heads *h);
+/* Only the records of files in new/, and those in cur/ that may have a base of h. */
+int maildir_known_load_near(struct maildir_known *k, struct index_txn *t, const struct idx_state *st,
+    const struct maildir_heads *h, struct err *e);
 void maildir_known_clear(struct maildir_known *k);
 /* Whether a file is as its record says; then the record has its place in the list, which is not 0. */
 bool maildir_known_match(struct maildir_known *k, int sub, struct span name, uint32_t order);
@@ -207,6 +222,7 @@ enum drv_rc drv_of(const struct err *e);	/* the enum drv_rc that says the same a
 
 /* scan.c */
 enum drv_rc maildir_sync(void *box, bool thorough, struct err *e);
+/* listing.c */
 /* Whether the directory is as the index has it: asked before changing it. */
 bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub);
 /* Notes the directory as it is now, after changes of our own; only when it held before. */

@@ -35,7 +35,7 @@ bool
 maildir_is_reserved(const struct maildir_store *s, struct span disk, bool top)
 {
 	static const char *const names[] = { "culver-mailbox", "culver-uids", "culver-uidlist", "courierimapkeywords",
-		"courierimaphieracl" };
+		"courierimaphieracl", MAILDIR_METADATA, MAILDIR_METADATA "-server" };
 	static const char *const subs[] = { "cur", "new", "tmp" };
 
 	for (size_t i = 0; i < 3; i++)

@@ -33,10 +33,8 @@ struct by_arrival {
  * first: the others are of processes that died between rename and commit, after which the UID was given again.
  */
 static int
-arrival_cmp(const void *a, const void *b)
+arrival_cmp(const struct by_arrival *x, const struct by_arrival *y)
 {
-	const struct by_arrival *x = a, *y = b;
-
 	if ((x->f->uid != 0) != (y->f->uid != 0))
 		return x->f->uid != 0 ? -1 : 1;
 	if (x->f->uid != y->f->uid)
@@ -44,8 +42,10 @@ arrival_cmp(const void *a, const void *b)
 	if (x->listed != y->listed)
 		return x->listed ? -1 : 1;
 	if (x->f->uid != 0) {
-		x = b;
-		y = a;
+		const struct by_arrival *other = x;
+
+		x = y;
+		y = other;
 	}
 	if (x->n.sec != y->n.sec)
 		return x->n.sec < y->n.sec ? -1 : 1;
@@ -54,6 +54,79 @@ arrival_cmp(const void *a, const void *b)
 	if (x->n.uid != y->n.uid)
 		return x->n.uid < y->n.uid ? -1 : 1;
 	return span_cmp(scan_file_name(x->s, x->f), scan_file_name(y->s, y->f));
+}
+
+/* Most are told apart by one number. */
+struct by_rank {
+	uint64_t rank;
+	struct by_arrival *a;
+};
+
+static int
+rank_cmp(const void *a, const void *b)
+{
+	const struct by_rank *x = a, *y = b;
+
+	return x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : arrival_cmp(x->a, y->a);
+}
+
+#define DIGIT 11
+
+/* By the ranks alone: digit by digit, the lowest first.  differ: the bits in which they differ.  False: there is no room. */
+static bool
+sort_by_rank(struct by_rank *order, size_t count, uint64_t differ)
+{
+	struct by_rank *room = malloc(count * sizeof(*room)), *from = order, *to = room;
+
+	for (unsigned shift = 0; room != NULL && shift < 64; shift += DIGIT) {
+		size_t at[1 << DIGIT] = { 0 }, sum = 0;
+		struct by_rank *other = from;
+
+		if ((differ >> shift & ((1 << DIGIT) - 1)) == 0)
+			continue;
+		for (size_t i = 0; i < count; i++)
+			at[from[i].rank >> shift & ((1 << DIGIT) - 1)]++;
+		for (size_t i = 0; i < 1 << DIGIT; i++) {
+			size_t n = at[i];
+
+			at[i] = sum;
+			sum += n;
+		}
+		for (size_t i = 0; i < count; i++)
+			to[at[from[i].rank >> shift & ((1 << DIGIT) - 1)]++] = from[i];
+		from = to;
+		to = other;
+	}
+	if (room != NULL && from != order)
+		memcpy(order, from, count * sizeof(*order));
+	free(room);
+	return room != NULL;
+}
+
+static void
+sort_by_arrival(struct by_rank *order, size_t count)
+{
+	uint64_t differ = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct by_arrival *a = order[i].a;
+
+		/* A name's seconds have 33 bits at most, its microseconds 20. */
+		order[i].rank = a->f->uid != 0 ? a->f->uid : (uint64_t)1 << 63 | (uint64_t)a->n.sec << 20 | a->n.usec;
+	}
+	for (size_t i = 1; i < count; i++)
+		differ |= order[i].rank ^ order[0].rank;
+	if (count < 1 << DIGIT || !sort_by_rank(order, count, differ)) {
+		qsort(order, count, sizeof(*order), rank_cmp);
+		return;
+	}
+	/* Those with the same number one by one. */
+	for (size_t i = 0, end; i < count; i = end) {
+		for (end = i + 1; end < count && order[end].rank == order[i].rank;)
+			end++;
+		if (end - i > 1)
+			qsort(order + i, end - i, sizeof(*order), rank_cmp);
+	}
 }
 
 /* Renames so that the name carries the UID; the new name is in out.  1, 0 the file has gone, -1. */
@@ -91,13 +164,33 @@ rename_new(struct scan *s, struct by_arrival *a, const struct stat *sb, uint32_t
 	return err_errno(e, "rename %s/%s", s->box->path, from);
 }
 
+static void
+believe_name(const struct by_arrival *a, struct stat *sb)
+{
+	*sb = (struct stat){ .st_mode = S_IFREG, .st_size = (off_t)a->n.size, .st_mtim.tv_sec = a->n.sec };
+}
+
+/*
+ * Whether the file of a name that tells enough is looked at when somebody wants to know more.  Not for one file in a hurry,
+ * and only where it certainly is one.
+ */
+static bool
+can_wait(const struct scan *s, const struct by_arrival *a)
+{
+	return s->fresh > FEW && s->exact && a->f->regular && a->n.size != IDX_SIZE_UNKNOWN && a->n.sec != 0 &&
+	    !s->box->store->p.distrust_sizes;
+}
+
 /*
  * 1, 0: there is no message there, -1.  A disk that fails has a second chance; what it still does not tell of one file, the
  * file's name must, so that the others can be read.
  */
 static int
-look_at(struct scan *s, const struct by_arrival *a, const char *path, struct stat *sb, struct err *e)
+look_at(struct scan *s, const struct by_arrival *a, struct stat *sb, struct err *e)
 {
+	char path[MAILDIR_NAME_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[a->f->sub], scan_file_name(s, a->f).p);
 	for (int try = 0; try < 2; try++) {
 		if (fstatat(s->box->fd, path, sb, 0) == 0)
 			return S_ISREG(sb->st_mode);
@@ -107,7 +200,7 @@ look_at(struct scan *s, const struct by_arrival *a, const char *path, struct sta
 	if (errno != EIO || a->n.size == IDX_SIZE_UNKNOWN)
 		return err_errno(e, "stat %s/%s", s->box->path, path);
 	log_warning("%s/%s: the disk fails: its name alone is used", s->box->path, path);
-	*sb = (struct stat){ .st_mode = S_IFREG, .st_size = (off_t)a->n.size, .st_mtim.tv_sec = a->n.sec };
+	believe_name(a, sb);
 	return 1;
 }
 
@@ -163,7 +256,8 @@ static int
 take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err *e)
 {
 	struct change_add add = { 0 };
-	char path[MAILDIR_NAME_MAX + 8], name[MAILDIR_NAME_MAX + 1];
+	char name[MAILDIR_NAME_MAX + 1];
+	bool by_name = can_wait(s, a);
 	struct stat sb;
 	uint64_t more;
 	int rc = 1;
@@ -171,8 +265,10 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	/* A UID that we can not keep would be somebody else's later: without one, the message waits for who may give it. */
 	if (a->f->uid == 0 && index_is_private(s->box->store->ix) && !(st->bits & IDX_STATE_PRIVATE))
 		return 0;
-	snprintf(path, sizeof(path), "%s/%s", maildir_subdirs[a->f->sub], scan_file_name(s, a->f).p);
-	rc = look_at(s, a, path, &sb, e);
+	if (by_name)
+		believe_name(a, &sb);
+	else
+		rc = look_at(s, a, &sb, e);
 	if (rc != 1)
 		return rc;
 	add.uid = a->f->uid != 0 ? a->f->uid : st->uidnext;
@@ -191,7 +287,7 @@ take_new(struct scan *s, struct by_arrival *a, struct idx_state *st, struct err 
 	more = s->has_uids && a->f->uid != 0 ? uids_keywords(&s->uids.list, add.uid) & (UINT64_MAX >> MAILDIR_LETTERS) : 0;
 	add.rec = (struct idx_message){
 		.flags = a->n.flags,
-		.bits = (uint8_t)((a->f->sub == SUB_NEW ? IDX_NEW : 0) | (more != 0 ? IDX_MORE : 0)),
+		.bits = (uint8_t)((a->f->sub == SUB_NEW ? IDX_NEW : 0) | (more != 0 ? IDX_MORE : 0) | (by_name ? IDX_BY_NAME : 0)),
 		.keywords = a->n.keywords | more << MAILDIR_LETTERS,
 		.internal_date = sb.st_mtim.tv_sec,
 		.save_date = a->n.sec != 0 ? a->n.sec : sb.st_mtim.tv_sec,
@@ -228,8 +324,7 @@ claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival 
 
 /* Which of the new files may keep the UID of their names, or of the list. */
 static int
-judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_arrival *list, size_t count,
-    struct err *e)
+judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_rank *order, size_t count, struct err *e)
 {
 	bool rebuild = st->bits & IDX_STATE_UNSCANNED;
 	uint32_t last = 0;
@@ -237,23 +332,23 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 	bool twice = false;
 
 	for (size_t i = 0; i < count; i++) {
-		struct scan_file *f = &s->files[list[i].f - s->files];
-		uint32_t uid = claimed_uid(s, st, &list[i]);
+		struct scan_file *f = &s->files[order[i].a->f - s->files];
+		uint32_t uid = claimed_uid(s, st, order[i].a);
 		int rc;
 
 		f->uid = 0;
 		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
 			continue;
-		rc = s->recs.count == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
+		rc = st->messages == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
 			return -1;
 		if (rc == 0)
 			f->uid = uid;
 	}
-	qsort(list, count, sizeof(*list), arrival_cmp);
+	sort_by_arrival(order, count);
 	/* Two with the same UID: the first in this order keeps it. */
-	for (size_t i = 0; i < count && list[i].f->uid != 0; i++) {
-		struct scan_file *f = &s->files[list[i].f - s->files];
+	for (size_t i = 0; i < count && order[i].a->f->uid != 0; i++) {
+		struct scan_file *f = &s->files[order[i].a->f - s->files];
 
 		if (f->uid == last) {
 			f->uid = 0;
@@ -262,7 +357,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 			last = f->uid;
 	}
 	if (twice)
-		qsort(list, count, sizeof(*list), arrival_cmp);
+		sort_by_arrival(order, count);
 	return 0;
 }
 
@@ -325,6 +420,7 @@ int
 scan_take_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
 	struct by_arrival *list;
+	struct by_rank *order;
 	size_t n = 0;
 	int rc = 0;
 
@@ -334,9 +430,10 @@ scan_take_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct 
 		return 0;
 	}
 	list = calloc(s->fresh, sizeof(*list));
-	if (list == NULL)
-		return err_set(e, ERR_TEMP, "out of memory");
-	for (size_t i = 0; i < s->count && n < s->fresh; i++) {
+	order = calloc(s->fresh, sizeof(*order));
+	if (list == NULL || order == NULL)
+		rc = err_set(e, ERR_TEMP, "out of memory");
+	for (size_t i = 0; i < s->count && n < s->fresh && rc == 0; i++) {
 		if (s->files[i].known || s->files[i].skip)
 			continue;
 		list[n].s = s;
@@ -344,17 +441,21 @@ scan_take_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct 
 		maildir_name_parse(scan_file_name(s, &s->files[i]), &list[n].n);
 		n++;
 	}
-	rc = hide_halves(s, t, st, list, &n, e);
 	if (rc == 0)
-		rc = judge_uids(s, t, st, list, n, e);
+		rc = hide_halves(s, t, st, list, &n, e);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		order[i].a = &list[i];
+	if (rc == 0)
+		rc = judge_uids(s, t, st, order, n, e);
 	s->many = false;
 	for (size_t i = 0, nameless = 0; i < n && rc == 0 && !s->many; i++) {
-		nameless += list[i].f->uid == 0 && can_be_told(&list[i], st);
+		nameless += order[i].a->f->uid == 0 && can_be_told(order[i].a, st);
 		s->many = nameless > FEW && !index_is_private(s->box->store->ix);
 	}
 	for (size_t i = 0; i < n && rc != -1; i++)
-		rc = take_new(s, &list[i], st, e);
+		rc = take_new(s, order[i].a, st, e);
 	free(list);
+	free(order);
 	settle(s);
 	return rc == -1 ? -1 : 0;
 }

@@ -21,73 +21,23 @@
  */
 #include "lib-storage/maildir/scan.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 #include "lib/hash.h"
 
 #define LIST_TRIES 4
-#define COARSE_AGE 3	/* seconds: FAT's clock ticks in two */
 #define FILES_MAX 50000000u
 #define NAMES_MAX ((size_t)4 << 30)
 #define WINDOW_RENAMES 64	/* with more renames than this the directory is read again instead of sealed */
 
-/*
- * Sets the directory's time to now, and says what it then is.  Where that can not be done (coarse times, a directory of
- * somebody else) the time counts once it has been the same for a while.  False: it can not be relied on.
- */
 static bool
-seal(struct maildir_box *box, int sub, bool coarse, struct idx_stamp *out)
+file_add(void *ctx, int sub, struct span name, bool regular)
 {
-	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT } };
-	struct stat sb;
-	bool fine;
-
-	clock_gettime(CLOCK_REALTIME, &ts[1]);
-	fine = !coarse && !index_is_private(box->store->ix) && utimensat(box->fd, maildir_subdirs[sub], ts, 0) == 0;
-	if (fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == -1)
-		return false;
-	*out = (struct idx_stamp){ .sec = sb.st_mtim.tv_sec, .nsec = (uint32_t)sb.st_mtim.tv_nsec,
-		.ino = (uint64_t)sb.st_ino };
-	if (fine && sb.st_mtim.tv_sec == ts[1].tv_sec && sb.st_mtim.tv_nsec == ts[1].tv_nsec)
-		return true;
-	return sb.st_mtim.tv_sec + COARSE_AGE < ts[1].tv_sec;
-}
-
-static bool
-stamp_eq(struct maildir_box *box, int sub, const struct idx_stamp *s)
-{
-	struct stat sb;
-
-	return fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == 0 && s->sec == sb.st_mtim.tv_sec &&
-	    s->nsec == (uint32_t)sb.st_mtim.tv_nsec && s->ino == (uint64_t)sb.st_ino;
-}
-
-bool
-maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub)
-{
-	return !(st->bits & (IDX_STATE_COARSE | IDX_STATE_UNSCANNED)) && stamp_eq(box, sub, &st->stamp[sub]);
-}
-
-void
-maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub)
-{
-	if (!seal(box, sub, (st->bits & IDX_STATE_COARSE) != 0, &st->stamp[sub]))
-		st->bits |= IDX_STATE_COARSE;
-	st->bits |= IDX_STATE_WINDOW;
-}
-
-static bool
-file_add(struct scan *s, int sub, struct span name)
-{
-	struct maildir_name n;
+	struct scan *s = ctx;
 	struct scan_file *f;
+	struct span base;
 
-	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_parse(name, &n))
+	if (maildir_known_match(&s->recs, sub, name, ++s->listed) || !maildir_name_base(name, &base))
 		return true;
 	if (s->count == s->cap) {
 		size_t cap = s->cap == 0 ? 1024 : s->cap * 2;
@@ -99,62 +49,99 @@ file_add(struct scan *s, int sub, struct span name)
 		s->cap = cap;
 	}
 	f = &s->files[s->count++];
-	maildir_known_want(&s->recs, n.base);
-	*f = (struct scan_file){ .name = s->names.n, .hash = hash_of(n.base), .order = s->listed, .len = (uint16_t)name.n,
-		.base_len = (uint16_t)n.base.n, .sub = (uint8_t)sub };
+	maildir_known_want(&s->recs, base);
+	*f = (struct scan_file){ .name = s->names.n, .hash = hash_of(base), .order = s->listed, .len = (uint16_t)name.n,
+		.base_len = (uint16_t)base.n, .sub = (uint8_t)sub, .regular = regular };
 	buf_add(&s->names, name);
 	buf_addc(&s->names, '\0');
 	return !s->names.failed;
 }
 
+/* The names of both directories.  The list from before the mailbox was known to the index, if it is still true, will do. */
 static int
-list_sub(struct scan *s, int sub, struct err *e)
+list_names(struct scan *s, struct err *e)
 {
-	int fd = openat(s->box->fd, maildir_subdirs[sub], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *d;
 	int rc = 0;
 
-	if (dir == NULL) {
-		err_errno(e, "open %s/%s", s->box->path, maildir_subdirs[sub]);
-		if (fd != -1)
-			close(fd);
-		return -1;
+	if (maildir_early_seal(s->box, &s->seal) && maildir_seal_holds(s->box, &s->seal)) {
+		struct span name;
+		bool regular;
+		size_t at = 0;
+		int sub;
+
+		while (rc == 0 && maildir_early_next(s->box, &at, &sub, &regular, &name))
+			rc = !file_add(s, sub, name, regular);
+	} else {
+		maildir_seal_both(s->box, s->was_coarse, &s->seal);
+		/* new/ first: a file that moves on to cur/ meanwhile is seen twice, not never. */
+		for (int sub = 0; sub < 2 && rc == 0; sub++)
+			rc = maildir_list_dir(s->box, sub, file_add, s, e);
 	}
-	while (rc == 0 && (errno = 0, d = readdir(dir)) != NULL) {
-		/* A message is a plain file: a symbolic link could lead anywhere, and opening a FIFO would never end. */
-		if (d->d_type != DT_REG && d->d_type != DT_UNKNOWN)
-			continue;
-		if (!file_add(s, sub, span_str(d->d_name)))
-			rc = err_set(e, ERR_LIMIT, "%s: too many files", s->box->path);
-	}
-	if (rc == 0 && errno != 0)
-		rc = err_errno(e, "read %s/%s", s->box->path, maildir_subdirs[sub]);
-	closedir(dir);
-	return rc;
+	maildir_early_forget(s->box);
+	return rc == 1 ? err_set(e, ERR_LIMIT, "%s: too many files", s->box->path) : rc;
+}
+
+static bool
+near_add(void *ctx, int sub, struct span name, bool regular)
+{
+	struct scan *s = ctx;
+
+	(void)sub;
+	buf_addc(&s->near, regular ? 'r' : '?');
+	buf_add(&s->near, name);
+	buf_addc(&s->near, '\0');
+	return !s->near.failed && maildir_heads_add(&s->heads, name);
 }
 
 /*
- * Reads both directories, in the light of what the transaction's records say; files has what they do not know.  Exact when
+ * The same where cur/ is as it was, as it is when mail has come: only new/ is read, and of the records only those of its
+ * files, and those in cur/ that one of them may share its base with, which are taken for seen.
+ */
+static int
+list_new_alone(struct scan *s, struct index_txn *t, const struct idx_state *st, struct err *e)
+{
+	int rc;
+
+	buf_reset(&s->near);
+	maildir_heads_clear(&s->heads);
+	s->seal = (struct maildir_seal){ .stamp[SUB_CUR] = st->stamp[SUB_CUR] };
+	s->seal.coarse = !maildir_seal(s->box, SUB_NEW, false, &s->seal.stamp[SUB_NEW]);
+	rc = maildir_list_dir(s->box, SUB_NEW, near_add, s, e);
+	if (rc == 0)
+		rc = maildir_known_load_near(&s->recs, t, st, &s->heads, e);
+	for (size_t at = 0; at < s->near.n && rc == 0;) {
+		struct span name = span_str(s->near.p + at + 1);
+
+		rc = !file_add(s, SUB_NEW, name, s->near.p[at] == 'r');
+		at += name.n + 2;
+	}
+	for (size_t i = 0; i < s->recs.count && rc == 0; i++)
+		if (s->recs.recs[i].sub == SUB_CUR)
+			s->recs.recs[i].order = ++s->listed;
+	return rc == 1 ? err_set(e, ERR_LIMIT, "%s: too many files", s->box->path) : rc;
+}
+
+/*
+ * Reads the directories, in the light of what the transaction's records say; files has what they do not know.  Exact when
  * nobody changed anything meanwhile.
  */
 static int
 list_files(struct scan *s, struct index_txn *t, const struct idx_state *st, struct err *e)
 {
 	for (int try = 0; try < LIST_TRIES; try++) {
-		if (maildir_known_load(&s->recs, t, st, e) == -1)
-			return -1;
+		int rc = 0;
+
 		s->count = 0;
 		s->listed = 0;
 		buf_reset(&s->names);
-		s->coarse = false;
-		for (int sub = 0; sub < 2; sub++)
-			if (!seal(s->box, sub, s->was_coarse, &s->seal[sub]))
-				s->coarse = true;
-		/* new/ first: a file that moves on to cur/ meanwhile is seen twice, not never. */
-		if (list_sub(s, SUB_NEW, e) == -1 || list_sub(s, SUB_CUR, e) == -1)
+		s->new_alone = s->may_be_near && maildir_stamp_holds(s->box, st, SUB_CUR);
+		if (s->new_alone)
+			rc = list_new_alone(s, t, st, e);
+		else if ((rc = maildir_known_load(&s->recs, t, st, e)) == 0)
+			rc = list_names(s, e);
+		if (rc == -1)
 			return -1;
-		s->exact = stamp_eq(s->box, SUB_NEW, &s->seal[SUB_NEW]) && stamp_eq(s->box, SUB_CUR, &s->seal[SUB_CUR]);
+		s->exact = maildir_seal_holds(s->box, &s->seal);
 		if (s->exact)
 			break;
 	}
@@ -190,14 +177,16 @@ apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err
 		c.expunges = (const uint32_t *)(const void *)s->gone.p;
 		c.expunge_count = s->gone.n / sizeof(uint32_t);
 	}
-	st->bits &= ~(uint32_t)(IDX_STATE_COARSE | IDX_STATE_WINDOW);
-	if (s->coarse || !s->exact)
+	/* What may have been overlooked in cur/ has not been looked for. */
+	st->bits &= ~(uint32_t)(IDX_STATE_COARSE | (s->new_alone ? 0 : IDX_STATE_WINDOW));
+	if (s->seal.coarse || !s->exact)
 		st->bits |= IDX_STATE_COARSE;
 	if (s->exact)
 		st->bits &= ~(uint32_t)IDX_STATE_UNSCANNED;
-	st->scanned_at = time(NULL);
+	if (!s->new_alone)
+		st->scanned_at = time(NULL);
 	for (int sub = 0; sub < 2; sub++) {
-		st->stamp[sub] = s->seal[sub];
+		st->stamp[sub] = s->seal.stamp[sub];
 		/* After a few renames of our own the window was short; after many the next sync reads again. */
 		if (s->renamed[sub] > 0 && s->renamed[sub] <= WINDOW_RENAMES)
 			maildir_stamp_set(s->box, st, sub);
@@ -235,6 +224,8 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	s->renamed[0] = s->renamed[1] = 0;
 	s->uidvalidity = st.uidvalidity;
 	rc = maildir_claim_left(s->box, t, &claim, e);
+	if (rc == 0 && claim.left != 0)
+		s->may_be_near = false;
 	/* What somebody left who died is there by now, whenever the list was read. */
 	if (rc == 0 && (!same_state(before, &st) || claim.left != 0))
 		rc = list_files(s, t, &st, e);
@@ -265,9 +256,10 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 }
 
 static enum drv_rc
-scan(struct maildir_box *box, struct err *e)
+scan(struct maildir_box *box, bool thorough, struct err *e)
 {
-	struct scan s = { .box = box, .names = BUF_INIT(NAMES_MAX), .seen = BUF_INIT(NAMES_MAX),
+	struct scan s = { .box = box, .may_be_near = !thorough, .names = BUF_INIT(NAMES_MAX),
+		.near = BUF_INIT(NAMES_MAX), .seen = BUF_INIT(NAMES_MAX),
 		.gone = BUF_INIT(NAMES_MAX), .adds = BUF_INIT(NAMES_MAX), .text = BUF_INIT(NAMES_MAX) };
 	enum drv_rc drc = DRV_OK;
 	bool again = true;
@@ -299,6 +291,9 @@ scan(struct maildir_box *box, struct err *e)
 			rc = -1;
 		drc = rc != 1 || list_files(&s, t, &before, e) == -1 ? drv_of(e) : DRV_OK;
 		index_read_end(box->store->ix);
+		/* At most as many are new: a list that has been read need not be read once more for want of UIDs. */
+		if (drc == DRV_OK && s.count > 0 && !maildir_has_room(&before, (uint32_t)s.count))
+			drc = maildir_reserve(box, (uint32_t)s.count, e);
 		if (drc == DRV_OK)
 			drc = scan_once(&s, &before, &again, e);
 	}
@@ -307,6 +302,8 @@ scan(struct maildir_box *box, struct err *e)
 	if (s.has_uids)
 		maildir_uids_clear(&s.uids);
 	buf_clear(&s.names);
+	buf_clear(&s.near);
+	maildir_heads_clear(&s.heads);
 	buf_clear(&s.seen);
 	buf_clear(&s.gone);
 	buf_clear(&s.adds);
@@ -347,5 +344,5 @@ maildir_sync(void *b, bool thorough, struct err *e)
 	box->cur_is_fresh = false;
 	if (!thorough && maildir_stamp_holds(box, &st, SUB_NEW) && (fresh || maildir_stamp_holds(box, &st, SUB_CUR)))
 		return st.dev != 0 ? maildir_uids_tell(box, e) : DRV_OK;
-	return scan(box, e);
+	return scan(box, thorough, e);
 }

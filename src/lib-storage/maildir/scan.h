@@ -2,6 +2,7 @@
 #ifndef CULVER_LIB_STORAGE_MAILDIR_SCAN_H
 #define CULVER_LIB_STORAGE_MAILDIR_SCAN_H
 /* One scan of a mailbox's directories; shared by scan.c, scan-match.c and scan-new.c alone. */
+#include "lib-storage/maildir/listing.h"
 #include "lib-storage/maildir/uids-file.h"
 
 struct scan_file {
@@ -12,6 +13,7 @@ struct scan_file {
 	uint8_t sub;
 	uint32_t twin;		/* another with the same base: its index + 1; 0: none */
 	bool known, skip;
+	bool regular;		/* the directory says that it is a plain file */
 	bool shared;		/* another file has the same base */
 	/* of those that are new: */
 	uint32_t uid;		/* it keeps, or 0 */
@@ -28,8 +30,11 @@ struct scan {
 	size_t count, cap;
 	uint32_t *table;	/* open addressing: index of a file + 1 */
 	size_t mask;
-	struct idx_stamp seal[2];
-	bool exact, coarse, was_coarse;
+	struct maildir_seal seal;
+	bool exact, was_coarse;
+	bool may_be_near, new_alone;	/* only new/ need be read; was */
+	struct buf near;		/* what was in it */
+	struct maildir_heads heads;
 	/* What came out of it. */
 	struct buf seen, gone, adds, text;
 	size_t fresh;		/* files that are new */

@@ -72,7 +72,7 @@ maildir_is_tagged(struct span base, uint32_t uidvalidity, uint32_t uid)
 {
 	struct maildir_name n;
 
-	return maildir_name_parse(base, &n) && n.uid == uid && n.uidvalidity == uidvalidity;
+	return span_find(base, SPAN(",U=")) != SIZE_MAX && maildir_name_parse(base, &n) && n.uid == uid && n.uidvalidity == uidvalidity;
 }
 
 /*

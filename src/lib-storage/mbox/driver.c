@@ -177,6 +177,7 @@ const struct driver mbox_driver = {
 	.blob_get = mbox_blob_get,
 	.blob_put = mbox_blob_put,
 	.box_dir = mbox_box_dir,
+	.metadata = MBOX_METADATA,
 	.keywords_add = mbox_keywords_add,
 	.keywords_max = mbox_keywords_max,
 	.maintain = mbox_maintain,

@@ -437,6 +437,17 @@ enlarge(struct run *r, struct err *e)
 	return -1;
 }
 
+/* The file is only cut: there is no half of that, and so nothing to be finished after a crash. */
+static int
+cut(struct run *r, struct err *e)
+{
+	if (mbox_intent_settle(r->box, e) == -1)
+		return -1;
+	if (ftruncate(r->box->fd, (off_t)r->p->new_size) == -1)
+		return err_errno(e, "cut %s", r->box->path);
+	return sync_fd(r, r->box->fd, r->box->path, e);
+}
+
 int
 mbox_plan_run(struct mbox_box *box, struct mbox_plan *p, struct err *e)
 {
@@ -446,6 +457,11 @@ mbox_plan_run(struct mbox_box *box, struct mbox_plan *p, struct err *e)
 	if (box->control_fd == -1)
 		return err_set(e, ERR_DENIED, "there is no control directory %s", box->control_path);
 	run_init(&r, box, p);
+	if (p->segs.n == 0 && p->new_size < p->old_size) {
+		rc = cut(&r, e);
+		run_clear(&r);
+		return rc;
+	}
 	rc = begin(&r, e);
 	if (rc == 0 && r.entries.n == 0 && p->new_size == p->old_size) {
 		unlinkat(box->control_fd, NAME_NEW, 0);		/* nothing to do */

@@ -434,7 +434,7 @@ mbox_make(struct mbox_store *s, struct span name, bool only_parent, struct err *
 static void
 control_remove(const struct mbox_store *s, struct span name)
 {
-	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append" };
+	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append", MBOX_METADATA };
 	struct err e = ERR_INIT;
 	char *path = mbox_control_path(s, name, &e), file[MBOX_PATH_MAX + 32];
 

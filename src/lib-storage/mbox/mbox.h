@@ -9,6 +9,7 @@
 
 #define MBOX_RESERVE 1024	/* UIDs and MODSEQs are reserved in blocks of this */
 #define MBOX_MESSAGES_MAX 50000000u
+#define MBOX_METADATA ".culver-metadata"
 #define MBOX_PATH_MAX 4000
 
 struct mbox_store {

@@ -28,6 +28,7 @@ struct item {
 	uint32_t new_hdr_len;
 	uint8_t bits;
 	bool gone, wrote, plain;	/* wrote: it has a new header; plain: without a blank line before */
+	bool gap;			/* those between it and the next were left out: they must stay where they are */
 };
 
 struct rewriting {
@@ -48,13 +49,46 @@ item_at(const struct rewriting *w, size_t i)
 
 /* ---- what there is ---- */
 
+static bool
+needs_header(const struct rewriting *w, uint32_t uid, uint8_t bits)
+{
+	return bits & (IDX_DIRTY | IDX_NEW) || (uid < w->st.recent_uid && uid >= w->st.stamp[1].nsec);
+}
+
 static int
-load_items(struct rewriting *w, const struct box_change *c, struct err *e)
+load_item(struct rewriting *w, struct index_txn *t, uint32_t uid, struct err *e)
+{
+	struct item *it = array_push(&w->items);
+	struct idx_message m;
+	int rc = it == NULL ? err_set(e, ERR_LIMIT, "%s: too many messages", w->box->path) :
+	    index_message_get(t, w->box->id, uid, &m, e);
+
+	if (rc == 1 && !mbox_place_parse(m.name, &it->m))
+		rc = err_set(e, ERR_CORRUPT, "index: the place of message %u of %s is damaged", uid, w->box->name);
+	if (rc != 1)
+		return -1;
+	it->m.uid = uid;
+	it->m.flags = m.flags;
+	it->m.keywords = m.keywords;
+	it->bits = m.bits;
+	it->new_hdr_len = it->m.hdr_len;
+	return 1;
+}
+
+/*
+ * The messages that change: mostly few in a large file, and what is before the first that goes stays where it is, if the new
+ * headers have room.  all: all of them, since it does not.
+ */
+static int
+load_items(struct rewriting *w, const struct box_change *c, bool all, struct err *e)
 {
 	struct index_txn *t;
 	struct index_walk walk = { 0 };
 	size_t next = 0;
 	int rc = index_read(w->box->store->ix, &t, e);
+
+	w->items.n = 0;
+	mbox_keywords_clear(&w->kw);
 
 	if (rc == 0)
 		rc = index_state_get(t, w->box->id, &w->st, e);
@@ -62,20 +96,21 @@ load_items(struct rewriting *w, const struct box_change *c, struct err *e)
 		err_set(e, ERR_NOTFOUND, "mailbox %s was deleted", w->box->name);
 	rc = rc != 1 || mbox_keywords_load(&w->kw, w->box, t, e) == -1 || index_walk_begin(&walk, t, w->box->id, 1, e) == -1 ?
 	    -1 : 1;
+	walk.brief = true;
 	while (rc == 1 && (rc = index_walk_next(&walk, e)) == 1) {
-		struct item *it = array_push(&w->items);
+		struct item *it;
 
-		if (it == NULL)
-			rc = err_set(e, ERR_LIMIT, "%s: too many messages", w->box->path);
-		else if (!mbox_place_parse(walk.m.name, &it->m))
-			rc = err_set(e, ERR_CORRUPT, "index: the place of message %u of %s is damaged", walk.uid, w->box->name);
-		if (rc == -1)
+		if (!all && w->items.n > 0 && !needs_header(w, walk.uid, walk.m.bits) &&
+		    (c->expunge_count == 0 || walk.uid < c->expunges[0])) {
+			it = array_at(&w->items, w->items.n - 1);
+			it->gap = true;
+			continue;
+		}
+		if (load_item(w, t, walk.uid, e) == -1) {
+			rc = -1;
 			break;
-		it->m.uid = walk.uid;
-		it->m.flags = walk.m.flags;
-		it->m.keywords = walk.m.keywords;
-		it->bits = walk.m.bits;
-		it->new_hdr_len = it->m.hdr_len;
+		}
+		it = array_at(&w->items, w->items.n - 1);
 		while (next < c->expunge_count && c->expunges[next] < walk.uid)
 			next++;
 		it->gone = next < c->expunge_count && c->expunges[next] == walk.uid;
@@ -168,12 +203,6 @@ plan_data(struct rewriting *w, uint64_t to, struct span data, struct err *e)
 	return s == NULL || w->plan.data.failed ? err_set(e, ERR_LIMIT, "%s: too much changes at once", w->box->path) : 0;
 }
 
-static bool
-needs_header(const struct rewriting *w, const struct item *it)
-{
-	return it->bits & (IDX_DIRTY | IDX_NEW) || (it->m.uid < w->st.recent_uid && it->m.uid >= w->st.stamp[1].nsec);
-}
-
 /*
  * One message to its new place; *to moves behind it.  All goes with it up to `end', where the next one begins: line ends may
  * have been put in there, behind a message whose last line had none.
@@ -185,7 +214,7 @@ plan_item(struct rewriting *w, struct item *it, bool base, uint64_t end, uint64_
 	int changed = 0;
 
 	it->to = *to;
-	if (base || needs_header(w, it))
+	if (base || needs_header(w, it->m.uid, it->bits))
 		changed = make_header(w, it, base, e);
 	if (changed == -1 || plan_copy(w, it->m.off, *to, it->m.from_len, e) == -1)
 		return -1;
@@ -236,12 +265,15 @@ plan_front(struct rewriting *w, uint64_t *to, bool *has_pseudo, struct err *e)
 	return rc;
 }
 
+/* 1: something moves that was left out, and all must be known. */
 static int
 make_plan(struct rewriting *w, struct err *e)
 {
 	bool has_base;
 	uint64_t to;
 
+	w->plan.segs.n = 0;
+	buf_reset(&w->plan.data);
 	if (plan_front(w, &to, &has_base, e) == -1)
 		return -1;
 	for (size_t i = 0; i < w->items.n; i++) {
@@ -260,6 +292,8 @@ make_plan(struct rewriting *w, struct err *e)
 		}
 		if (plan_item(w, it, !has_base, end, &to, e) == -1)
 			return -1;
+		if (it->gap && to != end)
+			return 1;
 		has_base = true;
 	}
 	w->plan.new_size = to;
@@ -279,7 +313,7 @@ record(struct rewriting *w, struct index_txn *t, struct idx_state *st, struct bo
 		char room[MBOX_PLACE_MAX];
 		struct mbox_msg m = it->m;
 		struct change_seen *s;
-		bool clean = needs_header(w, it);
+		bool clean = needs_header(w, it->m.uid, it->bits);
 
 		if (it->gone || (!clean && !it->wrote && it->to == m.off))
 			continue;
@@ -339,11 +373,14 @@ mbox_rewrite(struct mbox_box *box, struct box_change *c, struct err *e)
 	if (w.a == NULL)
 		rc = err_set(e, ERR_TEMP, "out of memory");
 	w.plan.old_size = (uint64_t)sb.st_size;
-	if (rc == 0)
-		rc = load_items(&w, c, e);
+	for (int all = 0; all < 2 && rc != -1; all++) {
+		rc = load_items(&w, c, all != 0, e) == -1 ? -1 : make_plan(&w, e);
+		if (rc == 0)
+			break;
+	}
 	/* Room for the change's MODSEQ, before anything is done. */
 	drc = rc == -1 ? mbox_rc(e) : mbox_has_room(&w.st, 0) ? DRV_OK : mbox_reserve(box, 0, e);
-	if (drc == DRV_OK && (make_plan(&w, e) == -1 || mbox_plan_run(box, &w.plan, e) == -1))
+	if (drc == DRV_OK && mbox_plan_run(box, &w.plan, e) == -1)
 		drc = mbox_rc(e);
 	if (drc == DRV_OK)
 		drc = mbox_begin(box, 0, &t, &st, e);

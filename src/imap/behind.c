@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "imap/behind.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "imap/react.h"
+#include "lib/ipc-types.h"
+#include "lib/log.h"
+#include "lib/priv.h"
+#include "lib/sys.h"
+#include "lib-deliver/event.h"
+#include "lib-deliver/filter-program.h"
+#include "lib-deliver/queue-client.h"
+
+#define WAITING_MAX 20000	/* events */
+#define WAITING_OCTETS ((size_t)16 << 20)
+#define IDLE_MS 30000		/* without work it ends after that */
+#define PATHS_MEMORY (1 << 20)
+#define END_MS 2000		/* for what is waiting when the server stops */
+
+struct waiting {
+	struct waiting *next;
+	struct imap_event event;
+	struct imap_lessons lessons;
+	bool scripts_done;
+	size_t octets;
+	char text[];		/* what the event points to */
+};
+
+struct behind {
+	const struct session_start *ss;
+	struct storage *st;
+	struct imap_react *react;
+	struct waiting *first, **tail;
+	size_t count, octets;
+	struct ipc_msg msg;
+	bool closed;		/* nothing more comes */
+};
+
+/* A server that stops has patience for what is quickly done. */
+static bool
+is_over(void)
+{
+	static int64_t end_at;
+
+	if (!worker_is_told_to_end())
+		return false;
+	if (end_at == 0)
+		end_at = clock_ms() + END_MS;
+	return clock_ms() >= end_at;
+}
+
+int
+imap_behind_prepare(const struct set_view *view, struct worker_behind *out, struct err *e)
+{
+	struct spam_scan *scan = calloc(1, sizeof(*scan));
+	struct err one = ERR_INIT;
+
+	if (scan == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	/* A name that nobody knows now is no reason to keep users from their mail. */
+	if (spam_learn_init(scan, view, &one) == -1) {
+		log_error("nobody is taught: %s", one.log);
+		*scan = (struct spam_scan){ .on = false };
+	}
+	scan->told_to_end = is_over;
+	/* A scanner that does not answer costs one of all processes its time, not each of them. */
+	scan->silent_until = mmap(NULL, sizeof(*scan->silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (scan->silent_until == MAP_FAILED) {
+		free(scan);
+		return err_set(e, ERR_TEMP, "out of memory");
+	}
+	out->runs_programs = deliver_event_wanted(view) && deliver_programs_wanted(view);
+	out->connects = scan->on && spam_scan_is_inet(scan);
+	out->ctx = scan;
+	return 0;
+}
+
+/* ---- what waits ---- */
+
+static struct waiting *
+waiting_new(const struct imap_event *event)
+{
+	size_t uids = event->count * sizeof(uint32_t), n = uids + event->mailbox.n + event->from.n + event->changed_flags.n;
+	struct waiting *w = calloc(1, sizeof(*w) + n);
+	struct span *spans[3];
+	char *at;
+
+	if (w == NULL)
+		return NULL;
+	w->event = *event;
+	w->octets = sizeof(*w) + n;
+	memcpy(w->text, event->uids, uids);
+	w->event.uids = (const uint32_t *)(const void *)w->text;
+	spans[0] = &w->event.mailbox;
+	spans[1] = &w->event.from;
+	spans[2] = &w->event.changed_flags;
+	at = w->text + uids;
+	for (size_t i = 0; i < 3; i++) {
+		if (spans[i]->n > 0)
+			memcpy(at, spans[i]->p, spans[i]->n);
+		spans[i]->p = at;
+		at += spans[i]->n;
+	}
+	if (event->learn == SPAM_CHECK)
+		w->lessons.next = event->count;
+	return w;
+}
+
+/* The session has no business sending anything else: it is heard no more. */
+static void
+take_frame(struct behind *b)
+{
+	uint32_t room[IMAP_EVENT_UIDS];
+	struct imap_event event;
+	struct waiting *w;
+	struct err e = ERR_INIT;
+
+	if (b->msg.type != MSG_EVENT || imap_event_read(&b->msg, room, &event, &e) == -1) {
+		log_error("the session sends what is no event");
+		b->closed = true;
+		return;
+	}
+	w = waiting_new(&event);
+	if (w == NULL) {
+		log_error("out of memory: %zu messages in %.*s are passed over", event.count, SPAN_ARG(event.mailbox));
+		return;
+	}
+	*b->tail = w;
+	b->tail = &w->next;
+	b->count++;
+	b->octets += w->octets;
+}
+
+/* Takes in what is there; waits for it, if there is nothing else to do. */
+static void
+take_in(struct behind *b, int timeout_ms)
+{
+	struct err e = ERR_INIT;
+
+	while (!b->closed && b->count < WAITING_MAX && b->octets < WAITING_OCTETS) {
+		int rc = ipc_recv_wait(b->ss->client_fd, &b->msg, timeout_ms, &e);
+
+		if (rc == -1 && e.code == ERR_TIMEOUT)
+			return;
+		if (rc == 1)
+			take_frame(b);
+		else if (rc == 0 || !worker_is_told_to_end())
+			b->closed = true;
+		timeout_ms = 0;
+	}
+}
+
+/* ---- work ---- */
+
+static void
+tell_done(struct behind *b, uint32_t id)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_DONE);
+	ipc_put_u32(&o, F_ID, id);
+	if (ipc_send(b->ss->client_fd, &o, &e) == -1)
+		ipc_out_clear(&o);
+}
+
+static void
+drop_first(struct behind *b)
+{
+	struct waiting *w = b->first;
+
+	b->first = w->next;
+	if (b->first == NULL)
+		b->tail = &b->first;
+	b->count--;
+	b->octets -= w->octets;
+	free(w);
+}
+
+/* Scripts come first, whatever waits for the scanner.  False: there is nothing to do. */
+static bool
+work(struct behind *b)
+{
+	struct waiting *w = b->first;
+
+	while (w != NULL && (!w->event.scripts || w->scripts_done))
+		w = w->next;
+	if (w != NULL) {
+		imap_react_scripts(b->react, &w->event);
+		w->scripts_done = true;
+		tell_done(b, w->event.id);
+		return true;
+	}
+	w = b->first;
+	if (w == NULL)
+		return false;
+	if (w->lessons.next < w->event.count && !is_over())
+		imap_react_teach(b->react, &w->event, &w->lessons);
+	if (w->lessons.next == w->event.count || is_over()) {
+		imap_react_teach_end(&w->event, &w->lessons);
+		drop_first(b);
+	}
+	return true;
+}
+
+static void
+keep_house(struct behind *b)
+{
+	struct err e = ERR_INIT;
+
+	if (storage_maintain_due_ms(b->st) == 0 && storage_maintain(b->st, &e) == -1)
+		log_error("%s", e.log);
+}
+
+static void
+run(struct behind *b)
+{
+	int64_t until = clock_ms() + IDLE_MS;
+
+	for (;;) {
+		int due;
+
+		take_in(b, 0);
+		if (work(b)) {
+			until = clock_ms() + IDLE_MS;
+			continue;
+		}
+		if (b->closed)
+			return;
+		keep_house(b);
+		if (clock_ms() >= until || worker_is_told_to_end()) {
+			/* What was sent up to now is taken, what is sent later the session sends to the next one. */
+			shutdown(b->ss->client_fd, SHUT_RD);
+			take_in(b, 0);
+			b->closed = true;
+			continue;
+		}
+		due = storage_maintain_due_ms(b->st);
+		take_in(b, due >= 0 && clock_ms() + due < until ? due : (int)(until - clock_ms()) + 1);
+	}
+}
+
+/* ---- the process ---- */
+
+static int
+shut_in(const struct session_start *ss, const struct storage_params *sp, struct err *e)
+{
+	struct arena *a = arena_new(PATHS_MEMORY);
+	enum priv_confined confined = PRIV_CONFINED_NOT;
+	const char *const *rw, *const *ro;
+	int rc = -1;
+
+	if (a == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	ro = deliver_event_paths(ss->view, ss->id.user, ss->id.home, worker_system_paths, a);
+	if (ro == NULL)
+		err_set(e, ERR_TEMP, "out of memory");
+	else if (storage_paths(sp, a, &rw, e) == 0 && priv_landlock(rw, ro, &confined, e) == 0 && priv_no_fork(e) == 0)
+		rc = 0;
+	arena_free(a);
+	if (rc == 0 && (ss->behind->filter_always || confined != PRIV_CONFINED_FILES_AND_SIGNALS))
+		rc = priv_filter_apply(ss->behind->filter, e);
+	return rc;
+}
+
+int
+imap_behind_serve(const struct session_start *ss)
+{
+	const struct storage_params sp = {
+		.view = ss->view, .user = ss->id.user, .home = ss->id.home, .protocol = SPAN("imap"), .rip = ss->rip, .lip = ss->lip,
+		.session = ss->session, .notify_fd = ss->hub_fd, .homes = ss->homes, .home_count = ss->home_count,
+	};
+	struct program_helper programs = { -1, -1 };
+	struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
+	struct imap_react_params rp = { .view = ss->view, .user = ss->id.user, .home = ss->id.home, .session = ss->session,
+					.means = &means, .scan = ss->behind->ctx, .told_to_end = is_over };
+	struct behind b = { .ss = ss };
+	struct err e = ERR_INIT;
+
+	b.tail = &b.first;
+	/* Where the whole service was not prepared for it a program would be killed. */
+	if (ss->behind->runs_programs && deliver_programs_start(ss->view, &programs, &e) == -1)
+		log_error("programs of scripts: %s", e.log);
+	means.programs = programs.sock != -1 ? &programs : NULL;
+	if (shut_in(ss, &sp, &e) == -1 || ipc_msg_init(&b.msg, &e) == -1 || storage_open(&sp, &b.st, &e) == -1) {
+		log_error("the process behind the session: %s", e.log);
+		return 1;
+	}
+	rp.storage = b.st;
+	if (imap_react_new(&rp, &b.react, &e) == -1) {
+		log_error("the process behind the session: %s", e.log);
+		storage_close(b.st);
+		return 1;
+	}
+	run(&b);
+	imap_react_free(b.react);
+	storage_close(b.st);
+	program_helper_stop(&programs);
+	ipc_msg_clear(&b.msg);
+	return 0;
+}
