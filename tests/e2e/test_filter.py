@@ -189,7 +189,7 @@ class Filter(unittest.TestCase):
     def test_xclient_and_utf8(self):
         with self.server.raw("lmtp") as client:
             client.send("LHLO proxy\r\n")
-            self.assertIn(b"250-XCLIENT ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT", client.until("250 "))
+            self.assertIn(b"250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN SESSION TTL TIMEOUT", client.until("250 "))
             client.send("XCLIENT ADDR=192.0.2.77 HELO=real.example\r\nLHLO proxy\r\n")
             client.until("250 ")
             client.send("MAIL FROM:<j\u00fcrgen@example.org> SMTPUTF8\r\nRCPT TO:<carol> NOTIFY=NEVER\r\nDATA\r\n".encode())
