@@ -7,14 +7,15 @@
  *	flags, zone, sent date, size, what CRLF adds to it, the same of the header, sizes of the five pieces: each in seven bits
  *	an octet, the lowest first, the last octet without its highest bit
  *
- * and the pieces, squeezed together with what mails have in common.  To change a letter of that is to change the version.
+ * and the pieces, squeezed together with what mails have in common: fields and entries first, which are often all that is asked
+ * for.  To change a letter of that is to change the version.
  */
 #include "lib/squeeze.h"
 #include "lib-mail/summary-priv.h"
 
 enum { PACKED_FIXED = 13, NUMBERS = 12, NUMBER_MAX = 10 };
 
-#define MAGIC 0x43565101u	/* the last octet is the version: 1 */
+#define MAGIC 0x43565102u	/* the last octet is the version: 2 */
 
 /* The nearer to the end the shorter it would be; here all distances take the same. */
 static const char known[] =
@@ -120,7 +121,11 @@ summary_pack(struct buf *out, struct span summary)
 	put_head(out, &v);
 	head = out->n - start;
 	buf_add(&all, span_of(known, KNOWN));
-	buf_add(&all, span_from(summary, SUMMARY_HEAD));
+	buf_add(&all, v.fields);
+	buf_add(&all, v.entries);
+	buf_add(&all, v.envelope);
+	buf_add(&all, v.bodystructure);
+	buf_add(&all, v.holes);
 	if (all.failed)
 		out->failed = true;
 	else
@@ -188,13 +193,14 @@ summary_packed_is_sound(struct span packed)
 	return head != 0 && rest_is_sound(packed, head);
 }
 
-bool
-summary_unpack(struct buf *room, struct span packed, struct summary_view *out)
+static bool
+unpack(struct buf *room, struct span packed, bool all, struct summary_view *out)
 {
 	struct summary_view v;
-	struct span *const pieces[SUMMARY_PIECES] = { &v.fields, &v.envelope, &v.bodystructure, &v.holes, &v.entries };
+	struct span *const pieces[SUMMARY_PIECES] = { &v.fields, &v.entries, &v.envelope, &v.bodystructure, &v.holes };
 	uint64_t sizes[SUMMARY_PIECES], total = 0;
 	size_t head = read_head(packed, &v, sizes), pos = KNOWN;
+	static const unsigned order[SUMMARY_PIECES] = { 0, 4, 1, 2, 3 };
 
 	if (head == 0 || !rest_is_sound(packed, head))
 		return false;
@@ -205,14 +211,26 @@ summary_unpack(struct buf *room, struct span packed, struct summary_view *out)
 		buf_add(room, span_of(known, KNOWN));
 	}
 	if (total > SUMMARY_ROOM_MAX / 2 || !buf_grow(room, KNOWN + (size_t)total + SQUEEZE_SLACK) ||
-	    !unsqueeze(room->p, KNOWN, (size_t)total, span_from(packed, head)))
+	    !unsqueeze(room->p, KNOWN, (size_t)total, (size_t)(all ? total : sizes[0] + sizes[4]), span_from(packed, head)))
 		return false;
-	for (unsigned i = 0; i < SUMMARY_PIECES; i++) {
-		*pieces[i] = span_of(room->p + pos, (size_t)sizes[i]);
-		pos += (size_t)sizes[i];
+	for (unsigned i = 0; i < (all ? SUMMARY_PIECES : 2); i++) {
+		*pieces[i] = span_of(room->p + pos, (size_t)sizes[order[i]]);
+		pos += (size_t)sizes[order[i]];
 	}
 	if (!summary_is_sound(&v))
 		return false;
 	*out = v;
 	return true;
+}
+
+bool
+summary_unpack(struct buf *room, struct span packed, struct summary_view *out)
+{
+	return unpack(room, packed, true, out);
+}
+
+bool
+summary_unpack_fields(struct buf *room, struct span packed, struct summary_view *out)
+{
+	return unpack(room, packed, false, out);
 }

@@ -63,6 +63,8 @@ void summary_pack(struct buf *out, struct span summary);	/* appends; out->failed
  * SUMMARY_ROOM_MAX at first. */
 #define SUMMARY_ROOM_MAX ((size_t)16 << 20)
 bool summary_unpack(struct buf *room, struct span packed, struct summary_view *out);
+/* The same, but of the spans only fields and entries, in half the time: for summary_field_*(), not for what is sent. */
+bool summary_unpack_fields(struct buf *room, struct span packed, struct summary_view *out);
 bool summary_packed_head(struct span packed, struct summary_view *out);
 bool summary_packed_is_sound(struct span packed);	/* by its checksums alone */
 

@@ -121,7 +121,7 @@ int mailbox_view_restore(struct mailbox *box, const struct uid_range *uids, size
 int mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *e);	/* quick in ascending order */
 /* What `need' names is there afterwards, made from the file if the index lacks it (and stored soon after).  Spans of *out are
  * valid until the next mailbox_summary, too. */
-enum { NEED_HEADER = 1, NEED_STRUCTURE = 2, NEED_NUMBERS = 4 };	/* NUMBERS alone: spans of *out may be empty */
+enum { NEED_HEADER = 1, NEED_STRUCTURE = 2, NEED_NUMBERS = 4, NEED_FIELDS = 8 };	/* NUMBERS, FIELDS: other spans of *out may be empty */
 int mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary_view *out, struct err *e);
 int mailbox_size(struct mailbox *box, uint32_t uid, uint64_t *out, struct err *e);	/* RFC822.SIZE */
 int mailbox_date(struct mailbox *box, uint32_t uid, int64_t *out, struct err *e);	/* INTERNALDATE */

@@ -20,12 +20,12 @@ sort_message_get(struct mailbox *box, uint32_t uid, enum sort_need need, struct 
 		return -1;
 	if (need == SORT_RECORD)
 		return out->rec.internal_date != DATE_UNKNOWN ? 0 : mailbox_date(box, uid, &out->rec.internal_date, e);
-	if (mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_HEADER, &out->sum, e) == -1)
+	if (mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_FIELDS, &out->sum, e) == -1)
 		return -1;
 	/* For a message that does not say when it was sent; then the summary once more, which may not be valid any longer. */
 	if (out->rec.internal_date == DATE_UNKNOWN && !(out->sum.flags & SUMMARY_SENT) &&
 	    (mailbox_date(box, uid, &out->rec.internal_date, e) == -1 ||
-	    mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_HEADER, &out->sum, e) == -1))
+	    mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_FIELDS, &out->sum, e) == -1))
 		return -1;
 	if (need == SORT_SENT || out->sum.flags & SUMMARY_FIELDS)
 		return 0;

@@ -111,12 +111,12 @@ repeat(char *to, size_t distance, size_t n)
 }
 
 bool
-unsqueeze(char *room, size_t known, size_t n, struct span in)
+unsqueeze(char *room, size_t known, size_t n, size_t least, struct span in)
 {
 	const char *p = in.p, *end = in.n == 0 ? in.p : in.p + in.n;
-	char *to = room + known, *const stop = to + n;
+	char *to = room + known, *const stop = to + n, *const enough = to + least;
 
-	while (to < stop) {
+	while (to < enough) {
 		size_t literals, repeated, distance;
 
 		if (p == end)
@@ -145,5 +145,5 @@ unsqueeze(char *room, size_t known, size_t n, struct span in)
 		repeat(to, distance, repeated);
 		to += repeated;
 	}
-	return p == end;
+	return to < stop || p == end;
 }

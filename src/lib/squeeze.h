@@ -30,7 +30,8 @@ void squeezer_init(struct squeezer *s, struct span known);
 void squeeze(struct buf *out, const struct squeezer *s, struct span all);
 /*
  * room: known octets of what is known; the text of n octets is written behind it, with SQUEEZE_SLACK octets of room more.
+ * Only the first `least' octets of it are sure to be there: what in has behind them is not looked at.
  * False: in is no such text of that size; room then holds anything behind what is known.
  */
-bool unsqueeze(char *room, size_t known, size_t n, struct span in);
+bool unsqueeze(char *room, size_t known, size_t n, size_t least, struct span in);
 #endif
