@@ -7,8 +7,8 @@
  *	flags, zone, sent date, size, what CRLF adds to it, the same of the header, sizes of the five pieces: each in seven bits
  *	an octet, the lowest first, the last octet without its highest bit
  *
- * and the pieces, squeezed together with what mails have in common: fields and entries first, which are often all that is asked
- * for.  To change a letter of that is to change the version.
+ * and the pieces: fields and entries as they are, since they are often all that is asked for; the others squeezed, with the
+ * fields and what mails have in common known.  To change a letter of that is to change the version.
  */
 #include "lib/squeeze.h"
 #include "lib-mail/summary-priv.h"
@@ -120,16 +120,17 @@ summary_pack(struct buf *out, struct span summary)
 	}
 	put_head(out, &v);
 	head = out->n - start;
+	buf_add(out, v.fields);
+	buf_add(out, v.entries);
 	buf_add(&all, span_of(known, KNOWN));
 	buf_add(&all, v.fields);
-	buf_add(&all, v.entries);
 	buf_add(&all, v.envelope);
 	buf_add(&all, v.bodystructure);
 	buf_add(&all, v.holes);
 	if (all.failed)
 		out->failed = true;
 	else
-		squeeze(out, squeezer(), buf_span(&all));
+		squeeze(out, squeezer(), buf_span(&all), KNOWN + v.fields.n);
 	buf_clear(&all);
 	if (out->failed)
 		return;
@@ -193,29 +194,44 @@ summary_packed_is_sound(struct span packed)
 	return head != 0 && rest_is_sound(packed, head);
 }
 
-static bool
-unpack(struct buf *room, struct span packed, bool all, struct summary_view *out)
+/* Fields and entries, which are there as they are; where the rest begins, 0: packed is none. */
+static size_t
+unpack_front(struct span packed, struct summary_view *v, uint64_t sizes[SUMMARY_PIECES])
+{
+	size_t head = read_head(packed, v, sizes), left = packed.n - head;
+
+	if (head == 0 || !rest_is_sound(packed, head) || sizes[0] > left || sizes[4] > left - sizes[0])
+		return 0;
+	v->fields = span_sub(packed, head, (size_t)sizes[0]);
+	v->entries = span_sub(packed, head + v->fields.n, (size_t)sizes[4]);
+	return head + v->fields.n + v->entries.n;
+}
+
+bool
+summary_unpack(struct buf *room, struct span packed, struct summary_view *out)
 {
 	struct summary_view v;
-	struct span *const pieces[SUMMARY_PIECES] = { &v.fields, &v.entries, &v.envelope, &v.bodystructure, &v.holes };
-	uint64_t sizes[SUMMARY_PIECES], total = 0;
-	size_t head = read_head(packed, &v, sizes), pos = KNOWN;
-	static const unsigned order[SUMMARY_PIECES] = { 0, 4, 1, 2, 3 };
+	struct span *const pieces[] = { &v.envelope, &v.bodystructure, &v.holes };
+	uint64_t sizes[SUMMARY_PIECES], total;
+	size_t front = unpack_front(packed, &v, sizes), pos;
 
-	if (head == 0 || !rest_is_sound(packed, head))
+	if (front == 0)
 		return false;
-	for (unsigned i = 0; i < SUMMARY_PIECES; i++)
-		total += sizes[i];
+	pos = KNOWN + v.fields.n;
+	total = sizes[1] + sizes[2] + sizes[3];
 	if (room->n != KNOWN) {
 		buf_reset(room);
 		buf_add(room, span_of(known, KNOWN));
 	}
-	if (total > SUMMARY_ROOM_MAX / 2 || !buf_grow(room, KNOWN + (size_t)total + SQUEEZE_SLACK) ||
-	    !unsqueeze(room->p, KNOWN, (size_t)total, (size_t)(all ? total : sizes[0] + sizes[4]), span_from(packed, head)))
+	if (total > SUMMARY_ROOM_MAX / 2 || !buf_grow(room, pos + (size_t)total + SQUEEZE_SLACK))
 		return false;
-	for (unsigned i = 0; i < (all ? SUMMARY_PIECES : 2); i++) {
-		*pieces[i] = span_of(room->p + pos, (size_t)sizes[order[i]]);
-		pos += (size_t)sizes[order[i]];
+	if (v.fields.n > 0)
+		memcpy(room->p + KNOWN, v.fields.p, v.fields.n);
+	if (!unsqueeze(room->p, pos, (size_t)total, span_from(packed, front)))
+		return false;
+	for (unsigned i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+		*pieces[i] = span_of(room->p + pos, (size_t)sizes[i + 1]);
+		pos += (size_t)sizes[i + 1];
 	}
 	if (!summary_is_sound(&v))
 		return false;
@@ -224,13 +240,13 @@ unpack(struct buf *room, struct span packed, bool all, struct summary_view *out)
 }
 
 bool
-summary_unpack(struct buf *room, struct span packed, struct summary_view *out)
+summary_unpack_fields(struct span packed, struct summary_view *out)
 {
-	return unpack(room, packed, true, out);
-}
+	struct summary_view v;
+	uint64_t sizes[SUMMARY_PIECES];
 
-bool
-summary_unpack_fields(struct buf *room, struct span packed, struct summary_view *out)
-{
-	return unpack(room, packed, false, out);
+	if (unpack_front(packed, &v, sizes) == 0 || !summary_is_sound(&v))
+		return false;
+	*out = v;
+	return true;
 }

@@ -59,12 +59,12 @@ bool summary_head(struct span value, struct summary_view *out);
  * checksums of its own, one of its head, one of the rest.
  */
 void summary_pack(struct buf *out, struct span summary);	/* appends; out->failed when it is none */
-/* As summary_view() and summary_head(); the spans of *out point into room until that is used again.  room: BUF_INIT() of
+/* As summary_view() and summary_head(); the spans of *out point into packed and room until either is used again.  room: BUF_INIT() of
  * SUMMARY_ROOM_MAX at first. */
 #define SUMMARY_ROOM_MAX ((size_t)16 << 20)
 bool summary_unpack(struct buf *room, struct span packed, struct summary_view *out);
-/* The same, but of the spans only fields and entries, in half the time: for summary_field_*(), not for what is sent. */
-bool summary_unpack_fields(struct buf *room, struct span packed, struct summary_view *out);
+/* The same, but of the spans only fields and entries, which point into packed: for summary_field_*(). */
+bool summary_unpack_fields(struct span packed, struct summary_view *out);
 bool summary_packed_head(struct span packed, struct summary_view *out);
 bool summary_packed_is_sound(struct span packed);	/* by its checksums alone */
 

@@ -374,7 +374,7 @@ mailbox_summary(struct mailbox *box, uint32_t uid, unsigned need, struct summary
 		return -1;
 	if (rc == 1 && need == NEED_NUMBERS && summary_packed_head(value, out) && out->flags & SUMMARY_ENVELOPE)
 		return 0;
-	if (rc == 1 && need == NEED_FIELDS && summary_unpack_fields(&box->summary_room, value, out) && is_enough(out, NEED_HEADER))
+	if (rc == 1 && need == NEED_FIELDS && summary_unpack_fields(value, out) && is_enough(out, NEED_HEADER))
 		return 0;
 	need = need == NEED_FIELDS ? NEED_HEADER : need;
 	if (rc == 1 && summary_unpack(&box->summary_room, value, out) && is_enough(out, need))

@@ -76,17 +76,16 @@ node_new(struct threader *t, uint32_t seq)
 static struct span
 plain_id(struct span id, struct buf *room)
 {
-	bool plain = true, at = false;
+	unsigned odd = 0;
 
-	for (size_t i = 0; i < id.n; i++) {
-		char c = id.p[i];
-
-		plain = plain && (unsigned char)c > ' ' && c != '"' && c != '\\' && c != '<';
-		at = at || c == '@';
-	}
-	if (!at)
+	if (span_chr(id, '@') == id.n)
 		return SPAN_NONE;
-	if (plain && id.n <= ID_MAX)
+	for (size_t i = 0; i < id.n; i++) {
+		unsigned char c = (unsigned char)id.p[i];
+
+		odd |= (unsigned)(c <= ' ') | (unsigned)(c == '"') | (unsigned)(c == '\\') | (unsigned)(c == '<');
+	}
+	if (odd == 0 && id.n <= ID_MAX)
 		return id;
 	buf_reset(room);
 	for (size_t i = 0; i < id.n && room->n < ID_MAX; i++) {

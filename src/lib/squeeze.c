@@ -48,12 +48,14 @@ put_sequence(struct buf *out, struct span literals, size_t repeated, size_t dist
 }
 
 void
-squeeze(struct buf *out, const struct squeezer *s, struct span all)
+squeeze(struct buf *out, const struct squeezer *s, struct span all, size_t start)
 {
 	uint16_t last[sizeof(s->last) / sizeof(s->last[0])];
-	size_t at = s->known, from = at, reach = all.n < REACH ? all.n : REACH;
+	size_t at = start, from = at, reach = all.n < REACH ? all.n : REACH;
 
 	memcpy(last, s->last, sizeof(last));
+	for (size_t i = s->known; i < start && i + SQUEEZE_LEAST <= reach; i++)
+		last[hash_at(all.p + i)] = (uint16_t)(i + 1);
 	while (at + SQUEEZE_LEAST <= reach) {
 		unsigned h = hash_at(all.p + at);
 		size_t was = last[h], n = 0;
@@ -111,12 +113,12 @@ repeat(char *to, size_t distance, size_t n)
 }
 
 bool
-unsqueeze(char *room, size_t known, size_t n, size_t least, struct span in)
+unsqueeze(char *room, size_t known, size_t n, struct span in)
 {
 	const char *p = in.p, *end = in.n == 0 ? in.p : in.p + in.n;
-	char *to = room + known, *const stop = to + n, *const enough = to + least;
+	char *to = room + known, *const stop = to + n;
 
-	while (to < enough) {
+	while (to < stop) {
 		size_t literals, repeated, distance;
 
 		if (p == end)
@@ -145,5 +147,5 @@ unsqueeze(char *room, size_t known, size_t n, size_t least, struct span in)
 		repeat(to, distance, repeated);
 		to += repeated;
 	}
-	return to < stop || p == end;
+	return p == end;
 }

@@ -26,12 +26,11 @@ struct squeezer {
 #define SQUEEZE_KNOWN_MAX 8192
 void squeezer_init(struct squeezer *s, struct span known);
 
-/* all: what is known and, behind it, the text.  Appended to out. */
-void squeeze(struct buf *out, const struct squeezer *s, struct span all);
+/* all: what the squeezer knows, what the other side has besides, up to `start', and the text behind that.  Appended to out. */
+void squeeze(struct buf *out, const struct squeezer *s, struct span all, size_t start);
 /*
  * room: known octets of what is known; the text of n octets is written behind it, with SQUEEZE_SLACK octets of room more.
- * Only the first `least' octets of it are sure to be there: what in has behind them is not looked at.
  * False: in is no such text of that size; room then holds anything behind what is known.
  */
-bool unsqueeze(char *room, size_t known, size_t n, size_t least, struct span in);
+bool unsqueeze(char *room, size_t known, size_t n, struct span in);
 #endif
