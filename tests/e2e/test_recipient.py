@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import smtplib
+import time
 import unittest
 
 import culver
@@ -589,13 +590,18 @@ class WithPostfix(Base):
 
     def test_comes_again(self):
         """Postfix tries again until the program takes it; nobody gets it twice."""
+        def says(words):
+            time.sleep(0.5)
+            self.postfix.flush()
+            return words in self.server.log_text()
+
         self.send("again", "tempfail@example.org")
         try:
-            culver.wait_for(lambda: "came again for others" in self.server.log_text(), "the message comes again", 30)
+            culver.wait_for(lambda: says("came again for others"), "the message comes again", 60)
+            open(self.server.path("files", "go"), "w").close()
+            culver.wait_for(lambda: says("piped to later"), "the program has it", 60)
         except AssertionError as e:
             raise AssertionError("%s\n%s" % (e, self.postfix.log()))
-        open(self.server.path("files", "go"), "w").close()
-        culver.wait_for(lambda: "piped to later" in self.server.log_text(), "the program has it", 60)
         self.assertEqual(self.counts(), {"alice": 1, "bob": 0, "carol": 0, "dave": 0})
         os.unlink(self.server.path("files", "go"))
 
