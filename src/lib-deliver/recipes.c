@@ -17,6 +17,7 @@
 #include "lib-deliver/save.h"
 #include "lib-filter/procmail/cache.h"
 #include "lib-mail/crlf.h"
+#include "lib-storage/driver.h"
 
 #define FILES_MAX 32		/* of procmail_rc, and of procmail_directories */
 #define TOLD_MAX 100		/* lines of one message in the server's log */
@@ -600,7 +601,7 @@ work_init(struct work *w)
 		.programs = !span_ieq(programs, SPAN("no")) && w->x->helper != NULL && w->x->helper->sock != -1,
 		.helper = w->x->helper, .limits = limits_of(w->r->view), .log_max = LOGFILE_MAX, .log_limit = LOG_MAX,
 		.deadline_ms = clock_ms() + (int64_t)set_ms(w->r->view, SET_procmail_timeout),
-		.no_sync = set_enum(w->r->view, SET_mail_fsync) == 1,
+		.no_sync = set_enum(w->r->view, SET_mail_fsync) == FSYNC_NEVER,
 	};
 	procmail_files_host(&w->files, &w->inner);
 }

@@ -308,6 +308,28 @@ fail:
 	return -1;
 }
 
+/* Nobody can change or shorten what is mapped while it is read. */
+int
+memfd_map(int fd, struct span *out, struct err *e)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+	void *p;
+
+	if (seals == -1 || (seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) != (F_SEAL_WRITE | F_SEAL_SHRINK))
+		return err_set(e, ERR_SYNTAX, "a memory file that is not sealed");
+	if (fstat(fd, &st) == -1)
+		return err_errno(e, "fstat");
+	*out = SPAN("");
+	if (st.st_size == 0)
+		return 0;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_errno(e, "mapping a memory file");
+	*out = span_of(p, (size_t)st.st_size);
+	return 0;
+}
+
 size_t
 heap_used(void)
 {

@@ -35,6 +35,8 @@ int fd_nonblock(int fd, bool on);
 int fd_cloexec(int fd, bool on);
 /* A sealed memory file with content: nobody can change or shrink it any more.  The descriptor, or -1. */
 int memfd_sealed(const char *name, struct span content, struct err *e);
+/* The octets of such a file, for munmap(); SPAN("") has none.  ERR_SYNTAX: it is not sealed.  0, -1. */
+int memfd_map(int fd, struct span *out, struct err *e);
 size_t heap_used(void);			/* octets that the heap has from the system; 0 where that can not be told */
 void random_bytes(void *out, size_t n);	/* never fails: aborts when the system has none */
 const char *host_name(void);		/* the system's; cached */

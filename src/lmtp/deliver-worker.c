@@ -177,28 +177,6 @@ cached_get(struct worker *w, const struct identity *id, struct err *e)
 	return oldest;
 }
 
-/* The octets of a sealed memory file: nobody can change or shorten them while they are read. */
-static int
-map_message(int fd, struct span *out, struct err *e)
-{
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-	void *p;
-
-	if (seals == -1 || (seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) != (F_SEAL_WRITE | F_SEAL_SHRINK))
-		return err_set(e, ERR_SYNTAX, "the message is not sealed");
-	if (fstat(fd, &st) == -1)
-		return err_errno(e, "fstat");
-	*out = SPAN("");
-	if (st.st_size == 0)
-		return 0;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
-	if (p == MAP_FAILED)
-		return err_errno(e, "mapping a message");
-	*out = span_of(p, (size_t)st.st_size);
-	return 0;
-}
-
 /* Some MTAs write the field themselves, in front of all; ours says the same of the envelope (RFC 5321 section 4.4). */
 static struct span
 without_return_path(struct span message)
@@ -293,7 +271,7 @@ on_deliver(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
-	if (e.code == ERR_NONE && map_message(fd, &mapped, &e) == 0) {
+	if (e.code == ERR_NONE && memfd_map(fd, &mapped, &e) == 0) {
 		r.message = without_return_path(mapped);
 		rc = deliver(w, false, 0, junk, &r, &id, &result, &e);
 	}

@@ -365,27 +365,6 @@ perform(struct work *w, const struct task *t, struct outcome *out)
 
 /* Frames. */
 
-static int
-map(int fd, struct span *out, struct err *e)
-{
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-	void *p;
-
-	if (seals == -1 || (seals & (F_SEAL_WRITE | F_SEAL_SHRINK)) != (F_SEAL_WRITE | F_SEAL_SHRINK))
-		return err_set(e, ERR_SYNTAX, "the message is not sealed");
-	if (fstat(fd, &st) == -1)
-		return err_errno(e, "fstat");
-	*out = SPAN("");
-	if (st.st_size == 0)
-		return 0;
-	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return err_errno(e, "mapping a message");
-	*out = span_of(p, (size_t)st.st_size);
-	return 0;
-}
-
 static void
 on_message(struct work *w)
 {
@@ -406,7 +385,7 @@ on_message(struct work *w)
 	t.end = end > RECIPIENT_END_FAIL ? RECIPIENT_END_FAIL : (enum recipient_end)end;
 	t.notice = end == RECIPIENT_NOTICE;
 	arena_reset(w->a);
-	if (!ipc_end(m) || map(fd, &t.message, &e) == -1) {
+	if (!ipc_end(m) || memfd_map(fd, &t.message, &e) == -1) {
 		log_error("delivery to %.*s: %s", SPAN_ARG(t.recipient), e.code == ERR_NONE ? "malformed delivery" : e.log);
 		answer_text(&out, 451, "4.3.0", &t, "Temporary internal error");
 	} else
