@@ -380,7 +380,7 @@ bool
 storage_is_current(const struct storage *st)
 {
 	for (size_t i = 0; i < st->stores.n; i++)
-		if (access((*(struct store **)array_at(&st->stores, i))->index_path, F_OK) == -1 && errno == ENOENT)
+		if (!index_is_in_place((*(struct store **)array_at(&st->stores, i))->ix))
 			return false;
 	return true;
 }

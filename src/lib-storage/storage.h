@@ -36,7 +36,8 @@ struct storage_params {
  * when the place can not be used; a damaged index is rebuilt, not an error.  ERR_INUSE: all of it was released.
  */
 int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
-/* False: an index has been taken away, as `culveradm release' does: who keeps storages open for later opens it anew. */
+/* False: an index has been taken away, as `culveradm release' does, or its directory is another one, of mail that was put
+ * back from a copy: who keeps storages open for later opens it anew. */
 bool storage_is_current(const struct storage *st);
 /*
  * Between two sessions of the same user with the same settings: for others it is as if st were closed.  No mailbox is open.
