@@ -525,7 +525,7 @@ storage_acl_change(struct storage *st, struct span name, unsigned need, const st
 		rc = err_set(e, ERR_DENIED, "lists of mailboxes are not in use: acl_globals_only");
 	if (rc == 0 && (dir = dir_of(ns, buf_span(&inner))) == -1)
 		rc = err_set(e, ERR_DENIED, "%.*s can not have an access control list", SPAN_ARG(name));
-	if (rc == 0 && flock(dir, LOCK_EX) == -1)
+	if (rc == 0 && fd_flock(dir, LOCK_EX) == -1)
 		rc = err_errno(e, "lock the directory of %.*s", SPAN_ARG(name));
 	if (rc == 0) {
 		arena_reset(st->acl->a);
