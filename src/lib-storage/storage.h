@@ -150,13 +150,14 @@ enum status_item {
 	STATUS_SIZE = 1 << 6,		/* sum of RFC822.SIZE: may have to read files of outside programs once */
 	STATUS_DELETED = 1 << 7,
 	STATUS_MAILBOXID = 1 << 8,
+	STATUS_DELETED_STORAGE = 1 << 9,	/* octets that an EXPUNGE would set free, as quota counts them */
 };
 
 #define MAILBOX_ID_MAX 20
 
 struct mailbox_status {
 	uint32_t messages, recent, unseen, deleted, uidnext, uidvalidity;
-	uint64_t highestmodseq, size;
+	uint64_t highestmodseq, size, deleted_storage;
 	uint32_t mailbox_id;
 	char id[MAILBOX_ID_MAX];	/* MAILBOXID (RFC 8474) */
 };

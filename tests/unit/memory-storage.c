@@ -459,6 +459,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		out->unseen += (m->flags & MSG_SEEN) == 0;
 		out->deleted += (m->flags & MSG_DELETED) != 0;
 		out->size += crlf_size(m->text);
+		out->deleted_storage += (m->flags & MSG_DELETED) != 0 ? crlf_size(m->text) : 0;
 	}
 	return 0;
 }

@@ -5,7 +5,7 @@ O: plugin/quota_rule=*:storage=10K:messages=4
 P: Archive
 M: INBOX @4000
 C: a CAPABILITY
-S~ * CAPABILITY * QUOTA
+S~ * CAPABILITY * QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE
 S: a OK Capability completed.
 C: b GETQUOTAROOT INBOX
 S: * QUOTAROOT INBOX "User quota"
