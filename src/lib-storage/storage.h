@@ -166,6 +166,8 @@ struct mailbox_status {
 int storage_resync(struct storage *st, struct span name, struct err *e);
 /* Brings the index up to date first (cheap when nothing changed).  ERR_NOTFOUND. */
 int storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e);
+/* MAILBOXID of one that is there, whatever the user may do with it: of what was just made.  ERR_NOTFOUND. */
+int storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX], struct err *e);
 /* The mailbox that has this MAILBOXID, in the user's namespaces and those that are public; in a.  ERR_NOTFOUND. */
 int storage_mailbox_by_id(struct storage *st, struct span id, struct arena *a, struct span *name_out, struct err *e);
 #endif
