@@ -39,6 +39,8 @@ struct acl_conf {
 	struct span user;		/* whose rights count; empty: the user's */
 	const struct span *groups;
 	size_t group_count;
+	const struct span *ignored;	/* patterns of prefixes: these namespaces know no access control */
+	size_t ignored_count;
 	int64_t cache_ms;
 };
 

@@ -380,7 +380,7 @@ bool
 storage_is_current(const struct storage *st)
 {
 	for (size_t i = 0; i < st->stores.n; i++)
-		if (access((*(struct store **)array_at(&st->stores, i))->index_path, F_OK) == -1 && errno == ENOENT)
+		if (!index_is_in_place((*(struct store **)array_at(&st->stores, i))->ix))
 			return false;
 	return true;
 }
@@ -683,6 +683,36 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 	return mailbox_made_flush(box, e);
 }
 
+/* Nothing is read for it where there are none: the state counts them. */
+static int
+status_deleted_storage(struct index_txn *t, const struct idx_state *s, uint64_t *out, struct err *e)
+{
+	struct index_walk w;
+	uint32_t left = s->deleted;
+	int more = left == 0 ? 0 : index_walk_begin(&w, t, s->id, 1, e);
+
+	*out = 0;
+	if (left == 0 || more == -1)
+		return more;
+	w.brief = true;
+	while (left > 0 && (more = index_walk_next(&w, e)) == 1) {
+		struct idx_message m;
+
+		if ((w.m.flags & IDX_DELETED) == 0)
+			continue;
+		left--;
+		more = index_message_get(t, s->id, w.uid, &m, e);
+		if (more == -1)
+			break;
+		if (more == 1 && m.size != IDX_SIZE_UNKNOWN)
+			*out += m.size;
+		else if (more == 1 && m.physical_size != IDX_SIZE_UNKNOWN)
+			*out += m.physical_size;
+	}
+	index_walk_end(&w);
+	return more == -1 ? -1 : 0;
+}
+
 int
 storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e)
 {
@@ -716,6 +746,8 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		if (items & STATUS_MAILBOXID)
 			mailbox_id_write(st, box->ns, s.id, out->id);
 	}
+	if (rc == 0 && items & STATUS_DELETED_STORAGE)
+		rc = status_deleted_storage(t, &s, &out->deleted_storage, e);
 	if (rc == 0 && items & STATUS_RECENT && s.recent_uid < s.uidnext) {
 		struct index_walk w;
 		int more = index_walk_begin(&w, t, box->id, s.recent_uid, e);
