@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 sections 6.3.3 to 6.3.7), NAMESPACE (RFC 2342). */
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib-protocol/imap-quote.h"
 
 static bool
@@ -38,6 +38,7 @@ imap_cmd_create(struct imap_session *s, struct imap_in *in, struct err *e)
 		name.n--;
 	if (storage_create(s->st, name, only_parent, e) == -1)
 		return -1;
+	imap_notify_own(s, name, SPAN_NONE);
 	imap_ok(s, "Create completed.");
 	return 0;
 }
@@ -66,6 +67,7 @@ imap_cmd_delete(struct imap_session *s, struct imap_in *in, struct err *e)
 	leave(s, name);
 	if (storage_delete(s->st, name, e) == -1)
 		return -1;
+	imap_notify_own(s, name, SPAN_NONE);
 	imap_ok(s, "Delete completed.");
 	return 0;
 }
@@ -93,6 +95,7 @@ imap_cmd_rename(struct imap_session *s, struct imap_in *in, struct err *e)
 		leave(s, from);
 	if (storage_rename(s->st, from, to, e) == -1)
 		return -1;
+	imap_notify_own(s, from, to);
 	imap_ok(s, "Rename completed.");
 	return 0;
 }
@@ -115,6 +118,7 @@ subscribe(struct imap_session *s, struct imap_in *in, bool on, struct err *e)
 	}
 	if (storage_subscribe(s->st, name, on, e) == -1)
 		return -1;
+	imap_notify_own(s, name, SPAN_NONE);
 	imap_ok(s, on ? "Subscribe completed." : "Unsubscribe completed.");
 	return 0;
 }

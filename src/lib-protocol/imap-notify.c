@@ -47,8 +47,11 @@ take_name(struct imap_in *in, struct imap_notify_group *g, struct room *room)
 {
 	if (room->names == room->lim->names)
 		return imap_fail(in, "Too many mailboxes");
-	if (g->names == NULL)
-		g->names = arena_alloc(in->a, room->lim->names - room->names, sizeof(*g->names));
+	if (g->names == NULL) {
+		size_t most = room->lim->names - room->names, fit = in->s.n / 2 + 1;
+
+		g->names = arena_alloc(in->a, most < fit ? most : fit, sizeof(*g->names));
+	}
 	if (g->names == NULL)
 		return imap_fail(in, "Too long command");
 	if (!imap_astring(in, &g->names[g->name_count]))
