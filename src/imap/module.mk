@@ -9,6 +9,7 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/cmd-list.c \
 	src/imap/cmd-mailbox.c \
 	src/imap/cmd-metadata.c src/imap/cmd-misc.c \
+	src/imap/cmd-notify.c \
 	src/imap/cmd-quota.c \
 	src/imap/cmd-search.c \
 	src/imap/cmd-select.c \
@@ -23,6 +24,7 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/hibernate.c src/imap/hibernate.h \
 	src/imap/input.c \
 	src/imap/names.c \
+	src/imap/notify.c src/imap/notify.h \
 	src/imap/react.c src/imap/react.h \
 	src/imap/reply.c \
 	src/imap/serve.c src/imap/serve.h \

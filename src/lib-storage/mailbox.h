@@ -220,6 +220,7 @@ void saver_free(struct saver *s);	/* what was not committed is removed */
  * lost between the two.
  */
 int mailbox_watch(struct mailbox *box, bool on, struct err *e);
+uint32_t mailbox_watch_id(const struct mailbox *box);	/* as storage_read_notices tells it; 0: not watched */
 /* Reads what is there on notify_fd: true when a sync is due (or the channel has gone: then *gone_out, poll instead). */
 bool mailbox_watch_read(struct mailbox *box, bool *gone_out, bool *kicked_out);
 /* For hibernation: the hub's key of this mailbox, and directories to watch (borrowed; -1: none). */
