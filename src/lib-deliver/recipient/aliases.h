@@ -16,6 +16,9 @@ struct recipient_doubt {
 	char what[120];
 };
 
+/* What the key (or name) of a line is, unless there is a doubt already. */
+void recipient_doubt_once(struct recipient_doubt *doubt, unsigned line, struct span key, const char *what);
+
 struct recipient_alias {
 	unsigned line;
 	struct recipient_targets targets;
