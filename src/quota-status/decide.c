@@ -7,8 +7,8 @@ judge(const struct recipient_access_entry *en, struct policy_answer *out)
 {
 	if (en == NULL || en->verdict == RECIPIENT_OK || en->verdict == RECIPIENT_UNDECIDED)
 		return POLICY_ASK;
-	/* It is taken, and thrown away when it comes: for who is full as well. */
-	if (en->verdict == RECIPIENT_DISCARD)
+	/* It is taken, and thrown away when it comes, or put somewhere else: for who is full as well. */
+	if (en->verdict == RECIPIENT_DISCARD || en->verdict == RECIPIENT_QUARANTINE)
 		return POLICY_PASS;
 	out->reply = en->reply;
 	return POLICY_REFUSE;

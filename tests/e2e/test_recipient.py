@@ -77,6 +77,13 @@ To:closed@example.org       550 5.2.1 This box is closed
 To:silent@example.org       DISCARD
 """
 
+QUARANTINE = """
+To:held@example.org         QUARANTINE:Look at it
+To:alice@example.org        QUARANTINE
+From:odd@example.net        QUARANTINE:Odd one
+From:odd@example.net        OK
+"""
+
 
 class Base(unittest.TestCase):
     more = ""
@@ -423,6 +430,52 @@ class Access(Base):
                 self.assertTrue(client.say("MAIL FROM:<a@b>").startswith(start), xclient)
                 client.say("RSET")
 
+
+
+class Quarantine(Base):
+    more = "recipient_quarantine = keeper@example.org\n"
+
+    def setUp(self):
+        super().setUp()
+        self.server.allowed += ("takes no mail now", "is there already")
+        self.put("aliases", "keeper: carol\n" + ALIASES % {"dir": self.server.dir})
+        self.put("access", ACCESS + QUARANTINE)
+        with Lmtp(self.server) as client:
+            culver.wait_for(lambda: client.say("MAIL FROM:<a@b>") and
+                            client.say("RCPT TO:<held@example.org>").startswith("250") or client.say("RSET") and None,
+                            "the table is read")
+
+    def test_goes_elsewhere(self):
+        with Lmtp(self.server) as client:
+            replies = client.mail("Subject: one\r\n\r\nx", "held@example.org", "alice@example.org", "bob@example.org", "carol@example.org")
+            self.assertEqual([r[:3] for r in replies], ["250"] * 4)
+            replies = client.mail("Subject: two\r\n\r\nx", "team@example.org", "silent@example.org", sender="odd@example.net")
+            self.assertEqual([r[:3] for r in replies], ["250"] * 2)
+            client.say("MAIL FROM:<odd@example.net>")
+            self.assertTrue(client.say("RCPT TO:<closed@example.org>").startswith("550 5.2.1"))
+        got = self.retrieve("carol")
+        self.assertEqual(sorted(line for text in got for line in text.split("\n") if line.startswith("X-Quarantine:")),
+                         ["X-Quarantine: <alice@example.org>", "X-Quarantine: <held@example.org> Look at it",
+                          "X-Quarantine: <team@example.org> Odd one"])
+        self.assertEqual(len(got), 4)
+        self.assertEqual(self.counts(), {"alice": 0, "bob": 1, "carol": 0, "dave": 0})
+        self.retrieve("bob")
+
+    def test_explained(self):
+        done = self.server.adm("-f", "json", "recipient", "held@example.org")
+        rows = [(x["what"], x["address"], x["result"]) for x in json.loads(done)]
+        self.assertEqual(rows[0], ("recipient", "held@example.org", "quarantined, Look at it: goes to keeper@example.org"))
+        self.assertEqual(rows[-1], ("end", "carol", "the mailbox of carol"))
+
+    def test_no_place(self):
+        """That nobody is there to take it is no reason to refuse mail for good."""
+        self.put("aliases", "keeper: error:nouser gone\n" + ALIASES % {"dir": self.server.dir})
+        with Lmtp(self.server) as client:
+            def waits():
+                client.say("RSET")
+                client.say("MAIL FROM:<a@b>")
+                return client.say("RCPT TO:<held@example.org>").startswith("451 4.3.5 <held@example.org>")
+            culver.wait_for(waits, "the table is read")
 
 
 class Explained(Base):

@@ -81,7 +81,7 @@ add(struct buf *packed, enum recipient_table_kind kind, const char *path, const 
 	buf_adds(packed, text);
 }
 
-static const struct recipient_limits limits = { 65536, 1024, 10 };
+static const struct recipient_limits limits = { 65536, 1024, 10, true };
 
 /* "client name|client address|sender|recipient", a sender of - is not told. */
 static const struct {
@@ -104,6 +104,7 @@ static const struct {
 	{ "||drop@example.net|closed", "550 5.2.1 Closed" },
 	{ "|||closed+x@example.org", "550 5.2.1 Closed" },
 	{ "|||silent", "pass" },
+	{ "|||held", "pass" },
 	{ "|192.0.2.1|spam@bad.example|alice", "450 4.7.1 Try another way" },
 	{ "a.dsl.example|198.51.100.1||alice", "550 5.7.1 Access denied" },
 	{ "unknown|198.51.100.1||alice", "ask alice@" },
@@ -172,7 +173,7 @@ test_tables(void **state)
 	assert_string_equal(decide(&o, "|192.0.2.1|spam@bad.example|gone@example.org", a), "ask gone@example.org");
 	o.tables = t;
 	assert_string_equal(decide(&o, "|||alice", a), "later");
-	add(&packed, RECIPIENT_TABLE_ACCESS, "/access", "From:bad.example REJECT\nFrom:drop@example.net DISCARD\n"
+	add(&packed, RECIPIENT_TABLE_ACCESS, "/access", "From:bad.example REJECT\nFrom:drop@example.net DISCARD\nTo:held@ QUARANTINE:why\n"
 	    "To:closed@ 550 5.2.1 Closed\nTo:silent@ DISCARD\nConnect:192.0.2 450 4.7.1 Try another way\n"
 	    "Connect:dsl.example REJECT\n");
 	add(&packed, RECIPIENT_TABLE_VIRTUAL, "/virtual", "virt@virt.example bob+box\n"

@@ -108,6 +108,25 @@ network_key(char tag, const struct netaddr *net, unsigned bits, char out[KEY_MAX
 	return n;
 }
 
+/* QUARANTINE, QUARANTINE:reason.  The reason goes into a header field. */
+static bool
+parse_quarantine(struct span s, struct recipient_access_entry *en)
+{
+	static const struct span word = { "QUARANTINE", 10 };
+
+	if (!span_istarts(s, word) || (s.n > word.n && s.p[word.n] != ':' && !ascii_is_wsp(s.p[word.n])))
+		return false;
+	s = span_trim(span_from(s, word.n));
+	if (s.n > 0 && s.p[0] == ':')
+		s = span_trim(span_from(s, 1));
+	en->verdict = RECIPIENT_QUARANTINE;
+	en->reason = span_sub(s, 0, RECIPIENT_REPLY_TEXT);
+	for (size_t i = 0; i < en->reason.n; i++)
+		if (en->reason.p[i] < ' ' || en->reason.p[i] > '~')
+			return false;
+	return true;
+}
+
 static bool
 parse_answer(struct span s, struct recipient_access_entry *en)
 {
@@ -133,6 +152,8 @@ parse_answer(struct span s, struct recipient_access_entry *en)
 				return true;
 			return recipient_reply_parse(told.text, &plain_refusal, &en->reply);
 		}
+	if (parse_quarantine(s, en))
+		return true;
 	en->verdict = RECIPIENT_REJECT;
 	if (span_istarts(s, SPAN("error:")))
 		s = span_trim(span_from(s, 6));
@@ -196,6 +217,7 @@ make_key(struct recipient_access *t, struct span s, char key[KEY_MAX], size_t *n
 
 struct parsing {
 	struct recipient_access *t;
+	const struct recipient_limits *limits;
 	struct recipient_doubt *doubt;
 };
 
@@ -221,6 +243,8 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	en->key = span_sub(line, 0, n);
 	if (!parse_answer(span_trim(span_from(line, n)), en))
 		return err_set(e, ERR_SYNTAX, "%.*s is no answer", SPAN_ARG(span_sub(span_trim(span_from(line, n)), 0, 60)));
+	if (en->verdict == RECIPIENT_QUARANTINE && !p->limits->quarantine)
+		return err_set(e, ERR_SYNTAX, "QUARANTINE needs a place (recipient_quarantine)");
 	if (make_key(t, en->key, key, &n, e) == -1)
 		return -1;
 	if (hash_get(t->keys, span_of(key, n)) != NULL) {
@@ -235,7 +259,7 @@ recipient_access_parse(struct span text, const struct recipient_limits *limits, 
     struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
 {
 	struct recipient_access *t = calloc(1, sizeof(*t));
-	struct parsing p = { t, doubt };
+	struct parsing p = { t, limits, doubt };
 	int rc = -1;
 
 	*line_out = 0;

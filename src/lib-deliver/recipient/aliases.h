@@ -8,6 +8,7 @@
 struct recipient_limits {
 	size_t max_size, max_line;	/* octets */
 	size_t max_list;		/* targets of one name */
+	bool quarantine;		/* there is a place for it */
 };
 
 /* A line that is taken, and is not what somebody meant: the first of its kind. */
