@@ -145,6 +145,13 @@ submit(struct work *w, const struct outgoing *o, struct err *e)
 	return means->submit(means->ctx, o, e);
 }
 
+/* What other hosts had: not what was put in front here, and not what recipes have made of it. */
+static struct span
+came(const struct deliver_request *r)
+{
+	return r->came.p != NULL ? r->came : r->message;
+}
+
 /*
  * The same octets to the same address twice within hours are one message that came again: what was answered with 4xx after it
  * had been passed on already.  A loop's message is another each time, by its trace fields.
@@ -202,13 +209,13 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 {
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
 			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
-	struct span mark = redirect_mark(w, a);
+	struct span mark = redirect_mark(w, a), whole = a->message;
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];
 	int rc;
 
 	/* What is in the user's mailbox has been delivered to the user. */
-	if ((!w->r->stays && outgoing_is_loop(w->r->message, w->r->recipient)) || outgoing_is_loop(w->r->message, a->target))
+	if ((!w->r->stays && outgoing_is_loop(came(w->r), w->r->recipient)) || outgoing_is_loop(came(w->r), a->target))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
@@ -216,14 +223,17 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 		say(w, a, what);
 		return 0;
 	}
-	if (a->message.p != NULL) {
+	/* Recipes may have moved what was put in front into the middle. */
+	if (whole.p == NULL && w->r->came.p != NULL && w->r->header.n == 0)
+		whole = w->r->message;
+	if (whole.p != NULL) {
 		/* The filter had the header that was put in front, and has given it back changed with the rest. */
-		size_t n = header_size(a->message);
+		size_t n = header_size(whole);
 
-		outgoing_redirect_header(&head, span_sub(a->message, 0, n), w->r->recipient);
+		outgoing_redirect_header(&head, span_sub(whole, 0, n), w->r->recipient);
 		buf_adds(&head, "\r\n");
 		o.parts[o.part_count++] = buf_span(&head);
-		o.parts[o.part_count++] = span_from(a->message, n);
+		o.parts[o.part_count++] = span_from(whole, n);
 	} else {
 		outgoing_redirect_header(&head, w->r->header, w->r->recipient);
 		o.parts[o.part_count++] = buf_span(&head);
