@@ -31,8 +31,7 @@ static const struct {
 	{ "sieve_pipe_input_eol", TEXT }, { "sieve_filter_input_eol", TEXT }, { "sieve_execute_input_eol", TEXT },
 	{ "sieve_program_memory", SIZE },
 	{ "sieve_list_*", PLACE },
-	/* Programs are in directories only. */
-	{ "sieve_pipe_socket_dir", IDLE }, { "sieve_filter_socket_dir", IDLE }, { "sieve_execute_socket_dir", IDLE },
+	{ "sieve_pipe_socket_dir", TEXT }, { "sieve_filter_socket_dir", TEXT }, { "sieve_execute_socket_dir", TEXT },
 };
 
 static bool

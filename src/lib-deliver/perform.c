@@ -129,7 +129,7 @@ do_program(struct work *w, const struct filter_action *a, const struct filter_me
 	}
 	w->out->stored = true;
 	snprintf(what, sizeof(what), "%s %.*s", a->kind == FILTER_PIPE ? "piped message to program" : "stored mail into",
-	    SPAN_ARG(span_sub(a->target, 0, 300)));
+	    SPAN_ARG(span_sub(a->target.n > 0 ? a->target : a->socket, 0, 300)));
 	say(w, a, what);
 	remember(w, a);
 	return 0;
