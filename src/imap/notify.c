@@ -19,6 +19,10 @@ struct known {
 	uint64_t number;		/* storage_mailbox_number() */
 	uint32_t watch_id;		/* 0: not watched */
 	bool due, no_access;
+	bool listed;			/* among those that are due, for one or the other */
+	uint32_t notes_id;		/* the same for its annotations, which are compared with notes */
+	bool notes_due;
+	struct imap_notes *notes;
 	struct mailbox_status told;
 };
 
@@ -39,6 +43,11 @@ struct imap_notify {
 	bool others;			/* some group is not of the selected mailbox */
 	struct names *names;		/* NULL: not others */
 	bool list_due, selected_due;
+	uint32_t server_id;		/* of the server's annotations */
+	bool server_due;
+	struct imap_notes *server;	/* NULL: they are not wanted */
+	struct span own_mailbox;	/* whose annotations the command has changed: own_notes */
+	struct imap_own_notes own_notes;
 	int64_t looked_ms, synced_ms;	/* at all of it, without notices; at the selected mailbox */
 	struct span own[2];
 };
@@ -48,6 +57,8 @@ names_free(struct names *names)
 {
 	if (names == NULL)
 		return;
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i].notes);
 	hash_free(names->by_name);
 	hash_free(names->by_watch);
 	arena_free(names->a);
@@ -106,16 +117,16 @@ events_of(struct imap_session *s, const struct imap_notify_request *r, const str
 		case NOTIFY_INBOXES:
 		case NOTIFY_PERSONAL:
 			if (is_personal(s, k->name))
-				return g->events;
+				return g->events & ~(unsigned)NOTIFY_SERVER_METADATA;
 			break;
 		case NOTIFY_SUBSCRIBED:
 			if ((k->attrs & MBOX_SUBSCRIBED) != 0)
-				return g->events;
+				return g->events & ~(unsigned)NOTIFY_SERVER_METADATA;
 			break;
 		case NOTIFY_SUBTREE:
 		case NOTIFY_MAILBOXES:
 			if (has_name(g, k))
-				return g->events;
+				return g->events & ~(unsigned)NOTIFY_SERVER_METADATA;
 			break;
 		}
 	}
@@ -159,7 +170,7 @@ names_fill(struct imap_session *s, const struct imap_notify_request *r, struct n
 	names->v = arena_alloc(names->a, count + 1, sizeof(*names->v));
 	names->due = arena_alloc(names->a, count + 1, sizeof(struct known *));
 	names->by_name = hash_new(count + 1);
-	names->by_watch = hash_new(count + 1);
+	names->by_watch = hash_new(2 * count + 1);
 	if (names->v == NULL || names->due == NULL || names->by_name == NULL || names->by_watch == NULL)
 		return err_set(e, ERR_LIMIT, "too many names");
 	for (size_t i = 0; i < count; i++) {
@@ -228,11 +239,13 @@ is_the_selected(const struct imap_session *s, const struct known *k)
 }
 
 static void
-make_due(struct names *names, struct known *k)
+make_due(struct names *names, struct known *k, bool figures, bool notes)
 {
-	if (k->due || k->watch_id == 0)
+	k->due = k->due || (figures && k->watch_id != 0);
+	k->notes_due = k->notes_due || (notes && k->notes_id != 0);
+	if (k->listed || (!k->due && !k->notes_due))
 		return;
-	k->due = true;
+	k->listed = true;
 	names->due[names->due_count++] = k;
 }
 
@@ -249,6 +262,28 @@ no_access(struct imap_session *s, struct known *k, const struct err *e)
 }
 
 static void
+remember_watch(struct names *names, uint32_t *id, struct known *k)
+{
+	if (!hash_set(names->by_watch, id_key(id), k))
+		log_error("NOTIFY: out of memory");
+}
+
+static void
+watch_notes(struct imap_session *s, struct names *names, struct known *k)
+{
+	struct err e = ERR_INIT;
+
+	if (storage_watch_metadata(s->st, k->name, &k->notes_id, &e) == 0 && (k->notes = imap_notes_read(s, k->name, &e)) != NULL) {
+		remember_watch(names, &k->notes_id, k);
+		return;
+	}
+	storage_unwatch(s->st, k->notes_id);
+	k->notes_id = 0;
+	if (e.code != ERR_DENIED && e.code != ERR_NOTFOUND)
+		log_error("NOTIFY: %s", e.log);
+}
+
+static void
 watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 {
 	struct err e = ERR_INIT;
@@ -256,6 +291,8 @@ watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 
 	if (!can_be_opened(k))
 		return;
+	if ((k->events & NOTIFY_MAILBOX_METADATA) != 0 && k->notes == NULL)
+		watch_notes(s, names, k);
 	if ((k->events & NOTIFY_MESSAGE_EVENTS) == 0) {
 		/* By its number a mailbox is known when it is renamed. */
 		if ((k->events & NOTIFY_MAILBOX_NAME) != 0 && k->number == 0 &&
@@ -271,8 +308,7 @@ watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 	}
 	k->no_access = false;
 	k->number = storage_mailbox_number(s->st, k->name);
-	if (!hash_set(names->by_watch, id_key(&k->watch_id), k))
-		log_error("NOTIFY: out of memory");
+	remember_watch(names, &k->watch_id, k);
 	if (tells && !is_the_selected(s, k))
 		imap_put_status_of(s, k->name, items_of(s, k), &k->told);
 }
@@ -282,8 +318,10 @@ unwatch_all(struct imap_session *s, struct names *names)
 {
 	if (names == NULL)
 		return;
-	for (size_t i = 0; i < names->n; i++)
+	for (size_t i = 0; i < names->n; i++) {
 		storage_unwatch(s->st, names->v[i].watch_id);
+		storage_unwatch(s->st, names->v[i].notes_id);
+	}
 }
 
 static bool
@@ -313,6 +351,25 @@ tell_status(struct imap_session *s, struct known *k)
 		return;
 	k->told = st;
 	imap_put_status_of(s, k->name, items_of(s, k), &st);
+}
+
+static void
+tell_notes(struct imap_session *s, struct span mailbox, struct imap_notes **notes)
+{
+	static const struct imap_own_notes none = { NULL, 0 };
+	struct imap_notify *n = s->notify;
+	bool own = n->own_notes.count > 0 && span_eq(n->own_mailbox, mailbox);
+	struct err e = ERR_INIT;
+	struct imap_notes *now = imap_notes_read(s, mailbox, &e);
+
+	if (now == NULL) {
+		if (e.code != ERR_DENIED && e.code != ERR_NOTFOUND)
+			log_error("NOTIFY: %s", e.log);
+		return;
+	}
+	imap_notes_tell(s, mailbox, *notes, now, own ? &n->own_notes : &none);
+	free(*notes);
+	*notes = now;
 }
 
 /* ---- names that changed ---- */
@@ -354,16 +411,21 @@ old_of(const struct names *before, const struct names *now, const struct known *
 static void
 inherit(struct names *now, struct known *k, struct known *old)
 {
-	if ((k->events & NOTIFY_MESSAGE_EVENTS) == 0 || old->watch_id == 0)
-		return;
-	k->watch_id = old->watch_id;
-	k->told = old->told;
+	if ((k->events & NOTIFY_MESSAGE_EVENTS) != 0 && old->watch_id != 0) {
+		k->watch_id = old->watch_id;
+		k->told = old->told;
+		old->watch_id = 0;
+		remember_watch(now, &k->watch_id, k);
+	}
+	if ((k->events & NOTIFY_MAILBOX_METADATA) != 0 && old->notes != NULL) {
+		k->notes_id = old->notes_id;
+		k->notes = old->notes;
+		old->notes_id = 0;
+		old->notes = NULL;
+		remember_watch(now, &k->notes_id, k);
+	}
 	k->no_access = old->no_access;
-	old->watch_id = 0;
-	if (!hash_set(now->by_watch, id_key(&k->watch_id), k))
-		log_error("NOTIFY: out of memory");
-	if (old->due)
-		make_due(now, k);
+	make_due(now, k, old->due, old->notes_due);
 }
 
 static void
@@ -419,6 +481,10 @@ overflow(struct imap_session *s)
 	s->notify->names = NULL;
 	s->notify->others = false;
 	s->notify->selected = NULL;
+	storage_unwatch(s->st, s->notify->server_id);
+	free(s->notify->server);
+	s->notify->server = NULL;
+	s->notify->server_id = 0;
 }
 
 static void
@@ -456,8 +522,18 @@ notify_free(struct imap_notify *n)
 	if (n == NULL)
 		return;
 	names_free(n->names);
+	free(n->server);
 	arena_free(n->a);
 	free(n);
+}
+
+static void
+watch_server(struct imap_session *s, struct imap_notify *n)
+{
+	struct err e = ERR_INIT;
+
+	if (storage_watch_metadata(s->st, SPAN(""), &n->server_id, &e) == -1 || (n->server = imap_notes_read(s, SPAN(""), &e)) == NULL)
+		log_error("NOTIFY: %s", e.log);
 }
 
 int
@@ -473,7 +549,7 @@ imap_notify_set(struct imap_session *s, const struct imap_notify_request *r, str
 		if (is_selected_group(&n->r.groups[i]))
 			n->selected = &n->r.groups[i];
 		else
-			n->others = n->others || n->r.groups[i].events != 0;
+			n->others = n->others || (n->r.groups[i].events & ~(unsigned)NOTIFY_SERVER_METADATA) != 0;
 	}
 	if (n->others && (n->names = names_new(s, r, e)) == NULL) {
 		notify_free(n);
@@ -481,6 +557,7 @@ imap_notify_set(struct imap_session *s, const struct imap_notify_request *r, str
 	}
 	if (old != NULL) {
 		unwatch_all(s, old->names);
+		storage_unwatch(s->st, old->server_id);
 		if (!n->others)
 			storage_watch_lists(s->st, false);
 		notify_free(old);
@@ -490,6 +567,8 @@ imap_notify_set(struct imap_session *s, const struct imap_notify_request *r, str
 	s->notify = n;
 	for (size_t i = 0; n->names != NULL && i < n->names->n && !s->io.failed; i++)
 		watch(s, n->names, &n->names->v[i], r->status);
+	if ((r->events & NOTIFY_SERVER_METADATA) != 0)
+		watch_server(s, n);
 	return 0;
 }
 
@@ -525,12 +604,14 @@ imap_notify_notice(void *session, uint32_t id)
 		return;
 	if (s->box != NULL && id == mailbox_watch_id(s->box))
 		n->selected_due = true;
+	if (id == n->server_id)
+		n->server_due = n->server != NULL;
 	if (n->names == NULL)
 		return;
 	if (id == STORAGE_LIST_CHANGED)
 		n->list_due = true;
 	else if ((k = hash_get(n->names->by_watch, id_key(&id))) != NULL)
-		make_due(n->names, k);
+		make_due(n->names, k, id == k->watch_id, id == k->notes_id);
 }
 
 void
@@ -543,8 +624,9 @@ imap_notify_look_at_all(struct imap_session *s)
 	n->looked_ms = clock_ms();
 	n->selected_due = true;
 	n->list_due = n->names != NULL;
+	n->server_due = n->server != NULL;
 	for (size_t i = 0; n->names != NULL && i < n->names->n; i++)
-		make_due(n->names, &n->names->v[i]);
+		make_due(n->names, &n->names->v[i], true, true);
 }
 
 void
@@ -552,6 +634,7 @@ imap_notify_new_hub(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
 	struct mailbox_status st;
+	struct err server_e = ERR_INIT;
 
 	if (n == NULL)
 		return;
@@ -563,7 +646,11 @@ imap_notify_new_hub(struct imap_session *s)
 
 		if (k->watch_id != 0 && storage_watch(s->st, k->name, STATUS_UIDVALIDITY, &k->watch_id, &st, &e) == -1)
 			log_debug("NOTIFY: %s", e.log);
+		if (k->notes_id != 0 && storage_watch_metadata(s->st, k->name, &k->notes_id, &e) == -1)
+			log_debug("NOTIFY: %s", e.log);
 	}
+	if (n->server_id != 0 && storage_watch_metadata(s->st, SPAN(""), &n->server_id, &server_e) == -1)
+		log_debug("NOTIFY: %s", server_e.log);
 	imap_notify_look_at_all(s);
 }
 
@@ -581,7 +668,23 @@ imap_notify_left(struct imap_session *s)
 	k->told.uidnext = vs.uidnext;
 	k->told.uidvalidity = vs.uidvalidity;
 	k->told.highestmodseq = vs.highestmodseq;
-	make_due(n->names, k);
+	make_due(n->names, k, true, false);
+}
+
+void
+imap_notify_own_metadata(struct imap_session *s, struct span mailbox, const struct metadata *list, size_t count)
+{
+	struct imap_notify *n = s->notify;
+	struct known *k;
+
+	if (n == NULL)
+		return;
+	n->own_mailbox = mailbox;
+	n->own_notes = (struct imap_own_notes){ list, count };
+	if (mailbox.n == 0)
+		n->server_due = n->server != NULL;
+	else if (n->names != NULL && (k = hash_get(n->names->by_name, mailbox)) != NULL)
+		make_due(n->names, k, false, true);
 }
 
 void
@@ -599,17 +702,27 @@ imap_notify_tell(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
 
-	if (n == NULL || n->names == NULL || s->end != IMAP_GO_ON)
+	if (n == NULL || s->end != IMAP_GO_ON)
 		return;
-	if (n->list_due)
+	if (n->list_due && n->names != NULL)
 		tell_names(s);
+	if (n->server_due && n->server != NULL) {
+		n->server_due = false;
+		tell_notes(s, SPAN(""), &n->server);
+	}
 	n->own[0] = n->own[1] = SPAN_NONE;
 	while (n->names != NULL && n->names->due_count > 0 && !s->io.failed) {
 		struct known *k = n->names->due[--n->names->due_count];
 
-		k->due = false;
-		tell_status(s, k);
+		bool figures = k->due, notes = k->notes_due;
+
+		k->listed = k->due = k->notes_due = false;
+		if (notes && k->notes != NULL)
+			tell_notes(s, k->name, &k->notes);
+		if (figures)
+			tell_status(s, k);
 	}
+	n->own_notes.count = 0;
 }
 
 int
@@ -618,7 +731,7 @@ imap_notify_poll_ms(struct imap_session *s)
 	struct imap_notify *n = s->notify;
 	int64_t left;
 
-	if (n == NULL || (n->names == NULL && n->selected == NULL) || (!s->hub_gone && s->start->hub_fd != -1))
+	if (n == NULL || (n->names == NULL && n->selected == NULL && n->server == NULL) || (!s->hub_gone && s->start->hub_fd != -1))
 		return -1;
 	left = n->looked_ms + POLL_ALONE_MS + POLL_EACH_MS * (int64_t)(n->names == NULL ? 0 : n->names->wanted) - clock_ms();
 	if (left > 0)

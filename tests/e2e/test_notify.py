@@ -35,7 +35,8 @@ class Client:
 
 class Notify(unittest.TestCase):
     def setUp(self):
-        self.server = culver.Server("imap_hibernate_timeout = 1 secs\nservice imap {\n  service_count = 0\n}\n")
+        self.server = culver.Server("imap_metadata = yes\nimap_hibernate_timeout = 1 secs\n"
+                                    "service imap {\n  service_count = 0\n}\n")
         self.clients = []
 
     def tearDown(self):
@@ -95,6 +96,19 @@ class Notify(unittest.TestCase):
         c.ok("CREATE Mine")
         c.ok("SUBSCRIBE Mine")
         c.ok("DELETE Mine")
+        self.assertEqual(c.ok("NOOP"), [])
+
+    def test_annotations(self):
+        c, other = self.client(), self.client()
+        other.ok("CREATE Work")
+        c.ok("NOTIFY SET (personal (MailboxMetadataChange ServerMetadataChange))")
+        other.ok('SETMETADATA Work (/shared/comment "x")')
+        c.told("* METADATA Work /shared/comment")
+        other.ok('SETMETADATA "" (/private/vendor/x/y "x")')
+        c.told('* METADATA "" /private/vendor/x/y')
+        other.ok("SETMETADATA Work (/shared/comment NIL)")
+        c.told("* METADATA Work /shared/comment")
+        c.ok('SETMETADATA Work (/shared/comment "y")')
         self.assertEqual(c.ok("NOOP"), [])
 
     def test_idle_is_not_hibernated(self):
