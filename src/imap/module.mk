@@ -25,6 +25,8 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/input.c \
 	src/imap/names.c \
 	src/imap/notify.c src/imap/notify.h \
+	src/imap/notify-metadata.c \
+	src/imap/notify-names.c src/imap/notify-names.h \
 	src/imap/react.c src/imap/react.h \
 	src/imap/reply.c \
 	src/imap/serve.c src/imap/serve.h \
