@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 import unittest
 
 import culver
@@ -193,6 +194,32 @@ service auth {
             self.assertNotEqual(done.stderr, b"")
         done = subprocess.run([LDA, "-c", self.server.path("none")], input=b"x", capture_output=True, timeout=culver.WAIT)
         self.assertEqual(done.returncode, 75)
+
+
+class Concurrency(Base):
+    extra = "lmtp_user_concurrency_limit = 1\nprocmail_rc = ~/.procmailrc\nmail_plugins = procmail\n"
+
+    def test_one_user(self):
+        """Deliveries to one user wait for each other, and nobody else for them."""
+        path = self.server.path("home", "alice", ".procmailrc")
+        with open(path, "w") as f:
+            f.write(":0 hwc\n| echo begin >> $HOME/times; sleep 0.5; echo end >> $HOME/times\n")
+        os.chown(path, self.server.uid, self.server.gid)
+        done = []
+
+        def deliver(user):
+            with Lmtp(self.server) as client:
+                done.append((user, client.mail("Subject: x\r\n\r\nx", user)[0][:3]))
+
+        threads = [threading.Thread(target=deliver, args=(user,)) for user in ("alice", "alice", "alice", "bob")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(culver.WAIT)
+        self.assertEqual(done[0], ("bob", "250"))
+        self.assertEqual(sorted(done), [("alice", "250")] * 3 + [("bob", "250")])
+        with open(self.server.path("home", "alice", "times")) as f:
+            self.assertEqual(f.read().split(), ["begin", "end"] * 3)
 
 
 class Pressure(Base):
