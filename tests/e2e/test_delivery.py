@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import unittest
 
 import culver
@@ -220,6 +221,30 @@ class Concurrency(Base):
         self.assertEqual(sorted(done), [("alice", "250")] * 3 + [("bob", "250")])
         with open(self.server.path("home", "alice", "times")) as f:
             self.assertEqual(f.read().split(), ["begin", "end"] * 3)
+
+
+    def test_end_of_the_process(self):
+        """Who comes while the process ends is not turned away: the next one has the listener."""
+        self.server.allowed += ("lmtp",)
+        path = self.server.path("home", "bob", ".procmailrc")
+        with open(path, "w") as f:
+            f.write(":0 hwc\n| echo begin >> $HOME/times; sleep 2\n")
+        os.chown(path, self.server.uid, self.server.gid)
+        self.addCleanup(os.unlink, path)
+        with Lmtp(self.server) as client:
+            client.say("MAIL FROM:<a@b>")
+            client.say("RCPT TO:<bob>")
+            client.say("DATA")
+            client.send("Subject: x\r\n\r\nx\r\n.\r\n")
+            culver.wait_for(lambda: os.path.exists(self.server.path("home", "bob", "times")), "it is under way")
+            children = [open("/proc/%d/task/%d/children" % (p, p)).read().split() for p in self.server.pids("lmtp")]
+            parent = [p for p, own in zip(self.server.pids("lmtp"), children) if own][0]
+            os.kill(parent, signal.SIGTERM)
+            time.sleep(0.3)
+            with Lmtp(self.server) as other:
+                self.assertEqual(other.say("NOOP"), "250 2.0.0 OK")
+            self.assertTrue(client.reply().startswith("250"))
+        self.assertNotIn("connection from", self.server.log_text())
 
 
 class Pressure(Base):
