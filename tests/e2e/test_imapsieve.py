@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Scripts that run because of what an IMAP session did (RFC 6785), set up as Dovecot's documentation has it."""
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -81,7 +82,7 @@ mv "DIR/out/$$.tmp" "DIR/out/$$.mail"
 class Site:
     """A server with scripts and programs of the test."""
 
-    def __init__(self, scripts=None, programs=None, more="", settings=""):
+    def __init__(self, scripts=None, programs=None, more="", settings="", rules=RULES):
         self.dir = tempfile.mkdtemp(prefix="culver-imapsieve-")
         os.chmod(self.dir, 0o755)
         for name in ("sieve", "bin", "out"):
@@ -95,7 +96,7 @@ class Site:
             with open(self.path("bin", name), "w") as f:
                 f.write(text.replace("DIR", self.dir))
             os.chmod(self.path("bin", name), 0o755)
-        self.server = culver.Server(extra=RULES.replace("MORE", more).replace("DIR", self.dir) + settings)
+        self.server = culver.Server(extra=rules.replace("MORE", more).replace("DIR", self.dir) + settings)
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -208,6 +209,21 @@ class Learning(unittest.TestCase):
             self.assertLess(time.monotonic() - start, 2.5)
             self.assertEqual([x[0] for x in site.learned(5)], ["spam"] * 5)
 
+
+    def test_socket(self):
+        """The program is a service behind a socket, which the process behind the session asks."""
+        user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        service = ("service learn {\n  executable = script DIR/bin/learn.sh by-socket\n  user = %s\n"
+                   "  unix_listener programs/learn.sh {\n    mode = 0666\n  }\n}\n" % user)
+        rules = RULES.replace("sieve_pipe_bin_dir = DIR/bin", "sieve_pipe_socket_dir = programs").replace(
+            "sieve_execute_bin_dir = DIR/bin", "")
+        with Site(rules=rules + service) as site:
+            imap = site.server.imap()
+            append(imap)
+            imap.select()
+            self.assertEqual(imap.uid("MOVE", "1", "Spam")[0], "OK")
+            self.assertEqual(site.learned(1)[0][0], "by-socket spam")
+            imap.logout()
 
     def test_stop(self):
         """What a server that stops has no time for is done by the next process behind a session of that user."""
