@@ -83,6 +83,8 @@ void deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver
 
 /* Where a message goes that is kept: what was asked for, the detail's mailbox, INBOX. */
 struct span deliver_place(const struct deliver_request *r);
+/* The detail of the address, asked for first: bob+lists@host: lists.  Empty: it has none. */
+struct span deliver_detail(const struct deliver_request *r);
 
 /* log_prefix() of mail_log_prefix for one delivery: "lmtp(bob)<123><session>". */
 void deliver_log_prefix(const struct set_view *view, const char *service, struct span user, struct span session);
