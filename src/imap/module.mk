@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/imap/libimap.a
 src_imap_libimap_a_SOURCES = \
 	src/imap/behind.c src/imap/behind.h \
+	src/imap/kept-events.c src/imap/kept-events.h \
 	src/imap/cmd-acl.c src/imap/cmd-append.c \
 	src/imap/cmd-copy.c \
 	src/imap/cmd-fetch.c \
