@@ -3,6 +3,8 @@
 import itertools
 import typing
 
+import corners
+
 FROM = "From ann@example.org Sat Nov 28 05:33:20 2026\n"
 
 PLAIN = FROM + """From: Ann <ann@example.org>
@@ -484,3 +486,5 @@ def cases():
     for recipe, text in RECIPES.items():
         for label in ("plain", "list", "empty"):
             yield Case("recipes", "recipe/%s/%s" % (recipe, label), text, MESSAGES[label], () if label == "plain" else BOXES)
+    for recipe, text in corners.RECIPES.items():
+        yield Case("recipes", "corner/" + recipe, text, PLAIN, BOXES)
