@@ -33,4 +33,40 @@ FORWARD = {
     "no sendmail": "SENDMAIL=\nLOGFILE=/dev/null\n:0w\n! /bin/echo a\n:0\nbox\n",
 }
 
+PLACES = {
+    "maildir on file": "X=`echo old >two`\n:0\ntwo/\n:0\nbox\n",
+    "maildir on file default": "X=`echo old >two`\n:0\ntwo/\n",
+    "maildir on file e": "X=`echo old >two`\n:0\ntwo/\n:0e\n{ LOG=\"[e $LASTFOLDER]\n\" }\n:0\nbox\n",
+    "mh on file": "X=`echo old >two`\n:0\ntwo/.\n:0\nbox\n",
+    "maildir on empty file": "X=`touch two`\n:0\ntwo/\n:0\nbox\n",
+    "maildir on readonly file": "X=`echo old >two; chmod 400 two`\n:0\ntwo/\n:0\nbox\n",
+    "mbox on maildir": "X=`mkdir -p two/cur two/new two/tmp`\n:0\ntwo\n:0\nbox\n",
+    "mbox on dir": "X=`mkdir -p two`\n:0\ntwo\n:0\nbox\n",
+    "mbox lock on maildir": "X=`mkdir -p two/cur two/new two/tmp`\n:0:\ntwo\n:0\nbox\n",
+    "maildir on dir": "X=`mkdir -p two`\n:0\ntwo/\n:0\nbox\n",
+    "maildir on half": "X=`mkdir -p two/new`\n:0\ntwo/\n:0\nbox\n",
+    "maildir new is file": "X=`mkdir -p two; touch two/new`\n:0\ntwo/\n:0\nbox\n",
+    "maildir cur is file": "X=`mkdir -p two; touch two/cur`\n:0\ntwo/\n:0\nbox\n",
+    "maildir tmp is file": "X=`mkdir -p two; touch two/tmp`\n:0\ntwo/\n:0\nbox\n",
+    "mh on maildir": "X=`mkdir -p two/cur two/new two/tmp`\n:0\ntwo/.\n:0\nbox\n",
+    "maildir on mh": "X=`mkdir -p two; echo x >two/3`\n:0\ntwo/\n:0\nbox\n",
+    "mh numbers": "X=`mkdir -p two; echo x >two/3; echo x >two/007; echo x >two/12x; echo >two/,9; mkdir two/8`\n:0\ntwo/.\n:0\nbox\n",
+    "second is file": "X=`echo old >two`\n:0\none/ two/\n:0\nbox\n",
+    "second is file mh": "X=`echo old >two`\n:0\none/. two/.\n:0\nbox\n",
+    "second is file plain": "X=`echo old >two`\n:0\none/ two\n:0\nbox\n",
+    "first file second dir": "X=`echo old >two`\n:0\ntwo/ one/\n:0\nbox\n",
+    "copy then": "X=`echo old >two`\n:0c\ntwo/\n:0\nbox\n",
+    "slashes": ":0\ntwo///\n",
+    "parent missing": ":0\na/b/\n:0\nbox\n",
+    "parent is file": "X=`echo old >two`\n:0\ntwo/x/\n:0\nbox\n",
+    "dot": ":0\n./\n:0\nbox\n",
+    "dot mh": ":0\n./.\n:0\nbox\n",
+    "dir dot": "X=`mkdir d`\n:0\nd/..\n:0\nbox\n",
+    "dangling link": "X=`ln -s nothere l`\n:0\nl\n:0\nbox\n",
+    "link to dir": "X=`mkdir d; ln -s d l`\n:0\nl/\n:0\nbox\n",
+    "default is maildir on file": "X=`echo old >two`\nDEFAULT=two/\n",
+    "umask 777": "UMASK=777\n:0\nmd/\n:0\nbox\n",
+}
+
 RECIPES = {"forward " + name: MAILER + rc for name, rc in FORWARD.items()}
+RECIPES.update({"place " + name: rc for name, rc in PLACES.items()})

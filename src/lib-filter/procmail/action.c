@@ -178,11 +178,27 @@ compose(struct procmail_state *s, unsigned flags, enum procmail_place place, boo
 	return span_of(out, n);
 }
 
+/* A name of a Maildir or MH folder without its end. */
+static struct span
+bare_name(struct span name)
+{
+	if (span_ends(name, SPAN("/.")))
+		name.n--;
+	while (name.n > 1 && name.p[name.n - 1] == '/')
+		name.n--;
+	return name;
+}
+
+/* What is a file is one whatever the end of its name says. */
 static enum procmail_place
 place_of(struct procmail_state *s, struct span name)
 {
+	struct span bare = bare_name(name);
+
 	if (span_starts(name, SPAN(PROCMAIL_MAILBOX_PREFIX)))
 		return PROCMAIL_PLACE_MAILBOX;
+	if (bare.n < name.n && s->sh->host->is_file != NULL && s->sh->host->is_file(s->sh->host->ctx, buf_span(&s->dir), bare))
+		return PROCMAIL_PLACE_FILE;
 	if (span_ends(name, SPAN("/.")))
 		return PROCMAIL_PLACE_MH;
 	if (span_ends(name, SPAN("/")))
@@ -225,6 +241,7 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 	struct procmail_delivery d = { .dir = buf_span(&s->dir), .names = names, .umask = umask_of(s) };
 	struct buf folder = BUF_INIT(65536);
 	struct err e = ERR_INIT;
+	struct span bare;
 	int rc;
 
 	if (count == 0 || names[0].n == 0 || !count_delivery(s)) {
@@ -241,6 +258,10 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 
 		delivered(s, names[0], (header ? s->header.n : 0) + (body ? s->body.n : 0));
 		return PROCMAIL_DONE;
+	}
+	if (d.place == PROCMAIL_PLACE_FILE) {
+		bare = bare_name(names[0]);
+		names = d.names = &bare;
 	}
 	d.prefix = procmail_value(s, "MSGPREFIX");
 	d.text = compose(s, flags, d.place, d.place == PROCMAIL_PLACE_MAILDIR || d.place == PROCMAIL_PLACE_MAILBOX);
