@@ -82,6 +82,8 @@ void deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver
 
 /* Where a message goes that is kept: what was asked for, the detail's mailbox, INBOX. */
 struct span deliver_place(const struct deliver_request *r);
+/* The domain of addresses that a user writes without one: the recipient's, else the server's own name. */
+struct span deliver_own_domain(const struct deliver_request *r);
 
 /* log_prefix() of mail_log_prefix for one delivery: "lmtp(bob)<123><session>". */
 void deliver_log_prefix(const struct set_view *view, const char *service, struct span user, struct span session);
