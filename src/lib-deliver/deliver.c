@@ -43,6 +43,21 @@ deliver_place(const struct deliver_request *r)
 }
 
 struct span
+deliver_detail(const struct deliver_request *r)
+{
+	struct span address = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, delimiters;
+	size_t at;
+
+	if (r->detail.n > 0)
+		return r->detail;
+	delimiters = set_str(r->view, SET_recipient_delimiter);
+	address = span_sub(address, 0, span_chr(address, '@'));
+	for (at = 1; at < address.n && span_chr(delimiters, address.p[at]) == delimiters.n; at++)
+		;
+	return span_from(address, at + 1);
+}
+
+struct span
 deliver_junk_place(struct storage *st, const struct set_view *view, struct arena *a)
 {
 	struct span name = set_str(view, SET_spam_junk_mailbox), found;
@@ -364,6 +379,8 @@ deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver_resu
 	memset(out, 0, sizeof(*out));
 	out->reply = 250;
 	snprintf(out->text, sizeof(out->text), "2.1.5 OK");
+	if (r->forward != NULL && !deliver_forward_keeps(r->forward, r))
+		return;
 	if (storage_quota_fits(r->storage, place, size, &e) == 0)
 		return;
 	/* A name that no mailbox can have: it goes to INBOX then. */

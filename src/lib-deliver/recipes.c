@@ -351,6 +351,7 @@ changed_request(struct work *w, struct span text, struct buf *crlf, struct deliv
 	if (crlf->failed)
 		return err_set(e, ERR_TEMP, "out of memory");
 	out->message = buf_span(crlf);
+	out->came = w->r->message;
 	return 0;
 }
 
@@ -546,22 +547,6 @@ settings_of(const struct work *w, struct span detail, struct span out[SETTINGS])
 	return SETTINGS;
 }
 
-/* bob+lists@host: lists. */
-static struct span
-detail_of(const struct deliver_request *r)
-{
-	struct span address = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, delimiters;
-	size_t at;
-
-	if (r->detail.n > 0)
-		return r->detail;
-	delimiters = set_str(r->view, SET_recipient_delimiter);
-	address = span_sub(address, 0, span_chr(address, '@'));
-	for (at = 1; at < address.n && span_chr(delimiters, address.p[at]) == delimiters.n; at++)
-		;
-	return span_from(address, at + 1);
-}
-
 /* The files that there are, a line each; empty: none. */
 static struct span
 files_that_are(const struct deliver_recipes *x, struct deliver_host *host)
@@ -630,7 +615,7 @@ work_init(struct work *w)
 static int
 run(struct work *w, struct span files, struct buf *text, struct err *e)
 {
-	struct span detail = detail_of(w->r), settings[SETTINGS], from;
+	struct span detail = deliver_detail(w->r), settings[SETTINGS], from;
 	struct procmail_host host = w->inner;
 	struct procmail_limits limits = recipe_limits(w->r->view);
 	struct procmail_result result;

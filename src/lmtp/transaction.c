@@ -25,7 +25,8 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	t->rcpts = NULL;
 	t->rcpt_count = t->rcpt_room = t->rcpt_tries = 0;
 	t->numbers = 0;
-	t->open = t->chunked = t->chunk_failed = t->junk = t->discard = false;
+	t->open = t->chunked = t->chunk_failed = t->junk = false;
+	t->fate = (struct lmtp_fate){ .discard = false };
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
 	t->utf8 = t->eight_bit = false;

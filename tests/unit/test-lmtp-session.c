@@ -150,7 +150,7 @@ add_line(struct world *w, struct span name, struct span value)
 static struct recipient_tables *
 make_tables(struct world *w)
 {
-	static const struct recipient_limits limits = { 1 << 16, 1000, 10 };
+	static const struct recipient_limits limits = { 1 << 16, 1000, 10, true };
 	struct buf packed = BUF_INIT(1 << 18);
 	struct recipient_tables *t = NULL;
 
