@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "lib/encode.h"
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-config/vars.h"
 #include "lib-deliver/forward.h"
 #include "lib-deliver/perform.h"
@@ -18,6 +19,16 @@
 #define FILTER_MEMORY ((size_t)96 << 20)	/* a script may use 64 MB, and what performs it some */
 #define LOG_VALUE_MAX 200	/* of a header field in the log */
 #define HEADER_OCTETS (1 << 20)
+
+struct span
+deliver_own_domain(const struct deliver_request *r)
+{
+	struct span domain = span_from(r->recipient, span_chr(r->recipient, '@') + 1);
+
+	if (domain.n == 0)
+		domain = set_str(r->view, SET_hostname);
+	return domain.n > 0 ? domain : span_str(host_name());
+}
 
 struct span
 deliver_place(const struct deliver_request *r)

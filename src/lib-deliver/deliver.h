@@ -83,6 +83,8 @@ void deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver
 
 /* Where a message goes that is kept: what was asked for, the detail's mailbox, INBOX. */
 struct span deliver_place(const struct deliver_request *r);
+/* The domain of addresses that a user writes without one: the recipient's, else the server's own name. */
+struct span deliver_own_domain(const struct deliver_request *r);
 /* The detail of the address, asked for first: bob+lists@host: lists.  Empty: it has none. */
 struct span deliver_detail(const struct deliver_request *r);
 

@@ -281,17 +281,10 @@ is_self(const struct work *w, const struct recipient_target *t)
 	return span_ieq(t->text, w->f->user) || span_ieq(t->text, w->r->recipient);
 }
 
-/* An address without a domain is one of the recipient's, as far as that is known. */
 static struct span
 full_address(const struct work *w, const struct recipient_target *t)
 {
-	struct span domain = span_from(w->r->recipient, span_chr(w->r->recipient, '@') + 1);
-
-	if (t->domain.n > 0)
-		return t->text;
-	if (domain.n == 0)
-		domain = set_str(w->r->view, SET_hostname);
-	return recipient_address_text(t->local, domain.n > 0 ? domain : span_str(host_name()), w->host->a);
+	return t->domain.n > 0 ? t->text : recipient_address_text(t->local, deliver_own_domain(w->r), w->host->a);
 }
 
 static int
