@@ -52,11 +52,12 @@ class Notify(unittest.TestCase):
 
     def outside(self, folder, name):
         """A program that knows nothing of us puts a message there."""
-        path = os.path.join(self.server.maildir("alice"), folder, "tmp", name)
+        maildir = os.path.join(self.server.maildir("alice"), folder)
+        path = os.path.join(maildir, "tmp", name)
         with open(path, "w") as f:
             f.write("Subject: x\n\nx\n")
         os.chown(path, self.server.uid, self.server.gid)
-        os.rename(path, path.replace("/tmp/", "/new/"))
+        os.rename(path, os.path.join(maildir, "new", name))
 
     def test_told_between_commands(self):
         c, other = self.client(), self.client()
