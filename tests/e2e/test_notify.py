@@ -133,7 +133,8 @@ class Notify(unittest.TestCase):
                 if m:
                     attrs, name, old = m.groups()
                     if old is not None:
-                        known.pop(old, None)
+                        if known.pop(old, (True, False))[1]:
+                            known[old] = False, True        # RENAME leaves subscriptions where they are
                         if old in figures:
                             figures[name] = figures.pop(old)
                     if "\\NonExistent" in attrs and "\\Subscribed" not in attrs:
