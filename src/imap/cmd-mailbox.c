@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 sections 6.3.3 to 6.3.7), NAMESPACE (RFC 2342). */
+#include <stdio.h>
 #include "imap/notify.h"
 #include "lib-protocol/imap-quote.h"
 
@@ -20,7 +21,8 @@ imap_cmd_create(struct imap_session *s, struct imap_in *in, struct err *e)
 {
 	struct span name;
 	bool strip = s->lim.strip_separator, only_parent, ok;
-	char separator;
+	char separator, id[MAILBOX_ID_MAX], text[MAILBOX_ID_MAX + 40];
+	struct err none = ERR_INIT;
 
 	s->lim.strip_separator = false;
 	ok = one_mailbox(s, in, &name);
@@ -39,7 +41,12 @@ imap_cmd_create(struct imap_session *s, struct imap_in *in, struct err *e)
 	if (storage_create(s->st, name, only_parent, e) == -1)
 		return -1;
 	imap_notify_own(s, name, SPAN_NONE);
-	imap_ok(s, "Create completed.");
+	/* A name that only others will be below is no mailbox yet. */
+	if (!only_parent && storage_mailbox_id(s->st, name, id, &none) == 0)
+		snprintf(text, sizeof(text), "[MAILBOXID (%s)] Create completed.", id);
+	else
+		snprintf(text, sizeof(text), "Create completed.");
+	imap_ok(s, text);
 	return 0;
 }
 

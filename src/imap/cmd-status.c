@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* STATUS (RFC 3501 section 6.3.10; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438, MAILBOXID of RFC 8474). */
+/*
+ * STATUS (RFC 3501 section 6.3.10; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438, MAILBOXID of RFC 8474, DELETED and DELETED-STORAGE
+ * of RFC 9208 section 4.1.4).
+ */
 #include "imap/session.h"
 
 static const struct {
@@ -13,6 +16,8 @@ static const struct {
 	{ SPAN("UNSEEN"), STATUS_UNSEEN },
 	{ SPAN("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ },
 	{ SPAN("SIZE"), STATUS_SIZE },
+	{ SPAN("DELETED"), STATUS_DELETED },
+	{ SPAN("DELETED-STORAGE"), STATUS_DELETED_STORAGE },
 	{ SPAN("MAILBOXID"), STATUS_MAILBOXID },
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -63,6 +68,10 @@ value_of(const struct mailbox_status *st, unsigned item)
 		return st->unseen;
 	case STATUS_HIGHESTMODSEQ:
 		return st->highestmodseq;
+	case STATUS_DELETED:
+		return st->deleted;
+	case STATUS_DELETED_STORAGE:
+		return st->deleted_storage;
 	}
 	return st->size;
 }

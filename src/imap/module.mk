@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/imap/libimap.a
 src_imap_libimap_a_SOURCES = \
 	src/imap/behind.c src/imap/behind.h \
+	src/imap/kept-events.c src/imap/kept-events.h \
 	src/imap/cmd-acl.c src/imap/cmd-append.c \
 	src/imap/cmd-copy.c \
 	src/imap/cmd-fetch.c \
@@ -46,7 +47,7 @@ UNIT_TESTS += tests/unit/test-imap-engine
 tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture) \
 	tests/unit/memory-storage.c tests/unit/memory-mailbox.c \
 	tests/unit/memory-storage.h tests/unit/memory-storage-priv.h src/lib-storage/acl.c src/lib-storage/list-match.c src/lib-storage/search.c \
-	src/lib-storage/sort.c src/lib-storage/thread.c
+	src/lib-storage/sort.c src/lib-storage/thread.c src/lib-storage/mailbox-digest.c
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
 
@@ -90,7 +91,7 @@ fuzz_fuzz_imap_event_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-imap-session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c tests/unit/memory-mailbox.c src/lib-storage/acl.c src/lib-storage/list-match.c \
-	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c \
+	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c src/lib-storage/mailbox-digest.c \
 	$(fuzz_main)
 fuzz_fuzz_imap_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 fuzz_fuzz_imap_session_LDADD = $(imap_below) $(imap_base)

@@ -38,6 +38,24 @@ mailbox_id_write(const struct storage *st, const struct namespace *ns, uint32_t 
 		snprintf(out, MAILBOX_ID_MAX, "M%08x-%08x", id, prefix_digest(of->info.prefix));
 }
 
+void
+mailbox_object_id(const struct mailbox *box, char out[MAILBOX_ID_MAX])
+{
+	mailbox_id_write(box->st, box->ns, box->id, out);
+}
+
+int
+storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX], struct err *e)
+{
+	struct mailbox *box;
+
+	if (mailbox_open_needing(st, name, MAILBOX_SAVE, 0, &box, e) == -1)
+		return -1;
+	mailbox_object_id(box, out);
+	mailbox_close(box);
+	return 0;
+}
+
 static bool
 take_hex(struct span *in, uint32_t *out)
 {

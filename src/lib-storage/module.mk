@@ -10,9 +10,11 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/location.c src/lib-storage/location.h \
 	src/lib-storage/mailbox-id.c \
 	src/lib-storage/metadata-file.c src/lib-storage/metadata-file.h \
+	src/lib-storage/metadata-dict.c src/lib-storage/metadata-dict.h \
 	src/lib-storage/metadata.c src/lib-storage/metadata.h \
 	src/lib-storage/mailbox-name.c \
 	src/lib-storage/mailbox-packed.c \
+	src/lib-storage/mailbox-digest.c \
 	src/lib-storage/mailbox-read.c \
 	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
 	src/lib-storage/maildir/adopt.c src/lib-storage/maildir/adopt.h \
@@ -140,6 +142,9 @@ tests_unit_test_metadata_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl-storage
 tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
 tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-object-id
+tests_unit_test_object_id_SOURCES = tests/unit/test-object-id.c tests/unit/sharing.c
+tests_unit_test_object_id_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-special
 tests_unit_test_special_SOURCES = tests/unit/test-special.c tests/unit/sharing.c
 tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -218,6 +223,10 @@ fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
 fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-metadata-dict
+fuzz_fuzz_metadata_dict_SOURCES = fuzz/fuzz-metadata-dict.c $(fuzz_main)
+fuzz_fuzz_metadata_dict_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_metadata_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS += fuzz/fuzz-metadata-file
 fuzz_fuzz_metadata_file_SOURCES = fuzz/fuzz-metadata-file.c $(fuzz_main)
 fuzz_fuzz_metadata_file_LDADD = $(STORAGE_LIBS)

@@ -39,6 +39,8 @@ struct acl_conf {
 	struct span user;		/* whose rights count; empty: the user's */
 	const struct span *groups;
 	size_t group_count;
+	const struct span *ignored;	/* patterns of prefixes: these namespaces know no access control */
+	size_t ignored_count;
 	int64_t cache_ms;
 };
 
@@ -59,6 +61,7 @@ struct storage_conf {
 	size_t max_mailboxes;
 	size_t metadata_value_max, metadata_count_max;	/* octets of an annotation; annotations of a mailbox */
 	struct span server_comment, server_admin;
+	struct span attribute_dict;	/* path; empty: none */
 	size_t cache_least;		/* messages of which the UIDs are kept ready (view-cache.c): less in tests */
 	uint64_t map_max, message_max;
 	int64_t tmp_age_s, tmp_interval_s;
@@ -127,6 +130,7 @@ struct storage {
 	size_t home_count;
 	char *user, *home;
 	char *server_comment, *server_admin;	/* NULL: none */
+	char *attribute_dict;		/* the file of Dovecot's annotations; NULL: none */
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
 	struct namespace_info *infos;

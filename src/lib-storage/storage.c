@@ -328,6 +328,7 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 		st->home_template = strndup(c->home_template.p, c->home_template.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
 	st->server_comment = c->server_comment.n == 0 ? NULL : strndup(c->server_comment.p, c->server_comment.n);
+	st->attribute_dict = c->attribute_dict.n == 0 ? NULL : strndup(c->attribute_dict.p, c->attribute_dict.n);
 	st->server_admin = c->server_admin.n == 0 ? NULL : strndup(c->server_admin.p, c->server_admin.n);
 	if ((c->quota.root_count > 0 && quota_new(&c->quota, &st->quota, e) == -1) || copy_homes(st, c, e) == -1 ||
 	    open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
@@ -367,6 +368,7 @@ storage_close(struct storage *st)
 	free(st->home);
 	free(st->server_comment);
 	free(st->server_admin);
+	free(st->attribute_dict);
 	free(st->home_template);
 	for (size_t i = 0; i < st->home_count; i++) {
 		free((char *)(uintptr_t)st->homes[i].user.p);
@@ -380,7 +382,7 @@ bool
 storage_is_current(const struct storage *st)
 {
 	for (size_t i = 0; i < st->stores.n; i++)
-		if (access((*(struct store **)array_at(&st->stores, i))->index_path, F_OK) == -1 && errno == ENOENT)
+		if (!index_is_in_place((*(struct store **)array_at(&st->stores, i))->ix))
 			return false;
 	return true;
 }
@@ -689,6 +691,36 @@ status_sizes(struct mailbox *box, uint64_t *size_out, struct err *e)
 	return mailbox_made_flush(box, e);
 }
 
+/* Nothing is read for it where there are none: the state counts them. */
+static int
+status_deleted_storage(struct index_txn *t, const struct idx_state *s, uint64_t *out, struct err *e)
+{
+	struct index_walk w;
+	uint32_t left = s->deleted;
+	int more = left == 0 ? 0 : index_walk_begin(&w, t, s->id, 1, e);
+
+	*out = 0;
+	if (left == 0 || more == -1)
+		return more;
+	w.brief = true;
+	while (left > 0 && (more = index_walk_next(&w, e)) == 1) {
+		struct idx_message m;
+
+		if ((w.m.flags & IDX_DELETED) == 0)
+			continue;
+		left--;
+		more = index_message_get(t, s->id, w.uid, &m, e);
+		if (more == -1)
+			break;
+		if (more == 1 && m.size != IDX_SIZE_UNKNOWN)
+			*out += m.size;
+		else if (more == 1 && m.physical_size != IDX_SIZE_UNKNOWN)
+			*out += m.physical_size;
+	}
+	index_walk_end(&w);
+	return more == -1 ? -1 : 0;
+}
+
 int
 mailbox_status_get(struct mailbox *box, unsigned items, struct mailbox_status *out, struct err *e)
 {
@@ -718,6 +750,8 @@ mailbox_status_get(struct mailbox *box, unsigned items, struct mailbox_status *o
 		if (items & STATUS_MAILBOXID)
 			mailbox_id_write(box->st, box->ns, s.id, out->id);
 	}
+	if (rc == 0 && items & STATUS_DELETED_STORAGE)
+		rc = status_deleted_storage(t, &s, &out->deleted_storage, e);
 	if (rc == 0 && items & STATUS_RECENT && s.recent_uid < s.uidnext) {
 		struct index_walk w;
 		int more = index_walk_begin(&w, t, box->id, s.recent_uid, e);

@@ -36,7 +36,8 @@ struct storage_params {
  * when the place can not be used; a damaged index is rebuilt, not an error.  ERR_INUSE: all of it was released.
  */
 int storage_open(const struct storage_params *p, struct storage **out, struct err *e);
-/* False: an index has been taken away, as `culveradm release' does: who keeps storages open for later opens it anew. */
+/* False: an index has been taken away, as `culveradm release' does, or its directory is another one, of mail that was put
+ * back from a copy: who keeps storages open for later opens it anew. */
 bool storage_is_current(const struct storage *st);
 /*
  * Between two sessions of the same user with the same settings: for others it is as if st were closed.  No mailbox is open.
@@ -149,13 +150,14 @@ enum status_item {
 	STATUS_SIZE = 1 << 6,		/* sum of RFC822.SIZE: may have to read files of outside programs once */
 	STATUS_DELETED = 1 << 7,
 	STATUS_MAILBOXID = 1 << 8,
+	STATUS_DELETED_STORAGE = 1 << 9,	/* octets that an EXPUNGE would set free, as quota counts them */
 };
 
 #define MAILBOX_ID_MAX 20
 
 struct mailbox_status {
 	uint32_t messages, recent, unseen, deleted, uidnext, uidvalidity;
-	uint64_t highestmodseq, size;
+	uint64_t highestmodseq, size, deleted_storage;
 	uint32_t mailbox_id;
 	char id[MAILBOX_ID_MAX];	/* MAILBOXID (RFC 8474) */
 };
@@ -164,6 +166,8 @@ struct mailbox_status {
 int storage_resync(struct storage *st, struct span name, struct err *e);
 /* Brings the index up to date first (cheap when nothing changed).  ERR_NOTFOUND. */
 int storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e);
+/* MAILBOXID of one that is there, whatever the user may do with it: of what was just made.  ERR_NOTFOUND. */
+int storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX], struct err *e);
 /* The same for as long as the mailbox is there, whatever it is called, and no other's in this process.  0: not known (yet: who
  * opens it gives it one).  Cheap: nothing is opened. */
 uint64_t storage_mailbox_number(struct storage *st, struct span name);

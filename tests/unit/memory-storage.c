@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory-storage-priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
@@ -449,6 +450,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		return err_set(e, ERR_NOTFOUND, "not there");
 	*out = (struct mailbox_status){ .uidnext = b->uidnext, .uidvalidity = b->uidvalidity, .highestmodseq = b->modseq,
 					.mailbox_id = b->uidvalidity };
+	snprintf(out->id, sizeof(out->id), "M%08x", b->uidvalidity);
 	for (size_t i = 0; i < b->count; i++) {
 		const struct msg *m = &b->msgs[i];
 
@@ -459,7 +461,20 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		out->unseen += (m->flags & MSG_SEEN) == 0;
 		out->deleted += (m->flags & MSG_DELETED) != 0;
 		out->size += crlf_size(m->text);
+		out->deleted_storage += (m->flags & MSG_DELETED) != 0 ? crlf_size(m->text) : 0;
 	}
+	return 0;
+}
+
+int
+storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX], struct err *e)
+{
+	struct box *b = memory_find(name);
+
+	(void)st;
+	if (b == NULL)
+		return err_set(e, ERR_NOTFOUND, "not there");
+	snprintf(out, MAILBOX_ID_MAX, "M%08x", b->uidvalidity);
 	return 0;
 }
 

@@ -37,12 +37,12 @@ S~ * STATUS One (MESSAGES 1 UIDNEXT 2 UIDVALIDITY *)
 S: l OK NOOP completed.
 # too many later on: RFC 5465 section 5.8
 2C: b CREATE Two/a
-2S: b OK Create completed.
+2S~ b OK [MAILBOXID (M*)] Create completed.
 C: m NOOP
 S~ * STATUS Two/a (MESSAGES 0 UIDNEXT 1 UIDVALIDITY *)
 S: m OK NOOP completed.
 2C: c CREATE Two/b
-2S: c OK Create completed.
+2S~ c OK [MAILBOXID (M*)] Create completed.
 C: n NOOP
 S: * OK [NOTIFICATIONOVERFLOW] More mailboxes than may be watched: nothing is told any more.
 S: n OK NOOP completed.

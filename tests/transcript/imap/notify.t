@@ -15,6 +15,7 @@ S: * 1 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b OK [READ-WRITE] Select completed.
 2C: a APPEND INBOX (\Seen) {6+}
@@ -34,6 +35,7 @@ S~ * STATUS Other (MESSAGES 1 UIDNEXT 2 UIDVALIDITY * UNSEEN 1 HIGHESTMODSEQ *)
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ *
 2S: c OK [READ-WRITE] Select completed.
 2C: d STORE 1 +FLAGS.SILENT (\Seen \Deleted)
@@ -56,6 +58,7 @@ S: x2 OK NOOP completed.
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ *
 2S: f OK [READ-WRITE] Select completed.
 2C: g STORE 1 +FLAGS.SILENT (\Deleted)
@@ -71,7 +74,7 @@ S: * 1 EXPUNGE
 S: x4 OK NOOP completed.
 # names: the first group that has a mailbox counts, so nothing is told of those below Other
 2C: i CREATE New
-2S: i OK Create completed.
+2S~ i OK [MAILBOXID (M*)] Create completed.
 C: x5 NOOP
 S: * LIST (\HasNoChildren) "/" New
 S: x5 OK NOOP completed.
@@ -96,13 +99,13 @@ C: x9 NOOP
 S: * LIST (\NonExistent) "/" "New er"
 S: x9 OK NOOP completed.
 2C: n CREATE Other/Fresh
-2S: n OK Create completed.
+2S~ n OK [MAILBOXID (M*)] Create completed.
 C: x10 NOOP
 S~ * STATUS Other/Fresh (MESSAGES 0 UIDNEXT 1 UIDVALIDITY * UNSEEN 0 HIGHESTMODSEQ *)
 S: x10 OK NOOP completed.
 # RFC 5465 section 5: what the client did itself is not told
 C: c CREATE Mine
-S: c OK Create completed.
+S~ c OK [MAILBOXID (M*)] Create completed.
 C: d SUBSCRIBE Mine
 S: d OK Subscribe completed.
 C: e RENAME Mine Mine2
