@@ -13,6 +13,7 @@ struct known {
 	uint64_t number;		/* storage_mailbox_number() */
 	uint32_t watch_id;		/* 0: not watched */
 	bool due, no_access;
+	bool renamed;			/* it goes on under another name, and that was told */
 	bool listed;			/* among those that are due, for one or the other */
 	uint32_t notes_id;		/* the same for its annotations, which are compared with notes */
 	bool notes_due;

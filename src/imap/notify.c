@@ -248,7 +248,7 @@ compare_name(struct imap_session *s, struct names *before, struct names *now, st
 	    ((old->attrs ^ k->attrs) & MBOX_NOSELECT) != 0)))) {
 		put_list(s, k, renamed == NULL ? SPAN_NONE : renamed->name);
 		if (renamed != NULL)
-			renamed->events = 0;	/* that was told with it */
+			renamed->renamed = true;
 	} else if (((k->events | (old == NULL ? 0 : old->events)) & NOTIFY_SUBSCRIPTION_CHANGE) != 0 &&
 	    (((old == NULL ? 0 : old->attrs) ^ k->attrs) & MBOX_SUBSCRIBED) != 0) {
 		put_list(s, k, SPAN_NONE);
@@ -260,14 +260,15 @@ compare_gone(struct imap_session *s, const struct names *now, struct known *old)
 {
 	struct known *k = hash_get(now->by_name, old->name);
 	struct known gone = { .name = old->name, .separator = old->separator };
-	bool was_subscribed = (old->attrs & MBOX_SUBSCRIBED) != 0;
+	bool wants_name = (old->events & NOTIFY_MAILBOX_NAME) != 0;
+	bool wants_subscription = (old->events & NOTIFY_SUBSCRIPTION_CHANGE) != 0;
 
 	if (is_own(s->notify, old) || (k != NULL && (is_there(k) || !is_there(old))))
 		return;
 	if (k != NULL)
-		gone.attrs = k->attrs & MBOX_SUBSCRIBED;	/* the subscription stays */
-	if (is_there(old) ? (old->events & NOTIFY_MAILBOX_NAME) != 0 :
-	    was_subscribed && (old->events & NOTIFY_SUBSCRIPTION_CHANGE) != 0)
+		gone.attrs = k->attrs;	/* a subscription stays, or it is a name above others */
+	if ((is_there(old) && !old->renamed && wants_name) ||
+	    (((old->attrs ^ gone.attrs) & MBOX_SUBSCRIBED) != 0 && wants_subscription))
 		put_list(s, &gone, SPAN_NONE);
 }
 

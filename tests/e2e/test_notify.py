@@ -4,6 +4,7 @@ import os
 import random
 import re
 import signal
+import time
 import unittest
 
 import culver
@@ -134,7 +135,8 @@ class Notify(unittest.TestCase):
                 if m:
                     attrs, name, old = m.groups()
                     if old is not None:
-                        known.pop(old, None)
+                        if known.pop(old, (True, False))[1]:
+                            known[old] = False, True        # RENAME leaves subscriptions where they are
                         if old in figures:
                             figures[name] = figures.pop(old)
                     if "\\NonExistent" in attrs and "\\Subscribed" not in attrs:
@@ -217,6 +219,40 @@ class Notify(unittest.TestCase):
         for n in (2, 3):
             other.ok("APPEND Work {5+}\r\na: b\n")
             self.assertIn(b"MESSAGES %d " % n, c.told("* STATUS Work")[-1])
+
+    def test_a_client_that_does_not_read(self):
+        """hub has more to tell than it may keep for one session: it is told when it listens again."""
+        c, other = self.client(), self.client()
+        names = ["M%d" % i for i in range(60)]
+        for name in names:
+            other.ok("CREATE " + name)
+        mail = "Subject: x\r\n\r\n" + ("x" * 70 + "\r\n") * 300000
+        other.ok("APPEND INBOX {%d+}\r\n%s" % (len(mail), mail))
+        c.ok("NOTIFY SET " + ALL)
+        c.ok("SELECT INBOX")
+        c.raw.send("f UID FETCH 1 BODY.PEEK[]\r\ng NOOP\r\n")
+        counts, figures, end, n = dict.fromkeys(names, 0), {}, time.monotonic() + 2.5, 0
+        while time.monotonic() < end:
+            name = names[n % len(names)]
+            n += 1
+            other.ok("APPEND %s {5+}\r\na: b\n" % name)
+            counts[name] += 1
+        data = b""
+        while not data.endswith(b"g OK NOOP completed.\r\n"):
+            part = c.raw.socket.recv(1 << 20)
+            self.assertTrue(part)
+            data = (data + part)[-100000:]
+        lines = data.split(b"\r\n")
+
+        def agree():
+            for line in lines + c.ok("NOOP"):
+                if line.startswith(b"* STATUS M"):
+                    figures[line.split()[2].decode()] = int(line.split()[4])
+            lines.clear()
+            return all(figures.get(name, 0) == counts[name] for name in names)
+
+        culver.wait_for(agree, "all is told")
+        self.assertIn("alice    2", self.server.adm("who"))
 
     def test_the_next_session_of_the_process(self):
         """service_count = 0: a process serves the user's next session, and what the one before watched is nothing to it."""
