@@ -146,6 +146,10 @@ test_events(void **state)
 	    "4 s INBOX< [\\Flagged \\Seen odd] 1\n4 s INBOX< [\\Flagged \\Seen] 2\n4 s INBOX< [$Forwarded] 1\n");
 	expect(&w, "a SELECT Work\r\nb STORE 1 +FLAGS (\\Seen)\r\nc STORE 1 (UNCHANGEDSINCE 1) +FLAGS (\\Flagged)\r\n",
 	    "4 s Work< [\\Seen] 1\n");
+	/* A message that is seen because it is read has no event, nor have the flags that it comes with, nor its end. */
+	expect(&w, "a SELECT INBOX\r\nb FETCH 4 BODY[]\r\nc APPEND INBOX (\\Seen) {1+}\r\nx\r\nd STORE 4 +FLAGS (\\Deleted)\r\ne EXPUNGE\r\n"
+	    "f APPEND Work (\\Flagged) {1+}\r\nx\r\ng MOVE 1 Work\r\n",
+	    "4 s INBOX< [\\Deleted] 4\n1 s Work< [] 6\n2 s Work<INBOX [] 7\n");
 	/* A rule that is wrong is the administrator's matter. */
 	set(&w, "plugin/imapsieve_mailbox2_causes", "MOVE");
 	expect(&w, "a SELECT INBOX\r\nb COPY 1 Work\r\n", "");
