@@ -255,19 +255,26 @@ storage_list_starting(struct storage *st, const struct span *starts, size_t star
 	return rc;
 }
 
-/* Another user's mailbox that the dictionary does not tell of. */
+/* Another user's mailbox that the dictionary does not tell of; one in a namespace that is not listed (an alias for old names). */
 static unsigned
 unlisted_attrs(struct storage *st, struct span name)
 {
 	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
 	struct namespace *ns;
 	struct err e = ERR_INIT;
+	const struct special *sp;
 	unsigned attrs = 0;
+	int there;
 
-	if (st->acl != NULL && storage_resolve(st, name, &ns, &inner, &e) == 0 && ns->owner != NULL &&
-	    acl_require(st, ns, buf_span(&inner), ACL_LOOKUP, &e) == 0 &&
-	    ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 1)
-		attrs = MBOX_EXISTS;
+	if (storage_resolve(st, name, &ns, &inner, &e) == 0 && (ns->owner != NULL ? st->acl != NULL : !ns->info.list) &&
+	    acl_require(st, ns, buf_span(&inner), ACL_LOOKUP, &e) == 0) {
+		there = ns->store->drv->exists(ns->store->handle, buf_span(&inner));
+		sp = storage_special(ns, buf_span(&inner));
+		if (there == 1 || (there == 0 && sp != NULL && sp->automatic != AUTO_NO))
+			attrs = MBOX_EXISTS;
+		else if (there == 2 && ns->owner == NULL)
+			attrs = MBOX_NOSELECT;
+	}
 	buf_clear(&inner);
 	return attrs;
 }

@@ -631,8 +631,9 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 
 	if (rc == 0 && span_eq(buf_span(&inner), SPAN("INBOX")))
 		rc = err_set(e, ERR_DENIED, "INBOX stays");
+	/* One that is made of its own accord is listed before it is. */
 	if (rc == 0 && ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 0)
-		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+		rc = storage_ensure_auto(st, ns, buf_span(&inner), e);
 	if (rc == 0)
 		rc = acl_require(st, ns, buf_span(&inner), ACL_DELETE, e);
 	if (rc == 0) {
