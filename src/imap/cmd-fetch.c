@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FETCH and UID FETCH (RFC 3501 section 6.4.5; CHANGEDSINCE and VANISHED of RFC 7162 sections 3.1.4 and 3.2.6).
+ * FETCH and UID FETCH (RFC 3501 section 6.4.5; CHANGEDSINCE and VANISHED of RFC 7162 sections 3.1.4 and 3.2.6; EMAILID,
+ * and THREADID, which is NIL always: RFC 8474 section 5).
  *
  * Everything that can fail is done before the first octet of a message's answer; and a read transaction of the index is
  * never held while the output may block.
@@ -13,7 +14,7 @@
 
 #define BREATHE_AT (64 * 1024)
 #define OUT_ROOM (120 * 1024)		/* more than this in the output, and the next put may flush */
-#define SIMPLE_ROOM 256			/* of all items but FLAGS that the record has */
+#define SIMPLE_ROOM 320			/* of all items but FLAGS that the record has */
 #define FEW_MESSAGES 100		/* with more, CHANGEDSINCE asks the log first */
 #define MARK_MESSAGES 64		/* \Seen is set for so many messages at once, */
 #define MARK_OCTETS (256 * 1024)	/* and for no more than a client may well have in its socket buffers */
@@ -113,6 +114,14 @@ put_simple(struct fetch *f, unsigned bits, bool *any_out)
 		p = put_date(put_word(p, first, SPAN("INTERNALDATE ")), f->rec.internal_date);
 	if ((bits & FETCH_SIZE) != 0)
 		p = imap_format_u64(put_word(p, first, SPAN("RFC822.SIZE ")), f->rec.size);
+	if ((bits & FETCH_EMAILID) != 0) {
+		p = put_word(p, first, SPAN("EMAILID ("));
+		memcpy(p, f->email_id, sizeof(f->email_id) - 1);
+		p += sizeof(f->email_id) - 1;
+		*p++ = ')';
+	}
+	if ((bits & FETCH_THREADID) != 0)
+		p = put_word(p, first, SPAN("THREADID NIL"));
 	*any_out = p != first;
 	stream_commit(&s->io, (size_t)(p - start));
 	return true;
@@ -185,6 +194,8 @@ complete_record(struct fetch *f, struct err *e)
 		return -1;
 	f->has_sum = false;	/* it is only valid until the next change */
 	if (date && mailbox_date(f->s->box, f->rec.uid, &f->rec.internal_date, e) == -1)
+		return -1;
+	if ((f->items.bits & FETCH_EMAILID) != 0 && mailbox_email_id(f->s->box, f->rec.uid, f->email_id, e) == -1)
 		return -1;
 	return size ? mailbox_size(f->s->box, f->rec.uid, &f->rec.size, e) : 0;
 }
@@ -484,4 +495,25 @@ imap_cmd_fetch(struct imap_session *s, struct imap_in *in, struct err *e)
 	if (rc == 0)
 		finish(&f);
 	return rc;
+}
+
+bool
+imap_fetch_news(struct imap_session *s, const struct fetch_items *items, uint32_t first, const struct uid_list *but)
+{
+	struct fetch f = { .s = s, .items = *items, .limits = *mailbox_limits(s->box) };
+	size_t own = 0;
+
+	f.items.bits |= FETCH_UID;
+	if (!plan(&f))
+		return false;
+	for (uint32_t seq = first; seq <= mailbox_count(s->box) && !s->io.failed && s->end == IMAP_GO_ON; seq++) {
+		uint32_t uid = mailbox_uid(s->box, seq);
+
+		while (own < but->count && but->uids[own] < uid)
+			own++;
+		if ((own == but->count || but->uids[own] != uid) && load_record(&f, seq))
+			put_message(&f, false);
+	}
+	arena_free(f.mime_arena);
+	return true;
 }

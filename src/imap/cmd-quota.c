@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 2087).  STORAGE is in units of 1024 octets, rounded up.  Only with imap_quota in
+ * GETQUOTA, GETQUOTAROOT, SETQUOTA (RFC 9208).  STORAGE is in units of 1024 octets, rounded up.  Only with imap_quota in
  * mail_plugins.
  */
 #include "imap/session.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 section 6.3.1, RFC 3691, and QRESYNC's resynchronisation, RFC 7162). */
-#include "imap/session.h"
+/* SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 section 6.3.1, RFC 3691, MAILBOXID of RFC 8474, and QRESYNC's resynchronisation, RFC 7162). */
+#include "imap/notify.h"
 #include "lib/sys.h"
 
 struct qresync {
@@ -15,6 +15,7 @@ struct qresync {
 void
 imap_unselect(struct imap_session *s)
 {
+	imap_notify_left(s);
 	mailbox_close(s->box);
 	s->box = NULL;
 	s->keywords = NULL;
@@ -96,15 +97,18 @@ static void
 put_state(struct imap_session *s)
 {
 	struct mailbox_view_state vs;
+	char id[MAILBOX_ID_MAX];
 
 	mailbox_view_state(s->box, &vs);
+	mailbox_object_id(s->box, id);
 	imap_put_flag_lists(s);
 	stream_putf(&s->io, "* %u EXISTS\r\n* %u RECENT\r\n", mailbox_count(s->box), vs.recent);
 	if (vs.first_unseen > 0)
 		stream_putf(&s->io, "* OK [UNSEEN %u] First unseen.\r\n", vs.first_unseen);
 	stream_putf(&s->io, "* OK [UIDVALIDITY %u] UIDs valid\r\n* OK [UIDNEXT %u] Predicted next UID\r\n",
 	    vs.uidvalidity, vs.uidnext);
-	stream_putf(&s->io, "* OK [HIGHESTMODSEQ %llu] Highest\r\n", (unsigned long long)vs.highestmodseq);
+	stream_putf(&s->io, "* OK [MAILBOXID (%s)] Its id\r\n* OK [HIGHESTMODSEQ %llu] Highest\r\n", id,
+	    (unsigned long long)vs.highestmodseq);
 }
 
 /*

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* STATUS (RFC 3501 section 6.3.10; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438, MAILBOXID of RFC 8474). */
+/*
+ * STATUS (RFC 3501 section 6.3.10; HIGHESTMODSEQ of RFC 7162, SIZE of RFC 8438, MAILBOXID of RFC 8474, DELETED and DELETED-STORAGE
+ * of RFC 9208 section 4.1.4).
+ */
 #include "imap/session.h"
 
 static const struct {
@@ -13,6 +16,8 @@ static const struct {
 	{ SPAN("UNSEEN"), STATUS_UNSEEN },
 	{ SPAN("HIGHESTMODSEQ"), STATUS_HIGHESTMODSEQ },
 	{ SPAN("SIZE"), STATUS_SIZE },
+	{ SPAN("DELETED"), STATUS_DELETED },
+	{ SPAN("DELETED-STORAGE"), STATUS_DELETED_STORAGE },
 	{ SPAN("MAILBOXID"), STATUS_MAILBOXID },
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -63,18 +68,19 @@ value_of(const struct mailbox_status *st, unsigned item)
 		return st->unseen;
 	case STATUS_HIGHESTMODSEQ:
 		return st->highestmodseq;
+	case STATUS_DELETED:
+		return st->deleted;
+	case STATUS_DELETED_STORAGE:
+		return st->deleted_storage;
 	}
 	return st->size;
 }
 
-int
-imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, struct err *e)
+void
+imap_put_status_of(struct imap_session *s, struct span mailbox, unsigned items, const struct mailbox_status *st)
 {
-	struct mailbox_status st;
 	const char *before = " (";
 
-	if (storage_status(s->st, mailbox, items, &st, e) == -1)
-		return -1;
 	stream_put(&s->io, SPAN("* STATUS "));
 	imap_put_mailbox(s, mailbox);
 	for (size_t i = 0; i < COUNT(status_items); i++) {
@@ -84,12 +90,22 @@ imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, str
 		stream_put(&s->io, status_items[i].name);
 		stream_put(&s->io, SPAN(" "));
 		if (status_items[i].bit == STATUS_MAILBOXID)
-			stream_putf(&s->io, "(%s)", st.id);
+			stream_putf(&s->io, "(%s)", st->id);
 		else
-			stream_put_u64(&s->io, value_of(&st, status_items[i].bit));
+			stream_put_u64(&s->io, value_of(st, status_items[i].bit));
 		before = " ";
 	}
 	stream_put(&s->io, SPAN(")\r\n"));
+}
+
+int
+imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, struct err *e)
+{
+	struct mailbox_status st;
+
+	if (storage_status(s->st, mailbox, items, &st, e) == -1)
+		return -1;
+	imap_put_status_of(s, mailbox, items, &st);
 	return 0;
 }
 

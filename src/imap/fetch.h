@@ -27,6 +27,7 @@ struct fetch {
 	/* The message at hand. */
 	uint32_t seq;
 	struct msg_rec rec;
+	char email_id[33];			/* where it was asked for */
 	struct summary_view sum;
 	bool has_sum;				/* sum's spans are good: no mailbox_read_end() since */
 	struct span text;			/* the mail, or its header */

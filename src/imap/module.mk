@@ -9,6 +9,7 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/cmd-list.c \
 	src/imap/cmd-mailbox.c \
 	src/imap/cmd-metadata.c src/imap/cmd-misc.c \
+	src/imap/cmd-notify.c \
 	src/imap/cmd-quota.c \
 	src/imap/cmd-search.c \
 	src/imap/cmd-select.c \
@@ -23,6 +24,7 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/hibernate.c src/imap/hibernate.h \
 	src/imap/input.c \
 	src/imap/names.c \
+	src/imap/notify.c src/imap/notify.h \
 	src/imap/react.c src/imap/react.h \
 	src/imap/reply.c \
 	src/imap/serve.c src/imap/serve.h \
@@ -42,7 +44,7 @@ UNIT_TESTS += tests/unit/test-imap-engine
 tests_unit_test_imap_engine_SOURCES = tests/unit/test-imap-transcripts.c $(imap_fixture) \
 	tests/unit/memory-storage.c tests/unit/memory-mailbox.c \
 	tests/unit/memory-storage.h tests/unit/memory-storage-priv.h src/lib-storage/acl.c src/lib-storage/list-match.c src/lib-storage/search.c \
-	src/lib-storage/sort.c src/lib-storage/thread.c
+	src/lib-storage/sort.c src/lib-storage/thread.c src/lib-storage/mailbox-digest.c
 tests_unit_test_imap_engine_CPPFLAGS = $(AM_CPPFLAGS) -DCULVER_SRCDIR='"$(abs_top_srcdir)"' -DMEMORY_STORAGE
 tests_unit_test_imap_engine_LDADD = $(imap_below) $(imap_base) $(CMOCKA_LIBS)
 
@@ -86,7 +88,7 @@ fuzz_fuzz_imap_event_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-imap-session
 fuzz_fuzz_imap_session_SOURCES = fuzz/fuzz-imap-session.c tests/unit/memory-storage.c tests/unit/memory-mailbox.c src/lib-storage/acl.c src/lib-storage/list-match.c \
-	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c \
+	src/lib-storage/search.c src/lib-storage/sort.c src/lib-storage/thread.c src/lib-storage/mailbox-digest.c \
 	$(fuzz_main)
 fuzz_fuzz_imap_session_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)
 fuzz_fuzz_imap_session_LDADD = $(imap_below) $(imap_base)

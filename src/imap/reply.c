@@ -127,7 +127,7 @@ imap_error(struct imap_session *s, const struct err *e)
 
 static const char capabilities[] =
     "IMAP4rev1 SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS MOVE UNSELECT CHILDREN CONDSTORE QRESYNC ESEARCH SORT SORT=DISPLAY "
-    "THREAD=ORDEREDSUBJECT THREAD=REFERENCES SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE MULTIAPPEND";
+    "THREAD=ORDEREDSUBJECT THREAD=REFERENCES SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE MULTIAPPEND OBJECTID";
 
 static bool
 has_word(struct span list, struct span word, char sign)
@@ -152,10 +152,12 @@ imap_capability(struct imap_session *s)
 
 	buf_adds(&usual, capabilities);
 	buf_adds(&usual, s->lim.literal_minus ? " LITERAL-" : " LITERAL+");
+	if (s->lim.notify_mailboxes > 0)
+		buf_adds(&usual, " NOTIFY");
 	if (s->lim.acl)
 		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (s->quota)
-		buf_adds(&usual, " QUOTA");
+		buf_adds(&usual, " QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE");
 	if (s->lim.metadata)
 		buf_adds(&usual, " METADATA");
 	/* Where no script can be named it is of no use to clients (RFC 6785 section 2.3.1). */

@@ -43,6 +43,7 @@ struct deliver_request {
 	struct span mailbox;		/* asked for by name (culver-lda -m); empty: INBOX, or as detail says */
 	struct span header;		/* to be put in front of the message: whole lines with CR LF */
 	struct span message;
+	struct span came;		/* it, as it was before recipes changed it: loops are looked for there; p is NULL: message */
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
 	int64_t internal_date;		/* with `stays': its date, for copies */

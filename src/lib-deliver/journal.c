@@ -138,7 +138,7 @@ journal_add(int dir_fd, size_t max, const struct journal_entry *entry, struct er
 	if (max > JOURNAL_MAX)
 		max = JOURNAL_MAX;
 	/* For a moment: so that the older half goes once. */
-	if (flock(fd, LOCK_EX) == -1)
+	if (fd_flock(fd, LOCK_EX) == -1)
 		rc = err_errno(e, "lock %s", JOURNAL_FILE);
 	else
 		rc = line.failed ? err_set(e, ERR_TEMP, "out of memory") : append(dir_fd, fd, max, buf_span(&line), e);

@@ -54,7 +54,7 @@ lock(int fd, struct err *e)
 {
 	int64_t until = clock_ms() + LOCK_MS;
 
-	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	while (fd_flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		if (clock_ms() >= until)
 			return err_set(e, ERR_TIMEOUT, "%s is locked for too long", MARKS_FILE);
 		usleep(LOCK_STEP_US);

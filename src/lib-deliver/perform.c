@@ -129,7 +129,7 @@ do_program(struct work *w, const struct filter_action *a, const struct filter_me
 	}
 	w->out->stored = true;
 	snprintf(what, sizeof(what), "%s %.*s", a->kind == FILTER_PIPE ? "piped message to program" : "stored mail into",
-	    SPAN_ARG(span_sub(a->target, 0, 300)));
+	    SPAN_ARG(span_sub(a->target.n > 0 ? a->target : a->socket, 0, 300)));
 	say(w, a, what);
 	remember(w, a);
 	return 0;
@@ -143,6 +143,13 @@ submit(struct work *w, const struct outgoing *o, struct err *e)
 	if (means == NULL || means->submit == NULL)
 		return err_set(e, ERR_NOTFOUND, "mail is not sent from here");
 	return means->submit(means->ctx, o, e);
+}
+
+/* What other hosts had: not what was put in front here, and not what recipes have made of it. */
+static struct span
+came(const struct deliver_request *r)
+{
+	return r->came.p != NULL ? r->came : r->message;
 }
 
 /*
@@ -202,13 +209,13 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 {
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
 			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
-	struct span mark = redirect_mark(w, a);
+	struct span mark = redirect_mark(w, a), whole = a->message;
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];
 	int rc;
 
 	/* What is in the user's mailbox has been delivered to the user. */
-	if ((!w->r->stays && outgoing_is_loop(w->r->message, w->r->recipient)) || outgoing_is_loop(w->r->message, a->target))
+	if ((!w->r->stays && outgoing_is_loop(came(w->r), w->r->recipient)) || outgoing_is_loop(came(w->r), a->target))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
@@ -216,14 +223,17 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 		say(w, a, what);
 		return 0;
 	}
-	if (a->message.p != NULL) {
+	/* Recipes may have moved what was put in front into the middle. */
+	if (whole.p == NULL && w->r->came.p != NULL && w->r->header.n == 0)
+		whole = w->r->message;
+	if (whole.p != NULL) {
 		/* The filter had the header that was put in front, and has given it back changed with the rest. */
-		size_t n = header_size(a->message);
+		size_t n = header_size(whole);
 
-		outgoing_redirect_header(&head, span_sub(a->message, 0, n), w->r->recipient);
+		outgoing_redirect_header(&head, span_sub(whole, 0, n), w->r->recipient);
 		buf_adds(&head, "\r\n");
 		o.parts[o.part_count++] = buf_span(&head);
-		o.parts[o.part_count++] = span_from(a->message, n);
+		o.parts[o.part_count++] = span_from(whole, n);
 	} else {
 		outgoing_redirect_header(&head, w->r->header, w->r->recipient);
 		o.parts[o.part_count++] = buf_span(&head);

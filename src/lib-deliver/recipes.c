@@ -349,6 +349,7 @@ changed_request(struct work *w, struct span text, struct buf *crlf, struct deliv
 	if (crlf->failed)
 		return err_set(e, ERR_TEMP, "out of memory");
 	out->message = buf_span(crlf);
+	out->came = w->r->message;
 	return 0;
 }
 

@@ -56,6 +56,12 @@ deliver_filter_free(struct deliver_filter *f)
 	free(f);
 }
 
+void
+deliver_filter_share(struct deliver_filter *f, struct sieve_shelf *shelf)
+{
+	f->site.shelf = shelf;
+}
+
 /* For the administrator, and for who asks why the message was kept. */
 static void
 complain(struct deliver_host *host, const struct sieve_failure *x)

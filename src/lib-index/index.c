@@ -483,6 +483,17 @@ index_wake(struct index *ix)
 		(uint64_t)sb.st_ino == env->ino && access(env->path, W_OK) == 0;	/* a file system may be for reading only now */
 }
 
+bool
+index_is_in_place(const struct index *ix)
+{
+	const struct index_env *env = ix->env;
+	struct stat sb;
+
+	if (stat(env->path, &sb) == -1)
+		return errno != ENOENT;
+	return env->private || ((uint64_t)sb.st_dev == env->dev && (uint64_t)sb.st_ino == env->ino);
+}
+
 unsigned
 index_generation(const struct index *ix)
 {

@@ -47,6 +47,9 @@ void index_identity(const struct index *ix, char out[16]);
 void index_mark_suspect(struct index *ix);
 bool index_is_suspect(const struct index *ix);
 
+/* Whether the directory is there, and the one that was opened. */
+bool index_is_in_place(const struct index *ix);
+
 /* Removes a closed index from the disk: of mail that another server has now. */
 void index_remove(const char *path);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef CULVER_LIB_PROTOCOL_IMAP_FETCH_ITEMS_H
 #define CULVER_LIB_PROTOCOL_IMAP_FETCH_ITEMS_H
-/* What a FETCH asks for (RFC 3501 section 6.4.5, MODSEQ of RFC 7162). */
+/* What a FETCH asks for (RFC 3501 section 6.4.5, MODSEQ of RFC 7162, EMAILID and THREADID of RFC 8474). */
 #include "lib-protocol/imap-token.h"
 
 enum {
@@ -13,6 +13,8 @@ enum {
 	FETCH_BODY = 1 << 5,
 	FETCH_BODYSTRUCTURE = 1 << 6,
 	FETCH_MODSEQ = 1 << 7,
+	FETCH_EMAILID = 1 << 8,
+	FETCH_THREADID = 1 << 9,
 };
 
 enum fetch_what {

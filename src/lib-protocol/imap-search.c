@@ -10,7 +10,8 @@ struct parser {
 	size_t keys;
 };
 
-enum args { ARGS_NONE, ARGS_DATE, ARGS_NUMBER, ARGS_TEXT, ARGS_FIELD, ARGS_ATOM, ARGS_UID, ARGS_MODSEQ, ARGS_NOT, ARGS_OR };
+enum args { ARGS_NONE, ARGS_DATE, ARGS_NUMBER, ARGS_TEXT, ARGS_FIELD, ARGS_ATOM, ARGS_UID, ARGS_MODSEQ, ARGS_NOT, ARGS_OR,
+	ARGS_ID };
 
 static const struct search_word {
 	struct span word;
@@ -28,6 +29,7 @@ static const struct search_word {
 	{ SPAN("CC"), ARGS_TEXT, SEARCH_HEADER, false, 0, SPAN("Cc") },
 	{ SPAN("DELETED"), ARGS_NONE, SEARCH_FLAG, false, SEARCH_DELETED, SPAN_NONE },
 	{ SPAN("DRAFT"), ARGS_NONE, SEARCH_FLAG, false, SEARCH_DRAFT, SPAN_NONE },
+	{ SPAN("EMAILID"), ARGS_ID, SEARCH_EMAILID, false, 0, SPAN_NONE },
 	{ SPAN("FLAGGED"), ARGS_NONE, SEARCH_FLAG, false, SEARCH_FLAGGED, SPAN_NONE },
 	{ SPAN("FROM"), ARGS_TEXT, SEARCH_HEADER, false, 0, SPAN("From") },
 	{ SPAN("HEADER"), ARGS_FIELD, SEARCH_HEADER, false, 0, SPAN_NONE },
@@ -47,6 +49,7 @@ static const struct search_word {
 	{ SPAN("SMALLER"), ARGS_NUMBER, SEARCH_SMALLER, false, 0, SPAN_NONE },
 	{ SPAN("SUBJECT"), ARGS_TEXT, SEARCH_HEADER, false, 0, SPAN("Subject") },
 	{ SPAN("TEXT"), ARGS_TEXT, SEARCH_TEXT, false, 0, SPAN_NONE },
+	{ SPAN("THREADID"), ARGS_ID, SEARCH_ALL, true, 0, SPAN_NONE },	/* no message has one */
 	{ SPAN("TO"), ARGS_TEXT, SEARCH_HEADER, false, 0, SPAN("To") },
 	{ SPAN("UID"), ARGS_UID, SEARCH_UID, false, 0, SPAN_NONE },
 	{ SPAN("UNANSWERED"), ARGS_NONE, SEARCH_FLAG, true, SEARCH_ANSWERED, SPAN_NONE },
@@ -136,6 +139,18 @@ take_modseq(struct parser *p, struct search_key *k)
 	return true;
 }
 
+/* objectid = 1*255(ALPHA / DIGIT / "_" / "-") (RFC 8474 section 7) */
+static bool
+take_id(struct parser *p, struct search_key *k)
+{
+	if (!imap_astring(p->in, &k->text))
+		return false;
+	for (size_t i = 0; i < k->text.n; i++)
+		if (!ascii_is_alpha(k->text.p[i]) && !ascii_is_digit(k->text.p[i]) && k->text.p[i] != '_' && k->text.p[i] != '-')
+			return imap_fail(p->in, "Invalid object id");
+	return k->text.n >= 1 && k->text.n <= 255 ? true : imap_fail(p->in, "Invalid object id");
+}
+
 /* Keys up to ")" (nested) or the end, as one SEARCH_AND. */
 static bool
 take_keys(struct parser *p, size_t depth, bool nested, struct search_key **out)
@@ -194,6 +209,8 @@ take_args(struct parser *p, size_t depth, const struct search_word *w, struct se
 		return take_set(p, k);
 	case ARGS_MODSEQ:
 		return take_modseq(p, k);
+	case ARGS_ID:
+		return take_id(p, k);
 	case ARGS_NOT:
 		k->type = SEARCH_AND;
 		k->negated = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #ifndef CULVER_LIB_PROTOCOL_IMAP_SEARCH_H
 #define CULVER_LIB_PROTOCOL_IMAP_SEARCH_H
-/* The keys of SEARCH (RFC 3501 section 6.4.4; MODSEQ of RFC 7162; RETURN of RFC 4731) as a tree. */
+/* The keys of SEARCH (RFC 3501 section 6.4.4; MODSEQ of RFC 7162; RETURN of RFC 4731; EMAILID, THREADID of RFC 8474) as a tree. */
 #include "lib-protocol/imap-seqset.h"
 #include "lib-protocol/imap-token.h"
 #include "lib-storage/search.h"

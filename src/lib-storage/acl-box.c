@@ -24,6 +24,8 @@ struct acl_state {
 	char *user, *global, *dict;
 	struct span *groups;
 	size_t group_count;
+	struct span *ignored;		/* patterns of prefixes */
+	size_t ignored_count;
 	int64_t cache_ms;
 	bool defaults_from_inbox, globals_only, global_is_dir, allow_anyone;
 	struct arena *a;		/* of one look */
@@ -63,7 +65,14 @@ acl_open(struct storage *st, const struct acl_conf *c, struct err *e)
 		lost = lost || name == NULL;
 		acl->groups[acl->group_count++] = span_str(name);
 	}
-	if (lost || acl->user == NULL || acl->a == NULL || acl->groups == NULL)
+	acl->ignored = calloc(c->ignored_count + 1, sizeof(*acl->ignored));
+	for (size_t i = 0; i < c->ignored_count && acl->ignored != NULL; i++) {
+		char *pattern = strndup(c->ignored[i].p, c->ignored[i].n);
+
+		lost = lost || pattern == NULL;
+		acl->ignored[acl->ignored_count++] = span_str(pattern);
+	}
+	if (lost || acl->user == NULL || acl->a == NULL || acl->groups == NULL || acl->ignored == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	acl->global_is_dir = acl->global != NULL && stat(acl->global, &sb) == 0 && S_ISDIR(sb.st_mode);
 	return 0;
@@ -79,6 +88,9 @@ acl_close(struct storage *st)
 	for (size_t i = 0; i < acl->group_count; i++)
 		free((char *)(uintptr_t)acl->groups[i].p);
 	free(acl->groups);
+	for (size_t i = 0; i < acl->ignored_count; i++)
+		free((char *)(uintptr_t)acl->ignored[i].p);
+	free(acl->ignored);
 	free(acl->user);
 	free(acl->global);
 	free(acl->dict);
@@ -235,6 +247,16 @@ has_owner(const struct acl_list *list)
 	return false;
 }
 
+/* acl_ignore_namespace */
+static bool
+is_ignored(const struct acl_state *acl, const struct namespace *ns)
+{
+	for (size_t i = 0; i < acl->ignored_count; i++)
+		if (quota_mailbox_matches(acl->ignored[i], ns->info.prefix))
+			return true;
+	return false;
+}
+
 int
 acl_rights(struct storage *st, const struct namespace *ns, struct span inner, unsigned *out, struct err *e)
 {
@@ -247,7 +269,7 @@ acl_rights(struct storage *st, const struct namespace *ns, struct span inner, un
 	int rc = 0;
 
 	*out = ACL_ALL;
-	if (acl == NULL)
+	if (acl == NULL || is_ignored(acl, ns))
 		return 0;
 	*out = 0;
 	arena_reset(acl->a);
@@ -377,6 +399,13 @@ resolve(struct storage *st, struct span name, unsigned need, struct namespace **
 	return need == 0 ? 0 : acl_check(*rights, need, name, e);
 }
 
+/* A list that nobody looks at is not shown as if it meant something. */
+static int
+require_lists(const struct storage *st, const struct namespace *ns, struct err *e)
+{
+	return is_ignored(st->acl, ns) ? err_set(e, ERR_DENIED, "access control lists are not in use there: acl_ignore_namespace") : 0;
+}
+
 bool
 storage_has_acl(const struct storage *st)
 {
@@ -428,6 +457,8 @@ storage_acl(struct storage *st, struct span name, unsigned need, struct arena *a
 	unsigned rights;
 	int rc = resolve(st, name, need, &ns, &inner, &rights, e);
 
+	if (rc == 0)
+		rc = require_lists(st, ns, e);
 	if (rc == 0)
 		rc = acl_list_of(ns, buf_span(&inner), a, &local, e);
 	if (rc == 0) {
@@ -521,11 +552,13 @@ storage_acl_change(struct storage *st, struct span name, unsigned need, const st
 	unsigned rights;
 	int dir = -1, rc = resolve(st, name, need, &ns, &inner, &rights, e);
 
+	if (rc == 0)
+		rc = require_lists(st, ns, e);
 	if (rc == 0 && st->acl->globals_only)
 		rc = err_set(e, ERR_DENIED, "lists of mailboxes are not in use: acl_globals_only");
 	if (rc == 0 && (dir = dir_of(ns, buf_span(&inner))) == -1)
 		rc = err_set(e, ERR_DENIED, "%.*s can not have an access control list", SPAN_ARG(name));
-	if (rc == 0 && flock(dir, LOCK_EX) == -1)
+	if (rc == 0 && fd_flock(dir, LOCK_EX) == -1)
 		rc = err_errno(e, "lock the directory of %.*s", SPAN_ARG(name));
 	if (rc == 0) {
 		arena_reset(st->acl->a);
@@ -543,6 +576,8 @@ storage_acl_change(struct storage *st, struct span name, unsigned need, const st
 	}
 	if (dir != -1)
 		close(dir);
+	if (rc == 0)
+		store_announce_list(st, ns->store);
 	/* A hint for LIST: the rights themselves hold already. */
 	if (rc == 0 && shared_dict_update(st, ns, &dict_e) == -1)
 		log_error("acl_shared_dict: %s", dict_e.log);

@@ -4,7 +4,6 @@
  * when the view is brought up to date, by mailbox_sync().
  */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -477,7 +476,7 @@ int
 mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e)
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t digest[EVP_MAX_MD_SIZE];
+	uint8_t digest[IDX_DIGEST_LEN];
 	struct index_txn *t;
 	struct idx_message rec;
 	struct span text;
@@ -497,7 +496,7 @@ mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e)
 			return -1;
 		if (mailbox_body(box, uid, &text, e) == -1)
 			return -1;
-		if (EVP_Digest(text.p, text.n, digest, NULL, EVP_sha256(), NULL) != 1)
+		if (!mailbox_digest(text, digest))
 			return err_set(e, ERR_TEMP, "SHA-256 failed");
 		m = made_slot(box, uid, e);
 		if (m == NULL)

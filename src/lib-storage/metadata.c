@@ -351,12 +351,7 @@ write_items(struct storage *st, const struct place *p, const struct metadata_ite
 static int
 lock_dir(const struct place *p, struct err *e)
 {
-	int rc;
-
-	do
-		rc = flock(p->dir, LOCK_EX);
-	while (rc == -1 && errno == EINTR);
-	return rc == 0 ? 0 : err_errno(e, "lock the directory of %s", p->file);
+	return fd_flock(p->dir, LOCK_EX) == 0 ? 0 : err_errno(e, "lock the directory of %s", p->file);
 }
 
 int

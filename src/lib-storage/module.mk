@@ -13,6 +13,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/metadata.c src/lib-storage/metadata.h \
 	src/lib-storage/mailbox-name.c \
 	src/lib-storage/mailbox-packed.c \
+	src/lib-storage/mailbox-digest.c \
 	src/lib-storage/mailbox-read.c \
 	src/lib-storage/mailbox.c src/lib-storage/mailbox.h \
 	src/lib-storage/maildir/adopt.c src/lib-storage/maildir/adopt.h \
@@ -137,6 +138,9 @@ tests_unit_test_metadata_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-acl-storage
 tests_unit_test_acl_storage_SOURCES = tests/unit/test-acl-storage.c tests/unit/sharing.c
 tests_unit_test_acl_storage_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-object-id
+tests_unit_test_object_id_SOURCES = tests/unit/test-object-id.c tests/unit/sharing.c
+tests_unit_test_object_id_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-special
 tests_unit_test_special_SOURCES = tests/unit/test-special.c tests/unit/sharing.c
 tests_unit_test_special_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

@@ -122,10 +122,7 @@ private_change(struct mailbox *box, const uint32_t *uids, size_t count, bool on,
 	if (count == 0)
 		return 0;
 	/* The directory's lock: two sessions of the user do not lose each other's changes. */
-	do
-		rc = flock(p->dir, LOCK_EX);
-	while (rc == -1 && errno == EINTR);
-	if (rc == -1)
+	if (fd_flock(p->dir, LOCK_EX) == -1)
 		return err_errno(e, "lock %s", box->ns->pvt);
 	rc = reload(p, e);
 	if (rc == 0 && !seen_change(&p->seen, uids, count, on))
@@ -140,7 +137,7 @@ private_change(struct mailbox *box, const uint32_t *uids, size_t count, bool on,
 	/* What could not be written is not so. */
 	if (rc == -1)
 		memset(&p->stamp, 0xff, sizeof(p->stamp));
-	flock(p->dir, LOCK_UN);
+	fd_flock(p->dir, LOCK_UN);
 	buf_clear(&text);
 	return rc == 0 ? 0 : err_wrap(e, "%s", box->ns->pvt);
 }

@@ -48,6 +48,8 @@ cost(const struct search_key *k)
 		return 4;
 	case SEARCH_HEADER:
 		return header_id(k->name) != HEADER_UNKNOWN ? 5 : 6;
+	case SEARCH_EMAILID:	/* of what was never asked for its id the mail is read */
+		return 6;
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
 		return 7;
@@ -182,6 +184,7 @@ prepare(struct search *se, struct span charset, struct search_key *k, struct err
 	case SEARCH_LARGER:
 	case SEARCH_SMALLER:
 	case SEARCH_MODSEQ:
+	case SEARCH_EMAILID:
 		break;
 	}
 	return 0;
@@ -358,6 +361,20 @@ ask_text(struct search *se, const struct search_key *k, struct err *e)
 }
 
 static int
+ask_email_id(struct search *se, const struct search_key *k, struct err *e)
+{
+	char id[33];
+
+	/* No mail is read for an id that is none of ours. */
+	if (k->text.n != sizeof(id) - 1)
+		return 0;
+	se->has_sum = false;
+	if (mailbox_email_id(se->box, se->rec.uid, id, e) == -1)
+		return -1;
+	return span_eq(k->text, span_of(id, sizeof(id) - 1));
+}
+
+static int
 ask_children(struct search *se, const struct search_key *k, struct err *e)
 {
 	bool stop_at = k->type == SEARCH_OR;
@@ -411,6 +428,8 @@ ask_key(struct search *se, const struct search_key *k, struct err *e)
 	case SEARCH_BODY:
 	case SEARCH_TEXT:
 		return ask_text(se, k, e);
+	case SEARCH_EMAILID:
+		return ask_email_id(se, k, e);
 	case SEARCH_AND:
 	case SEARCH_OR:
 		return ask_children(se, k, e);

@@ -25,6 +25,7 @@ enum search_type {
 	SEARCH_MODSEQ,						/* `number' or above */
 	SEARCH_HEADER,		/* field `name' contains `text' */
 	SEARCH_BODY, SEARCH_TEXT,
+	SEARCH_EMAILID,		/* has the id `text', whatever the charset is */
 	SEARCH_AND,		/* of child, child->next ... */
 	SEARCH_OR,		/* of two children */
 };

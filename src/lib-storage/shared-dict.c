@@ -276,7 +276,7 @@ lock_dir(const char *path, int *lock_out, struct err *e)
 	if (fd == -1)
 		return err_errno(e, "open %s", dir);
 	*lock_out = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
-	if (*lock_out == -1 || flock(*lock_out, LOCK_EX) == -1) {
+	if (*lock_out == -1 || fd_flock(*lock_out, LOCK_EX) == -1) {
 		err_errno(e, "lock %s", lock);
 		if (*lock_out != -1)
 			close(*lock_out);

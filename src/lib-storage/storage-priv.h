@@ -39,6 +39,8 @@ struct acl_conf {
 	struct span user;		/* whose rights count; empty: the user's */
 	const struct span *groups;
 	size_t group_count;
+	const struct span *ignored;	/* patterns of prefixes: these namespaces know no access control */
+	size_t ignored_count;
 	int64_t cache_ms;
 };
 
@@ -310,4 +312,7 @@ void mailbox_body_drop(struct mailbox *box);
 int mailbox_made_flush(struct mailbox *box, struct err *e);
 /* notify.c */
 void mailbox_announce(struct mailbox *box, uint64_t modseq);
+void store_announce_list(struct storage *st, const struct store *store);	/* names, subscriptions or rights in it */
+/* storage.c: what STATUS tells of a mailbox, brought up to date first. */
+int mailbox_status_get(struct mailbox *box, unsigned items, struct mailbox_status *out, struct err *e);
 #endif

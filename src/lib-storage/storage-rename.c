@@ -42,7 +42,6 @@ rename_tree(struct storage *st, struct namespace *ns, struct span from, struct s
 	size_t count = 0, renamed = 0;
 	int rc = 0;
 
-	(void)st;
 	if (a == NULL || ns->store->drv->list(ns->store->handle, a, &list, &count, e) != DRV_OK)
 		rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : -1;
 	/* Names are checked before the first is changed. */
@@ -70,6 +69,8 @@ rename_tree(struct storage *st, struct namespace *ns, struct span from, struct s
 	}
 	if (rc == 0 && renamed == 0)
 		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	if (renamed > 0)	/* where it failed in the middle, too */
+		store_announce_list(st, ns->store);
 	buf_clear(&name);
 	arena_free(a);
 	return rc;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From the settings in effect for a user to struct storage_conf: variables expanded, namespaces read. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include "lib-config/vars.h"
@@ -9,6 +10,7 @@
 #define CONF_ARENA ((size_t)1 << 20)
 #define BLOCKS_MAX 1000
 #define GROUPS_MAX 1000
+#define IGNORED_MAX 100		/* patterns of acl_ignore_namespace */
 #define ACL_CACHE_MS 30000	/* cache_secs of Dovecot */
 #define EXTRA_VARS 9
 
@@ -317,6 +319,26 @@ read_groups(struct conf *k, struct acl_conf *acl, struct err *e)
 	return 0;
 }
 
+/* acl_ignore_namespace, acl_ignore_namespace2 ... up to the first that is not there. */
+static int
+read_ignored(struct conf *k, struct acl_conf *acl, struct err *e)
+{
+	struct span *list = arena_alloc(k->a, IGNORED_MAX, sizeof(*list));
+	char key[40] = "acl_ignore_namespace";
+
+	if (list == NULL)
+		return err_set(e, ERR_LIMIT, "out of memory");
+	for (struct span value; (value = set_plugin(k->p->view, key)).n > 0; acl->ignored_count++) {
+		if (acl->ignored_count == IGNORED_MAX)
+			return err_set(e, ERR_LIMIT, "plugin/acl_ignore_namespace: more than %d", IGNORED_MAX);
+		if (expand(k, value, &list[acl->ignored_count], e) == -1)
+			return err_wrap(e, "plugin/%s", key);
+		snprintf(key, sizeof(key), "acl_ignore_namespace%zu", acl->ignored_count + 2);
+	}
+	acl->ignored = list;
+	return 0;
+}
+
 static bool
 is_yes(struct span value)
 {
@@ -340,7 +362,7 @@ read_acl(struct conf *k, struct err *e)
 	acl->allow_anyone = span_eq(set_plugin(v, "acl_anyone"), SPAN("allow"));
 	if (expand(k, user, &acl->user, e) == -1)
 		return err_wrap(e, "plugin/acl_user");
-	if (read_acl_source(k, source, acl, e) == -1 || read_groups(k, acl, e) == -1)
+	if (read_acl_source(k, source, acl, e) == -1 || read_groups(k, acl, e) == -1 || read_ignored(k, acl, e) == -1)
 		return -1;
 	return plugin_path(k, "acl_shared_dict", "file:", &acl->dict, e);
 }

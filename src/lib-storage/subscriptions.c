@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
+#include "lib/sys.h"
 #include "lib-storage/storage-priv.h"
 #include "lib-storage/subscription-file.h"
 
@@ -66,13 +67,11 @@ out:
 static int
 lock_changes(const struct store *s, struct err *e)
 {
-	int rc, fd = open(s->index_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(s->index_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd == -1)
 		return err_errno(e, "open %s", s->index_path);
-	while ((rc = flock(fd, LOCK_EX)) == -1 && errno == EINTR)
-		;
-	if (rc == 0)
+	if (fd_flock(fd, LOCK_EX) == 0)
 		return fd;
 	err_errno(e, "lock %s", s->index_path);
 	close(fd);

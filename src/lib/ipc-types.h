@@ -97,6 +97,8 @@ enum ipc_type {
 	/* lmtp: a connection's process -> its parent: F_MODSEQ of its tables of recipients; the answer: F_MODSEQ of the parent's
 	 * [fd: sealed memory file with their texts, when it is another] */
 	MSG_TABLES,
+	/* deliver: a worker -> its parent: F_ID: it can not see that user's mail any more: another process is to do it */
+	MSG_DECLINED,
 
 	/* worker -> its parent -> hibernate, and back (lib-protocol/hibernate.h) */
 	MSG_HIBERNATE = 90,	/* F_ID F_SESSION F_STATE F_IDENTITY F_KEY F_TAG, fd: the client [fd, fd: directories] */

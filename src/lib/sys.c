@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -274,6 +275,17 @@ set_flag(int fd, int get, int set, int flag, bool on)
 	if (flags == -1)
 		return -1;
 	return fcntl(fd, set, on ? flags | flag : flags & ~flag) == -1 ? -1 : 0;
+}
+
+int
+fd_flock(int fd, int operation)
+{
+	int rc;
+
+	do {
+		rc = flock(fd, operation);
+	} while (rc == -1 && errno == EINTR);
+	return rc;
 }
 
 int

@@ -31,6 +31,7 @@ int file_replace(int dir_fd, const char *name, struct span content, mode_t mode,
 int dir_sync(int dir_fd, struct err *e);
 /* mkdir -p: makes what is missing of path, each with mode (less the umask), and syncs the directory each was made in. */
 int dir_make(const char *path, mode_t mode, struct err *e);
+int fd_flock(int fd, int operation);	/* flock(2), whatever signals come */
 int fd_nonblock(int fd, bool on);
 int fd_cloexec(int fd, bool on);
 /* A sealed memory file with content: nobody can change or shrink it any more.  The descriptor, or -1. */

@@ -52,6 +52,7 @@ struct job {
 	enum { JOB_DELIVER, JOB_FITS, JOB_TARGET } kind;	/* FITS: there is no message, only its size */
 	bool alone;			/* its worker is confined to its user */
 	bool junk;
+	bool declined;			/* by a worker that can not see the mail any more: the next one can */
 	uint64_t size;
 };
 
@@ -186,6 +187,28 @@ on_delivered(struct peer *peer, struct ipc_msg *m, struct err *e)
 	return 0;
 }
 
+/* Its user's directories are others by now than those it may see.  It ends; a new one may see what is there. */
+static int
+on_declined(struct peer *peer, struct ipc_msg *m, struct err *e)
+{
+	struct worker *w = peer_data(peer);
+	struct parent *p = w->parent;
+	uint32_t id = ipc_u32(m, F_ID);
+	struct job *j = w->job;
+
+	if (!ipc_end(m) || j == NULL || j->id != id)
+		return err_set(e, ERR_SYNTAX, "malformed refusal of a delivery");
+	w->job = NULL;
+	j->worker = NULL;
+	worker_dismiss(w);
+	if (j->declined)
+		job_fail(j);
+	else
+		j->declined = true;
+	dispatch(p);
+	return 0;
+}
+
 static int
 on_worker_log(struct peer *peer, struct ipc_msg *m, struct err *e)
 {
@@ -205,6 +228,7 @@ on_worker_log(struct peer *peer, struct ipc_msg *m, struct err *e)
 
 static const struct ipc_rule worker_rules[] = {
 	{ MSG_DELIVERED, PEER_WORKER, on_delivered },
+	{ MSG_DECLINED, PEER_WORKER, on_declined },
 	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
 	{ 0, 0, NULL },
 };
@@ -422,9 +446,6 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 		break;
 	}
 	peer_send(w->channel, &o);
-	if (j->fd != -1)
-		close(j->fd);
-	j->fd = -1;
 }
 
 /* lmtp_user_concurrency_limit */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "lib/array.h"
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/filter-program.h"
@@ -34,14 +35,24 @@ struct cached {
 	int64_t used_ms;
 };
 
+/* What Landlock lets a process use is no path, but what had that path when it was shut in. */
+struct reach {
+	char *path;
+	dev_t dev;
+	ino_t ino;			/* 0: nothing was there */
+};
+#define REACH_MAX 1000
+
 struct worker {
 	struct service *service;
+	struct array reach;		/* struct reach */
 	const struct deliver_worker_params *p;
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
 	bool ending;			/* it is gone, and nobody here can start another */
 	struct program_helper forwards;	/* for those of .forward files */
 	struct program_helper programs;	/* for those of Sieve scripts */
+	struct sieve_shelf *shelf;	/* Sieve scripts of the server, compiled */
 	int hub_fd;
 	int64_t used_ms;
 	struct ipc_msg msg;
@@ -137,6 +148,8 @@ cached_open(struct worker *w, struct cached *c, const struct identity *id, struc
 	c->filter = deliver_filter_new(c->view, c->id.user, c->id.home, &filter_e);
 	if (filter_e.code != ERR_NONE)
 		log_error("filter of %.*s: %s", SPAN_ARG(c->id.user), filter_e.log);
+	if (c->filter != NULL && (w->shelf != NULL || (w->shelf = sieve_shelf_new()) != NULL))
+		deliver_filter_share(c->filter, w->shelf);
 	filter_e = (struct err)ERR_INIT;
 	/* Recipes write files: they run where other users' files can not be reached. */
 	if (w->p->only_user)
@@ -209,6 +222,60 @@ answer(struct worker *w, uint32_t id, unsigned code, const char *text)
 		exit(0);	/* the parent has gone: storages close in order nowhere, the index stands that */
 }
 
+static ino_t
+look_at(const char *path, dev_t *dev_out)
+{
+	struct stat sb;
+
+	if (stat(path, &sb) == -1)
+		return 0;
+	*dev_out = sb.st_dev;
+	return sb.st_ino;
+}
+
+static void
+remember_reach(struct worker *w, const char *const *paths)
+{
+	for (size_t i = 0; paths != NULL && paths[i] != NULL; i++) {
+		struct reach *r = array_push(&w->reach);
+
+		if (r == NULL || (r->path = strdup(paths[i])) == NULL)
+			log_fatal("out of memory");
+		r->ino = look_at(r->path, &r->dev);
+	}
+}
+
+/* A directory was removed or put back from a copy: for this process the new one is forbidden for good. */
+static bool
+has_lost_reach(const struct worker *w)
+{
+	for (size_t i = 0; i < w->reach.n; i++) {
+		const struct reach *r = array_at(&w->reach, i);
+		dev_t dev = r->dev;
+
+		if (look_at(r->path, &dev) != r->ino || dev != r->dev)
+			return true;
+	}
+	return false;
+}
+
+/* The parent gives it to a new process. */
+static bool
+decline(struct worker *w, uint32_t id)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	if (!has_lost_reach(w))
+		return false;
+	ipc_begin(&o, MSG_DECLINED);
+	ipc_put_u32(&o, F_ID, id);
+	if (ipc_send(w->p->channel_fd, &o, &e) == -1)
+		exit(0);
+	w->ending = true;
+	return true;
+}
+
 /* fits: only asks, for a message of size octets. */
 static int
 deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_request *r, const struct identity *id,
@@ -271,6 +338,11 @@ on_deliver(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed delivery");
+	if (e.code == ERR_NONE && decline(w, number)) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
 	if (e.code == ERR_NONE && memfd_map(fd, &mapped, &e) == 0) {
 		r.message = without_return_path(mapped);
 		rc = deliver(w, false, 0, junk, &r, &id, &result, &e);
@@ -303,6 +375,8 @@ on_fits(struct worker *w)
 	arena_reset(w->arena);
 	if (identity_get(m, w->arena, &id, &e) == 0 && !ipc_end(m))
 		err_set(&e, ERR_SYNTAX, "malformed question");
+	if (e.code == ERR_NONE && decline(w, number))
+		return;
 	if (e.code != ERR_NONE || deliver(w, true, size, false, &r, &id, &result, &e) == -1) {
 		log_error("quota of %.*s: %s", SPAN_ARG(r.recipient), e.log);
 		answer(w, number, 451, "4.3.0 Temporary internal error");
@@ -406,6 +480,10 @@ shut_in(struct worker *w)
 	    deliver_recipes_paths(view, w->p->id->user, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
 	    priv_landlock(rw, ro, &active, &e) == -1))
 		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+	if (w->p->only_user && active != PRIV_CONFINED_NOT) {
+		remember_reach(w, rw);
+		remember_reach(w, ro);
+	}
 	set_view_free(view);
 	if (priv_filter_apply(w->p->filter, &e) == -1)
 		log_fatal("%s", e.log);
@@ -420,6 +498,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 
 	w.service = s;
 	w.p = p;
+	w.reach = ARRAY_INIT(struct reach, REACH_MAX);
 	w.hub_fd = p->hub_fd;
 	w.helper = w.forwards = w.programs = (struct program_helper){ .sock = -1, .pid = -1 };
 	w.used_ms = clock_ms();
@@ -458,6 +537,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);
+	sieve_shelf_free(w.shelf);
 	program_helper_stop(&w.programs);
 	exit(0);
 }

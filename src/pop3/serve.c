@@ -90,7 +90,7 @@ lock_session(struct worker *w, const struct storage_params *p, struct err *e)
 	}
 	/* A session whose client has just gone needs a moment to see that. */
 	for (int64_t until = clock_ms() + LOCK_WAIT_MS; rc == -1;) {
-		rc = flock(w->lock_fd, LOCK_EX | LOCK_NB);
+		rc = fd_flock(w->lock_fd, LOCK_EX | LOCK_NB);
 		if (rc == -1 && (errno != EWOULDBLOCK || clock_ms() >= until))
 			break;
 		if (rc == -1)

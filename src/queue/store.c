@@ -294,7 +294,7 @@ queue_store_open_file(struct queue_store *s, const struct queue_item *item, stru
 	fd = openat(s->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd == -1)
 		return err_errno(e, "open %s", name);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+	if (fd_flock(fd, LOCK_EX | LOCK_NB) == -1)
 		err_set(e, ERR_INUSE, "another process is sending it");
 	/* It may have been sent, and its lock gone, since it was opened. */
 	else if (fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)

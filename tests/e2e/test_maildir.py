@@ -54,6 +54,60 @@ class Base(unittest.TestCase):
         return ("From: a@example.org\nSubject: %s\n\n%s" % (subject, body)).encode()
 
 
+class Replaced(Base):
+    """The whole tree goes while a delivering process has it open: removed, begun anew, put back from a copy."""
+    def put(self, subject):
+        self.server.deliver(culver.message(subject), "alice")
+
+    def test_removed(self):
+        self.put("one")
+        shutil.rmtree(self.dir)
+        self.put("two")
+        self.assertEqual(subjects(self.server.imap("alice"), "INBOX"), ["two"])
+
+    def test_begun_anew(self):
+        self.put("one")
+        for i in range(3):
+            shutil.rmtree(self.dir)
+            self.shell("mkdir -m 700 Maildir Maildir/cur Maildir/new Maildir/tmp")
+            self.put("two")
+            self.put("three")
+            imap = self.server.imap("alice")
+            self.assertEqual(subjects(imap, "INBOX"), ["two", "three"])
+            imap.logout()
+
+    def test_restored(self):
+        self.put("one")
+        self.shell("cp -a Maildir copy")
+        self.put("two")
+        self.shell("mv Maildir damaged; cp -a copy Maildir")
+        self.put("three")
+        imap = self.server.imap("alice")
+        self.assertEqual(subjects(imap, "INBOX"), ["one", "three"])
+        imap.logout()
+        self.put("four")
+        self.assertEqual(len(glob.glob(self.dir + "/[cn]*[wr]/*U=*")), 3)
+        self.server.adm("scrub", "-u", "alice")
+        self.shell("rm -rf Maildir; mv damaged Maildir")
+        self.put("five")
+        # Where the index has seen the message go, it comes back as a new one.
+        self.assertEqual(sorted(subjects(self.server.imap("alice"), "INBOX")), ["five", "one", "two"])
+
+
+class ReplacedBesideOthers(Replaced):
+    """The same, in a process that is not shut in to one user's mail."""
+    def setUp(self):
+        super().setUp()
+        self.put("another")
+        self.server.deliver(culver.message("another"), "bob")
+        self.shell("rm -rf Maildir")
+
+
+class ReplacedBesideIndex(Replaced):
+    """The index is elsewhere, and stays."""
+    extra = "mail_location = maildir:~/Maildir:INDEX=~/index\n"
+
+
 class Programs(Base):
     @needs("procmail")
     def test_procmail(self):

@@ -2,6 +2,7 @@
 /* mailbox.h in memory: views, reading, changing and saving messages. */
 #include "memory-storage-priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
@@ -75,6 +76,25 @@ struct span
 mailbox_name(const struct mailbox *box)
 {
 	return box->box->name;
+}
+
+void
+mailbox_object_id(const struct mailbox *box, char out[MAILBOX_ID_MAX])
+{
+	snprintf(out, MAILBOX_ID_MAX, "M%08x", box->box->uidvalidity);
+}
+
+int
+mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e)
+{
+	uint8_t digest[MAILBOX_DIGEST_LEN];
+	struct msg *m = msg_of(box, uid, e);
+
+	if (m == NULL || !mailbox_digest(m->text, digest))
+		return -1;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	return 0;
 }
 
 bool
@@ -537,6 +557,13 @@ mailbox_watch(struct mailbox *box, bool on, struct err *e)
 	(void)box;
 	(void)on;
 	(void)e;
+	return 0;
+}
+
+uint32_t
+mailbox_watch_id(const struct mailbox *box)
+{
+	(void)box;
 	return 0;
 }
 

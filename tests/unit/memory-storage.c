@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory-storage-priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "lib-mail/crlf.h"
 #include "lib-mail/header.h"
@@ -449,6 +450,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		return err_set(e, ERR_NOTFOUND, "not there");
 	*out = (struct mailbox_status){ .uidnext = b->uidnext, .uidvalidity = b->uidvalidity, .highestmodseq = b->modseq,
 					.mailbox_id = b->uidvalidity };
+	snprintf(out->id, sizeof(out->id), "M%08x", b->uidvalidity);
 	for (size_t i = 0; i < b->count; i++) {
 		const struct msg *m = &b->msgs[i];
 
@@ -459,8 +461,61 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		out->unseen += (m->flags & MSG_SEEN) == 0;
 		out->deleted += (m->flags & MSG_DELETED) != 0;
 		out->size += crlf_size(m->text);
+		out->deleted_storage += (m->flags & MSG_DELETED) != 0 ? crlf_size(m->text) : 0;
 	}
 	return 0;
+}
+
+int
+storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX], struct err *e)
+{
+	struct box *b = memory_find(name);
+
+	(void)st;
+	if (b == NULL)
+		return err_set(e, ERR_NOTFOUND, "not there");
+	snprintf(out, MAILBOX_ID_MAX, "M%08x", b->uidvalidity);
+	return 0;
+}
+
+uint64_t
+storage_mailbox_number(struct storage *st, struct span name)
+{
+	struct box *b = memory_find(name);
+
+	(void)st;
+	return b == NULL ? 0 : b->uidvalidity;
+}
+
+int
+storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id_out, struct mailbox_status *out, struct err *e)
+{
+	if (storage_status(st, name, items, out, e) == -1)
+		return -1;
+	*id_out = out->uidvalidity;
+	return 0;
+}
+
+void
+storage_unwatch(struct storage *st, uint32_t id)
+{
+	(void)st;
+	(void)id;
+}
+
+void
+storage_watch_lists(struct storage *st, bool on)
+{
+	(void)st;
+	(void)on;
+}
+
+void
+storage_read_notices(struct storage *st, struct storage_notices *n)
+{
+	(void)st;
+	n->any = n->kicked = false;
+	n->gone = true;
 }
 
 const struct mail_limits *

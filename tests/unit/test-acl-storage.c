@@ -2,6 +2,12 @@
 /* Access control where mail is: lists in files, defaults, global ones, what each right opens. */
 #include "sharing.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PUBLIC \
@@ -203,6 +209,90 @@ test_acl_user(void **state)
 	sharing_clear(&s);
 }
 
+/* Namespaces without access control, by patterns of their prefixes; the list ends at the first number that is missing. */
+static void
+test_ignored(void **state)
+{
+	struct acl_entry give = { .kind = ACL_ANYONE, .rights = ACL_LOOKUP | ACL_READ };
+	struct acl_list list;
+	struct span owner;
+	struct sharing s;
+	struct storage *st;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	sharing_init(&s, PUBLIC
+	    "namespace more {\n type = public\n prefix = More/\n separator = /\n location = maildir:DIR/more\n subscriptions = no\n}\n"
+	    "namespace third {\n type = public\n prefix = Third/\n separator = /\n location = maildir:DIR/third\n subscriptions = no\n}\n"
+	    "plugin {\n acl = vfile:cache_secs=0\n acl_ignore_namespace = Nobody/\n acl_ignore_namespace2 = P?bl*\n"
+	    " acl_ignore_namespace4 = Third/\n}\n");
+	sharing_run(&s, "for d in public more third; do mkdir -p $d/.A/cur $d/.A/new $d/.A/tmp; printf 'user=carol lr\\n' > $d/.A/dovecot-acl; done");
+	st = sharing_open(&s, "bob");
+	assert_string_equal(sharing_names(&s, st, MBOX_EXISTS), "INBOX Public/A ");
+	assert_int_equal(rights(st, "Public/A"), ACL_ALL);
+	assert_int_equal(rights(st, "More/A"), 0);
+	assert_int_equal(rights(st, "Third/A"), 0);
+	assert_int_equal(sharing_save(st, "Public/A", MAILBOX_SAVE, MSG_SEEN), ERR_NONE);
+	assert_int_equal(sharing_create(st, "Public/B"), ERR_NONE);
+	assert_int_equal(sharing_create(st, "More/B"), ERR_DENIED);
+	/* Lists that mean nothing are neither told nor changed. */
+	assert_int_equal(storage_acl(st, SPAN("Public/A"), ACL_ADMIN, s.a, &list, &owner, &e), -1);
+	assert_int_equal(e.code, ERR_DENIED);
+	assert_int_equal(storage_acl_change(st, SPAN("Public/A"), ACL_ADMIN, &give, ACL_REPLACE, &e), -1);
+	assert_int_equal(e.code, ERR_DENIED);
+	storage_close(st);
+	sharing_clear(&s);
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Signals come while another process has the lock. */
+static void
+test_interrupted(void **state)
+{
+	struct acl_entry give = { .kind = ACL_USER, .name = SPAN("bob"), .rights = ACL_LOOKUP | ACL_READ };
+	struct sigaction sa = { .sa_handler = on_alarm }, old;
+	struct itimerval often = { { 0, 10000 }, { 0, 10000 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct sharing s;
+	struct storage *st;
+	struct err e = ERR_INIT;
+	char path[128], c;
+	int fd, ready[2], status;
+	pid_t pid;
+
+	(void)state;
+	sharing_init(&s, PUBLIC "plugin {\n acl = vfile:cache_secs=0\n}\n");
+	st = sharing_open(&s, "alice");
+	assert_int_equal(sharing_create(st, "Work"), ERR_NONE);
+	snprintf(path, sizeof(path), "%s/home/alice/Maildir/.Work", s.dir);
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		fd = open(path, O_RDONLY | O_DIRECTORY);
+		if (fd == -1 || flock(fd, LOCK_EX) == -1 || write(ready[1], "!", 1) != 1)
+			_exit(1);
+		usleep(300000);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	sigaction(SIGALRM, &sa, &old);
+	setitimer(ITIMER_REAL, &often, NULL);
+	MUST(storage_acl_change(st, SPAN("Work"), 0, &give, ACL_REPLACE, &e), &e);
+	setitimer(ITIMER_REAL, &never, NULL);
+	sigaction(SIGALRM, &old, NULL);
+	while (waitpid(pid, &status, 0) == -1)
+		;
+	assert_int_equal(status, 0);
+	storage_close(st);
+	sharing_clear(&s);
+}
+
 int
 main(void)
 {
@@ -212,6 +302,8 @@ main(void)
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_global),
 		cmocka_unit_test(test_acl_user),
+		cmocka_unit_test(test_interrupted),
+		cmocka_unit_test(test_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

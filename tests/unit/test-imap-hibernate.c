@@ -172,6 +172,7 @@ select_inbox(struct sleeper *z)
 	expect(z, "* OK [UNSEEN");
 	expect(z, "* OK [UIDVALIDITY");
 	expect(z, "* OK [UIDNEXT");
+	expect(z, "* OK [MAILBOXID (M");
 	expect(z, "* OK [HIGHESTMODSEQ");
 	expect(z, "s OK");
 }

@@ -8,6 +8,7 @@
 
 #include "lib/sys.h"
 #include "lib-filter/sieve/sequence.h"
+#include "lib-filter/sieve/shelf.h"
 #include "lib-filter/sieve/store.h"
 #include "testing.h"
 
@@ -323,6 +324,51 @@ test_held(void **state)
 	end(&f);
 }
 
+/* Scripts of the server are compiled once for all users of a process; what they include is looked at each time. */
+static void
+test_shelf(void **state)
+{
+	static const char *const settings[][2] = { { "sieve_before", "~/before.sieve" }, { "sieve_global", "~/global" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+	struct err e = ERR_INIT;
+	struct sieve_sequence *one, *two;
+
+	(void)state;
+	begin(&f);
+	f.settings = settings;
+	f.site.shelf = sieve_shelf_new();
+	assert_non_null(f.site.shelf);
+	put(&f, "global/g.sieve", INTO("g"));
+	put(&f, "before.sieve", "require [\"include\", \"fileinto\", \"copy\"]; include :global \"g\"; include :optional \"mine\";");
+	sleep(3);
+	assert_int_equal(sieve_sequence_open(&f.site, &one, &e), 0);
+	assert_int_equal(sieve_sequence_open(&f.site, &two, &e), 0);
+	for (unsigned round = 0; round < 3; round++) {
+		f.q = one;
+		assert_string_equal(run(&f, &got), "1: save g; keep;");
+		f.q = two;
+		assert_string_equal(run(&f, &got), "1: save g; keep;");
+	}
+	assert_int_equal(sieve_shelf_reads(f.site.shelf), 1);
+	put(&f, "global/g.sieve", INTO("other"));
+	assert_string_equal(run(&f, &got), "1: save other; keep;");
+	assert_int_equal(sieve_shelf_reads(f.site.shelf), 2);
+	/* What was missing is there, and goes again. */
+	put(&f, "sieve/mine.sieve", INTO("mine"));
+	assert_string_equal(run(&f, &got), "1: save other; save mine; keep;");
+	assert_string_equal(run(&f, &got), "1: save other; save mine; keep;");
+	assert_int_equal(sieve_shelf_reads(f.site.shelf), 3);
+	snprintf(got.p, got.cap, "%s/sieve/mine.sieve", f.home);
+	unlink(got.p);
+	assert_string_equal(run(&f, &got), "1: save other; keep;");
+	sieve_sequence_close(one);
+	sieve_sequence_close(two);
+	sieve_shelf_free(f.site.shelf);
+	buf_clear(&got);
+	end(&f);
+}
+
 /* ---- the user's own scripts ---- */
 
 static const char *
@@ -491,7 +537,7 @@ main(void)
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_held), cmocka_unit_test(test_shelf),
 		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
 		cmocka_unit_test(test_extensions),
 	};

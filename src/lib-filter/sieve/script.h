@@ -21,6 +21,7 @@ struct sieve_script {
 	enum { SCRIPT_PARSED, SCRIPT_OPEN, SCRIPT_CHECKED, SCRIPT_MISSING } state;	/* OPEN: it is being checked */
 	bool personal;			/* of an included script: where it is from */
 	struct span name, text;		/* text: as it was compiled; empty when it came from a binary */
+	struct span digest;		/* of an included script that came from a binary: of its text */
 	size_t idx, include_count;
 	bool loaded;			/* from a binary: it knows all that it includes */
 };

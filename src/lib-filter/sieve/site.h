@@ -22,6 +22,7 @@ struct sieve_site {
 	void *ctx;
 	bool (*setting)(void *ctx, const char *name, struct span *out);	/* as it is written; NULL: none is set */
 	struct span user, home;		/* home SPAN_NONE: the user has none */
+	struct sieve_shelf *shelf;	/* for scripts of the server; NULL: each sequence has its own */
 };
 
 /* The settings of a view: ctx is the struct set_view. */

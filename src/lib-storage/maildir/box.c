@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 
 #define BEGIN_TRIES 8
 #define GUESS_GAP 65536		/* UIDs left out when the mark has been lost: some may have been given */
@@ -43,18 +44,13 @@ drv_of(const struct err *e)
 int
 maildir_box_lock(struct maildir_box *box, struct err *e)
 {
-	int rc;
-
-	do {
-		rc = flock(box->fd, LOCK_EX);
-	} while (rc == -1 && errno == EINTR);
-	return rc == 0 ? 0 : err_errno(e, "lock %s", box->path);
+	return fd_flock(box->fd, LOCK_EX) == 0 ? 0 : err_errno(e, "lock %s", box->path);
 }
 
 void
 maildir_box_unlock(struct maildir_box *box)
 {
-	flock(box->fd, LOCK_UN);
+	fd_flock(box->fd, LOCK_UN);
 }
 
 int

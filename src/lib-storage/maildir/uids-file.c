@@ -101,7 +101,7 @@ begin_anew(struct maildir_box *box, int fd, uint32_t uidvalidity, struct err *e)
 	struct buf head = BUF_INIT(64);
 	int rc = 0;
 
-	for (int try = 0; flock(fd, LOCK_EX | LOCK_NB) == -1; try++) {
+	for (int try = 0; fd_flock(fd, LOCK_EX | LOCK_NB) == -1; try++) {
 		if (errno != EWOULDBLOCK || try == LOCK_TRIES)
 			return err_errno(e, "lock %s/%s", box->path, UIDS_NAME);
 		usleep(LOCK_STEP_US);
@@ -111,7 +111,7 @@ begin_anew(struct maildir_box *box, int fd, uint32_t uidvalidity, struct err *e)
 		rc = ftruncate(fd, 0) == -1 ? err_errno(e, "cut %s/%s", box->path, UIDS_NAME) : fd_write_all(fd, buf_span(&head), e);
 		buf_clear(&head);
 	}
-	flock(fd, LOCK_UN);
+	fd_flock(fd, LOCK_UN);
 	return rc;
 }
 

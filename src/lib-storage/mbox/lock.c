@@ -237,7 +237,7 @@ try_one(struct mbox_box *box, enum mbox_lock_method method, bool write, bool on)
 	case MBOX_LOCK_LOCKF:		/* the same thing in this system */
 		return fcntl(box->fd, F_SETLK, &fl);
 	case MBOX_LOCK_FLOCK:
-		return flock(box->fd, (!on ? LOCK_UN : write ? LOCK_EX : LOCK_SH) | LOCK_NB);
+		return fd_flock(box->fd, (!on ? LOCK_UN : write ? LOCK_EX : LOCK_SH) | LOCK_NB);
 	case MBOX_LOCK_NONE:
 	case MBOX_LOCK_DOTLOCK:
 	case MBOX_LOCK_DOTLOCK_TRY:
@@ -369,9 +369,7 @@ own_lock(struct mbox_box *box, int64_t deadline, struct err *e)
 {
 	long us = WAIT_FIRST_US;
 
-	while (box->control_fd != -1 && flock(box->control_fd, LOCK_EX | LOCK_NB) == -1) {
-		if (errno == EINTR)
-			continue;
+	while (box->control_fd != -1 && fd_flock(box->control_fd, LOCK_EX | LOCK_NB) == -1) {
 		if (errno != EWOULDBLOCK)
 			return err_errno(e, "lock %s", box->control_path);
 		if (!wait_more(deadline, &us))
@@ -397,7 +395,7 @@ void
 mbox_unlock_own(struct mbox_box *box)
 {
 	if (box->control_fd != -1)
-		flock(box->control_fd, LOCK_UN);
+		fd_flock(box->control_fd, LOCK_UN);
 }
 
 static int

@@ -16,6 +16,7 @@ S: * 2 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a2 OK [READ-WRITE] Select completed.
 C: a3 STORE 1 +FLAGS (\Seen \Flagged \Deleted $Junk)
@@ -55,6 +56,7 @@ S: * 0 RECENT
 S: * OK [UNSEEN 2] First unseen.
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b2 OK [READ-WRITE] Select completed.
 C: b3 STORE 2 +FLAGS.SILENT (\Deleted)
@@ -74,6 +76,7 @@ S: * 1 EXISTS
 S: * 0 RECENT
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: c2 OK [READ-ONLY] Select completed.
 C: c3 STORE 1 +FLAGS (\Seen)
@@ -101,6 +104,7 @@ S: * 2 RECENT
 S: * OK [UNSEEN 2] First unseen.
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: d6 OK [READ-ONLY] Examine completed.
 C: d7 FETCH 2 FLAGS
@@ -133,7 +137,7 @@ S: e5 OK List completed.
 C: f1 SETACL Work owner lrka
 S: f1 OK Setacl complete.
 C: f2 CREATE Work/Sub
-S: f2 OK Create completed.
+S~ f2 OK [MAILBOXID (M*)] Create completed.
 C: f3 MYRIGHTS Work/Sub
 S: * MYRIGHTS Work/Sub lrkac
 S: f3 OK Myrights completed.

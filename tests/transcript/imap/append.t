@@ -18,6 +18,7 @@ S: * 2 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 3] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: c OK [READ-ONLY] Examine completed.
 C: d FETCH 2 (FLAGS INTERNALDATE BODY[])

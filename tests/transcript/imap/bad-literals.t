@@ -13,14 +13,14 @@ S: d NO [TOOBIG] Too long literal.
 C: e CREATE {3}
 S: + OK
 C: abc
-S: e OK Create completed.
+S~ e OK [MAILBOXID (M*)] Create completed.
 C: f CREATE "unterminated {3}
 S: f BAD Error in IMAP command CREATE: Missing '"'.
 C: g CREATE {3+}
 C= a\0b\r\n
 S: g BAD Error in IMAP command CREATE: NULs are not allowed.
 C: h CREATE "quo\ted"
-S: h OK Create completed.
+S~ h OK [MAILBOXID (M*)] Create completed.
 C: i LIST "" "quo*"
 S: * LIST (\HasNoChildren) "/" quoted
 S: i OK List completed.

@@ -10,6 +10,7 @@ S: * 3 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 4] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ %{h}] Highest
 S: a OK [READ-WRITE] Select completed.
 C: b FETCH 1 (MODSEQ)

@@ -8,6 +8,7 @@ S: * 1 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b OK [READ-WRITE] Select completed.
 C: c COPY 1 INBOX

@@ -11,6 +11,7 @@ S: * 3 RECENT
 S: * OK [UNSEEN 2] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 4] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a1 OK [READ-WRITE] Select completed.
 C: b COPY 1,3 Archive
@@ -38,6 +39,7 @@ S: * 5 RECENT
 S: * OK [UNSEEN 2] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: h OK [READ-WRITE] Select completed.
 C: i FETCH 1 (FLAGS INTERNALDATE)

@@ -7,6 +7,7 @@ S: * 0 EXISTS
 S: * 0 RECENT
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 1] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 2C: a DELETE box

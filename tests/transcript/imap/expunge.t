@@ -12,6 +12,7 @@ S: * 5 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a1 OK [READ-WRITE] Select completed.
 C: b UID EXPUNGE 2:3

@@ -10,6 +10,7 @@ S: * 3 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 2C: a SELECT INBOX
@@ -20,6 +21,7 @@ S: a OK [READ-WRITE] Select completed.
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ *
 2S: a OK [READ-WRITE] Select completed.
 2C: b STORE 2 +FLAGS.SILENT (\Deleted)

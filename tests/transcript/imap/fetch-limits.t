@@ -10,6 +10,7 @@ S~ * * RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-ONLY] Examine completed.
 C: b FETCH 1 (UID UID UID UID)

@@ -9,6 +9,7 @@ S: * 2 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 3] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a1 OK [READ-WRITE] Select completed.
 C: b FETCH 1 (BODY.PEEK[1] BODY.PEEK[2.MIME] BODY.PEEK[2] BODY.PEEK[3])

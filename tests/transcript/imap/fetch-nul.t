@@ -10,6 +10,7 @@ S: * 3 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 4] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a1 OK [READ-ONLY] Examine completed.
 C: b FETCH 1 BODY[TEXT]

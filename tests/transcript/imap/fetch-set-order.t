@@ -10,6 +10,7 @@ S~ * * RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-ONLY] Examine completed.
 C: b FETCH 3,1:2,2,*:2 (UID)

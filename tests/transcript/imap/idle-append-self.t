@@ -6,6 +6,7 @@ S: * 0 EXISTS
 S: * 0 RECENT
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 C= b APPEND INBOX {6+}\r\nA: b\r\n\r\nc IDLE\r\n

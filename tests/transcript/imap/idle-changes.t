@@ -9,6 +9,7 @@ S: * 2 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 C: b IDLE
@@ -26,6 +27,7 @@ S~ * * RECENT
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ *
 2S: b OK [READ-ONLY] Examine completed.
 2C: c SELECT INBOX
@@ -37,6 +39,7 @@ S~ * * RECENT
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ *
 2S: c OK [READ-WRITE] Select completed.
 2C: d STORE 1 +FLAGS (\Seen)

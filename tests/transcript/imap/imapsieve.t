@@ -18,6 +18,7 @@ S: * 2 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 3] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b OK [READ-WRITE] Select completed.
 C: c COPY 1 Archive

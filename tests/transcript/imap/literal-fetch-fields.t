@@ -8,6 +8,7 @@ S: * 1 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-ONLY] Examine completed.
 C: b FETCH 1 BODY[HEADER.FIELDS ("X-Odd" {7+}

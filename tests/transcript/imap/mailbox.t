@@ -1,6 +1,6 @@
 # RFC 3501 sections 6.3.3 to 6.3.5: CREATE, DELETE, RENAME
 C: a CREATE one
-S: a OK Create completed.
+S~ a OK [MAILBOXID (M*)] Create completed.
 C: b CREATE one
 S: b NO [ALREADYEXISTS] Mailbox already exists.
 C: c CREATE inbox
@@ -10,7 +10,7 @@ S: d OK Rename completed.
 C: e RENAME one three
 S: e NO [NONEXISTENT] Mailbox doesn't exist.
 C: f CREATE one
-S: f OK Create completed.
+S~ f OK [MAILBOXID (M*)] Create completed.
 C: g RENAME one two
 S: g NO [ALREADYEXISTS] Mailbox already exists.
 C: h DELETE one
@@ -22,7 +22,7 @@ S: j NO [CANNOT] INBOX can't be deleted.
 C: k CREATE "sub/"
 S: k OK Create completed.
 C: l CREATE sub/child
-S: l OK Create completed.
+S~ l OK [MAILBOXID (M*)] Create completed.
 C: m RENAME sub top
 S: m OK Rename completed.
 C: n LIST "" top/*

@@ -90,6 +90,6 @@ S: c2 OK Getmetadata completed.
 C: c3 DELETE Other
 S: c3 OK Delete completed.
 C: c4 CREATE Other
-S: c4 OK Create completed.
+S~ c4 OK [MAILBOXID (M*)] Create completed.
 C: c5 GETMETADATA (DEPTH infinity) Other (/private)
 S: c5 OK Getmetadata completed.

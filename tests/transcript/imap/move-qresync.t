@@ -13,6 +13,7 @@ S: * 2 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b OK [READ-WRITE] Select completed.
 C: c UID MOVE 1:2 Archive

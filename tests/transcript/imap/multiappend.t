@@ -13,6 +13,7 @@ S: * 3 RECENT
 S: * OK [UNSEEN 2] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 4] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b OK [READ-ONLY] Examine completed.
 C: c FETCH 1:* (FLAGS BODY[HEADER.FIELDS (SUBJECT)])

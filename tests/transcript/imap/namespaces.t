@@ -42,6 +42,7 @@ S: * 1 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: c1 OK [READ-WRITE] Select completed.
 C: c2 COPY 1 Public/News

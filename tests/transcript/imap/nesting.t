@@ -9,6 +9,7 @@ S: * 0 EXISTS
 S: * 0 RECENT
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: b OK [READ-WRITE] Select completed.
 C: c SEARCH (((SEEN)) (UNSEEN))

@@ -15,6 +15,7 @@ S: * 5 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ %{h}] Highest
 S: b OK [READ-WRITE] Select completed.
 C: c STORE 2,4 +FLAGS (\Deleted)
@@ -36,6 +37,7 @@ S~ * 0 RECENT
 S~ * OK [UNSEEN 1] *
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *] Highest
 S: * VANISHED (EARLIER) 2,4
 S~ * 3 FETCH (UID 5 FLAGS (\Seen) MODSEQ (%{s}))
@@ -49,6 +51,7 @@ S~ * 0 RECENT
 S~ * OK [UNSEEN 1] *
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *] Highest
 S: * VANISHED (EARLIER) 4
 S~ * 3 FETCH (UID 5 FLAGS (\Seen) MODSEQ (%{s}))
@@ -62,6 +65,7 @@ S~ * 0 RECENT
 S~ * OK [UNSEEN 1] *
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *] Highest
 S: h OK [READ-WRITE] Select completed.
 C: i UID FETCH 1:5 (FLAGS) (CHANGEDSINCE %{h} VANISHED)
@@ -79,6 +83,7 @@ S~ * 0 RECENT
 S~ * OK [UNSEEN 1] *
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *] Highest
 S~ * VANISHED (EARLIER) *
 S~ * 3 FETCH (UID 5 FLAGS (\Seen) MODSEQ (%{s}))

@@ -5,7 +5,7 @@ O: plugin/quota_rule=*:storage=10K:messages=4
 P: Archive
 M: INBOX @4000
 C: a CAPABILITY
-S~ * CAPABILITY * QUOTA
+S~ * CAPABILITY * QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE
 S: a OK Capability completed.
 C: b GETQUOTAROOT INBOX
 S: * QUOTAROOT INBOX "User quota"
@@ -38,6 +38,7 @@ S: * 1 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S~ k OK [READ-WRITE] *
 C: l COPY 1 Archive

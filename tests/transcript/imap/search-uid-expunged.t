@@ -9,6 +9,7 @@ S: * 2 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 2C: a SELECT INBOX
@@ -19,6 +20,7 @@ S: a OK [READ-WRITE] Select completed.
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ *
 2S: a OK [READ-WRITE] Select completed.
 2C: b STORE 1 +FLAGS.SILENT (\Deleted)

@@ -12,6 +12,7 @@ S: * 5 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 6] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-ONLY] Examine completed.
 C: b1 SEARCH ALL

@@ -10,6 +10,7 @@ S: * 3 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 C: b FETCH 1:3 (BODY[TEXT]<0.2>)

@@ -10,6 +10,7 @@ S: * 3 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY %{v}] UIDs valid
 S: * OK [UIDNEXT 4] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ %{m}] Highest
 S: a1 OK [READ-WRITE] Select completed.
 C: a2 FETCH 1:* (FLAGS UID)

@@ -8,6 +8,7 @@ S: * 1 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-WRITE] Select completed.
 C: b STORE

@@ -9,6 +9,7 @@ S: * 2 RECENT
 S: * OK [UNSEEN 1] First unseen.
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 3] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a1 OK [READ-WRITE] Select completed.
 C: b STORE 1:2 +FLAGS (\Seen)

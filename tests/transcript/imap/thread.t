@@ -15,6 +15,7 @@ S: * 8 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S: * OK [UIDNEXT 9] Predicted next UID
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ *
 S: a OK [READ-ONLY] Examine completed.
 C: b THREAD REFERENCES UTF-8 ALL

@@ -8,6 +8,7 @@ S: * 1 RECENT
 S~ * OK [UNSEEN *
 S~ * OK [UIDVALIDITY *
 S~ * OK [UIDNEXT *
+S~ * OK [MAILBOXID (M*
 S~ * OK [HIGHESTMODSEQ %{m}] Highest
 S: a OK [READ-WRITE] Select completed.
 2C: a SELECT INBOX (CONDSTORE)
@@ -18,6 +19,7 @@ S: a OK [READ-WRITE] Select completed.
 2S~ * OK [UNSEEN *
 2S~ * OK [UIDVALIDITY *
 2S~ * OK [UIDNEXT *
+2S~ * OK [MAILBOXID (M*
 2S~ * OK [HIGHESTMODSEQ %{m}] Highest
 2S: a OK [READ-WRITE] Select completed.
 C: b STORE 1 (UNCHANGEDSINCE %{m}) FLAGS (mine)
