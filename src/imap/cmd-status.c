@@ -71,7 +71,7 @@ value_of(const struct mailbox_status *st, unsigned item)
 	case STATUS_DELETED:
 		return st->deleted;
 	case STATUS_DELETED_STORAGE:
-		return st->deleted_storage;
+		return (st->deleted_storage + 1023) / 1024;	/* in the unit of STORAGE: RFC 9208 section 5.1 */
 	}
 	return st->size;
 }
