@@ -441,7 +441,6 @@ KNOWN = {
     # What differs on purpose, by name; doc/procmail.md has each.
     r"recipe/filter fails unwatched/.*": "a filter that fails leaves the message as it was",
     r"recipe/linebuf literal/.*": "a condition may be longer than LINEBUF",
-    r"corner/place default is maildir on file": "DEFAULT's file is written to as a recipe's is",
     r"recipe/crlf/.*": "lines may end with CR LF",
     r"formail/-x X-/(daemon|list|empty|many|local|resent|no header|group)": "a filter without output leaves the message as it was",
     r"formail/(-(x|X|zx|cx) Subject:|-xSubject: -xFrom:)/no header": "a filter without output leaves the message as it was",
