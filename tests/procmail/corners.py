@@ -539,6 +539,14 @@ FORMAIL = [
     '-rbx To:',
 ]
 
+# What is in front of \\/ and behind it.
+LEFT = ["a?", "a+", "a*", "ba?", "ba+", "X-L: a?", "X-L: a+", "X-L: a*", "(ab)?", "(a|b)?", "(a|b)+", "[ab]?", "[ab]+", "X-L: (a?)", "X-L: a?b?",
+        "X-L: (a+)", "X-L: (a+)()", "X-L: a?()"]
+RIGHT = ["", "a", "b", "a*", "b*", "a?b", "ab", "(a|ab)", "[ab]*", "b+c", "a*b*", "aab", "$", ".*"]
+# Those with which MATCH is another than procmail's.
+OTHER_MATCH = ["a+\\/", "a+\\/b*", "(a|b)+\\/", "(a|b)+\\/a*", "(a|b)+\\/b*", "[ab]+\\/", "[ab]+\\/a*", "[ab]+\\/b*", "a+\\/a", "a+\\/(a|ab)", "X-L: a+\\/", "X-L: a+\\/b*", "(ab)?\\/b+c", "(a|b)+\\/a", "(a|b)+\\/b", "(a|b)+\\/(a|ab)", "[ab]+\\/a",
+               "[ab]+\\/b", "[ab]+\\/(a|ab)", "X-L: (a+)\\/", "X-L: (a+)\\/b*", "X-L: (a+)()\\/", "X-L: (a+)()\\/b*"]
+
 RECIPES = {"forward " + name: MAILER + rc for name, rc in FORWARD.items()}
 RECIPES.update({"place " + name: rc for name, rc in PLACES.items()})
 RECIPES.update({"file %d" % i: rc for i, rc in enumerate(FILES)})
@@ -548,3 +556,5 @@ RECIPES.update({"weight %s" % w: "".join("MATCH=none\n:0\n* %s %s\n{ LOG=\"yes\n
                 for w in WEIGHTS})
 RECIPES.update({"formail " + x: "LOGABSTRACT=no\n:0fw\n| formail %s\n:0r\nbox\n" % x for x in FORMAIL})
 RECIPES.update({"capture formail " + x: "LOGABSTRACT=no\n:0w\nX=| formail %s\nLOG=\"[$X]\n\"\n:0r\nbox\n" % x for x in FORMAIL})
+RECIPES.update({"extract %s\\/%s" % (x, y): "L='\nX-L: aaabbbccab\n'\nMATCH=none\n:0\n* L ?? %s\\/%s\n{ LOG=\"yes \" }\nLOG=\"[$MATCH]\n\"\n"
+                ":0\n/dev/null\n" % (x, y) for x in LEFT for y in RIGHT})
