@@ -6,11 +6,16 @@
 #include <unistd.h>
 #include "lib-deliver/journal.h"
 
-/* With or without the angle brackets. */
+/* With or without the angle brackets; of a long one the journal has the beginning. */
 static bool
 is_id(struct span id, struct span wanted)
 {
-	struct span bare = id.n >= 2 && id.p[0] == '<' && id.p[id.n - 1] == '>' ? span_sub(id, 1, id.n - 2) : id;
+	struct span bare;
+
+	if (id.n >= JOURNAL_VALUE)
+		return span_eq(id, span_sub(wanted, 0, JOURNAL_VALUE)) ||
+		    span_eq(span_from(id, 1), span_sub(wanted, 0, JOURNAL_VALUE - 1));
+	bare = id.n >= 2 && id.p[0] == '<' && id.p[id.n - 1] == '>' ? span_sub(id, 1, id.n - 2) : id;
 
 	return span_eq(id, wanted) || span_eq(bare, wanted);
 }

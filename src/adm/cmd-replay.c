@@ -152,6 +152,7 @@ compile(struct replay *r)
 	int rc = ADM_OK;
 
 	sieve_site_extensions(&r->site, &o.available, &o.available_global, NULL);
+	sieve_site_include_limits(&r->site, &o);
 	/* A file is the administrator's, or about to become so. */
 	if (strchr(r->wanted->script, '/') != NULL)
 		o.available = o.available_global;
@@ -161,7 +162,7 @@ compile(struct replay *r)
 	if (script_text(r, &text, &e) == -1)
 		rc = adm_fail_err(&e, r->wanted->script);
 	else if ((r->script = sieve_compile_with(buf_span(&text), &o, &error)) == NULL)
-		rc = adm_fail(ADM_DATA, "%s is no valid script", r->wanted->script);
+		rc = adm_fail(ADM_DATA, "%s is no valid script: line %u: %s", r->wanted->script, error.line, error.text);
 	buf_clear(&text);
 	return rc;
 }

@@ -29,6 +29,8 @@ struct shared {
 struct format {
 	enum format_kind kind;
 	int fd;
+	bool is_terminal;
+	struct buf shown;		/* a value as it is shown there */
 	struct column columns[COLUMNS_MAX];
 	size_t column_count, at;
 	struct buf out;
@@ -67,6 +69,8 @@ format_new(enum format_kind kind, int out_fd)
 	f->shared = p;
 	f->kind = kind;
 	f->fd = out_fd;
+	f->is_terminal = isatty(out_fd) == 1;
+	buf_init(&f->shown, VALUE_MAX);
 	buf_init(&f->out, VALUE_MAX);
 	for (size_t i = 0; i < TABLE_SAMPLE; i++)
 		buf_init(&f->cells[i], VALUE_MAX);
@@ -81,6 +85,7 @@ format_free(struct format *f)
 	for (size_t i = 0; i < TABLE_SAMPLE; i++)
 		buf_clear(&f->cells[i]);
 	buf_clear(&f->out);
+	buf_clear(&f->shown);
 	munmap(f->shared, sizeof(*f->shared));
 	free(f);
 }
@@ -265,12 +270,31 @@ value_text(struct format *f, const struct column *c, struct span value)
 	}
 }
 
+/* The controls of ASCII but TAB and line ends, and those of U+0080 to U+009F, which some terminals obey as well. */
+static struct span
+for_terminal(struct format *f, struct span s)
+{
+	buf_reset(&f->shown);
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i], next = i + 1 < s.n ? (unsigned char)s.p[i + 1] : 0;
+
+		if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
+			buf_adds(&f->shown, "??");
+			i++;
+		} else if ((c >= ' ' && c != 0x7f) || c == '\t' || c == '\n' || (c == '\r' && next == '\n'))
+			buf_addc(&f->shown, s.p[i]);
+		else
+			buf_addf(&f->shown, "^%c", c ^ 0x40);
+	}
+	return buf_span(&f->shown);
+}
+
 void
 format_value(struct format *f, struct span value)
 {
 	if (f->kind != FORMAT_TABLE)
 		header(f);
-	value_text(f, &f->columns[f->at], value);
+	value_text(f, &f->columns[f->at], f->is_terminal ? for_terminal(f, value) : value);
 	if (++f->at == f->column_count) {
 		f->at = 0;
 		f->shared->rows++;

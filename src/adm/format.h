@@ -8,7 +8,8 @@
  *	table	columns in line under one line of titles; widths from the first rows
  *	pager	"key: value" lines, rows separated by a form feed
  *	json	an array of objects
- * Output goes to standard output at once, so that a long listing can be read while it is made.
+ * Output goes to standard output at once, so that a long listing can be read while it is made.  On a terminal control characters
+ * of values are shown (^[), not obeyed: messages are strangers' words.
  */
 #include "lib/buf.h"
 

@@ -69,7 +69,7 @@ static const struct ipc_rule client_rules[];
 static size_t
 worker_watches_max(void)
 {
-	return WORKER_WATCHES_MAX + set_num(hub.service.view, SET_imap_max_notify_mailboxes);
+	return WORKER_WATCHES_MAX + 2 * set_num(hub.service.view, SET_imap_max_notify_mailboxes);
 }
 
 static struct client *

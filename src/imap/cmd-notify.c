@@ -34,12 +34,12 @@ take_names(struct imap_session *s, struct arena *a, struct imap_notify_request *
 
 /* RFC 5465 section 3.1: a NO, and it names those that are supported. */
 static void
-refuse_events(struct imap_session *s)
+refuse_events(struct imap_session *s, unsigned supported)
 {
 	struct buf b = BUF_INIT(1024);
 
 	buf_adds(&b, "[BADEVENT (");
-	imap_notify_events_write(&b, NOTIFY_SUPPORTED);
+	imap_notify_events_write(&b, supported);
 	buf_adds(&b, ")] Not all of these events are supported.");
 	imap_no(s, buf_cstr(&b));
 	buf_clear(&b);
@@ -51,14 +51,15 @@ notify(struct imap_session *s, struct imap_in *in, struct arena **a, struct err 
 	const struct imap_notify_limits lim = { GROUPS_MAX, s->lim.notify_mailboxes,
 						{ s->lim.fetch_items, set_num(s->start->view, SET_mail_max_mime_depth) + 1 } };
 	struct imap_in kept = { arena_dup(*a, in->s), *a, NULL };
+	unsigned supported = NOTIFY_SUPPORTED | (s->lim.metadata ? NOTIFY_SUPPORTED_METADATA : 0);
 	struct imap_notify_request r;
 
 	if (!imap_notify_parse(&kept, &lim, &r)) {
 		imap_bad(s, kept.why);
 		return 0;
 	}
-	if ((r.events & ~(unsigned)NOTIFY_SUPPORTED) != 0) {
-		refuse_events(s);
+	if ((r.events & ~supported) != 0) {
+		refuse_events(s, supported);
 		return 0;
 	}
 	if (!take_names(s, *a, &r))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "imap/notify.h"
+#include "imap/notify-names.h"
 
 #include <stdlib.h>
 
@@ -7,30 +7,8 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 
-#define NAMES_MEMORY ((size_t)64 << 20)
 #define POLL_ALONE_MS 1000	/* without hub's notices all is looked at this often, */
 #define POLL_EACH_MS 20		/* and less often the more it is */
-
-struct known {
-	struct span name;
-	unsigned attrs;			/* enum mailbox_attr */
-	char separator;
-	unsigned events;		/* that are wanted of it */
-	uint64_t number;		/* storage_mailbox_number() */
-	uint32_t watch_id;		/* 0: not watched */
-	bool due, no_access;
-	struct mailbox_status told;
-};
-
-/* All names at one time. */
-struct names {
-	struct arena *a;
-	struct known *v;
-	size_t n, wanted;		/* wanted: of which there are events */
-	struct hash *by_name, *by_watch;
-	struct known **due;
-	size_t due_count;
-};
 
 struct imap_notify {
 	struct arena *a;
@@ -39,20 +17,14 @@ struct imap_notify {
 	bool others;			/* some group is not of the selected mailbox */
 	struct names *names;		/* NULL: not others */
 	bool list_due, selected_due;
+	uint32_t server_id;		/* of the server's annotations */
+	bool server_due;
+	struct imap_notes *server;	/* NULL: they are not wanted */
+	struct span own_mailbox;	/* whose annotations the command has changed: own_notes */
+	struct imap_own_notes own_notes;
 	int64_t looked_ms, synced_ms;	/* at all of it, without notices; at the selected mailbox */
 	struct span own[2];
 };
-
-static void
-names_free(struct names *names)
-{
-	if (names == NULL)
-		return;
-	hash_free(names->by_name);
-	hash_free(names->by_watch);
-	arena_free(names->a);
-	free(names);
-}
 
 static bool
 is_selected_group(const struct imap_notify_group *g)
@@ -60,150 +32,7 @@ is_selected_group(const struct imap_notify_group *g)
 	return g->filter == NOTIFY_SELECTED || g->filter == NOTIFY_SELECTED_DELAYED;
 }
 
-/* ---- which events of which mailbox ---- */
-
-static bool
-is_personal(struct imap_session *s, struct span name)
-{
-	const struct namespace_info *ns = NULL, *best = NULL;
-	size_t count = storage_namespaces(s->st, &ns);
-
-	for (size_t i = 0; i < count; i++) {
-		bool has = span_starts(name, ns[i].prefix) || (imap_is_inbox(name) && ns[i].inbox);
-
-		if (has && (best == NULL || ns[i].prefix.n > best->prefix.n))
-			best = &ns[i];
-	}
-	return best == NULL || best->type == NS_PRIVATE;
-}
-
-static bool
-has_name(const struct imap_notify_group *g, const struct known *k)
-{
-	for (size_t i = 0; i < g->name_count; i++) {
-		struct span top = g->names[i];
-
-		if (span_eq(k->name, top))
-			return true;
-		if (g->filter == NOTIFY_SUBTREE && span_starts(k->name, top) && k->name.n > top.n &&
-		    k->name.p[top.n] == k->separator)
-			return true;
-	}
-	return false;
-}
-
-/* Of the first group that has it (RFC 5465 section 3.1).  "Inboxes" may be all that are personal (section 6.3). */
-static unsigned
-events_of(struct imap_session *s, const struct imap_notify_request *r, const struct known *k)
-{
-	for (size_t i = 0; i < r->group_count; i++) {
-		const struct imap_notify_group *g = &r->groups[i];
-
-		switch (g->filter) {
-		case NOTIFY_SELECTED:
-		case NOTIFY_SELECTED_DELAYED:
-			continue;
-		case NOTIFY_INBOXES:
-		case NOTIFY_PERSONAL:
-			if (is_personal(s, k->name))
-				return g->events;
-			break;
-		case NOTIFY_SUBSCRIBED:
-			if ((k->attrs & MBOX_SUBSCRIBED) != 0)
-				return g->events;
-			break;
-		case NOTIFY_SUBTREE:
-		case NOTIFY_MAILBOXES:
-			if (has_name(g, k))
-				return g->events;
-			break;
-		}
-	}
-	return 0;
-}
-
-static bool
-can_be_opened(const struct known *k)
-{
-	return (k->attrs & (MBOX_EXISTS | MBOX_NOSELECT)) == MBOX_EXISTS;
-}
-
-/* Names in namespaces that are not listed are found when they are asked for. */
-static struct span *
-starts_of(const struct imap_notify_request *r, struct arena *a, size_t *count_out)
-{
-	struct span *starts;
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->group_count; i++)
-		n += r->groups[i].name_count;
-	starts = arena_alloc(a, n + 1, sizeof(*starts));
-	*count_out = 0;
-	for (size_t i = 0; i < r->group_count && starts != NULL; i++)
-		for (size_t j = 0; j < r->groups[i].name_count; j++)
-			starts[(*count_out)++] = r->groups[i].names[j];
-	return starts;
-}
-
-static int
-names_fill(struct imap_session *s, const struct imap_notify_request *r, struct names *names, struct err *e)
-{
-	struct mailbox_info *infos;
-	size_t start_count, count;
-	struct span *starts = starts_of(r, names->a, &start_count);
-
-	if (starts == NULL)
-		return err_set(e, ERR_LIMIT, "too many names");
-	if (storage_list_starting(s->st, starts, start_count, names->a, &infos, &count, e) == -1)
-		return -1;
-	names->v = arena_alloc(names->a, count + 1, sizeof(*names->v));
-	names->due = arena_alloc(names->a, count + 1, sizeof(struct known *));
-	names->by_name = hash_new(count + 1);
-	names->by_watch = hash_new(count + 1);
-	if (names->v == NULL || names->due == NULL || names->by_name == NULL || names->by_watch == NULL)
-		return err_set(e, ERR_LIMIT, "too many names");
-	for (size_t i = 0; i < count; i++) {
-		struct known *k = &names->v[names->n++];
-
-		k->name = infos[i].name;
-		k->attrs = infos[i].attrs;
-		k->separator = infos[i].separator;
-		k->events = events_of(s, r, k);
-		if (k->events != 0) {
-			if (names->wanted++ == s->lim.notify_mailboxes)
-				return err_set(e, ERR_LIMIT, "more than %zu mailboxes", s->lim.notify_mailboxes);
-			k->number = storage_mailbox_number(s->st, k->name);
-		}
-		if (!hash_set(names->by_name, k->name, k))
-			return err_set(e, ERR_LIMIT, "too many names");
-	}
-	return 0;
-}
-
-static struct names *
-names_new(struct imap_session *s, const struct imap_notify_request *r, struct err *e)
-{
-	struct names *names = calloc(1, sizeof(*names));
-
-	if (names != NULL)
-		names->a = arena_new(NAMES_MEMORY);
-	if (names == NULL || names->a == NULL) {
-		err_set(e, ERR_TEMP, "out of memory");
-	} else if (names_fill(s, r, names, e) == 0) {
-		storage_watch_lists(s->st, true);	/* the list may have opened more of them */
-		return names;
-	}
-	names_free(names);
-	return NULL;
-}
-
 /* ---- watching, and what STATUS tells ---- */
-
-static struct span
-id_key(const uint32_t *id)
-{
-	return span_of(id, sizeof(*id));
-}
 
 static unsigned
 items_of(const struct imap_session *s, const struct known *k)
@@ -227,15 +56,6 @@ is_the_selected(const struct imap_session *s, const struct known *k)
 	return s->box != NULL && span_eq(mailbox_name(s->box), k->name);
 }
 
-static void
-make_due(struct names *names, struct known *k)
-{
-	if (k->due || k->watch_id == 0)
-		return;
-	k->due = true;
-	names->due[names->due_count++] = k;
-}
-
 /* It could not be opened.  Names that may be known, of mailboxes that may not be read, are told (RFC 5465 sections 3.1, 5.9). */
 static void
 no_access(struct imap_session *s, struct known *k, const struct err *e)
@@ -249,13 +69,30 @@ no_access(struct imap_session *s, struct known *k, const struct err *e)
 }
 
 static void
+watch_notes(struct imap_session *s, struct names *names, struct known *k)
+{
+	struct err e = ERR_INIT;
+
+	if (storage_watch_metadata(s->st, k->name, &k->notes_id, &e) == 0 && (k->notes = imap_notes_read(s, k->name, &e)) != NULL) {
+		notify_remember_watch(names, &k->notes_id, k);
+		return;
+	}
+	storage_unwatch(s->st, k->notes_id);
+	k->notes_id = 0;
+	if (e.code != ERR_DENIED && e.code != ERR_NOTFOUND)
+		log_error("NOTIFY: %s", e.log);
+}
+
+static void
 watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 {
 	struct err e = ERR_INIT;
 	struct mailbox_status st;
 
-	if (!can_be_opened(k))
+	if (!notify_can_open(k))
 		return;
+	if ((k->events & NOTIFY_MAILBOX_METADATA) != 0 && k->notes == NULL)
+		watch_notes(s, names, k);
 	if ((k->events & NOTIFY_MESSAGE_EVENTS) == 0) {
 		/* By its number a mailbox is known when it is renamed. */
 		if ((k->events & NOTIFY_MAILBOX_NAME) != 0 && k->number == 0 &&
@@ -271,8 +108,7 @@ watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 	}
 	k->no_access = false;
 	k->number = storage_mailbox_number(s->st, k->name);
-	if (!hash_set(names->by_watch, id_key(&k->watch_id), k))
-		log_error("NOTIFY: out of memory");
+	notify_remember_watch(names, &k->watch_id, k);
 	if (tells && !is_the_selected(s, k))
 		imap_put_status_of(s, k->name, items_of(s, k), &k->told);
 }
@@ -282,8 +118,10 @@ unwatch_all(struct imap_session *s, struct names *names)
 {
 	if (names == NULL)
 		return;
-	for (size_t i = 0; i < names->n; i++)
+	for (size_t i = 0; i < names->n; i++) {
 		storage_unwatch(s->st, names->v[i].watch_id);
+		storage_unwatch(s->st, names->v[i].notes_id);
+	}
 }
 
 static bool
@@ -313,6 +151,25 @@ tell_status(struct imap_session *s, struct known *k)
 		return;
 	k->told = st;
 	imap_put_status_of(s, k->name, items_of(s, k), &st);
+}
+
+static void
+tell_notes(struct imap_session *s, struct span mailbox, struct imap_notes **notes)
+{
+	static const struct imap_own_notes none = { NULL, 0 };
+	struct imap_notify *n = s->notify;
+	bool own = n->own_notes.count > 0 && span_eq(n->own_mailbox, mailbox);
+	struct err e = ERR_INIT;
+	struct imap_notes *now = imap_notes_read(s, mailbox, &e);
+
+	if (now == NULL) {
+		if (e.code != ERR_DENIED && e.code != ERR_NOTFOUND)
+			log_error("NOTIFY: %s", e.log);
+		return;
+	}
+	imap_notes_tell(s, mailbox, *notes, now, own ? &n->own_notes : &none);
+	free(*notes);
+	*notes = now;
 }
 
 /* ---- names that changed ---- */
@@ -354,16 +211,21 @@ old_of(const struct names *before, const struct names *now, const struct known *
 static void
 inherit(struct names *now, struct known *k, struct known *old)
 {
-	if ((k->events & NOTIFY_MESSAGE_EVENTS) == 0 || old->watch_id == 0)
-		return;
-	k->watch_id = old->watch_id;
-	k->told = old->told;
+	if ((k->events & NOTIFY_MESSAGE_EVENTS) != 0 && old->watch_id != 0) {
+		k->watch_id = old->watch_id;
+		k->told = old->told;
+		old->watch_id = 0;
+		notify_remember_watch(now, &k->watch_id, k);
+	}
+	if ((k->events & NOTIFY_MAILBOX_METADATA) != 0 && old->notes != NULL) {
+		k->notes_id = old->notes_id;
+		k->notes = old->notes;
+		old->notes_id = 0;
+		old->notes = NULL;
+		notify_remember_watch(now, &k->notes_id, k);
+	}
 	k->no_access = old->no_access;
-	old->watch_id = 0;
-	if (!hash_set(now->by_watch, id_key(&k->watch_id), k))
-		log_error("NOTIFY: out of memory");
-	if (old->due)
-		make_due(now, k);
+	notify_make_due(now, k, old->due, old->notes_due);
 }
 
 static void
@@ -386,7 +248,7 @@ compare_name(struct imap_session *s, struct names *before, struct names *now, st
 	    ((old->attrs ^ k->attrs) & MBOX_NOSELECT) != 0)))) {
 		put_list(s, k, renamed == NULL ? SPAN_NONE : renamed->name);
 		if (renamed != NULL)
-			renamed->events = 0;	/* that was told with it */
+			renamed->renamed = true;
 	} else if (((k->events | (old == NULL ? 0 : old->events)) & NOTIFY_SUBSCRIPTION_CHANGE) != 0 &&
 	    (((old == NULL ? 0 : old->attrs) ^ k->attrs) & MBOX_SUBSCRIBED) != 0) {
 		put_list(s, k, SPAN_NONE);
@@ -398,14 +260,15 @@ compare_gone(struct imap_session *s, const struct names *now, struct known *old)
 {
 	struct known *k = hash_get(now->by_name, old->name);
 	struct known gone = { .name = old->name, .separator = old->separator };
-	bool was_subscribed = (old->attrs & MBOX_SUBSCRIBED) != 0;
+	bool wants_name = (old->events & NOTIFY_MAILBOX_NAME) != 0;
+	bool wants_subscription = (old->events & NOTIFY_SUBSCRIPTION_CHANGE) != 0;
 
 	if (is_own(s->notify, old) || (k != NULL && (is_there(k) || !is_there(old))))
 		return;
 	if (k != NULL)
-		gone.attrs = k->attrs & MBOX_SUBSCRIBED;	/* the subscription stays */
-	if (is_there(old) ? (old->events & NOTIFY_MAILBOX_NAME) != 0 :
-	    was_subscribed && (old->events & NOTIFY_SUBSCRIPTION_CHANGE) != 0)
+		gone.attrs = k->attrs;	/* a subscription stays, or it is a name above others */
+	if ((is_there(old) && !old->renamed && wants_name) ||
+	    (((old->attrs ^ gone.attrs) & MBOX_SUBSCRIBED) != 0 && wants_subscription))
 		put_list(s, &gone, SPAN_NONE);
 }
 
@@ -415,10 +278,14 @@ overflow(struct imap_session *s)
 	imap_untagged(s, "OK [NOTIFICATIONOVERFLOW] More mailboxes than may be watched: nothing is told any more.");
 	unwatch_all(s, s->notify->names);
 	storage_watch_lists(s->st, false);
-	names_free(s->notify->names);
+	notify_names_free(s->notify->names);
 	s->notify->names = NULL;
 	s->notify->others = false;
 	s->notify->selected = NULL;
+	storage_unwatch(s->st, s->notify->server_id);
+	free(s->notify->server);
+	s->notify->server = NULL;
+	s->notify->server_id = 0;
 }
 
 static void
@@ -429,7 +296,7 @@ tell_names(struct imap_session *s)
 	struct err e = ERR_INIT;
 
 	n->list_due = false;
-	now = names_new(s, &n->r, &e);
+	now = notify_names_new(s, &n->r, &e);
 	if (now == NULL) {
 		if (e.code == ERR_LIMIT)
 			overflow(s);
@@ -443,7 +310,7 @@ tell_names(struct imap_session *s)
 	for (size_t i = 0; i < before->n && !s->io.failed; i++)
 		compare_gone(s, now, &before->v[i]);
 	unwatch_all(s, before);
-	names_free(before);
+	notify_names_free(before);
 	for (size_t i = 0; i < now->n && !s->io.failed; i++)
 		watch(s, now, &now->v[i], !is_own(n, &now->v[i]));
 }
@@ -455,9 +322,19 @@ notify_free(struct imap_notify *n)
 {
 	if (n == NULL)
 		return;
-	names_free(n->names);
+	notify_names_free(n->names);
+	free(n->server);
 	arena_free(n->a);
 	free(n);
+}
+
+static void
+watch_server(struct imap_session *s, struct imap_notify *n)
+{
+	struct err e = ERR_INIT;
+
+	if (storage_watch_metadata(s->st, SPAN(""), &n->server_id, &e) == -1 || (n->server = imap_notes_read(s, SPAN(""), &e)) == NULL)
+		log_error("NOTIFY: %s", e.log);
 }
 
 int
@@ -473,14 +350,15 @@ imap_notify_set(struct imap_session *s, const struct imap_notify_request *r, str
 		if (is_selected_group(&n->r.groups[i]))
 			n->selected = &n->r.groups[i];
 		else
-			n->others = n->others || n->r.groups[i].events != 0;
+			n->others = n->others || (n->r.groups[i].events & ~(unsigned)NOTIFY_SERVER_METADATA) != 0;
 	}
-	if (n->others && (n->names = names_new(s, r, e)) == NULL) {
+	if (n->others && (n->names = notify_names_new(s, r, e)) == NULL) {
 		notify_free(n);
 		return -1;
 	}
 	if (old != NULL) {
 		unwatch_all(s, old->names);
+		storage_unwatch(s->st, old->server_id);
 		if (!n->others)
 			storage_watch_lists(s->st, false);
 		notify_free(old);
@@ -490,6 +368,8 @@ imap_notify_set(struct imap_session *s, const struct imap_notify_request *r, str
 	s->notify = n;
 	for (size_t i = 0; n->names != NULL && i < n->names->n && !s->io.failed; i++)
 		watch(s, n->names, &n->names->v[i], r->status);
+	if ((r->events & NOTIFY_SERVER_METADATA) != 0)
+		watch_server(s, n);
 	return 0;
 }
 
@@ -525,12 +405,14 @@ imap_notify_notice(void *session, uint32_t id)
 		return;
 	if (s->box != NULL && id == mailbox_watch_id(s->box))
 		n->selected_due = true;
+	if (id == n->server_id)
+		n->server_due = n->server != NULL;
 	if (n->names == NULL)
 		return;
 	if (id == STORAGE_LIST_CHANGED)
 		n->list_due = true;
-	else if ((k = hash_get(n->names->by_watch, id_key(&id))) != NULL)
-		make_due(n->names, k);
+	else if ((k = notify_watched(n->names, id)) != NULL)
+		notify_make_due(n->names, k, id == k->watch_id, id == k->notes_id);
 }
 
 void
@@ -543,8 +425,9 @@ imap_notify_look_at_all(struct imap_session *s)
 	n->looked_ms = clock_ms();
 	n->selected_due = true;
 	n->list_due = n->names != NULL;
+	n->server_due = n->server != NULL;
 	for (size_t i = 0; n->names != NULL && i < n->names->n; i++)
-		make_due(n->names, &n->names->v[i]);
+		notify_make_due(n->names, &n->names->v[i], true, true);
 }
 
 void
@@ -552,6 +435,7 @@ imap_notify_new_hub(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
 	struct mailbox_status st;
+	struct err server_e = ERR_INIT;
 
 	if (n == NULL)
 		return;
@@ -563,7 +447,11 @@ imap_notify_new_hub(struct imap_session *s)
 
 		if (k->watch_id != 0 && storage_watch(s->st, k->name, STATUS_UIDVALIDITY, &k->watch_id, &st, &e) == -1)
 			log_debug("NOTIFY: %s", e.log);
+		if (k->notes_id != 0 && storage_watch_metadata(s->st, k->name, &k->notes_id, &e) == -1)
+			log_debug("NOTIFY: %s", e.log);
 	}
+	if (n->server_id != 0 && storage_watch_metadata(s->st, SPAN(""), &n->server_id, &server_e) == -1)
+		log_debug("NOTIFY: %s", server_e.log);
 	imap_notify_look_at_all(s);
 }
 
@@ -581,7 +469,23 @@ imap_notify_left(struct imap_session *s)
 	k->told.uidnext = vs.uidnext;
 	k->told.uidvalidity = vs.uidvalidity;
 	k->told.highestmodseq = vs.highestmodseq;
-	make_due(n->names, k);
+	notify_make_due(n->names, k, true, false);
+}
+
+void
+imap_notify_own_metadata(struct imap_session *s, struct span mailbox, const struct metadata *list, size_t count)
+{
+	struct imap_notify *n = s->notify;
+	struct known *k;
+
+	if (n == NULL)
+		return;
+	n->own_mailbox = mailbox;
+	n->own_notes = (struct imap_own_notes){ list, count };
+	if (mailbox.n == 0)
+		n->server_due = n->server != NULL;
+	else if (n->names != NULL && (k = hash_get(n->names->by_name, mailbox)) != NULL)
+		notify_make_due(n->names, k, false, true);
 }
 
 void
@@ -599,17 +503,27 @@ imap_notify_tell(struct imap_session *s)
 {
 	struct imap_notify *n = s->notify;
 
-	if (n == NULL || n->names == NULL || s->end != IMAP_GO_ON)
+	if (n == NULL || s->end != IMAP_GO_ON)
 		return;
-	if (n->list_due)
+	if (n->list_due && n->names != NULL)
 		tell_names(s);
+	if (n->server_due && n->server != NULL) {
+		n->server_due = false;
+		tell_notes(s, SPAN(""), &n->server);
+	}
 	n->own[0] = n->own[1] = SPAN_NONE;
 	while (n->names != NULL && n->names->due_count > 0 && !s->io.failed) {
 		struct known *k = n->names->due[--n->names->due_count];
 
-		k->due = false;
-		tell_status(s, k);
+		bool figures = k->due, notes = k->notes_due;
+
+		k->listed = k->due = k->notes_due = false;
+		if (notes && k->notes != NULL)
+			tell_notes(s, k->name, &k->notes);
+		if (figures)
+			tell_status(s, k);
 	}
+	n->own_notes.count = 0;
 }
 
 int
@@ -618,7 +532,7 @@ imap_notify_poll_ms(struct imap_session *s)
 	struct imap_notify *n = s->notify;
 	int64_t left;
 
-	if (n == NULL || (n->names == NULL && n->selected == NULL) || (!s->hub_gone && s->start->hub_fd != -1))
+	if (n == NULL || (n->names == NULL && n->selected == NULL && n->server == NULL) || (!s->hub_gone && s->start->hub_fd != -1))
 		return -1;
 	left = n->looked_ms + POLL_ALONE_MS + POLL_EACH_MS * (int64_t)(n->names == NULL ? 0 : n->names->wanted) - clock_ms();
 	if (left > 0)

@@ -11,9 +11,11 @@
  */
 #include "imap/session.h"
 #include "lib-protocol/imap-notify.h"
+#include "lib-storage/metadata.h"
 
 #define NOTIFY_SUPPORTED (NOTIFY_MESSAGE_NEW | NOTIFY_MESSAGE_EXPUNGE | NOTIFY_FLAG_CHANGE | NOTIFY_MAILBOX_NAME | \
 	NOTIFY_SUBSCRIPTION_CHANGE)
+#define NOTIFY_SUPPORTED_METADATA (NOTIFY_MAILBOX_METADATA | NOTIFY_SERVER_METADATA)	/* with imap_metadata */
 
 /* r is in a, its names decoded; a is taken over with success.  ERR_LIMIT: too many mailboxes to watch; nothing has changed then. */
 int imap_notify_set(struct imap_session *s, const struct imap_notify_request *r, struct arena **a, struct err *e);
@@ -29,10 +31,23 @@ void imap_notify_new_hub(struct imap_session *s);		/* which knows of no watch */
 void imap_notify_left(struct imap_session *s);			/* s->box is about to be unselected */
 /* A command has made, removed, renamed or (un)subscribed these; `to' may be SPAN_NONE.  Spans in s->arena. */
 void imap_notify_own(struct imap_session *s, struct span from, struct span to);
+/* And these annotations, of a mailbox or with an empty name of the server. */
+void imap_notify_own_metadata(struct imap_session *s, struct span mailbox, const struct metadata *list, size_t count);
 /* Tells of other mailboxes what there is to tell: behind a command, or in IDLE. */
 void imap_notify_tell(struct imap_session *s);
 /* Between two commands: the same, and of the selected mailbox; returns in how many milliseconds again, -1: at the next notice. */
 int imap_notify_between(struct imap_session *s);
 /* For IDLE, where no notices come: in how many milliseconds all is to be looked at; -1: never. */
 int imap_notify_poll_ms(struct imap_session *s);
+
+/* For notify.c (notify-metadata.c).  NULL: e says why; free() is the caller's. */
+struct imap_notes;
+struct imap_own_notes {
+	const struct metadata *list;
+	size_t count;
+};
+struct imap_notes *imap_notes_read(struct imap_session *s, struct span mailbox, struct err *e);
+/* A METADATA response with the names of those that differ, but for the client's own; or nothing. */
+void imap_notes_tell(struct imap_session *s, struct span mailbox, const struct imap_notes *before, const struct imap_notes *now,
+    const struct imap_own_notes *own);
 #endif

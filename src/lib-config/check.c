@@ -205,6 +205,17 @@ check_acl(struct config *c, struct scope *s)
 		    SPAN_ARG(dict->value.text));
 }
 
+/* Where annotations are taken over from. */
+static void
+check_attribute_dict(struct config *c, const struct scope *s)
+{
+	const struct value *v = &s->values[SET_mail_attribute_dict];
+
+	if (v->is_set && v->text.n > 0 && !span_starts(v->text, SPAN("file:/")) && !span_starts(v->text, SPAN("file:%")))
+		config_warning(c, v->place, "mail_attribute_dict = %.*s has no effect: annotations are taken over from file: and a path",
+		    SPAN_ARG(v->text));
+}
+
 #define NO_EFFECT "No effect: "
 
 /* What blocks.def says has none. */
@@ -435,6 +446,7 @@ config_check(struct config *c)
 		check_plugin_settings(c, s);
 		check_procmail(c, s);
 		check_acl(c, s);
+		check_attribute_dict(c, s);
 		check_spam(c, s);
 		check_vars(c, setting_table, SETTINGS_COUNT, s->values);
 		for (size_t k = 0; k < s->blocks.n; k++)

@@ -9,12 +9,11 @@
 #include "lib/sys.h"
 
 #define MAGIC SPAN("1")		/* of the format; stands first on each line */
-#define VALUE_MAX 1000
 
 static void
 add_value(struct buf *out, struct span s)
 {
-	s = span_sub(s, 0, VALUE_MAX);
+	s = span_sub(s, 0, JOURNAL_VALUE);
 	buf_addc(out, '\t');
 	for (size_t i = 0; i < s.n; i++) {
 		switch (s.p[i]) {

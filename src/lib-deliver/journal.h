@@ -12,6 +12,7 @@
 #define JOURNAL_FILE "culver-filter.journal"
 #define JOURNAL_STEPS 64	/* of one delivery */
 #define JOURNAL_LINE 16384
+#define JOURNAL_VALUE 1000	/* octets of a value; the rest is not kept */
 #define JOURNAL_MAX ((size_t)16 << 20)	/* of the file, whatever the setting says */
 
 struct journal_entry {

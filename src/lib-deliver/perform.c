@@ -10,10 +10,12 @@
 #include "lib-deliver/filter-program.h"
 #include "lib-deliver/save.h"
 #include "lib-deliver/smtp-path.h"
+#include "lib-filter/sieve/setting.h"
 #include "lib-mail/date.h"
 #include "lib-mail/header.h"
 
-#define REDIRECT_MEMORY_S 43200	/* how long it is known that a message was passed on; Dovecot's default, 12 hours */
+#define REDIRECT_MEMORY_S 43200	/* Dovecot's default, 12 hours */
+#define REDIRECT_MEMORY_MOST ((int64_t)365 * 86400)
 #define HEADER_MAX ((size_t)1 << 20)
 #define WHY_MAX 400
 
@@ -172,6 +174,15 @@ redirect_mark(struct work *w, const struct filter_action *a)
 	return span_str(text);
 }
 
+/* sieve_redirect_duplicate_period: how long it is known that a message was passed on; 0: not at all. */
+static int64_t
+redirect_memory(struct work *w)
+{
+	uint64_t s = sieve_setting_time(&w->host->table, "sieve_redirect_duplicate_period", REDIRECT_MEMORY_S);
+
+	return s > REDIRECT_MEMORY_MOST ? REDIRECT_MEMORY_MOST : (int64_t)s;
+}
+
 static bool
 is_ascii(struct span s)
 {
@@ -209,7 +220,8 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 {
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
 			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
-	struct span mark = redirect_mark(w, a), whole = a->message;
+	int64_t memory = redirect_memory(w);
+	struct span mark = memory > 0 ? redirect_mark(w, a) : SPAN(""), whole = a->message;
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];
 	int rc;
@@ -218,7 +230,7 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 	if ((!w->r->stays && outgoing_is_loop(came(w->r), w->r->recipient)) || outgoing_is_loop(came(w->r), a->target))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
-	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
+	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, memory)) {
 		snprintf(what, sizeof(what), "not forwarded to <%.*s> again", SPAN_ARG(span_sub(a->target, 0, 300)));
 		say(w, a, what);
 		return 0;
@@ -244,7 +256,7 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 	if (rc == -1)
 		return err_wrap(e, "redirect to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0)
-		deliver_host_mark(w->host, mark, REDIRECT_MEMORY_S);
+		deliver_host_mark(w->host, mark, memory);
 	snprintf(what, sizeof(what), "forwarded to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 300)));
 	say(w, a, what);
 	remember(w, a);

@@ -9,7 +9,7 @@
 #include "lib-filter/sieve/shelf.h"
 
 /*
- * NULL with no error: no filter is switched on (mail_plugins = sieve), so mail goes to its mailbox.  NULL with an error:
+ * NULL with no error: no filter is switched on (mail_plugins = sieve; not sieve_enabled = no), so mail goes to its mailbox.  NULL with an error:
  * something is wrong with the settings.
  */
 struct deliver_filter *deliver_filter_new(const struct set_view *view, struct span user, struct span home, struct err *e);

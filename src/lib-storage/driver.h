@@ -154,6 +154,9 @@ struct driver {
 	enum drv_rc (*box_dir)(void *store, struct span name, int *fd_out, struct err *e);
 	/* What the file of annotations is called there; with "-server" behind it, that of the server's.  NULL: none is kept. */
 	const char *metadata;
+	/* What the server that the mailbox was taken over from called it (a GUID); empty: it was not, or that is not known.  NULL:
+	 * it never is. */
+	int (*foreign_guid)(void *box, char out[65], struct err *e);
 	/* Keyword names of bits; create adds those missing.  After it the index knows them. */
 	enum drv_rc (*keywords_add)(void *box, const struct span *names, size_t count, struct err *e);
 	unsigned (*keywords_max)(void *box);

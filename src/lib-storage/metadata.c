@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lib/sys.h"
-#include "lib-storage/metadata-file.h"
+#include "lib-storage/metadata-dict.h"
 #include "lib-storage/storage-priv.h"
 
 #define ARENA_MAX (4 * METADATA_FILE_MAX)
 #define FILE_NAME_MAX 64
+#define DICT_FILE_MAX ((size_t)8 << 20)
 #define PRIVATE SPAN("/private")
 #define SHARED SPAN("/shared")
 
@@ -58,6 +59,8 @@ struct place {
 	int dir;			/* -1: nothing can be kept there */
 	char file[FILE_NAME_MAX];
 	struct span user;
+	bool takes_over;		/* while there is no file, what Dovecot's dictionary has of it holds: */
+	char guid[65];			/* of the mailbox there; empty: it has nothing of it */
 };
 
 static void
@@ -117,6 +120,32 @@ make_inbox(struct storage *st, struct span name, struct err *e)
 	return 0;
 }
 
+/*
+ * By what name mail_attribute_dict knows the mailbox (INBOX, for the server).  It is opened for that, which may take it over: before
+ * the directory's lock is taken, since that takes it too.
+ */
+static int
+find_guid(struct storage *st, struct place *p, struct namespace *ns, struct span mailbox, struct err *e)
+{
+	struct mailbox *box;
+	struct buf name = BUF_INIT(4096);
+	int rc = 0;
+
+	p->takes_over = st->attribute_dict != NULL && ns->info.type == NS_PRIVATE && ns->store->drv->foreign_guid != NULL;
+	if (!p->takes_over || p->dir == -1 || faccessat(p->dir, p->file, F_OK, 0) == 0 || access(st->attribute_dict, F_OK) == -1)
+		return 0;
+	/* The server's are with INBOX. */
+	if (mailbox.n == 0 && storage_visible(ns, SPAN("INBOX"), &name))
+		mailbox = buf_span(&name);
+	rc = mailbox_open_needing(st, mailbox, MAILBOX_SAVE, 0, &box, e);
+	if (rc == 0) {
+		rc = ns->store->drv->foreign_guid(box->handle, p->guid, e);
+		mailbox_close(box);
+	}
+	buf_clear(&name);
+	return rc;
+}
+
 enum purpose { TO_GET, TO_SET_PRIVATE, TO_SET_SHARED };
 
 static int
@@ -129,9 +158,10 @@ place_open(struct storage *st, struct span mailbox, enum purpose purpose, struct
 	*p = (struct place){ .dir = -1 };
 	buf_init(&p->inner, INDEX_NAME_MAX);
 	if (mailbox.n == 0) {
-		if (ns != NULL && ns->store != NULL)
-			open_dir(p, ns, SPAN(""), "-server");
-		return 0;
+		if (ns == NULL || ns->store == NULL)
+			return 0;
+		open_dir(p, ns, SPAN(""), "-server");
+		return find_guid(st, p, ns, mailbox, e);
 	}
 	if (storage_resolve(st, mailbox, &p->ns, &p->inner, e) == -1 ||
 	    check_rights(st, p->ns, buf_span(&p->inner), purpose == TO_SET_SHARED, mailbox, e) == -1)
@@ -145,19 +175,36 @@ place_open(struct storage *st, struct span mailbox, enum purpose purpose, struct
 	if (p->ns->info.type != NS_PRIVATE)
 		p->user = st->acl != NULL ? acl_user(st) : span_str(st->user);
 	open_dir(p, p->ns, buf_span(&p->inner), "");
-	return 0;
+	return find_guid(st, p, p->ns, mailbox, e);
+}
+
+/* mail_attribute_dict: what Dovecot's users set, until the first change here writes a file of our own. */
+static int
+read_dict(const struct storage *st, const struct place *p, struct arena *a, struct metadata_items *out, struct err *e)
+{
+	struct buf text = BUF_INIT(DICT_FILE_MAX);
+	int rc = file_read_plain(st->attribute_dict, DICT_FILE_MAX, &text, e);
+
+	if (rc == 0)
+		rc = metadata_dict_parse(buf_span(&text), span_str(p->guid), p->ns == NULL, a, out, e);
+	else if (e->code == ERR_NOTFOUND)
+		rc = 0;
+	buf_clear(&text);
+	return rc == 0 ? 0 : err_wrap(e, "mail_attribute_dict");
 }
 
 static int
-read_items(const struct place *p, struct arena *a, struct metadata_items *out, struct err *e)
+read_items(const struct storage *st, const struct place *p, struct arena *a, struct metadata_items *out, struct err *e)
 {
 	struct buf text = BUF_INIT(METADATA_FILE_MAX);
 	struct span kept;
 	int fd = p->dir == -1 ? -1 : openat(p->dir, p->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW), rc;
 
 	*out = (struct metadata_items){ NULL, 0 };
+	if (fd == -1 && p->dir != -1 && errno != ENOENT)
+		return err_errno(e, "open %s", p->file);
 	if (fd == -1)
-		return p->dir == -1 || errno == ENOENT ? 0 : err_errno(e, "open %s", p->file);
+		return p->dir != -1 && p->guid[0] != '\0' ? read_dict(st, p, a, out, e) : 0;
 	rc = fd_read_all(fd, METADATA_FILE_MAX, &text, e);
 	close(fd);
 	if (rc == 0) {
@@ -283,7 +330,7 @@ storage_metadata_get(struct storage *st, struct span mailbox, const struct span 
 	int rc = place_open(st, mailbox, TO_GET, &p, e);
 
 	if (rc == 0)
-		rc = read_items(&p, a, &items, e);
+		rc = read_items(st, &p, a, &items, e);
 	if (rc == 0) {
 		x.room = count + (depth == 0 ? 0 : items.n + 4);
 		x.v = arena_alloc(a, x.room + 1, sizeof(*x.v));
@@ -332,7 +379,8 @@ write_items(struct storage *st, const struct place *p, const struct metadata_ite
 	struct stat sb;
 	int rc;
 
-	if (items->n == 0)
+	/* An empty one says that nothing of the dictionary holds any more. */
+	if (items->n == 0 && !p->takes_over)
 		rc = unlinkat(p->dir, p->file, 0) == -1 && errno != ENOENT ? err_errno(e, "remove %s", p->file) : dir_sync(p->dir, e);
 	else {
 		metadata_file_write(&text, items);
@@ -374,7 +422,7 @@ storage_metadata_set(struct storage *st, struct span mailbox, const struct metad
 	if (rc == 0)
 		rc = lock_dir(&p, e);
 	if (rc == 0)
-		rc = read_items(&p, a, &items, e);
+		rc = read_items(st, &p, a, &items, e);
 	if (rc == 0 && (more.v = arena_alloc(a, items.n + count + 1, sizeof(*more.v))) == NULL)
 		rc = err_set(e, ERR_LIMIT, "too many annotations");
 	if (rc == 0) {
@@ -387,6 +435,8 @@ storage_metadata_set(struct storage *st, struct span mailbox, const struct metad
 	}
 	place_clear(&p);
 	arena_free(a);
+	if (rc == 0)
+		storage_announce_metadata(st, mailbox);
 	return rc == 0 ? 0 : err_wrap(e, "annotations of %.*s", SPAN_ARG(mailbox));
 }
 

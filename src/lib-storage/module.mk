@@ -10,6 +10,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/location.c src/lib-storage/location.h \
 	src/lib-storage/mailbox-id.c \
 	src/lib-storage/metadata-file.c src/lib-storage/metadata-file.h \
+	src/lib-storage/metadata-dict.c src/lib-storage/metadata-dict.h \
 	src/lib-storage/metadata.c src/lib-storage/metadata.h \
 	src/lib-storage/mailbox-name.c \
 	src/lib-storage/mailbox-packed.c \
@@ -126,6 +127,9 @@ tests_unit_test_view_model_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-storage-list
 tests_unit_test_storage_list_SOURCES = tests/unit/test-storage-list.c tests/unit/storage-fixture.c
 tests_unit_test_storage_list_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test-storage-notify
+tests_unit_test_storage_notify_SOURCES = tests/unit/test-storage-notify.c tests/unit/storage-fixture.c
+tests_unit_test_storage_notify_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-namespaces
 tests_unit_test_namespaces_SOURCES = tests/unit/test-namespaces.c tests/unit/sharing.c tests/unit/sharing.h
 tests_unit_test_namespaces_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
@@ -219,6 +223,10 @@ fuzz_fuzz_index_value_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_mail_location_SOURCES = fuzz/fuzz-mail-location.c $(fuzz_main)
 fuzz_fuzz_mail_location_LDADD = $(STORAGE_LIBS)
 fuzz_fuzz_mail_location_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+FUZZ_TARGETS += fuzz/fuzz-metadata-dict
+fuzz_fuzz_metadata_dict_SOURCES = fuzz/fuzz-metadata-dict.c $(fuzz_main)
+fuzz_fuzz_metadata_dict_LDADD = $(STORAGE_LIBS)
+fuzz_fuzz_metadata_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS += fuzz/fuzz-metadata-file
 fuzz_fuzz_metadata_file_SOURCES = fuzz/fuzz-metadata-file.c $(fuzz_main)
 fuzz_fuzz_metadata_file_LDADD = $(STORAGE_LIBS)

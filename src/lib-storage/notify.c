@@ -49,20 +49,27 @@ list_key(const struct store *store, char out[LIST_KEY_MAX])
 	be32_put(out + 16, LIST_ID);
 }
 
+static void
+send_changed(struct storage *st, struct span key)
+{
+	struct ipc_out o;
+	struct err e = ERR_INIT;
+
+	ipc_begin(&o, MSG_CHANGED);
+	ipc_put_bytes(&o, F_KEY, key);
+	if (ipc_send(st->notify_fd, &o, &e) == -1)
+		ipc_out_clear(&o);
+}
+
 void
 store_announce_list(struct storage *st, const struct store *store)
 {
 	char key[LIST_KEY_MAX];
-	struct ipc_out o;
-	struct err e = ERR_INIT;
 
 	if (st->notify_fd == -1)
 		return;
 	list_key(store, key);
-	ipc_begin(&o, MSG_CHANGED);
-	ipc_put_bytes(&o, F_KEY, span_of(key, sizeof(key)));
-	if (ipc_send(st->notify_fd, &o, &e) == -1)
-		ipc_out_clear(&o);
+	send_changed(st, span_of(key, sizeof(key)));
 }
 
 static int
@@ -125,6 +132,7 @@ int
 storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id_out, struct mailbox_status *out, struct err *e)
 {
 	uint32_t id = *id_out == 0 ? ++st->watch_id : *id_out;
+	const int no_dirs[2] = { -1, -1 };
 	struct err watch_e = ERR_INIT;
 	struct mailbox *box;
 	char key[32];
@@ -134,8 +142,11 @@ storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id
 	if (mailbox_open_needing(st, name, MAILBOX_SAVE, ACL_READ, &box, e) == -1)
 		return -1;
 	mailbox_watch_key(box, key, &n, dirs);
-	if (st->notify_fd != -1 && send_watch(st, id, span_of(key, n), dirs, &watch_e) == -1)
-		log_debug("watch: %s", watch_e.log);	/* whoever reads notices sees that hub has gone */
+	/* Descriptors on their way are limited: without them only programs outside go unnoticed.  And whoever reads notices sees
+	 * that hub has gone. */
+	if (st->notify_fd != -1 && send_watch(st, id, span_of(key, n), dirs, &watch_e) == -1 && watch_e.code != ERR_EOF &&
+	    send_watch(st, id, span_of(key, n), no_dirs, &watch_e) == -1)
+		log_debug("watch: %s", watch_e.log);
 	rc = mailbox_status_get(box, items, out, e);
 	mailbox_close(box);
 	if (rc == 0)
@@ -143,6 +154,63 @@ storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id
 	else
 		storage_unwatch(st, id);
 	return rc;
+}
+
+/* Annotations have a key of their own: mail that comes is none of their business. */
+#define METADATA_KEY_MAX (LIST_KEY_MAX + 1)
+
+/* False: nobody can watch that.  made: a mailbox that the index does not know yet gets its number. */
+static bool
+metadata_key(struct storage *st, struct span mailbox, bool made, char out[METADATA_KEY_MAX])
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns;
+	struct mailbox *box;
+	struct index_txn *t;
+	struct err e = ERR_INIT;
+	uint32_t id = LIST_ID;
+	bool known = false;
+
+	if (made && mailbox.n > 0 && storage_mailbox_number(st, mailbox) == 0 &&
+	    mailbox_open_needing(st, mailbox, MAILBOX_SAVE, ACL_LOOKUP, &box, &e) == 0)
+		mailbox_close(box);
+	if (storage_resolve(st, mailbox.n == 0 ? SPAN("INBOX") : mailbox, &ns, &inner, &e) == 0) {
+		known = mailbox.n == 0;
+		if (!known && index_read(ns->store->ix, &t, &e) == 0) {
+			known = index_mailbox_find(t, buf_span(&inner), &id, &e) == 1;
+			index_read_end(ns->store->ix);
+		}
+		index_identity(ns->store->ix, out);
+		be32_put(out + 16, id);
+		out[LIST_KEY_MAX] = 'm';
+	}
+	buf_clear(&inner);
+	return known;
+}
+
+void
+storage_announce_metadata(struct storage *st, struct span mailbox)
+{
+	char key[METADATA_KEY_MAX];
+
+	if (st->notify_fd != -1 && metadata_key(st, mailbox, false, key))
+		send_changed(st, span_of(key, sizeof(key)));
+}
+
+int
+storage_watch_metadata(struct storage *st, struct span name, uint32_t *id_out, struct err *e)
+{
+	uint32_t id = *id_out == 0 ? ++st->watch_id : *id_out;
+	const int no_dirs[2] = { -1, -1 };
+	struct err watch_e = ERR_INIT;
+	char key[METADATA_KEY_MAX];
+
+	if (!metadata_key(st, name, true, key))
+		return err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	if (st->notify_fd != -1 && send_watch(st, id, span_of(key, sizeof(key)), no_dirs, &watch_e) == -1)
+		log_debug("watch: %s", watch_e.log);
+	*id_out = id;
+	return 0;
 }
 
 void

@@ -255,40 +255,63 @@ storage_list_starting(struct storage *st, const struct span *starts, size_t star
 	return rc;
 }
 
-/* Another user's mailbox that the dictionary does not tell of. */
+/* Another user's mailbox that the dictionary does not tell of; one in a namespace that is not listed (an alias for old names). */
 static unsigned
 unlisted_attrs(struct storage *st, struct span name)
 {
 	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
 	struct namespace *ns;
 	struct err e = ERR_INIT;
+	const struct special *sp;
 	unsigned attrs = 0;
+	int there;
 
-	if (st->acl != NULL && storage_resolve(st, name, &ns, &inner, &e) == 0 && ns->owner != NULL &&
-	    acl_require(st, ns, buf_span(&inner), ACL_LOOKUP, &e) == 0 &&
-	    ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 1)
-		attrs = MBOX_EXISTS;
+	if (storage_resolve(st, name, &ns, &inner, &e) == 0 && (ns->owner != NULL ? st->acl != NULL : !ns->info.list) &&
+	    acl_require(st, ns, buf_span(&inner), ACL_LOOKUP, &e) == 0) {
+		there = ns->store->drv->exists(ns->store->handle, buf_span(&inner));
+		sp = storage_special(ns, buf_span(&inner));
+		if (there == 1 || (there == 0 && sp != NULL && sp->automatic != AUTO_NO))
+			attrs = MBOX_EXISTS;
+		else if (there == 2 && ns->owner == NULL)
+			attrs = MBOX_NOSELECT;
+	}
 	buf_clear(&inner);
 	return attrs;
+}
+
+/* The name as lists have it: INBOX may be written in any case, as a first level too. */
+static struct span
+listed_name(struct storage *st, struct span name, struct buf *room)
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct err none = ERR_INIT;
+	struct namespace *ns;
+	bool ok = storage_resolve(st, name, &ns, &inner, &none) == 0 && storage_visible(ns, buf_span(&inner), room);
+
+	buf_clear(&inner);
+	return ok ? buf_span(room) : name;
 }
 
 int
 storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e)
 {
 	struct arena *a = arena_new((size_t)256 << 20);
+	struct buf room = BUF_INIT(4096);
 	struct mailbox_info *list;
+	struct span listed = span_istarts(name, SPAN("INBOX")) ? listed_name(st, name, &room) : name;
 	size_t count;
-	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : storage_list_starting(st, &name, 1, a, &list, &count, e);
+	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : storage_list_starting(st, &listed, 1, a, &list, &count, e);
 
 	*out = (struct mailbox_info){ .name = name, .separator = storage_separator(st, name) };
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (span_eq(list[i].name, name) || (span_ieq(name, SPAN("INBOX")) && span_eq(list[i].name, SPAN("INBOX")))) {
+		if (span_eq(list[i].name, listed) || (span_ieq(name, SPAN("INBOX")) && span_eq(list[i].name, SPAN("INBOX")))) {
 			out->attrs = list[i].attrs;
 			break;
 		}
 	}
 	if (rc == 0 && out->attrs == 0)
 		out->attrs = unlisted_attrs(st, name);
+	buf_clear(&room);
 	arena_free(a);
 	return rc;
 }

@@ -61,6 +61,7 @@ struct storage_conf {
 	size_t max_mailboxes;
 	size_t metadata_value_max, metadata_count_max;	/* octets of an annotation; annotations of a mailbox */
 	struct span server_comment, server_admin;
+	struct span attribute_dict;	/* path; empty: none */
 	size_t cache_least;		/* messages of which the UIDs are kept ready (view-cache.c): less in tests */
 	uint64_t map_max, message_max;
 	int64_t tmp_age_s, tmp_interval_s;
@@ -129,6 +130,7 @@ struct storage {
 	size_t home_count;
 	char *user, *home;
 	char *server_comment, *server_admin;	/* NULL: none */
+	char *attribute_dict;		/* the file of Dovecot's annotations; NULL: none */
 	struct array stores;		/* struct store * */
 	struct namespace *ns;
 	struct namespace_info *infos;
@@ -313,6 +315,7 @@ int mailbox_made_flush(struct mailbox *box, struct err *e);
 /* notify.c */
 void mailbox_announce(struct mailbox *box, uint64_t modseq);
 void store_announce_list(struct storage *st, const struct store *store);	/* names, subscriptions or rights in it */
+void storage_announce_metadata(struct storage *st, struct span mailbox);
 /* storage.c: what STATUS tells of a mailbox, brought up to date first. */
 int mailbox_status_get(struct mailbox *box, unsigned items, struct mailbox_status *out, struct err *e);
 #endif

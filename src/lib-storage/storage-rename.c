@@ -40,8 +40,12 @@ rename_tree(struct storage *st, struct namespace *ns, struct span from, struct s
 	struct buf name = BUF_INIT(4096);
 	struct box_entry *list = NULL;
 	size_t count = 0, renamed = 0;
+	struct err none = ERR_INIT;
 	int rc = 0;
 
+	/* One that is made of its own accord is listed before it is.  Others may have mailboxes below them. */
+	if (ns->store->drv->exists(ns->store->handle, from) == 0)
+		storage_ensure_auto(st, ns, from, &none);
 	if (a == NULL || ns->store->drv->list(ns->store->handle, a, &list, &count, e) != DRV_OK)
 		rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : -1;
 	/* Names are checked before the first is changed. */

@@ -273,6 +273,19 @@ plugin_path(struct conf *k, const char *name, const char *scheme, struct span *o
 	return out->n > 0 && out->p[0] == '/' ? 0 : err_set(e, ERR_SYNTAX, "plugin/%s: a path begins with /", name);
 }
 
+/* mail_attribute_dict = file:PATH; another kind of dictionary was warned of. */
+static int
+read_attribute_dict(struct conf *k, struct err *e)
+{
+	struct span text = set_str(k->p->view, SET_mail_attribute_dict), *out = &k->c.attribute_dict;
+
+	if (!span_starts(text, SPAN("file:")))
+		return 0;
+	if (expand(k, span_from(text, 5), out, e) == -1)
+		return err_wrap(e, "mail_attribute_dict");
+	return out->n > 0 && out->p[0] == '/' ? 0 : err_set(e, ERR_SYNTAX, "mail_attribute_dict: a path begins with /");
+}
+
 /* vfile[:path][:cache_secs=n] */
 static int
 read_acl_source(struct conf *k, struct span text, struct acl_conf *acl, struct err *e)
@@ -438,7 +451,7 @@ conf_read(struct conf *k, struct err *e)
 	k->c.homes = k->p->homes;
 	k->c.home_count = k->p->home_count;
 	k->c.shared_explicit_inbox = set_bool(k->p->view, SET_mail_shared_explicit_inbox);
-	if (read_quota(k, e) == -1 || read_acl(k, e) == -1)
+	if (read_attribute_dict(k, e) == -1 || read_quota(k, e) == -1 || read_acl(k, e) == -1)
 		return -1;
 	while (set_block_next(k->p->view, NULL, "namespace", &pos, &b))
 		if (read_namespace(k, &b, e) == -1)
@@ -597,7 +610,7 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 	int rc = conf_read(&k, e);
 
 	if (rc == 0) {
-		ps.max = k.c.namespace_count * 5 * (1 + k.c.home_count) + 8;
+		ps.max = k.c.namespace_count * 5 * (1 + k.c.home_count) + 9;
 		ps.v = arena_alloc(a, ps.max + 1, sizeof(*ps.v));
 		if (ps.v == NULL)
 			rc = err_set(e, ERR_LIMIT, "too many mail locations");
@@ -620,6 +633,8 @@ storage_paths(const struct storage_params *p, struct arena *a, const char *const
 	}
 	if (rc == 0)
 		rc = add_acl(&k, &ps, e);
+	if (rc == 0 && k.c.attribute_dict.n > 0)
+		rc = add_path(&ps, arena_cstr(a, k.c.attribute_dict), false, e);
 	if (rc == 0)
 		*rw_out = ps.v;
 	conf_clear(&k);

@@ -328,6 +328,7 @@ storage_open_conf(const struct storage_conf *c, int notify_fd, struct storage **
 		st->home_template = strndup(c->home_template.p, c->home_template.n);
 	st->home = strndup(c->home.n == 0 ? "" : c->home.p, c->home.n);
 	st->server_comment = c->server_comment.n == 0 ? NULL : strndup(c->server_comment.p, c->server_comment.n);
+	st->attribute_dict = c->attribute_dict.n == 0 ? NULL : strndup(c->attribute_dict.p, c->attribute_dict.n);
 	st->server_admin = c->server_admin.n == 0 ? NULL : strndup(c->server_admin.p, c->server_admin.n);
 	if ((c->quota.root_count > 0 && quota_new(&c->quota, &st->quota, e) == -1) || copy_homes(st, c, e) == -1 ||
 	    open_all(st, c, e) == -1 || acl_open(st, &c->acl, e) == -1) {
@@ -367,6 +368,7 @@ storage_close(struct storage *st)
 	free(st->home);
 	free(st->server_comment);
 	free(st->server_admin);
+	free(st->attribute_dict);
 	free(st->home_template);
 	for (size_t i = 0; i < st->home_count; i++) {
 		free((char *)(uintptr_t)st->homes[i].user.p);
@@ -629,8 +631,9 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 
 	if (rc == 0 && span_eq(buf_span(&inner), SPAN("INBOX")))
 		rc = err_set(e, ERR_DENIED, "INBOX stays");
+	/* One that is made of its own accord is listed before it is. */
 	if (rc == 0 && ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 0)
-		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+		rc = storage_ensure_auto(st, ns, buf_span(&inner), e);
 	if (rc == 0)
 		rc = acl_require(st, ns, buf_span(&inner), ACL_DELETE, e);
 	if (rc == 0) {

@@ -181,6 +181,8 @@ uint64_t storage_mailbox_number(struct storage *st, struct span name);
 int storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id_out, struct mailbox_status *out,
     struct err *e);
 void storage_unwatch(struct storage *st, uint32_t id);
+/* The same for its annotations (metadata.h), or with an empty name for those of the server. */
+int storage_watch_metadata(struct storage *st, struct span name, uint32_t *id_out, struct err *e);
 /* Notices with STORAGE_LIST_CHANGED for an id when mailboxes came, went, were renamed or subscribed to, or rights changed, in all
  * that is open.  Again after storage_list, which may open more. */
 void storage_watch_lists(struct storage *st, bool on);

@@ -155,6 +155,13 @@ storage_subscribed_name(const struct namespace *keeper, const struct namespace *
 	return !out->failed;
 }
 
+/* Aliases have their mailboxes' file. */
+static bool
+is_same_keeper(const struct namespace *a, const struct namespace *b)
+{
+	return (a->alias != NULL ? a->alias : a) == (b->alias != NULL ? b->alias : b);
+}
+
 bool
 storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct span inner, struct namespace **ns_out,
     struct buf *out)
@@ -164,12 +171,15 @@ storage_subscribed_visible(struct storage *st, struct namespace *keeper, struct 
 	size_t skip = 0;
 
 	for (size_t i = 0; i < st->ns_count; i++) {
-		struct namespace *other = &st->ns[i];
+		struct namespace *other = &st->ns[i], *its;
 
-		if ((other->info.subscriptions && !namespace_is_template(other)) || other->info.prefix.n == 0 || storage_subscriber(st, other) != keeper)
+		if ((other->info.subscriptions && !namespace_is_template(other)) || other->info.prefix.n == 0)
+			continue;
+		its = storage_subscriber(st, other);
+		if (!is_same_keeper(its, keeper))
 			continue;
 		buf_reset(&prefix);
-		storage_subscribed_name(keeper, other, SPAN_NONE, &prefix);
+		storage_subscribed_name(its, other, SPAN_NONE, &prefix);
 		if (prefix.n > skip && span_starts(inner, buf_span(&prefix))) {
 			ns = other;
 			skip = prefix.n;

@@ -761,7 +761,6 @@ main(void)
 	p.service.on_channel = on_channel;
 	p.service.on_stop = on_stop;
 	p.service.on_term = on_term;
-	p.service.on_term = on_term;
 	service_init(&p.service, "deliver", "lmtp");
 	service_drop(&p.service, SERVICE_USER_ROOT, NULL, -1);
 	/* Workers are processes of this one: the master needs to start no second parent. */

@@ -230,6 +230,52 @@ class GoingOverMbox(GoingOver):
     test_control = test_saved = None
 
 
+def set_metadata(imap, box, name, value):
+    tag = imap._new_tag()
+    imap.send(tag + b' SETMETADATA "%s" (%s {%d}\r\n' % (box.encode(), name.encode(), len(value)))
+    if not imap.readline().startswith(b"+"):
+        return "NO"
+    imap.send(value + b")\r\n")
+    return imap.readline().split()[1].decode()
+
+
+class Annotations(unittest.TestCase):
+    def test_taken_over(self):
+        """What Dovecot keeps in its dictionary is there, and stays when some of it is changed."""
+        extra = ("mail_attribute_dict = file:%h/Maildir/dovecot-attributes\n"
+                 "protocol imap {\n  imap_metadata = yes\n}\n")
+        entries = [("INBOX", "/private/comment", b"of inbox"), ("Work", "/private/comment", b"two\r\nlines\tand \\ more"),
+                   ("Work", "/shared/vendor/example.org/x", b"\x01odd"), ("", "/private/vendor/example.org/y", b"server")]
+
+        def told(imap, box, name):
+            status, _ = imap.xatom("GETMETADATA", '"%s"' % box, name)
+            self.assertEqual(status, "OK")
+            data = imap.untagged_responses.pop("METADATA", [])
+            if not data:
+                return None
+            line = data[0]
+            return line[1] if isinstance(line, tuple) else line.rsplit(b' "', 1)[1].rstrip(b'")')
+
+        imaplib.Commands.update({"GETMETADATA": ("AUTH", "SELECTED"), "SETMETADATA": ("AUTH", "SELECTED")})
+        with culver.Server(extra, start=False) as server, \
+                dovecot.Dovecot(server.path("home"), server.uid, server.gid, extra=extra) as other:
+            imap = other.imap("alice")
+            imap.create("Work")
+            imap.append("INBOX", None, None, message(1))
+            for box, name, value in entries:
+                self.assertEqual(set_metadata(imap, box, name, value), "OK")
+            imap.logout()
+            other.stop()
+            server.start()
+            imap = server.imap("alice")
+            for box, name, value in entries:
+                self.assertEqual(told(imap, box, name), value, (box, name))
+            self.assertEqual(set_metadata(imap, "Work", "/private/comment", b"new"), "OK")
+            self.assertEqual(told(imap, "Work", "/private/comment"), b"new")
+            self.assertEqual(told(imap, "Work", "/shared/vendor/example.org/x"), b"\x01odd")
+            imap.logout()
+
+
 class Forgotten(unittest.TestCase):
     def test_dovecot_without_release(self):
         """Dovecot is started again on mail that Culver has: no UID may stand for two messages, here or there."""

@@ -230,6 +230,10 @@ class Filter(unittest.TestCase):
             told = self.server.adm("filter", "why", "-u", "bob", wanted)
             self.assertIn("line 3: stored mail into mailbox 'Why'", told)
         self.assertEqual(self.server.adm("filter", "why", "bob", name), told)
+        long = "<%s@example.org>" % ("l" * 3000)        # the journal keeps its beginning
+        self.server.deliver("Message-ID: %s\r\n" % long + message("long"), "bob")
+        for wanted in (long, long.strip("<>")):
+            self.assertIn("kept: stored mail into mailbox 'INBOX'", self.server.adm("filter", "why", "bob", wanted))
         self.assertEqual(self.server.adm("filter", "why", "-u", "bob", "none@such", check=False).returncode, 68)
 
     def test_dsn(self):

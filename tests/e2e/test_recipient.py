@@ -390,6 +390,25 @@ class Policy(Base):
         self.assertEqual(self.ask("silent@example.org"), "DUNNO")
         self.assertEqual(self.ask("alice", 1, sender="fine@example.net", client_address="192.0.2.7"), "DUNNO")
 
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/usr/sbin/postfix"), "Postfix is started by root")
+    def test_postfix(self):
+        """The table's words reach the client of Postfix at RCPT, and what it lets through arrives."""
+        with Postfix(self.server, "lmtp:unix:" + self.server.path("run", "lmtp"),
+                     {"smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:%d, permit" % self.port}) as postfix, \
+                smtplib.SMTP("127.0.0.1", postfix.port, timeout=culver.WAIT) as smtp:
+            with self.assertRaises(smtplib.SMTPRecipientsRefused) as caught:
+                smtp.sendmail("out@example.net", ["gone@example.org", "closed@example.org", "root@example.org"],
+                              culver.message("large", "x" * 2000))
+            said = caught.exception.recipients
+            self.assertEqual(said["gone@example.org"], (550, b"5.1.1 <gone@example.org>: Recipient address rejected: has left us"))
+            self.assertEqual(said["closed@example.org"][0], 550)
+            self.assertEqual(said["root@example.org"][0], 554)
+            with self.assertRaises(smtplib.SMTPException):
+                smtp.sendmail("x@bad.example", ["alice@example.org"], culver.message("bad"))
+            self.assertEqual(smtp.sendmail("out@example.net", ["root@example.org"], culver.message("small")), {})
+            culver.wait_for(lambda: self.server.pop3("alice").stat()[0] == 1, "it is there", 40)
+            self.retrieve("alice")
+
     def test_forward(self):
         """Whose mail all goes elsewhere needs no room here."""
         path = self.server.path("home", "bob", ".forward")

@@ -160,6 +160,10 @@ class Replay(unittest.TestCase):
         done = self.server.adm("filter", "replay", "carol", "bad", "all", check=False)
         self.assertEqual(done.returncode, 65)
         self.assertIn("bad:2: ", done.stderr)
+        self.put("carol", "sieve/cut.sieve", 'keep;\nif true {\nkeep;\n')
+        done = self.server.adm("filter", "replay", "carol", "cut", "all", check=False)
+        self.assertEqual(done.returncode, 65)
+        self.assertRegex(done.stderr, "cut is no valid script: line [2-4]: ")
         # In the place of the active script the message is kept, as a delivery would.
         self.put("carol", ".dovecot.sieve", 'keep;\nnonsense;\n')
         os.chown(self.server.path("home", "carol"), self.server.uid, self.server.gid)

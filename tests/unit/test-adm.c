@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "adm/format.h"
@@ -62,6 +63,53 @@ test_formats(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_string_equal(rows(cases[i].kind, cases[i].count), cases[i].want);
+}
+
+/* What a stranger wrote into a message gives no orders to the terminal of who looks at it; other programs get it as it is. */
+static void
+test_terminal(void **state)
+{
+	static const struct {
+		struct span value;
+		const char *terminal, *pipe;
+	} cases[] = {
+		{ { "\033[2J\a\177x", 7 }, "^[[2J^G^?x", "\033[2J\a\177x" },
+		{ { "\302\2332J \303\244\342\202\254", 10 }, "??2J \303\244\342\202\254", "\302\2332J \303\244\342\202\254" },
+		{ { "a\tb\r\nc\rd\re", 10 }, "a\tb\nc^Md^Me", "a\tb\r\nc\rd\re" },
+	};
+	int master = posix_openpt(O_RDWR | O_NOCTTY), pipes[2];
+	int terminal;
+
+	(void)state;
+	assert_true(master != -1 && grantpt(master) == 0 && unlockpt(master) == 0);
+	terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(terminal != -1 && pipe(pipes) == 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) * 2; i++) {
+		bool shown = i % 2 == 0;
+		struct format *f = format_new(FORMAT_PAGER, shown ? terminal : pipes[1]);
+		char text[200], bare[200];
+		ssize_t n;
+		size_t k = 0;
+
+		assert_non_null(f);
+		format_column(f, "v", "v", FORMAT_HIDE_KEY);
+		format_value(f, cases[i / 2].value);
+		format_end(f);
+		format_free(f);
+		n = read(shown ? master : pipes[0], text, sizeof(text) - 1);
+		assert_true(n > 0);
+		/* The terminal's own line ends are CR LF. */
+		for (ssize_t at = 0; at < n; at++)
+			if (!shown || text[at] != '\r')
+				bare[k++] = text[at];
+		bare[k] = '\0';
+		assert_memory_equal(bare, shown ? cases[i / 2].terminal : cases[i / 2].pipe,
+		    strlen(shown ? cases[i / 2].terminal : cases[i / 2].pipe));
+	}
+	close(terminal);
+	close(master);
+	close(pipes[0]);
+	close(pipes[1]);
 }
 
 /* A query given as one string of words; how it parses: "" when it does not. */
@@ -192,7 +240,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_formats), cmocka_unit_test(test_queries), cmocka_unit_test(test_query_tree),
+		cmocka_unit_test(test_formats), cmocka_unit_test(test_terminal), cmocka_unit_test(test_queries), cmocka_unit_test(test_query_tree),
 		cmocka_unit_test(test_query_depth), cmocka_unit_test(test_flags),
 	};
 

@@ -336,6 +336,31 @@ test_redirect(void **state)
 	world_clear(&w);
 }
 
+/* sieve_redirect_duplicate_period and sieve_enabled. */
+static void
+test_period(void **state)
+{
+	struct world w;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	world_init(&w, "plugin {\n sieve_redirect_duplicate_period = 0\n}\n");
+	deliver_with(&w, "redirect \"carol@example.com\";");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.sent, 2);
+	world_clear(&w);
+	world_init(&w, "plugin {\n sieve_redirect_duplicate_period = 1h\n}\n");
+	deliver_with(&w, "redirect \"carol@example.com\";");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.sent, 1);
+	world_clear(&w);
+	world_init(&w, "");
+	assert_int_equal(set_view_override(w.view, SPAN("plugin/sieve_enabled"), SPAN("no"), &e), 0);
+	assert_null(deliver_filter_new(w.view, SPAN("bob"), w.r.home, &e));
+	assert_int_equal(e.code, ERR_NONE);
+	world_clear(&w);
+}
+
 static void
 test_sequence(void **state)
 {
@@ -537,7 +562,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_redirect), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};

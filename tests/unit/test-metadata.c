@@ -188,11 +188,63 @@ test_shared(void **state)
 	sharing_clear(s);
 }
 
+/* What Dovecot kept holds until something is set here, which all of it is written down with. */
+static void
+test_taken_over(void **state)
+{
+	static const char dict[] = "priv/0a1b/comment\nmine\001nhere\nshared/0a1b/vendor/x/Y\nours\npriv/ffff/comment\nanother's\n"
+	    "priv/0a1b/vendor/vendor.dovecot/pvt/sieve/default\nno\npriv/0a1b/vendor/nul\na\0010\n"
+	    "priv/0000/vendor/vendor.dovecot/pvt/server/comment\nserver\npriv/0000/comment\nof inbox\n";
+	struct sharing the, *s = &the;
+	struct storage *st;
+	char path[128];
+	FILE *f;
+
+	(void)state;
+	sharing_init(s, "mail_location = maildir:~/Maildir\nmail_attribute_dict = file:%h/Maildir/dovecot-attributes\n");
+	sharing_run(s, "for d in . .Work .Other; do mkdir -p home/a/Maildir/$d/cur home/a/Maildir/$d/new home/a/Maildir/$d/tmp; done; "
+	    "cd home/a/Maildir; echo '3 V1234567890 N3 G0000' > dovecot-uidlist; echo '3 V1234567891 N3 G0a1b' > .Work/dovecot-uidlist; "
+	    "echo '3 V1234567892 N3 Gffff' > .Other/dovecot-uidlist");
+	snprintf(path, sizeof(path), "%s/home/a/Maildir/dovecot-attributes", s->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(dict, 1, sizeof(dict) - 1, f), sizeof(dict) - 1);
+	fclose(f);
+	st = sharing_open(s, "a");
+	/* The first that happens to a mailbox, and then it is taken over. */
+	assert_int_equal(set(st, "Other", "/private/vendor/a", "b"), 0);
+	IS("Other", "/private/comment", "another's");
+	IS("Work", "/private/comment", "mine\nhere");
+	IS("Work", "/shared/vendor/x/y", "ours");
+	IS("Work", "/shared/comment", "none");
+	IS("Work", "/private/vendor/nul", "none");
+	IS("Work", "/private/vendor/vendor.dovecot/pvt/sieve/default", "none");
+	IS("INBOX", "/private/comment", "of inbox");
+	IS("", "/private/comment", "server");
+	/* The first change keeps the others; what goes stays gone, when nothing is left too. */
+	assert_int_equal(set(st, "Work", "/private/comment", "new"), 0);
+	assert_int_equal(set(st, "INBOX", "/private/comment", NULL), 0);
+	assert_int_equal(set(st, "", "/private/comment", NULL), 0);
+	storage_close(st);
+	st = sharing_open(s, "a");
+	IS("Work", "/private/comment", "new");
+	IS("Work", "/shared/vendor/x/y", "ours");
+	IS("INBOX", "/private/comment", "none");
+	IS("", "/private/comment", "none");
+	storage_close(st);
+	sharing_run(s, "rm home/a/Maildir/dovecot-attributes");
+	st = sharing_open(s, "a");
+	IS("Work", "/shared/vendor/x/y", "ours");
+	storage_close(st);
+	sharing_clear(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file), cmocka_unit_test(test_names), cmocka_unit_test(test_kept), cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_taken_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

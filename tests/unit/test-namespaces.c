@@ -152,6 +152,47 @@ test_inbox_prefix(void **state)
 	sharing_clear(&s);
 }
 
+/* What a site has that came from Courier: names without "INBOX." go on, in a namespace that nobody sees. */
+static void
+test_old_names(void **state)
+{
+	static const char old[] =
+	    "mail_location = maildir:~/Maildir\nmail_fsync = never\n"
+	    "namespace inbox {\n inbox = yes\n separator = .\n prefix = INBOX.\n mailbox Trash {\n  auto = create\n }\n"
+	    " mailbox Junk {\n  auto = create\n }\n}\n"
+	    "namespace compat {\n separator = .\n prefix =\n alias_for = INBOX.\n hidden = yes\n list = no\n}\n"
+	    "namespace public {\n type = public\n prefix = Public.\n separator = .\n location = maildir:DIR/public\n"
+	    " subscriptions = no\n list = children\n}\n";
+	struct sharing s;
+	struct storage *st;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	sharing_init(&s, old);
+	st = sharing_open(&s, "bob");
+	assert_int_equal(sharing_create(st, "Work"), ERR_NONE);
+	assert_int_equal(sharing_create(st, "Public.News"), ERR_NONE);
+	/* What SUBSCRIBE asks: whether it is there. */
+	assert_true(sharing_attrs(&s, st, "Work") & MBOX_EXISTS);
+	assert_true(sharing_attrs(&s, st, "Trash") & MBOX_EXISTS);
+	assert_true(sharing_attrs(&s, st, "INBOX.Work") & MBOX_EXISTS);
+	assert_int_equal(sharing_attrs(&s, st, "Play") & (MBOX_EXISTS | MBOX_NOSELECT), 0);
+	MUST(storage_subscribe(st, SPAN("Work"), true, &e), &e);
+	MUST(storage_subscribe(st, SPAN("Public.News"), true, &e), &e);
+	assert_string_equal(sharing_names(&s, st, MBOX_SUBSCRIBED), "INBOX.Work Public.News ");
+	MUST(storage_subscribe(st, SPAN("INBOX.Work"), false, &e), &e);
+	MUST(storage_subscribe(st, SPAN("Public.News"), false, &e), &e);
+	assert_string_equal(sharing_names(&s, st, MBOX_SUBSCRIBED), "");
+	/* Listed although nobody has made it yet: so it can be deleted, and renamed. */
+	MUST(storage_delete(st, SPAN("INBOX.Trash"), &e), &e);
+	MUST(storage_rename(st, SPAN("INBOX.Junk"), SPAN("INBOX.Spam"), &e), &e);
+	assert_true(sharing_attrs(&s, st, "INBOX.Spam") & MBOX_EXISTS);
+	assert_int_equal(storage_delete(st, SPAN("INBOX.Play"), &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	storage_close(st);
+	sharing_clear(&s);
+}
+
 int
 main(void)
 {
@@ -161,6 +202,7 @@ main(void)
 		cmocka_unit_test(test_subscriptions),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_inbox_prefix),
+		cmocka_unit_test(test_old_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

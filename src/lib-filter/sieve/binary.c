@@ -346,6 +346,7 @@ take_units(struct loader *l, struct sieve_script *s, const struct sieve_compile_
 {
 	size_t count = take_count(l, 1 + 4 + SIEVE_DIGEST + 4);
 
+	l->bad = l->bad || (o->includes > 0 && count > o->includes);
 	for (size_t i = 0; i < count && !l->bad; i++) {
 		unsigned flags = take_u8(l);
 		struct span name = take_string(l), digest = take(l, SIEVE_DIGEST);

@@ -127,7 +127,9 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 	size_t given = 0, optional = strcspn(want, "?"), all = strlen(want) - (want[optional] == '?');
 	char types[8];
 
-	snprintf(types, sizeof(types), "%.*s%s", (int)optional, want, want[optional] == '?' ? want + optional + 1 : "");
+	for (size_t i = 0, k = 0; k < all && k < sizeof(types); i++)
+		if (want[i] != '?')
+			types[k++] = want[i];
 	for (struct sieve_arg *arg = n->args; arg != NULL; arg = arg->next)
 		if (arg->type == SIEVE_TAG) {
 			if (take_tag(c, n, &arg) == -1)

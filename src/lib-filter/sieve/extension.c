@@ -62,7 +62,9 @@ sieve_word_find(struct span name, bool is_test, const struct sieve_extset *requi
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		for (const struct sieve_word *w = tables[i]; w->name != NULL; w++)
-			if (w->is_test == is_test && span_ieq(name, span_str(w->name)) && (found == NULL || extset_has(required, w->ext)))
+			/* The first letter tells most of them apart. */
+			if (w->is_test == is_test && name.n > 0 && ascii_lower(name.p[0]) == w->name[0] &&
+			    span_ieq(name, span_str(w->name)) && (found == NULL || extset_has(required, w->ext)))
 				found = w;
 	return found;
 }

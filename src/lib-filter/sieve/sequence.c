@@ -93,6 +93,17 @@ add_numbered(struct sieve_sequence *q, enum sieve_place place, const char *name,
 	return 0;
 }
 
+/* The second name is an old one of Dovecot's. */
+static int
+add_default(struct sieve_sequence *q, struct err *e)
+{
+	struct location **before = q->tail;
+
+	if (add_setting(q, SIEVE_DEFAULT, "sieve_default", e) == -1)
+		return -1;
+	return q->tail != before ? 0 : add_setting(q, SIEVE_DEFAULT, "sieve_global_path", e);
+}
+
 /* A user without home has no script. */
 static int
 find_personal(struct sieve_sequence *q, struct err *e)
@@ -129,6 +140,8 @@ sequence_new(const struct sieve_site *site, struct err *e)
 	sieve_site_limits(site, &q->limits);
 	q->script_max = sieve_site_script_max(site);
 	sieve_site_extensions(site, &q->personal.available, &q->global.available, NULL);
+	sieve_site_include_limits(site, &q->personal);
+	sieve_site_include_limits(site, &q->global);
 	q->personal.available_global = q->global.available_global = q->global.available;
 	q->including = (struct filter_host){ .ctx = q, .script = on_script };
 	return q;
@@ -142,7 +155,7 @@ sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, 
 	if (q == NULL)
 		return -1;
 	if (add_numbered(q, SIEVE_BEFORE, "sieve_before", e) == -1 || find_personal(q, e) == -1 ||
-	    add_setting(q, SIEVE_DEFAULT, "sieve_default", e) == -1 || add_numbered(q, SIEVE_AFTER, "sieve_after", e) == -1 ||
+	    add_default(q, e) == -1 || add_numbered(q, SIEVE_AFTER, "sieve_after", e) == -1 ||
 	    add_setting(q, SIEVE_DISCARD, "sieve_discard", e) == -1) {
 		sieve_sequence_close(q);
 		return -1;

@@ -16,6 +16,8 @@ struct held {
 	char *path;
 	struct stat seen;
 	struct sieve_extset available, available_global;
+	size_t includes;
+	unsigned include_depth;
 	struct sieve_script *script;
 	uint64_t used;
 };
@@ -71,7 +73,8 @@ static bool
 is_for(const struct held *h, const char *path, const struct sieve_compile_options *o)
 {
 	return strcmp(h->path, path) == 0 && memcmp(&h->available, &o->available, sizeof(o->available)) == 0 &&
-	    memcmp(&h->available_global, &o->available_global, sizeof(o->available_global)) == 0;
+	    memcmp(&h->available_global, &o->available_global, sizeof(o->available_global)) == 0 &&
+	    h->includes == o->includes && h->include_depth == o->include_depth;
 }
 
 /* Whether what it includes has the text that it was compiled with. */
@@ -111,7 +114,7 @@ find(struct sieve_shelf *s, const char *path, const struct stat *now, const stru
 static bool
 hold(struct sieve_shelf *s, const char *path, const struct stat *seen, const struct sieve_compile_options *o, struct sieve_script *script)
 {
-	struct held h = { strdup(path), *seen, o->available, o->available_global, script, ++s->uses };
+	struct held h = { strdup(path), *seen, o->available, o->available_global, o->includes, o->include_depth, script, ++s->uses };
 	size_t oldest = 0;
 
 	if (h.path == NULL || clock_wall_us() / 1000000 - seen->st_ctim.tv_sec < SETTLED_S) {

@@ -228,6 +228,7 @@ const struct driver maildir_driver = {
 	.blob_put = maildir_blob_put,
 	.box_dir = maildir_box_dir,
 	.metadata = MAILDIR_METADATA,
+	.foreign_guid = maildir_foreign_guid,
 	.keywords_add = maildir_keywords_add,
 	.keywords_max = maildir_keywords_max,
 	.maintain = maildir_maintain,

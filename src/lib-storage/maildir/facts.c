@@ -110,6 +110,39 @@ facts_of(struct maildir_box *box, const struct maildir_list_file **out, struct e
 	return rc == -1 ? -1 : 0;
 }
 
+/* The head of the list tells it: the rest may be large. */
+int
+maildir_foreign_guid(void *b, char out[65], struct err *e)
+{
+	struct maildir_box *box = b;
+	int dir = maildir_control_dir(box, false, e), fd;
+	struct uidlist head;
+	char text[512];
+	ssize_t n = 0;
+
+	out[0] = '\0';
+	if (dir == -1)
+		return errno == ENOENT ? 0 : err_errno(e, "open the control directory of %s", box->path);
+	fd = openat(dir, FACTS_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	close(dir);
+	if (fd == -1)
+		return errno == ENOENT ? 0 : err_errno(e, "open %s of %s", FACTS_NAME, box->path);
+	do
+		n = read(fd, text, sizeof(text));
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		err_errno(e, "read %s of %s", FACTS_NAME, box->path);
+	close(fd);
+	if (n > 0 && uidlist_parse(span_of(text, (size_t)n), &head)) {
+		if (head.guid.n < 65) {
+			memcpy(out, head.guid.n == 0 ? "" : head.guid.p, head.guid.n);
+			out[head.guid.n] = '\0';
+		}
+		uidlist_clear(&head);
+	}
+	return n == -1 ? -1 : 0;
+}
+
 static void
 copy_name(char out[256], struct span s)
 {
