@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -238,21 +239,41 @@ class Programs(Base):
         imap = self.server.imap("alice")
         imap.create("Other")
         imap.select("INBOX")
+        # Each is one process: hundreds of mv(1) would take minutes where others work, too.
+        head = """
+import os, time
+def move(old, new):
+    time.sleep(0.002)
+    try:
+        os.rename(old, new)
+    except FileNotFoundError:
+        pass
+def put(box, letter, count):
+    for i in range(1, count + 1):
+        with open("%s/tmp/%s%d" % (box, letter, i), "w") as f:
+            f.write("Subject: %s%d\\n\\nx\\n" % (letter, i))
+        move("%s/tmp/%s%d" % (box, letter, i), "%s/new/%s%d" % (box, letter, i))
+"""
         scripts = [
             # a delivery agent
-            "for i in $(seq 150); do printf 'Subject: a%s\\n\\nx\\n' $i >Maildir/tmp/a$i && mv Maildir/tmp/a$i Maildir/new/a$i; done",
+            "put('Maildir', 'a', 150)\n",
             # another, into the folder
-            "for i in $(seq 100); do printf 'Subject: b%s\\n\\nx\\n' $i >Maildir/.Other/tmp/b$i; "
-            "mv Maildir/.Other/tmp/b$i Maildir/.Other/new/b$i; done",
+            "put('Maildir/.Other', 'b', 100)\n",
             # one that flags
-            "for i in $(seq 60); do for f in $(ls Maildir/new | head -3); do mv Maildir/new/$f Maildir/cur/$f:2,S 2>/dev/null || :; "
-            "done; done",
+            "for i in range(60):\n for f in sorted(os.listdir('Maildir/new'))[:3]: move('Maildir/new/' + f, 'Maildir/cur/' + f + ':2,S')\n",
             # one that moves to the other folder, and back
-            "for i in $(seq 60); do f=$(ls Maildir/cur | head -1); test -z \"$f\" || mv Maildir/cur/$f Maildir/.Other/cur/$f "
-            "2>/dev/null || :; f=$(ls Maildir/.Other/cur | head -1); test -z \"$f\" || mv Maildir/.Other/cur/$f Maildir/cur/ "
-            "2>/dev/null || :; done",
+            "for i in range(60):\n for a, b in (('Maildir/cur/', 'Maildir/.Other/cur/'), ('Maildir/.Other/cur/', 'Maildir/cur/')):\n"
+            "  for f in sorted(os.listdir(a))[:1]: move(a + f, b + f)\n",
         ]
-        threads = [threading.Thread(target=self.shell, args=(x,)) for x in scripts]
+        failed = []
+
+        def run(script):
+            try:
+                self.as_user(sys.executable, "-c", head + script)
+            except Exception as e:      # which a thread would keep to itself
+                failed.append(e)
+
+        threads = [threading.Thread(target=run, args=(x,)) for x in scripts]
         for t in threads:
             t.start()
         known = {}
@@ -267,6 +288,7 @@ class Programs(Base):
                         self.assertEqual(known.setdefault((box, uid), x[1]), x[1])
         for t in threads:
             t.join()
+        self.assertEqual(failed, [])
         found = subjects(imap, "INBOX") + subjects(imap, "Other")
         imap.logout()
         wanted = ["a%d" % i for i in range(1, 151)] + ["b%d" % i for i in range(1, 101)]

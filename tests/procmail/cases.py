@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Recipes and messages for which procmail(1) and our engine must do the same."""
 import itertools
+import re
 import typing
 
 import corners
@@ -441,7 +442,6 @@ KNOWN = {
     # What differs on purpose, by name; doc/procmail.md has each.
     r"recipe/filter fails unwatched/.*": "a filter that fails leaves the message as it was",
     r"recipe/linebuf literal/.*": "a condition may be longer than LINEBUF",
-    r"corner/place default is maildir on file": "DEFAULT's file is written to as a recipe's is",
     r"recipe/crlf/.*": "lines may end with CR LF",
     r"formail/-x X-/(daemon|list|empty|many|local|resent|no header|group)": "a filter without output leaves the message as it was",
     r"formail/(-(x|X|zx|cx) Subject:|-xSubject: -xFrom:)/no header": "a filter without output leaves the message as it was",
@@ -449,6 +449,8 @@ KNOWN = {
     r"formail/-zx Subject:/group": "a filter without output leaves the message as it was",
     r"formail/-r.*/no header": "an answer to what has no header has its body only with -k",
 }
+
+KNOWN.update({re.escape("corner/extract " + x): "the end of another way of the left part's" for x in corners.OTHER_MATCH})
 
 PRESENT = "From old@example.org Sat Nov 28 05:33:20 2026\n\nold mail\n\n"
 BOXES = ("box", "default", "one", "three", "other")

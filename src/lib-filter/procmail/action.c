@@ -52,8 +52,11 @@ static bool
 take_lock(struct procmail_state *s, struct span name)
 {
 	struct procmail_lock l = lock_of(s, name);
+	struct span held = buf_span(&s->global_lock);
 	struct err e = ERR_INIT;
 
+	if (held.n > 0 && span_eq(span_from(held, span_chr(held, '\n') + 1), name))
+		return false;	/* LOCKFILE has it */
 	procmail_verbose(s, "Locking \"%.*s\"", SPAN_ARG(name));
 	if (s->sh->host->lock != NULL && s->sh->host->lock(s->sh->host->ctx, &l, &e) == 0)
 		return true;
@@ -141,33 +144,60 @@ delivered(struct procmail_state *s, struct span folder, size_t octets)
 	s->last_octets = octets;
 }
 
+/* Lines that an mbox file's reader would take for a message's first. */
+static size_t
+from_lines(struct span s)
+{
+	size_t n = 0;
+
+	for (; s.n > 0; s = span_from(s, span_chr(s, '\n') + 1))
+		n += span_starts(s, SPAN("From "));
+	return n;
+}
+
+/* s, with a > in front of each of these, behind the n octets that out has; how many it has then. */
+static size_t
+put_escaped(char *out, size_t n, struct span s)
+{
+	while (s.n > 0) {
+		struct span line = span_sub(s, 0, span_chr(s, '\n') + 1);
+
+		if (span_starts(line, SPAN("From ")))
+			out[n++] = '>';
+		memcpy(out + n, line.p, line.n);
+		n += line.n;
+		s = span_from(s, line.n);
+	}
+	return n;
+}
+
 /* What goes out: header, body or both; with an empty line behind it unless raw. */
 static struct span
 compose(struct procmail_state *s, unsigned flags, enum procmail_place place, bool drop_from)
 {
 	bool header = (flags & PROCMAIL_FLAG_h) != 0, body = (flags & PROCMAIL_FLAG_b) != 0;
-	struct span h = header || !body ? s->header : SPAN_NONE, b = body || !header ? s->body : SPAN_NONE, rest;
+	struct span h = header || !body ? s->header : SPAN_NONE, b = body || !header ? s->body : SPAN_NONE;
 	bool raw = (flags & PROCMAIL_FLAG_r) != 0, mbox = place == PROCMAIL_PLACE_FILE;
 	size_t escapes = 0, n = 0, at = 0;
 	char *out;
 
 	if (drop_from && span_starts(h, SPAN("From ")))
 		h = span_from(h, span_chr(h, '\n') + 1);
-	for (rest = b; mbox && !raw && rest.n > 0; rest = span_from(rest, span_chr(rest, '\n') + 1))
-		escapes += span_starts(rest, SPAN("From "));
+	escapes = mbox && !raw ? from_lines(h) - span_starts(h, SPAN("From ")) + from_lines(b) : 0;
 	out = malloc(h.n + b.n + escapes + 3);
 	if (out == NULL)
 		return SPAN_NONE;
-	if (h.n > 0)
-		memcpy(out, h.p, h.n);
-	n = h.n;
-	for (rest = b; rest.n > 0; rest = span_from(rest, at)) {
-		at = escapes == 0 ? rest.n : span_chr(rest, '\n') + 1;
-		at = at > rest.n ? rest.n : at;
-		if (escapes > 0 && span_starts(rest, SPAN("From ")))
-			out[n++] = '>';
-		memcpy(out + n, rest.p, at);
-		n += at;
+	if (escapes == 0) {
+		if (h.n > 0)
+			memcpy(out, h.p, h.n);
+		if (b.n > 0)
+			memcpy(out + h.n, b.p, b.n);
+		n = h.n + b.n;
+	} else {
+		at = span_starts(h, SPAN("From ")) ? span_chr(h, '\n') + 1 : 0;
+		memcpy(out, h.p, at);
+		n = put_escaped(out, at, span_from(h, at));
+		n = put_escaped(out, n, b);
 	}
 	if (!raw && place != PROCMAIL_PLACE_MAILDIR && place != PROCMAIL_PLACE_MAILBOX) {
 		if (mbox && n > 0 && out[n - 1] != '\n')
@@ -189,15 +219,22 @@ bare_name(struct span name)
 	return name;
 }
 
+bool
+procmail_is_misnamed(struct procmail_state *s, struct span name)
+{
+	struct span bare = bare_name(name);
+
+	return bare.n < name.n && !span_starts(name, SPAN(PROCMAIL_MAILBOX_PREFIX)) && s->sh->host->is_file != NULL &&
+	    s->sh->host->is_file(s->sh->host->ctx, buf_span(&s->dir), bare);
+}
+
 /* What is a file is one whatever the end of its name says. */
 static enum procmail_place
 place_of(struct procmail_state *s, struct span name)
 {
-	struct span bare = bare_name(name);
-
 	if (span_starts(name, SPAN(PROCMAIL_MAILBOX_PREFIX)))
 		return PROCMAIL_PLACE_MAILBOX;
-	if (bare.n < name.n && s->sh->host->is_file != NULL && s->sh->host->is_file(s->sh->host->ctx, buf_span(&s->dir), bare))
+	if (procmail_is_misnamed(s, name))
 		return PROCMAIL_PLACE_FILE;
 	if (span_ends(name, SPAN("/.")))
 		return PROCMAIL_PLACE_MH;
@@ -211,12 +248,12 @@ place_of(struct procmail_state *s, struct span name)
 static unsigned
 umask_of(struct procmail_state *s)
 {
-	struct span value = procmail_value(s, "UMASK");
+	struct span value = span_trim(procmail_value(s, "UMASK"));
 	unsigned mask = 0;
 
 	if (value.n == 0)
 		return 077;
-	for (size_t i = 0; i < value.n && value.p[i] >= '0' && value.p[i] <= '7'; i++)
+	for (size_t i = value.p[0] == '+'; i < value.n && value.p[i] >= '0' && value.p[i] <= '7'; i++)
 		mask = mask * 8 + (unsigned)(value.p[i] - '0');
 	return mask & 0777;
 }
@@ -281,14 +318,14 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 	return rc == 0 ? PROCMAIL_DONE : PROCMAIL_FAILED;
 }
 
-/* name with $LOCKEXT behind it. */
+/* name with $LOCKEXT behind it; none when that is empty: it would be the folder's own name. */
 static struct span
 implied_lock(struct procmail_state *s, struct span name)
 {
 	struct span ext = procmail_value(s, "LOCKEXT");
 	char *all = arena_printf(s->scratch, "%.*s%.*s", SPAN_ARG(name), SPAN_ARG(ext));
 
-	return span_str(all);
+	return ext.n == 0 || all == NULL ? SPAN_NONE : span_str(all);
 }
 
 enum procmail_done
@@ -302,7 +339,8 @@ procmail_deliver(struct procmail_state *s, struct span folder, unsigned flags, b
 		return PROCMAIL_FAILED;
 	if (locks && lock.n == 0 && words.count > 0 && place_of(s, words.word[0]) != PROCMAIL_PLACE_MAILBOX)
 		lock = implied_lock(s, words.word[0]);
-	if (locks && lock.n > 0 && !span_eq(words.count > 0 ? words.word[0] : SPAN_NONE, SPAN("/dev/null")))
+	/* Letting go of a lock with the folder's name would be the end of the folder. */
+	if (locks && lock.n > 0 && words.count > 0 && !span_eq(words.word[0], SPAN("/dev/null")) && !span_eq(words.word[0], lock))
 		held = take_lock(s, lock);
 	done = deliver_names(s, words.word, words.count, flags);
 	if (held)
@@ -472,7 +510,7 @@ procmail_backquote(void *ctx, struct span command, struct buf *out)
 		out->n--;
 }
 
-/* The word behind the first ">>". */
+/* The word behind the first ">>", up to what ends a command of the shell's. */
 static struct span
 redirected_to(struct span line)
 {
@@ -484,7 +522,11 @@ redirected_to(struct span line)
 	line = span_from(line, at + 2);
 	while (line.n > 0 && ascii_is_wsp(line.p[0]))
 		line = span_from(line, 1);
-	return span_sub(line, 0, procmail_word_length(line, &closed));
+	line = span_sub(line, 0, procmail_word_length(line, &closed));
+	for (size_t n = 0; n < line.n && line.p[n] != '"' && line.p[n] != '\'' && line.p[n] != '`' && line.p[n] != '\\'; n++)
+		if (line.p[n] == ';' || line.p[n] == ')' || (line.p[n] == '#' && n > 0 && line.p[n - 1] != '$'))
+			return span_sub(line, 0, n);
+	return line;
 }
 
 static bool
@@ -700,6 +742,8 @@ clone(struct procmail_state *s, const struct procmail_statement *recipe)
 {
 	int status = procmail_clone(s, recipe);
 
+	if (status != -1 && recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W))
+		s->exit_code = status;
 	return status == -1 || program_failed(s, recipe, SPAN("a clone"), status) ? PROCMAIL_FAILED : PROCMAIL_DONE;
 }
 

@@ -53,9 +53,9 @@ area_of(struct procmail_state *s, bool header, bool body)
 	return span_of(both, head.n + s->body.n);
 }
 
-/* A number in front of s without an exponent: its length, 0 when there is none. */
+/* A number in front of s: its length, 0 when there is none.  exponent: it may have one (1e2). */
 static size_t
-take_real(struct span s, double *out)
+take_real(struct span s, bool exponent, double *out)
 {
 	char text[64];
 	size_t n = 0;
@@ -69,6 +69,13 @@ take_real(struct span s, double *out)
 	}
 	if (!digits)
 		return 0;
+	if (exponent && n + 1 < s.n && (s.p[n] == 'e' || s.p[n] == 'E')) {
+		size_t e = n + 1 + (s.p[n + 1] == '-' || s.p[n + 1] == '+'), from = e;
+
+		while (e < s.n && e < sizeof(text) - 1 && ascii_is_digit(s.p[e]))
+			e++;
+		n = e > from ? e : n;
+	}
 	memcpy(text, s.p, n);
 	text[n] = '\0';
 	*out = strtod(text, NULL);	/* no locale is set in what runs this */
@@ -88,13 +95,13 @@ static void
 take_weight(struct condition *c)
 {
 	double w, x;
-	size_t n = take_real(c->text, &w), m;
+	size_t n = take_real(c->text, true, &w), m;
 	struct span rest = trim_front(span_from(c->text, n));
 
 	if (n == 0 || rest.n == 0 || rest.p[0] != '^')
 		return;
 	rest = trim_front(span_from(rest, 1));
-	m = take_real(rest, &x);
+	m = take_real(rest, true, &x);
 	if (m == 0)
 		return;
 	c->weighted = true;
@@ -251,7 +258,7 @@ compare_size(struct procmail_state *s, struct condition *c)
 	struct span rest = trim_front(span_from(c->text, 1));
 	bool matches;
 
-	(void)take_real(rest, &limit);
+	(void)take_real(rest, false, &limit);
 	if (c->weighted) {
 		double quotient = less ? limit / size : size / limit;
 

@@ -180,6 +180,11 @@ put_dollar(struct work *w, struct span s, bool quoted)
 		}
 		return 1;
 	}
+	if (s.p[0] == '@') {	/* elsewhere it has no meaning, and the $ goes */
+		if (!quoted)
+			put(w, '@');
+		return 1;
+	}
 	if (s.p[0] == '\\') {
 		n = procmail_name_length(span_from(s, 1));
 		if (n == 0)

@@ -278,13 +278,21 @@ edit(struct formail *f)
 	}
 }
 
+/* A field whose content is made when the option has none. */
+static bool
+is_generated(struct span text)
+{
+	text = span_trim(text);
+	return span_ieq(text, SPAN("Message-ID:")) || span_ieq(text, SPAN("Resent-Message-ID:"));
+}
+
 /* A field of an option, a space behind its name if there is none. */
 static void
 put_new(struct formail *f, struct span text)
 {
 	size_t name = option_name(text);
 
-	if (name == text.n && (span_ieq(text, SPAN("Message-ID:")) || span_ieq(text, SPAN("Resent-Message-ID:")))) {
+	if (name == text.n && is_generated(text)) {
 		buf_add(f->out, text);
 		buf_addf(f->out, " <%llx.%llx@%.*s>\n", (unsigned long long)f->c->now, (unsigned long long)f->c->unique, SPAN_ARG(f->c->host_name));
 		return;
@@ -306,7 +314,7 @@ put_added(struct formail *f)
 
 			if (o->letter != *letter || ((*letter == 'i' || *letter == 'I') && is_bare))
 				continue;
-			if (name_length(o->text) == 0)
+			if (name_length(o->text) == 0 || (*letter == 'A' && name == o->text.n && !is_generated(o->text)))
 				continue;
 			for (size_t i = 0; i < f->fields.n && *letter == 'a'; i++)
 				there |= !field_at(f, i)->gone && is_named(field_at(f, i), span_sub(o->text, 0, name));
@@ -338,6 +346,9 @@ put_reply_name(struct formail *f, struct span name)
 		return false;
 	if (has_option(f, 'i', name))
 		buf_adds(f->out, "Old-");
+	for (size_t k = 0; k < f->option_count; k++)
+		if (f->options[k].letter == 'R' && span_ieq(f->options[k].text, name))
+			name = f->options[k].to;
 	buf_add(f->out, name);
 	return true;
 }
@@ -397,6 +408,26 @@ put_body(struct formail *f)
 		buf_addc(f->out, '\n');
 }
 
+/* -r with -x or -X: what they name of the answer's header. */
+static void
+extract_reply(struct formail *f)
+{
+	struct formail reply = *f;
+	struct buf header = BUF_INIT(f->out->max), *out = f->out;
+
+	edit(f);
+	f->out = &header;
+	put_reply(f);
+	put_added(f);
+	f->out = out;
+	if (header.failed || !split(&reply, buf_span(&header)))
+		out->failed = true;
+	else
+		extract(&reply);
+	array_clear(&reply.fields);
+	buf_clear(&header);
+}
+
 static enum formail_rc
 run(struct formail *f, struct span in)
 {
@@ -409,7 +440,10 @@ run(struct formail *f, struct span in)
 		return FORMAIL_DONE;
 	}
 	if (f->extracts) {
-		extract(f);
+		if (f->reply)
+			extract_reply(f);
+		else
+			extract(f);
 		if (f->keeps) {
 			buf_addc(f->out, '\n');
 			put_body(f);

@@ -157,11 +157,21 @@ take_line(struct parser *p)
 	return span_sub(p->in, from, n);
 }
 
+/* Of a word what is in front of a # that begins a comment, as it does behind what has neither quotes nor variables. */
+static size_t
+before_comment(struct span word)
+{
+	for (size_t i = 0; i < word.n && memchr("\"'`\\$", word.p[i], 5) == NULL; i++)
+		if (word.p[i] == '#')
+			return i;
+	return word.n;
+}
+
 /* The same for words: a newline in quotes does not end it, a comment does. */
 static struct span
 take_words(struct parser *p)
 {
-	size_t from = p->i, end;
+	size_t from = p->i, end, n, kept;
 	unsigned line = p->line;
 	bool closed;
 
@@ -176,7 +186,14 @@ take_words(struct parser *p)
 			advance(p, 1);
 			break;
 		}
-		advance(p, procmail_word_length(span_from(p->in, p->i), &closed));
+		n = procmail_word_length(span_from(p->in, p->i), &closed);
+		kept = before_comment(span_sub(p->in, p->i, n));
+		advance(p, kept);
+		if (kept < n && kept > 0) {
+			end = p->i;
+			skip_line(p);
+			break;
+		}
 		if (!closed)
 			problem(p, line, "a quote is not closed", SPAN_NONE);
 	}

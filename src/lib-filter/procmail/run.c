@@ -338,6 +338,10 @@ finish(struct procmail_state *s)
 
 			if (folder.n == 0 || (i == 1 && span_eq(folder, procmail_value(s, "DEFAULT"))))
 				continue;
+			if (i == 0 && procmail_is_misnamed(s, folder)) {	/* of a recipe's the file is taken */
+				procmail_log(s, "DEFAULT is a file: \"%.*s\"", SPAN_ARG(folder));
+				continue;
+			}
 			s->sh->left.deliveries += s->sh->left.deliveries == 0;
 			s->delivered = procmail_deliver(s, i == 0 ? SPAN("\"$DEFAULT\"") : SPAN("\"$ORGMAIL\""), 0, i == 0, SPAN_NONE) == PROCMAIL_DONE;
 		}
@@ -352,9 +356,9 @@ log_end(struct procmail_state *s)
 	struct span how = procmail_value(s, "LOGABSTRACT"), folder = procmail_value(s, "LASTFOLDER");
 	char wanted = how.n == 0 ? '\0' : ascii_lower(how.p[0]);
 
-	if (s->log_path.n == 0 || wanted == 'n')
+	if (s->log_path.n == 0 || !procmail_is_on(s, "LOGABSTRACT", true))
 		return;
-	if (s->ended)
+	if (s->ended && folder.n == 0)
 		procmail_log_abstract(s, SPAN(""), 0);
 	else if (!s->delivered && !s->sh->r->keep_when_failed)
 		procmail_log_abstract(s, procmail_is_on(s, "DELIVERED", false) ? SPAN("**Lost**") :

@@ -89,6 +89,8 @@ struct span procmail_search_header(struct procmail_state *s);
 enum procmail_done { PROCMAIL_DONE, PROCMAIL_FAILED };
 enum procmail_done procmail_act(struct procmail_state *s, const struct procmail_statement *recipe);
 enum procmail_done procmail_deliver(struct procmail_state *s, struct span folder, unsigned flags, bool locks, struct span lock);
+/* Whether it ends like a directory's name and is a file. */
+bool procmail_is_misnamed(struct procmail_state *s, struct span name);
 void procmail_unlock_global(struct procmail_state *s);
 void procmail_lock_global(struct procmail_state *s, struct span name);
 /* text, with an empty line behind it: as programs get it.  In scratch. */

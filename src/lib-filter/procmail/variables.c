@@ -152,7 +152,9 @@ procmail_unset(struct procmail_state *s, struct span name)
 	}
 	if (span_eq(name, SPAN("LOCKFILE")))
 		procmail_unlock_global(s);
-	else if (span_eq(name, SPAN("HOST")) || span_eq(name, SPAN("SWITCHRC")))
+	else if (span_eq(name, SPAN("HOST")))
+		s->delivered = s->stop = s->ended = true;	/* as with a name that is not the host's */
+	else if (span_eq(name, SPAN("SWITCHRC")))
 		procmail_end_rc(s);
 	else if (span_eq(name, SPAN("LOGFILE")))
 		buf_reset(&s->log_path);
