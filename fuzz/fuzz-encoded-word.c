@@ -13,10 +13,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t room = 100 * size + 1000;
 	struct span in = span_of(data, size);
+	bool is_reply;
 	struct buf text = BUF_INIT(room), coded = BUF_INIT(room), back = BUF_INIT(room), fold = BUF_INIT(2 * room);
 
-	subject_base(NULL, &coded, in);
-	if (!utf8_is_valid(buf_span(&coded)))
+	if (!utf8_is_valid(subject_base(NULL, &coded, in, &is_reply)))
 		abort();
 	buf_reset(&coded);
 	encoded_word_decode(NULL, &text, in);

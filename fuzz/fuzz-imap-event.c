@@ -1,10 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* Events that a session tells the process behind it: what is read is written again as the same frame. */
 #include <stdlib.h>
-#include "imap/event.h"
+#include "imap/kept-events.h"
 #include "lib/ipc-types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The file of them. */
+static void
+read_kept(struct span rest)
+{
+	static uint32_t room[IMAP_EVENT_UIDS];
+	struct imap_event event;
+	struct err e = ERR_INIT;
+	struct ipc_msg m;
+	size_t before = rest.n;
+
+	if (ipc_msg_init(&m, &e) == -1)
+		return;
+	while (kept_events_next(&rest, 1700000000, &m, room, &event)) {
+		if (rest.n >= before || event.count == 0 || (!event.scripts && event.learn == SPAM_CHECK))
+			abort();
+		before = rest.n;
+	}
+	ipc_msg_clear(&m);
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,5 +52,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ipc_msg_clear(&second);
 	}
 	ipc_msg_clear(&m);
+	read_kept(span_of(data, size));
 	return 0;
 }

@@ -24,20 +24,44 @@ deliver(void *ctx, struct lmtp_transaction *t, int fd)
 {
 	(void)ctx;
 	for (size_t i = 0; i < t->rcpt_count; i++) {
-		t->rcpts[i].code = 250;
-		snprintf(t->rcpts[i].reply, sizeof(t->rcpts[i].reply), "2.0.0 %lld", (long long)lseek(fd, 0, SEEK_END));
+		struct lmtp_rcpt *r = &t->rcpts[i];
+
+		/* Whose sender is l fails for good, whose sender is x for now. */
+		r->code = span_starts(r->sender, SPAN("l@")) ? 550 : span_starts(r->sender, SPAN("x@")) ? 450 : 250;
+		snprintf(r->reply, sizeof(r->reply), "%u.0.0 %lld %zu", r->code / 100, (long long)lseek(fd, 0, SEEK_END), r->header.n);
 	}
 }
 
-/* a and b are users; l is a list of them, o one with an owner, x leads elsewhere, d nowhere, c in a circle. */
+static enum lmtp_lookup
+fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	(void)ctx;
+	if (t->declared_size <= 100)
+		return LMTP_FOUND;
+	r->code = 452;
+	snprintf(r->reply, sizeof(r->reply), "4.2.2 <%.*s> full", SPAN_ARG(span_sub(r->user, 0, 100)));
+	return LMTP_REFUSED;
+}
+
+static int
+tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner, struct span failed, int fd)
+{
+	(void)ctx;
+	(void)fd;
+	if (idx >= t->rcpt_count || owner.n == 0 || failed.n == 0 || failed.p[failed.n - 1] != '\n')
+		abort();
+	return failed.n % 2 == 0 ? 0 : -1;
+}
+
+/* a and b are users; h goes to l; l is a list of them, o one with an owner, x leads elsewhere, d nowhere, c in a circle. */
 static struct recipient_tables *
 tables(void)
 {
-	static const char access[] = "From:bad@x REJECT\nFrom:drop@x DISCARD\nTo:closed@ 550 no\nConnect:10 OK\n";
+	static const char access[] = "From:bad@x REJECT\nFrom:drop@x DISCARD\nTo:closed@ 550 no\nTo:h@ QUARANTINE:odd\nFrom:held@x QUARANTINE\nConnect:10 OK\n";
 	static const char aliases[] = "l: a, b, n\no: a, n\nowner-o: b\nx: y@else, |p\nd: /dev/null\nc: c2\nc2: c\ne: error:nouser\n";
 	static const char virtual[] = "@v %1@else\nq@v a, b\n";
 	static const char *const texts[] = { access, virtual, aliases };
-	static const struct recipient_limits limits = { 1 << 16, 1000, 10 };
+	static const struct recipient_limits limits = { 1 << 16, 1000, 10, true };
 	static struct recipient_tables *t;
 	struct buf packed = BUF_INIT(1 << 16);
 	struct err e = ERR_INIT;
@@ -63,10 +87,10 @@ static void
 run(struct span input, size_t step, struct stream *s)
 {
 	const struct recipient_expand_options recipients = { .tables = tables(), .delimiters = SPAN("+-"), .domains = SPAN(""),
-		.hostname = SPAN("h"), .max_depth = 5, .max_targets = 10, .programs = true };
+		.hostname = SPAN("h"), .quarantine = SPAN("l@x"), .max_depth = 5, .max_targets = 10, .programs = true };
 	const struct lmtp_options o = { .trusts_client = true, .recipients = &recipients, .hostname = SPAN("h"), .delimiters = SPAN("+-"), .max_size = 500,
 					.max_recipients = 3, .max_line = 200, .max_bad = 8, .add_received = true };
-	const struct lmtp_backend backend = { .lookup = lookup, .deliver = deliver };
+	const struct lmtp_backend backend = { .lookup = lookup, .deliver = deliver, .fits = fits, .tell_owner = tell_owner };
 	struct lmtp_status status = { 0, 0 };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;

@@ -23,18 +23,22 @@ static void
 check_request(struct span in)
 {
 	static char room[SCRIPT_REQUEST_MAX], again_room[SCRIPT_REQUEST_MAX];
-	const char *args[SCRIPT_ARGUMENTS_MAX], *again[SCRIPT_ARGUMENTS_MAX];
+	struct script_request q, again;
 	struct buf b = BUF_INIT((size_t)2 * SCRIPT_REQUEST_MAX);
-	size_t count, again_count;
 
-	if (script_request_parse(in, room, args, &count) == SCRIPT_DONE) {
-		script_request_begin(&b);
-		for (size_t i = 0; i < count; i++)
-			script_request_add(&b, span_str(args[i]));
+	if (script_request_parse(in, room, &q) == SCRIPT_DONE) {
+		if (q.used > in.n)
+			abort();
+		if (q.answered)
+			script_request_begin_answered(&b, q.seconds);
+		else
+			script_request_begin(&b);
+		for (size_t i = 0; i < q.count; i++)
+			script_request_add(&b, span_str(q.arguments[i]));
 		script_request_end(&b);
 		/* Another minor version may have been shorter. */
-		if (b.n <= SCRIPT_REQUEST_MAX && (script_request_parse(buf_span(&b), again_room, again, &again_count) !=
-		    SCRIPT_DONE || again_count != count))
+		if (b.n <= SCRIPT_REQUEST_MAX && (script_request_parse(buf_span(&b), again_room, &again) != SCRIPT_DONE ||
+		    again.count != q.count || again.answered != q.answered))
 			abort();
 	}
 	buf_clear(&b);

@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct recipient_limits limits = { 1 << 16, 2000, 50 };
+static const struct recipient_limits limits = { 1 << 16, 2000, 50, true };
 
 static void
 add(struct buf *packed, char letter, struct span text)

@@ -51,16 +51,14 @@ on_members(void *ctx, struct span list, struct arena *a, struct span **out, size
 }
 
 static int
-on_run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
-    struct arena *a, struct span *out, int *status, struct err *e)
+on_run(void *ctx, const struct filter_program *p, struct span input, struct arena *a, struct span *out, int *status, struct err *e)
 {
 	(void)ctx;
-	(void)timeout;
 	(void)a;
-	if (program.n > 4)
+	if (p->path.n > 4)
 		return err_set(e, ERR_TEMP, "not now");
-	*out = arg_count > 0 ? args[0] : input;
-	*status = (int)(arg_count % 2);
+	*out = p->arg_count > 0 ? p->args[0] : input;
+	*status = (int)(p->arg_count % 2);
 	return 0;
 }
 

@@ -114,6 +114,7 @@ int cmd_mailbox_subscribe(struct adm *a);
 int cmd_mailbox_unsubscribe(struct adm *a);
 int cmd_fetch(struct adm *a);
 int cmd_sieve_test(struct adm *a);
+int cmd_sieve_compile(struct adm *a);
 int cmd_filter_why(struct adm *a);
 int cmd_filter_replay(struct adm *a);
 int cmd_filter_check(struct adm *a);

@@ -104,6 +104,7 @@ check_sieve(struct check *c, const char *path, struct span text, bool global)
 	struct span bad;
 
 	sieve_site_extensions(&c->site, &personal, &o.available_global, &bad);
+	sieve_site_include_limits(&c->site, &o);
 	o.available = global ? o.available_global : personal;
 	if (text.n > sieve_site_script_max(&c->site)) {
 		found(c, true, path, 0, "larger than sieve_max_script_size");

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "adm/check.h"
+#include "lib/priv.h"
 #include "lib/sys.h"
 #include "lib-deliver/recipes.h"
 #include "lib-filter/sieve/sequence.h"
@@ -186,12 +187,21 @@ check_user_procmail(struct user_check *u, const struct set_view *view, struct er
 {
 	const struct sieve_site *site = &u->job->check.site;
 	const char *const *files;
+	bool told = priv_landlock_is_there();
 
 	if (deliver_recipes_files(view, site->user, site->home.p == NULL ? SPAN("") : site->home, u->a, &files, e) == -1)
 		return -1;
-	for (; *files != NULL; files++)
-		if (access(*files, F_OK) == 0 && !check_procmail(&u->job->check, *files))
-			u->failed = true;
+	for (; *files != NULL; files++) {
+		if (access(*files, F_OK) != 0)
+			continue;
+		if (!told) {
+			u->job->check.warnings++;
+			on_found(u->job, false, *files, 0, "the kernel has no Landlock: other users with the same uid, if there are any, "
+			    "are not kept apart from these recipes");
+			told = true;
+		}
+		u->failed |= !check_procmail(&u->job->check, *files);
+	}
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct question {
 	struct format *f;
 	struct smtp_path rcpt, sender;
 	const char *client_name, *client_address;
-	bool has_sender;
+	bool has_sender, quarantined;
 	int rc;				/* of the whole: ADM_NO_USER, ADM_TEMP */
 };
 
@@ -50,7 +50,7 @@ static bool
 decides(struct question *q, const char *what, struct span address, const struct recipient_access_entry *en,
     const struct recipient_place *place)
 {
-	char text[RECIPIENT_REPLY_TEXT + 100];
+	char text[RECIPIENT_REPLY_TEXT + SMTP_PATH_MAX + 100];
 
 	if (en == NULL)
 		return false;
@@ -64,6 +64,12 @@ decides(struct question *q, const char *what, struct span address, const struct 
 	case RECIPIENT_DISCARD:
 		row(q, what, 0, address, place, "taken and thrown away");
 		return true;
+	case RECIPIENT_QUARANTINE:
+		snprintf(text, sizeof(text), "quarantined%s%.*s: goes to %.*s", en->reason.n > 0 ? ", " : "", SPAN_ARG(en->reason),
+		    SPAN_ARG(q->o.quarantine));
+		row(q, what, 0, address, place, text);
+		q->quarantined = true;
+		return false;
 	case RECIPIENT_REJECT:
 		break;
 	}
@@ -213,8 +219,12 @@ explain(struct question *q)
 	struct recipient_expansion x;
 	struct err e = ERR_INIT;
 
+	const char *why;
+
 	if (ask_access(q))
 		return q->rc;
+	if (q->quarantined && smtp_address_parse(q->o.quarantine, q->a->arena, &q->rcpt, &why) == -1)
+		return adm_fail(ADM_CONFIG, "recipient_quarantine: %s", why);
 	if (recipient_expand(&q->o, &q->rcpt, q->a->arena, &x, &e) == -1)
 		return adm_fail(ADM_TEMP, "%.*s: %s", SPAN_ARG(q->rcpt.text), e.log);
 	for (size_t i = 0; i < x.step_count; i++)
@@ -228,7 +238,7 @@ explain(struct question *q)
 static int
 read_tables(struct question *q)
 {
-	static const struct recipient_limits limits = { 1024, 1024, 1 };
+	static const struct recipient_limits limits = { 1024, 1024, 1, false };
 	struct err e = ERR_INIT;
 	struct span path;
 	const char *why;

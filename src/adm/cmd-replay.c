@@ -152,6 +152,7 @@ compile(struct replay *r)
 	int rc = ADM_OK;
 
 	sieve_site_extensions(&r->site, &o.available, &o.available_global, NULL);
+	sieve_site_include_limits(&r->site, &o);
 	/* A file is the administrator's, or about to become so. */
 	if (strchr(r->wanted->script, '/') != NULL)
 		o.available = o.available_global;

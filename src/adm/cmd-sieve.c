@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* sieve test: runs scripts that test scripts; needs no server and no configuration. */
+/* sieve test: runs scripts that test scripts.  sieve compile: makes binaries of the server's scripts.  They need no server. */
 #include "adm/adm.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include "lib-filter/sieve/cache.h"
+#include "lib-filter/sieve/site.h"
 #include "lib-filter/sieve/tester-file.h"
 
 struct shown {
@@ -50,4 +55,92 @@ cmd_sieve_test(struct adm *a)
 	}
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed == 0 ? ADM_OK : ADM_FAILED;
+}
+
+struct compiling {
+	struct sieve_compile_options options;
+	size_t max;
+	unsigned failed;
+};
+
+/*
+ * What is included is found by the settings, a user's own scripts nowhere: for a user who has one of that name the binary is
+ * none.
+ */
+static int
+on_include(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e)
+{
+	const struct adm *adm = ctx;
+	const struct sieve_site site = { .ctx = adm->view, .setting = sieve_site_setting };
+
+	if (personal || adm->view == NULL)
+		return err_set(e, ERR_NOTFOUND, "none is known");
+	return sieve_site_include(&site, false, name, a, out, e);
+}
+
+static void
+compile_file(struct compiling *c, const char *path)
+{
+	struct sieve_error error = { 0 };
+	struct err e = ERR_INIT;
+
+	if (sieve_cache_make(path, c->max, &c->options, &error, &e) == 0)
+		return;
+	c->failed++;
+	if (e.code == ERR_SYNTAX)
+		printf("%s:%u: error: %s\n", path, error.line, error.text);
+	else
+		printf("%s: error: %s\n", path, e.log);
+}
+
+static void
+compile_directory(struct compiling *c, struct arena *a, const char *path)
+{
+	struct dirent **names;
+	int count = scandir(path, &names, NULL, alphasort);
+
+	if (count == -1) {
+		printf("%s: error: it can not be read\n", path);
+		c->failed++;
+	}
+	for (int i = 0; i < count; i++) {
+		struct span name = span_str(names[i]->d_name);
+		char *file = name.p[0] == '.' || !span_ends(name, SPAN(".sieve")) ? NULL :
+		    arena_printf(a, "%s/%s", path, names[i]->d_name);
+
+		if (file != NULL)
+			compile_file(c, file);
+		free(names[i]);
+	}
+	if (count != -1)
+		free(names);
+}
+
+int
+cmd_sieve_compile(struct adm *a)
+{
+	const struct filter_host host = { .ctx = a, .script = on_include };
+	struct compiling c = { .options = { .host = &host } };
+	struct sieve_site site = { .ctx = NULL };
+	struct stat st;
+	int rc = access(a->config_path, R_OK) == 0 ? adm_settings(a) : ADM_OK;
+
+	if (rc != ADM_OK)
+		return rc;
+	if (getopt(a->argc, a->argv, "") != -1 || optind >= a->argc)
+		return adm_usage(a);
+	if (a->view != NULL)
+		site = (struct sieve_site){ .ctx = a->view, .setting = sieve_site_setting };
+	c.max = sieve_site_script_max(&site);
+	/* What a script may use is checked again where it runs. */
+	for (enum sieve_ext x = EXT_CORE + 1; x < EXT_COUNT; x++)
+		if (x != EXT_TESTSUITE)
+			extset_add(&c.options.available, x);
+	c.options.available_global = c.options.available;
+	for (int i = optind; i < a->argc; i++)
+		if (stat(a->argv[i], &st) == 0 && S_ISDIR(st.st_mode))
+			compile_directory(&c, a->arena, a->argv[i]);
+		else
+			compile_file(&c, a->argv[i]);
+	return c.failed == 0 ? ADM_OK : ADM_DATA;
 }

@@ -63,6 +63,14 @@ on_enter(void *ctx, struct span dir, struct err *e)
 }
 
 static bool
+on_is_file(void *ctx, struct span dir, struct span name)
+{
+	struct work *w = ctx;
+
+	return w->real.is_file(&w->files, dir, name);
+}
+
+static bool
 on_is_dir(void *ctx, struct span dir, struct span name)
 {
 	struct work *w = ctx;
@@ -229,7 +237,8 @@ run(struct work *w, const struct deliver_request *r, struct span names, struct s
 		span_str(arena_printf(w->a, "RECIPIENT=%.*s", SPAN_ARG(r->recipient))),
 	};
 	struct span host_name_set = set_str(w->x->view, SET_hostname);
-	struct procmail_host host = { .ctx = w, .read = on_read, .enter = on_enter, .is_dir = on_is_dir, .deliver = on_deliver,
+	struct procmail_host host = { .ctx = w, .read = on_read, .enter = on_enter, .is_dir = on_is_dir,
+		.is_file = on_is_file, .deliver = on_deliver,
 				      .forward = on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock, .log = on_log,
 				      .problem = on_problem };
 	struct procmail_limits limits = PROCMAIL_LIMITS_DEFAULT;

@@ -16,7 +16,8 @@
 #include "lib/priv.h"
 #include "lib-protocol/service.h"
 
-#define WORKER_WATCHES_MAX 256
+#define WORKER_WATCHES_MAX 256		/* besides what NOTIFY may watch */
+#define WORKER_QUEUE_MAX (256 << 10)
 #define SHARED_WATCHES_MAX (1 << 20)	/* of hibernate, which stands for many sessions */
 
 struct hub {
@@ -35,15 +36,19 @@ struct client {
 	struct watcher *watcher;
 };
 
-static void
+static bool
 tell(void *ctx, uint32_t id)
 {
 	struct client *c = ctx;
 	struct ipc_out o;
 
+	/* A session that is busy with its client for long: it is told when it reads again. */
+	if (peer_kind(c->peer) == PEER_WORKER && peer_waiting(c->peer) > WORKER_QUEUE_MAX / 2)
+		return false;
 	ipc_begin(&o, MSG_CHANGED);
 	ipc_put_u32(&o, F_ID, id);
 	peer_send(c->peer, &o);
+	return true;
 }
 
 static void
@@ -61,12 +66,18 @@ on_client_close(struct peer *p)
 
 static const struct ipc_rule client_rules[];
 
+static size_t
+worker_watches_max(void)
+{
+	return WORKER_WATCHES_MAX + 2 * set_num(hub.service.view, SET_imap_max_notify_mailboxes);
+}
+
 static struct client *
 client_new(int *fd, unsigned kind, size_t watches_max)
 {
 	struct client *c = calloc(1, sizeof(*c));
 	struct peer_options po = { .rules = client_rules, .kind = kind, .on_close = on_client_close, .data = c,
-				   .queue_max = kind == PEER_WORKER ? 256 << 10 : 16 << 20 };
+				   .queue_max = kind == PEER_WORKER ? WORKER_QUEUE_MAX : 16 << 20 };
 
 	if (c == NULL)
 		return NULL;
@@ -269,7 +280,7 @@ on_connect(struct peer *p, struct ipc_msg *m, struct err *e)
 	if (rc == REGISTRY_FULL)
 		log_warning("session <%.*s> is not counted: hub_max_sessions, or the id is there twice", SPAN_ARG(like.id));
 	/* Uncounted or not, it may watch. */
-	c = client_new(&fd, PEER_WORKER, WORKER_WATCHES_MAX);
+	c = client_new(&fd, PEER_WORKER, worker_watches_max());
 	if (c == NULL) {
 		if (s != NULL)
 			registry_remove(&hub.registry, s);
@@ -337,7 +348,7 @@ on_peer(struct service *s, unsigned kind, int *fd)
 	if ((kind & PEER_PARENTS) != 0)
 		peer_new(s->loop, fd, &po);
 	else if ((kind & PEER_SUBSCRIBERS & ~PEER_WORKER) != 0)
-		client_new(fd, kind, kind == PEER_HIBERNATE ? SHARED_WATCHES_MAX : WORKER_WATCHES_MAX);
+		client_new(fd, kind, kind == PEER_HIBERNATE ? SHARED_WATCHES_MAX : worker_watches_max());
 }
 
 int

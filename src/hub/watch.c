@@ -25,7 +25,7 @@ struct watcher {
 	struct watches *watches;
 	struct hash *by_id;
 	struct subscription *first;
-	void (*tell)(void *ctx, uint32_t id);
+	watcher_tell *tell;
 	void *ctx;
 };
 
@@ -38,12 +38,14 @@ struct watches {
 	size_t count, max;
 };
 
-static void
+static bool
 tell(struct subscription *s)
 {
+	if (!s->watcher->tell(s->watcher->ctx, s->id))
+		return false;
 	s->told = ev_now(s->watcher->watches->loop);
 	s->has_told = true;
-	s->watcher->tell(s->watcher->ctx, s->id);
+	return true;
 }
 
 static void
@@ -68,14 +70,17 @@ static void
 on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 {
 	struct watches *w = timer->data;
+	struct subscription *next;
 
-	(void)loop;
 	(void)revents;
-	while (w->dirty != NULL) {
-		struct subscription *s = w->dirty;
-
-		make_clean(s);
-		tell(s);
+	for (struct subscription *s = w->dirty; s != NULL; s = next) {
+		next = s->dirty_next;
+		if (tell(s))
+			make_clean(s);
+	}
+	if (w->dirty != NULL) {		/* of those who do not read what they are told */
+		ev_timer_set(timer, WATCH_RETRY, 0.);
+		ev_timer_start(loop, timer);
 	}
 }
 
@@ -86,10 +91,8 @@ subscription_changed(struct subscription *s)
 
 	if (s->dirty)
 		return;
-	if (!s->has_told || ev_now(w->loop) - s->told >= WATCH_QUIET) {
-		tell(s);
+	if ((!s->has_told || ev_now(w->loop) - s->told >= WATCH_QUIET) && tell(s))
 		return;
-	}
 	s->dirty = true;
 	s->dirty_prev = NULL;
 	s->dirty_next = w->dirty;
@@ -141,7 +144,7 @@ watches_count(const struct watches *w)
 }
 
 struct watcher *
-watcher_new(struct watches *w, size_t max, void (*on_tell)(void *ctx, uint32_t id), void *ctx)
+watcher_new(struct watches *w, size_t max, watcher_tell *on_tell, void *ctx)
 {
 	struct watcher *r = calloc(1, sizeof(*r));
 

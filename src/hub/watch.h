@@ -12,6 +12,7 @@
 #include "lib/ipc-types.h"
 
 #define WATCH_QUIET 0.02	/* seconds */
+#define WATCH_RETRY 0.5
 #define WATCH_DIRS 2
 
 struct watches;
@@ -27,8 +28,9 @@ struct link {			/* a subscription and a directory of it (dirs.c) */
 struct watches *watches_new(struct ev_loop *loop, size_t max);
 void watches_free(struct watches *w);		/* all watchers must have gone */
 
-/* tell: called from the loop or from watches_changed. */
-struct watcher *watcher_new(struct watches *w, size_t max, void (*tell)(void *ctx, uint32_t id), void *ctx);
+/* tell: called from the loop or from watches_changed.  False: not now; it is told again after WATCH_RETRY. */
+typedef bool watcher_tell(void *ctx, uint32_t id);
+struct watcher *watcher_new(struct watches *w, size_t max, watcher_tell *tell, void *ctx);
 void watcher_free(struct watcher *w);
 /* Replaces the subscription id.  The links are the caller's to fill; they are there until on_unlink.  NULL: too many. */
 struct link *watcher_subscribe(struct watcher *w, uint32_t id, struct span key);

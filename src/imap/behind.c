@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "imap/kept-events.h"
 #include "imap/react.h"
 #include "lib/ipc-types.h"
 #include "lib/log.h"
@@ -24,7 +25,9 @@ struct waiting {
 	struct waiting *next;
 	struct imap_event event;
 	struct imap_lessons lessons;
-	bool scripts_done;
+	size_t scripts_next;	/* the first message on which they have not run */
+	bool old;		/* of another process, which was told to end: nobody waits for it */
+	bool kept;		/* for the next one */
 	size_t octets;
 	char text[];		/* what the event points to */
 };
@@ -37,6 +40,7 @@ struct behind {
 	size_t count, octets;
 	struct ipc_msg msg;
 	bool closed;		/* nothing more comes */
+	const struct waiting *at_work;	/* its scripts run; NULL: none do */
 };
 
 /* A server that stops has patience for what is quickly done. */
@@ -105,7 +109,18 @@ waiting_new(const struct imap_event *event)
 	}
 	if (event->learn == SPAM_CHECK)
 		w->lessons.next = event->count;
+	if (!event->scripts)
+		w->scripts_next = event->count;
 	return w;
+}
+
+static void
+put_waiting(struct behind *b, struct waiting *w)
+{
+	*b->tail = w;
+	b->tail = &w->next;
+	b->count++;
+	b->octets += w->octets;
 }
 
 /* The session has no business sending anything else: it is heard no more. */
@@ -127,10 +142,7 @@ take_frame(struct behind *b)
 		log_error("out of memory: %zu messages in %.*s are passed over", event.count, SPAN_ARG(event.mailbox));
 		return;
 	}
-	*b->tail = w;
-	b->tail = &w->next;
-	b->count++;
-	b->octets += w->octets;
+	put_waiting(b, w);
 }
 
 /* Takes in what is there; waits for it, if there is nothing else to do. */
@@ -152,17 +164,109 @@ take_in(struct behind *b, int timeout_ms)
 	}
 }
 
+/* ---- what is left for the next one ---- */
+
+/* What is still to be done of it; *messages: of how many. */
+static void
+write_rest(struct buf *out, const struct waiting *w, size_t *messages)
+{
+	int64_t now = clock_wall_us() / 1000000;
+	struct imap_event event = w->event;
+
+	event.learn = SPAM_CHECK;
+	event.uids = w->event.uids + w->scripts_next;
+	event.count = w->event.count - w->scripts_next;
+	if (event.count > 0)
+		kept_events_write(out, &event, now);
+	*messages = event.count;
+	event.scripts = false;
+	event.learn = w->event.learn;
+	event.uids = w->event.uids + w->lessons.next;
+	event.count = w->event.count - w->lessons.next;
+	if (event.count > 0)
+		kept_events_write(out, &event, now);
+	if (event.count > *messages)
+		*messages = event.count;
+}
+
+/*
+ * Everything that waits goes to the file.  So does a message on which a program is at work, for who knows whether it will end in
+ * time: better that a lesson is given twice.
+ */
+static void
+keep_for_later(struct behind *b)
+{
+	struct buf out = BUF_INIT(KEPT_EVENTS_MAX);
+	struct err e = ERR_INIT;
+	size_t messages = 0, one;
+	int dir = -1;
+
+	for (struct waiting *w = b->first; w != NULL; w = w->next) {
+		if (w->kept)
+			continue;
+		if (w->scripts_next > 0 && w == b->at_work)
+			w->scripts_next--;
+		write_rest(&out, w, &one);
+		w->kept = true;
+		messages += one;
+	}
+	if (messages == 0)
+		return;
+	if (out.failed)
+		err_set(&e, ERR_LIMIT, "too much is waiting");
+	else if (storage_user_dir(b->st, &dir, &e) == 0)
+		(void)kept_events_add(dir, buf_span(&out), &e);
+	if (e.code == ERR_NONE)
+		log_info("what is to be done with %zu messages waits for the next time: told to end", messages);
+	else
+		log_error("%zu messages are not learned, or their scripts do not run: told to end: %s", messages, e.log);
+	if (dir != -1)
+		close(dir);
+	buf_clear(&out);
+}
+
+static void
+take_kept(struct behind *b)
+{
+	static uint32_t room[IMAP_EVENT_UIDS];
+	struct buf all = BUF_INIT(KEPT_EVENTS_MAX + 1);
+	struct err e = ERR_INIT;
+	struct imap_event event;
+	struct waiting *w;
+	struct span rest;
+	int dir;
+
+	if (storage_user_dir(b->st, &dir, &e) == -1)
+		return;
+	if (kept_events_take(dir, &all, &e) == -1)
+		log_error("what was left to be done: %s", e.log);
+	close(dir);
+	rest = buf_span(&all);
+	while (kept_events_next(&rest, clock_wall_us() / 1000000, &b->msg, room, &event)) {
+		w = waiting_new(&event);
+		if (w == NULL)
+			break;
+		w->old = true;
+		put_waiting(b, w);
+	}
+	if (rest.n > 0)
+		log_error("what was left to be done: %zu octets are not understood", rest.n);
+	buf_clear(&all);
+}
+
 /* While a scanner or a program takes its time the session goes on: it must not find the way here full. */
 static void
 on_waiting(void *ctx)
 {
 	take_in(ctx, 0);
+	if (is_over())
+		keep_for_later(ctx);
 }
 
 static bool
 on_waiting_for_scanner(void *ctx)
 {
-	on_waiting(ctx);
+	take_in(ctx, 0);
 	return is_over();
 }
 
@@ -200,20 +304,22 @@ work(struct behind *b)
 {
 	struct waiting *w = b->first;
 
-	while (w != NULL && (!w->event.scripts || w->scripts_done))
+	while (w != NULL && w->scripts_next == w->event.count)
 		w = w->next;
 	if (w != NULL) {
-		imap_react_scripts(b->react, &w->event);
-		w->scripts_done = true;
-		tell_done(b, w->event.id);
+		b->at_work = w;
+		imap_react_scripts(b->react, &w->event, &w->scripts_next);
+		b->at_work = NULL;
+		if (w->scripts_next == w->event.count && !w->old)
+			tell_done(b, w->event.id);
 		return true;
 	}
 	w = b->first;
 	if (w == NULL)
 		return false;
-	if (w->lessons.next < w->event.count && !is_over())
+	if (w->lessons.next < w->event.count)
 		imap_react_teach(b->react, &w->event, &w->lessons);
-	if (w->lessons.next == w->event.count || is_over()) {
+	if (w->lessons.next == w->event.count) {
 		imap_react_teach_end(&w->event, &w->lessons);
 		drop_first(b);
 	}
@@ -238,6 +344,16 @@ run(struct behind *b)
 		int due;
 
 		take_in(b, 0);
+		if (b->first != NULL && is_over()) {
+			shutdown(b->ss->client_fd, SHUT_RD);
+			take_in(b, 0);
+			keep_for_later(b);
+			while (b->first != NULL) {
+				imap_react_teach_end(&b->first->event, &b->first->lessons);
+				drop_first(b);
+			}
+			return;
+		}
 		if (work(b)) {
 			until = clock_ms() + IDLE_MS;
 			continue;
@@ -314,6 +430,7 @@ imap_behind_serve(const struct session_start *ss)
 		storage_close(b.st);
 		return 1;
 	}
+	take_kept(&b);
 	run(&b);
 	imap_react_free(b.react);
 	storage_close(b.st);

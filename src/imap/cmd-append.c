@@ -169,6 +169,8 @@ commit(struct imap_session *s, struct append *ap, struct err *e)
 	if (saver_commit(ap->saver, s->arena, &uidvalidity, &uids, e) == -1)
 		return -1;
 	s->stats.appended += uids.count;
+	if (s->box != NULL && span_eq(mailbox_name(ap->target), mailbox_name(s->box)))
+		s->added = uids;
 	if (s->events != NULL)
 		imap_event_appended(s, ap->target, uidvalidity, &uids);
 	imap_okf(s, "[APPENDUID %u ", uidvalidity);

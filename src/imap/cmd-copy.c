@@ -41,6 +41,8 @@ copy_to(struct imap_session *s, const struct uid_list *uids, struct span name, b
 	rc = mailbox_copy(s->box, uids->uids, uids->count, target, move, s->arena, &cr, e);
 	if (s->events != NULL && cr.to.count > 0)
 		imap_event_copied(s, mailbox_name(target), &cr);
+	if (span_eq(mailbox_name(target), mailbox_name(s->box)))
+		s->added = cr.to;
 	mailbox_close(target);
 	if (rc == -1) {
 		if (move && cr.to.count > 0)

@@ -496,3 +496,24 @@ imap_cmd_fetch(struct imap_session *s, struct imap_in *in, struct err *e)
 		finish(&f);
 	return rc;
 }
+
+bool
+imap_fetch_news(struct imap_session *s, const struct fetch_items *items, uint32_t first, const struct uid_list *but)
+{
+	struct fetch f = { .s = s, .items = *items, .limits = *mailbox_limits(s->box) };
+	size_t own = 0;
+
+	f.items.bits |= FETCH_UID;
+	if (!plan(&f))
+		return false;
+	for (uint32_t seq = first; seq <= mailbox_count(s->box) && !s->io.failed && s->end == IMAP_GO_ON; seq++) {
+		uint32_t uid = mailbox_uid(s->box, seq);
+
+		while (own < but->count && but->uids[own] < uid)
+			own++;
+		if ((own == but->count || but->uids[own] != uid) && load_record(&f, seq))
+			put_message(&f, false);
+	}
+	arena_free(f.mime_arena);
+	return true;
+}

@@ -4,7 +4,7 @@
  * after it by the watch: nothing can be lost between the two, and all of it is told behind the "+".
  */
 #include "imap/hibernate.h"
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib/log.h"
 #include "lib/sys.h"
 
@@ -26,7 +26,7 @@ static int
 next_event(struct imap_session *s, const struct idle *i, int64_t now)
 {
 	int t = -1, due = storage_maintain_due_ms(s->st);
-	int poll_ms = s->lim.poll_ms;
+	int poll_ms = s->lim.poll_ms, notify_ms = imap_notify_poll_ms(s);
 
 	if (s->hub_gone || s->start->hub_fd == -1)
 		poll_ms = POLL_ALONE_MS;
@@ -36,7 +36,9 @@ next_event(struct imap_session *s, const struct idle *i, int64_t now)
 		t = sooner(t, i->told_ms + s->lim.notify_ms - now);
 	if (due >= 0)
 		t = sooner(t, due);
-	if (s->lim.hibernate_ms > 0 && s->start->parent_fd != -1)
+	if (notify_ms != -1)
+		t = sooner(t, notify_ms);
+	if (s->lim.hibernate_ms > 0 && s->notify == NULL && s->start->parent_fd != -1)
 		t = sooner(t, i->began_ms + s->lim.hibernate_ms - now);
 	return t;
 }
@@ -67,7 +69,11 @@ watch(struct imap_session *s, bool on)
 {
 	struct err e = ERR_INIT;
 
+	if (s->hub_new)
+		imap_notify_new_hub(s);
 	s->hub_new = false;
+	if (!on && s->notify != NULL)
+		return;		/* it goes on behind the IDLE */
 	if (s->box == NULL || mailbox_watch(s->box, on, &e) == 0)
 		return;
 	log_debug("watch: %s", e.log);
@@ -86,7 +92,8 @@ idle_loop(struct imap_session *s)
 
 		if (s->hub_new)
 			watch(s, true);
-		imap_sync(s, true);
+		imap_sync_wanted(s, true);
+		imap_notify_tell(s);
 		now = i.looked_ms = clock_ms();
 		if (s->end != IMAP_GO_ON)
 			return;
@@ -107,7 +114,7 @@ idle_loop(struct imap_session *s)
 			imap_untagged(s, "OK Still here");
 			i.told_ms = now;
 		}
-		if (s->lim.hibernate_ms > 0 && now - i.began_ms >= s->lim.hibernate_ms) {
+		if (s->lim.hibernate_ms > 0 && s->notify == NULL && now - i.began_ms >= s->lim.hibernate_ms) {
 			if (imap_hibernate(s))
 				return;
 			i.began_ms = now;	/* not possible now: try again after the same time */
@@ -139,7 +146,7 @@ imap_cmd_idle(struct imap_session *s, struct imap_in *in, struct err *e)
 	idle_loop(s);
 	if (s->end == IMAP_GO_ON) {
 		watch(s, false);
-		imap_sync(s, true);
+		imap_sync_wanted(s, true);
 	}
 	return 0;
 }

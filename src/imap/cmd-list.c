@@ -307,6 +307,32 @@ put_entry(struct imap_session *s, const struct list *l, const struct entry *en)
 	stream_put(&s->io, buf_span(&s->scratch));
 }
 
+void
+imap_put_list(struct imap_session *s, const struct mailbox_info *info, bool no_access, struct span old_name)
+{
+	const struct list l = { .options = RETURN_SUBSCRIBED, .extended = true };
+	const struct entry en = { .info = *info };
+
+	buf_reset(&s->scratch);
+	buf_adds(&s->scratch, "* LIST ");
+	put_attrs(&s->scratch, &l, &en);
+	if (no_access) {
+		s->scratch.n--;		/* the parenthesis */
+		buf_adds(&s->scratch, s->scratch.p[s->scratch.n - 1] == '(' ? "\\NoAccess)" : " \\NoAccess)");
+	}
+	buf_addc(&s->scratch, ' ');
+	imap_quoted_write(&s->scratch, span_of(&info->separator, 1));
+	buf_addc(&s->scratch, ' ');
+	imap_mailbox_write(&s->scratch, info->name);
+	if (old_name.n > 0) {
+		buf_adds(&s->scratch, " (\"OLDNAME\" (");
+		imap_mailbox_write(&s->scratch, old_name);
+		buf_adds(&s->scratch, "))");
+	}
+	buf_adds(&s->scratch, "\r\n");
+	stream_put(&s->io, buf_span(&s->scratch));
+}
+
 /* Whether en is in the answer. */
 static bool
 is_wanted(const struct list *l, const struct entry *en)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE (RFC 3501 sections 6.3.3 to 6.3.7), NAMESPACE (RFC 2342). */
 #include <stdio.h>
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib-protocol/imap-quote.h"
 
 static bool
@@ -40,6 +40,7 @@ imap_cmd_create(struct imap_session *s, struct imap_in *in, struct err *e)
 		name.n--;
 	if (storage_create(s->st, name, only_parent, e) == -1)
 		return -1;
+	imap_notify_own(s, name, SPAN_NONE);
 	/* A name that only others will be below is no mailbox yet. */
 	if (!only_parent && storage_mailbox_id(s->st, name, id, &none) == 0)
 		snprintf(text, sizeof(text), "[MAILBOXID (%s)] Create completed.", id);
@@ -73,6 +74,7 @@ imap_cmd_delete(struct imap_session *s, struct imap_in *in, struct err *e)
 	leave(s, name);
 	if (storage_delete(s->st, name, e) == -1)
 		return -1;
+	imap_notify_own(s, name, SPAN_NONE);
 	imap_ok(s, "Delete completed.");
 	return 0;
 }
@@ -100,6 +102,7 @@ imap_cmd_rename(struct imap_session *s, struct imap_in *in, struct err *e)
 		leave(s, from);
 	if (storage_rename(s->st, from, to, e) == -1)
 		return -1;
+	imap_notify_own(s, from, to);
 	imap_ok(s, "Rename completed.");
 	return 0;
 }
@@ -122,6 +125,7 @@ subscribe(struct imap_session *s, struct imap_in *in, bool on, struct err *e)
 	}
 	if (storage_subscribe(s->st, name, on, e) == -1)
 		return -1;
+	imap_notify_own(s, name, SPAN_NONE);
 	imap_ok(s, on ? "Subscribe completed." : "Unsubscribe completed.");
 	return 0;
 }

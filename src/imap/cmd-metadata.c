@@ -3,9 +3,8 @@
  * GETMETADATA and SETMETADATA (RFC 5464): annotations of mailboxes, and with an empty name those of the server.  Only with
  * imap_metadata.
  */
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib-protocol/imap-quote.h"
-#include "lib-storage/metadata.h"
 
 #define ENTRIES_MAX 1000
 
@@ -243,6 +242,7 @@ imap_cmd_setmetadata(struct imap_session *s, struct imap_in *in, struct err *e)
 	if (!may_set(s, mailbox, list, count))
 		return 0;
 	if (storage_metadata_set(s->st, mailbox, list, count, e) == 0) {
+		imap_notify_own_metadata(s, mailbox, list, count);
 		imap_ok(s, "Setmetadata completed.");
 		return 0;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SELECT, EXAMINE, CLOSE, UNSELECT (RFC 3501 section 6.3.1, RFC 3691, MAILBOXID of RFC 8474, and QRESYNC's resynchronisation, RFC 7162). */
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib/sys.h"
 
 struct qresync {
@@ -15,6 +15,7 @@ struct qresync {
 void
 imap_unselect(struct imap_session *s)
 {
+	imap_notify_left(s);
 	mailbox_close(s->box);
 	s->box = NULL;
 	s->keywords = NULL;

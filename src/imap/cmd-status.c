@@ -76,14 +76,11 @@ value_of(const struct mailbox_status *st, unsigned item)
 	return st->size;
 }
 
-int
-imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, struct err *e)
+void
+imap_put_status_of(struct imap_session *s, struct span mailbox, unsigned items, const struct mailbox_status *st)
 {
-	struct mailbox_status st;
 	const char *before = " (";
 
-	if (storage_status(s->st, mailbox, items, &st, e) == -1)
-		return -1;
 	stream_put(&s->io, SPAN("* STATUS "));
 	imap_put_mailbox(s, mailbox);
 	for (size_t i = 0; i < COUNT(status_items); i++) {
@@ -93,12 +90,22 @@ imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, str
 		stream_put(&s->io, status_items[i].name);
 		stream_put(&s->io, SPAN(" "));
 		if (status_items[i].bit == STATUS_MAILBOXID)
-			stream_putf(&s->io, "(%s)", st.id);
+			stream_putf(&s->io, "(%s)", st->id);
 		else
-			stream_put_u64(&s->io, value_of(&st, status_items[i].bit));
+			stream_put_u64(&s->io, value_of(st, status_items[i].bit));
 		before = " ";
 	}
 	stream_put(&s->io, SPAN(")\r\n"));
+}
+
+int
+imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, struct err *e)
+{
+	struct mailbox_status st;
+
+	if (storage_status(s->st, mailbox, items, &st, e) == -1)
+		return -1;
+	imap_put_status_of(s, mailbox, items, &st);
 	return 0;
 }
 

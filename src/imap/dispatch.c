@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a line to a command's function and to its tagged response. */
-#include "imap/session.h"
+#include "imap/notify.h"
 
 enum {
 	CMD_SELECTED = 1 << 0,		/* needs a selected mailbox */
@@ -13,6 +13,7 @@ enum {
 	CMD_ACL = 1 << 7,		/* only with access control */
 	CMD_QUOTA = 1 << 8,		/* is there only with imap_quota */
 	CMD_METADATA = 1 << 9,		/* is there only with imap_metadata */
+	CMD_NOTIFY = 1 << 10,		/* is there only with imap_max_notify_mailboxes */
 };
 
 static const struct command {
@@ -48,6 +49,7 @@ static const struct command {
 	{ SPAN("MYRIGHTS"), imap_cmd_myrights, CMD_ACL },
 	{ SPAN("NAMESPACE"), imap_cmd_namespace, 0 },
 	{ SPAN("NOOP"), imap_cmd_noop, CMD_NEWS },
+	{ SPAN("NOTIFY"), imap_cmd_notify, CMD_NOTIFY },
 	{ SPAN("RENAME"), imap_cmd_rename, 0 },
 	{ SPAN("SEARCH"), imap_cmd_search, CMD_SELECTED | CMD_UID | CMD_NO_EXPUNGE },
 	{ SPAN("SELECT"), imap_cmd_select, CMD_NO_SYNC },
@@ -116,7 +118,8 @@ read_head(struct imap_session *s, struct imap_in *in)
 	s->name = upper(s, word);
 	cmd = find(word, s->uid);
 	if (cmd != NULL && (((cmd->flags & CMD_ACL) != 0 && !s->lim.acl) || ((cmd->flags & CMD_QUOTA) != 0 && !s->quota) ||
-	    ((cmd->flags & CMD_METADATA) != 0 && !s->lim.metadata)))
+	    ((cmd->flags & CMD_METADATA) != 0 && !s->lim.metadata) ||
+	    ((cmd->flags & CMD_NOTIFY) != 0 && s->lim.notify_mailboxes == 0)))
 		cmd = NULL;
 	if (cmd == NULL)
 		imap_bad(s, "Unknown command");
@@ -125,6 +128,19 @@ read_head(struct imap_session *s, struct imap_in *in)
 		return NULL;
 	}
 	return cmd;
+}
+
+/* What NOTIFY asked for, behind a command: what is known to have changed, and with a NOOP what is not known yet. */
+static void
+tell_of_others(struct imap_session *s, const struct command *cmd)
+{
+	if ((cmd->flags & CMD_NEWS) != 0) {
+		if (!s->hub_gone && s->start->hub_fd != -1)
+			imap_read_notices(s);
+		if (s->hub_gone || s->start->hub_fd == -1)
+			imap_notify_look_at_all(s);
+	}
+	imap_notify_tell(s);
 }
 
 static void
@@ -141,7 +157,9 @@ run(struct imap_session *s, const struct command *cmd)
 	if (s->box != NULL)
 		mailbox_read_end(s->box);
 	if ((cmd->flags & CMD_NO_SYNC) == 0 && (!s->lim.delay_newmail || (cmd->flags & CMD_NEWS) != 0 || s->own_how != OWN_NONE))
-		imap_sync(s, (cmd->flags & CMD_NO_EXPUNGE) == 0 || s->uid);
+		imap_sync_wanted(s, (cmd->flags & CMD_NO_EXPUNGE) == 0 || s->uid);
+	if (s->notify != NULL)
+		tell_of_others(s, cmd);
 	if (s->end == IMAP_GO_ON || s->end == IMAP_END_LOGOUT)
 		imap_send_reply(s);
 }
@@ -155,7 +173,7 @@ begin(struct imap_session *s)
 	s->tag = s->name = SPAN_NONE;
 	s->uid = false;
 	s->own_how = OWN_NONE;
-	s->own.count = 0;
+	s->own.count = s->added.count = 0;
 }
 
 /* One command from its first line to its tagged response. */
@@ -168,7 +186,9 @@ step(struct imap_session *s)
 	int rc;
 
 	begin(s);
+	s->between = true;
 	rc = imap_read_line(s, s->lim.line, &line);
+	s->between = false;
 	if (rc == -1)
 		return;
 	if (rc == 0) {

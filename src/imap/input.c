@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib/ipc-types.h"
 #include "lib/log.h"
 #include "lib/sys.h"
@@ -26,25 +26,15 @@ closed(struct imap_session *s, const struct err *e)
 	s->end_reason = e->code == ERR_TIMEOUT ? "Disconnected: client takes no output" : "Connection closed";
 }
 
-/* hub's notices: with a mailbox they are its own business, without one only a kick can come. */
-static bool
-read_notice(struct imap_session *s)
+bool
+imap_read_notices(struct imap_session *s)
 {
-	struct ipc_msg m;
-	struct err e = ERR_INIT;
-	int rc;
+	struct storage_notices n = { .changed = imap_notify_notice, .ctx = s };
 
-	if (s->box != NULL)
-		return mailbox_watch_read(s->box, &s->hub_gone, &s->kicked);
-	if (ipc_msg_init(&m, &e) == -1)
-		return false;
-	rc = ipc_recv_wait(s->start->hub_fd, &m, 0, &e);
-	if (rc == 0 || (rc == -1 && e.code != ERR_INUSE && e.code != ERR_TIMEOUT))
-		s->hub_gone = true;
-	else if (rc == 1 && m.type == MSG_KICK)
-		s->kicked = true;
-	ipc_msg_clear(&m);
-	return false;
+	storage_read_notices(s->st, &n);
+	s->hub_gone = s->hub_gone || n.gone;
+	s->kicked = s->kicked || n.kicked;
+	return n.any;
 }
 
 /*
@@ -150,7 +140,7 @@ wait_more(struct imap_session *s, int timeout_ms)
 		if (s->hub_new && !was_new)
 			return IMAP_WAIT_CHANGE;	/* what was to be read from the old one's descriptor is gone with it */
 		if (pfd[1].revents != 0) {
-			bool changed = read_notice(s);
+			bool changed = imap_read_notices(s);
 
 			if (is_over(s))
 				return IMAP_WAIT_END;
@@ -205,7 +195,16 @@ imap_more_input(struct imap_session *s)
 	if (s->box != NULL)
 		mailbox_read_end(s->box);
 	for (;;) {
-		enum imap_wait w = wait_more(s, maintain(s));
+		int timeout_ms = maintain(s);
+		enum imap_wait w;
+
+		if (s->between && s->notify != NULL && stream_in(&s->io).n == 0) {
+			arena_reset(s->arena);	/* nothing of a command is in it */
+			timeout_ms = sooner(timeout_ms, imap_notify_between(s));
+			if (s->end != IMAP_GO_ON)
+				return -1;
+		}
+		w = wait_more(s, timeout_ms);
 
 		if (w == IMAP_WAIT_END)
 			return -1;

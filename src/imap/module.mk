@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/imap/libimap.a
 src_imap_libimap_a_SOURCES = \
 	src/imap/behind.c src/imap/behind.h \
+	src/imap/kept-events.c src/imap/kept-events.h \
 	src/imap/cmd-acl.c src/imap/cmd-append.c \
 	src/imap/cmd-copy.c \
 	src/imap/cmd-fetch.c \
@@ -9,6 +10,7 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/cmd-list.c \
 	src/imap/cmd-mailbox.c \
 	src/imap/cmd-metadata.c src/imap/cmd-misc.c \
+	src/imap/cmd-notify.c \
 	src/imap/cmd-quota.c \
 	src/imap/cmd-search.c \
 	src/imap/cmd-select.c \
@@ -23,6 +25,9 @@ src_imap_libimap_a_SOURCES = \
 	src/imap/hibernate.c src/imap/hibernate.h \
 	src/imap/input.c \
 	src/imap/names.c \
+	src/imap/notify.c src/imap/notify.h \
+	src/imap/notify-metadata.c \
+	src/imap/notify-names.c src/imap/notify-names.h \
 	src/imap/react.c src/imap/react.h \
 	src/imap/reply.c \
 	src/imap/serve.c src/imap/serve.h \

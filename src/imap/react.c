@@ -38,6 +38,12 @@ imap_react_free(struct imap_react *r)
 	free(r);
 }
 
+static bool
+is_told_to_end(const struct imap_react *r)
+{
+	return r->p.told_to_end != NULL && r->p.told_to_end();
+}
+
 /* The mailbox as it was then; another of that name is none of the event's business. */
 static int
 open_box(struct imap_react *r, const struct imap_event *event, enum mailbox_mode mode, struct mailbox **out, struct err *e)
@@ -55,34 +61,33 @@ open_box(struct imap_react *r, const struct imap_event *event, enum mailbox_mode
 }
 
 void
-imap_react_scripts(struct imap_react *r, const struct imap_event *event)
+imap_react_scripts(struct imap_react *r, const struct imap_event *event, size_t *next)
 {
 	const struct imapsieve_event what = { .cause = event->cause, .mailbox = event->mailbox, .from = event->from,
 					      .changed_flags = event->changed_flags };
 	struct mailbox *box = NULL;
 	struct err e = ERR_INIT;
 
-	if (r->scripts == NULL || !event->scripts)
-		return;
-	if (open_box(r, event, MAILBOX_CHANGE, &box, &e) == -1) {
-		log_error("imapsieve: %s", e.log);
+	if (r->scripts == NULL || !event->scripts) {
+		*next = event->count;
 		return;
 	}
-	for (size_t i = 0; i < event->count; i++) {
+	if (open_box(r, event, MAILBOX_CHANGE, &box, &e) == -1) {
+		log_error("imapsieve: %s", e.log);
+		*next = event->count;
+		return;
+	}
+	while (*next < event->count && !is_told_to_end(r)) {
+		uint32_t uid = event->uids[(*next)++];
 		struct err one = ERR_INIT;
 
-		if (r->p.told_to_end != NULL && r->p.told_to_end()) {
-			log_error("imapsieve: scripts do not run on %zu messages in %.*s: told to end", event->count - i,
-			    SPAN_ARG(event->mailbox));
-			break;
-		}
-		if (deliver_events_run(r->scripts, &what, box, event->uids[i], &one) == 0)
+		if (deliver_events_run(r->scripts, &what, box, uid, &one) == 0)
 			continue;
 		/* Who expunges it meanwhile wants no more of it. */
 		if (one.code == ERR_GONE)
 			log_debug("imapsieve: %s", one.log);
 		else
-			log_error("imapsieve: %.*s UID %u: %s", SPAN_ARG(event->mailbox), event->uids[i], one.log);
+			log_error("imapsieve: %.*s UID %u: %s", SPAN_ARG(event->mailbox), uid, one.log);
 	}
 	mailbox_close(box);
 }
@@ -131,7 +136,9 @@ imap_react_teach(struct imap_react *r, const struct imap_event *event, struct im
 		l->learned++;
 	else {
 		/* Hundreds that are moved at once fail for one reason, as a rule. */
-		if (e.code == ERR_GONE || e.code == ERR_TOOBIG)
+		if (e.code != ERR_GONE && e.code != ERR_TOOBIG && is_told_to_end(r))
+			l->next--;
+		else if (e.code == ERR_GONE || e.code == ERR_TOOBIG)
 			log_info("%.*s UID %u is not learned: %s", SPAN_ARG(event->mailbox), uid, e.log);
 		else if (l->missed++ == 0)
 			log_error("%.*s UID %u is not learned: %s", SPAN_ARG(event->mailbox), uid, e.log);
@@ -144,9 +151,6 @@ imap_react_teach_end(const struct imap_event *event, const struct imap_lessons *
 {
 	const char *what = event->learn == SPAM_LEARN_SPAM ? "spam" : "ham";
 
-	if (l->next < event->count)
-		log_error("%zu messages in %.*s are not learned as %s: told to end", event->count - l->next,
-		    SPAN_ARG(event->mailbox), what);
 	if (l->missed > 1)
 		log_error("%zu messages in %.*s are not learned as %s", l->missed, SPAN_ARG(event->mailbox), what);
 	if (l->learned > 0)

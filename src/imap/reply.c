@@ -152,6 +152,8 @@ imap_capability(struct imap_session *s)
 
 	buf_adds(&usual, capabilities);
 	buf_adds(&usual, s->lim.literal_minus ? " LITERAL-" : " LITERAL+");
+	if (s->lim.notify_mailboxes > 0)
+		buf_adds(&usual, " NOTIFY");
 	if (s->lim.acl)
 		buf_adds(&usual, " ACL RIGHTS=texk LIST-MYRIGHTS");
 	if (s->quota)

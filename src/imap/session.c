@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "imap/session.h"
 #include "imap/event.h"
+#include "imap/notify.h"
 #include "lib-storage/quota.h"
 
 #include <limits.h>
@@ -38,6 +39,7 @@ read_limits(struct imap_limits *l, const struct set_view *v)
 	l->set_ranges = set_num(v, SET_imap_max_set_ranges);
 	l->fetch_items = set_num(v, SET_imap_max_fetch_items);
 	l->list_patterns = set_num(v, SET_imap_max_list_patterns);
+	l->notify_mailboxes = set_num(v, SET_imap_max_notify_mailboxes);
 	l->bad_commands = set_num(v, SET_imap_max_bad_commands);
 	l->mailbox_name = set_num(v, SET_mail_max_mailbox_name_length);
 	l->idle_ms = as_ms(set_ms(v, SET_imap_idle_timeout));
@@ -100,6 +102,7 @@ imap_session_free(struct imap_session *s)
 		return;
 	mailbox_close(s->box);
 	imap_events_free(s->events);
+	imap_notify_free(s);
 	stream_clear(&s->io);
 	buf_clear(&s->cmd);
 	buf_clear(&s->reply);

@@ -19,7 +19,7 @@
 /* Limits and ways of working, read from the settings once. */
 struct imap_limits {
 	size_t line, command, append_messages, nesting, search_keys, search_depth, set_ranges, fetch_items, list_patterns,
-	    bad_commands, mailbox_name;
+	    bad_commands, mailbox_name, notify_mailboxes;
 	uint64_t literal;		/* of APPEND */
 	int idle_ms, write_ms, notify_ms, poll_ms, hibernate_ms;	/* 0: never (notify, hibernate) */
 	unsigned fetch_failure;		/* the index in imap_fetch_failure */
@@ -70,11 +70,14 @@ struct imap_session {
 	bool quota;			/* imap_quota is among mail_plugins */
 	const struct span *keywords;	/* of box */
 	size_t keyword_count;
+	struct imap_notify *notify;	/* notify.h; NULL: the client has not sent NOTIFY */
+	bool between;			/* no command has begun */
 	struct buf told_flags;		/* the last list of flags that was told to the client */
 	struct partial_spot spot;
 
 	/* For the sync at the end of a command: UIDs (ascending, in arena) whose flags this command changed itself. */
 	struct uid_list own;
+	struct uid_list added;		/* and UIDs that it brought into box */
 	enum { OWN_NONE, OWN_TELL, OWN_SILENT, OWN_TOLD } own_how;	/* SILENT: MODSEQ is told if enabled */
 
 	enum imap_end end;
@@ -99,6 +102,7 @@ void imap_session_run(struct imap_session *s);		/* commands until s->end */
  * s->end is set.
  */
 int imap_more_input(struct imap_session *s);
+bool imap_read_notices(struct imap_session *s);		/* of hub, those that are there; true: some were */
 struct ipc_msg;
 void imap_parent_message(struct imap_session *s, struct ipc_msg *m);	/* what came over parent_fd */
 enum imap_wait { IMAP_WAIT_INPUT, IMAP_WAIT_CHANGE, IMAP_WAIT_TIME, IMAP_WAIT_END };
@@ -141,6 +145,7 @@ void imap_put_mailbox(struct imap_session *s, struct span utf8);
 
 /* The selected mailbox (sync.c, select.c). */
 void imap_sync(struct imap_session *s, bool expunges);
+void imap_sync_wanted(struct imap_session *s, bool expunges);	/* the same, as far as NOTIFY lets it */
 void imap_unselect(struct imap_session *s);
 void imap_enable_condstore(struct imap_session *s);
 /* VANISHED (EARLIER): what of known was expunged since.  When the log does not go back so far: every UID above `above'
@@ -186,11 +191,17 @@ imap_cmd imap_cmd_deleteacl, imap_cmd_getacl, imap_cmd_listrights, imap_cmd_myri
 imap_cmd imap_cmd_append, imap_cmd_capability, imap_cmd_check, imap_cmd_close, imap_cmd_copy, imap_cmd_create,
     imap_cmd_delete, imap_cmd_enable, imap_cmd_examine, imap_cmd_expunge, imap_cmd_fetch, imap_cmd_id, imap_cmd_idle,
     imap_cmd_getmetadata, imap_cmd_getquota, imap_cmd_getquotaroot, imap_cmd_list, imap_cmd_login, imap_cmd_logout, imap_cmd_lsub, imap_cmd_move,
-    imap_cmd_namespace, imap_cmd_noop, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_setmetadata, imap_cmd_setquota, imap_cmd_sort,
+    imap_cmd_namespace, imap_cmd_noop, imap_cmd_notify, imap_cmd_rename, imap_cmd_search, imap_cmd_select, imap_cmd_setmetadata, imap_cmd_setquota, imap_cmd_sort,
     imap_cmd_status, imap_cmd_store, imap_cmd_subscribe, imap_cmd_thread, imap_cmd_unselect, imap_cmd_unsubscribe;
 
 int imap_put_myrights(struct imap_session *s, struct span mailbox, struct err *e);
 /* STATUS items: parsed for STATUS and LIST's RETURN; sent for a mailbox. */
 bool imap_arg_status_items(struct imap_session *s, struct imap_in *in, unsigned *items_out);
 int imap_put_status(struct imap_session *s, struct span mailbox, unsigned items, struct err *e);
+void imap_put_status_of(struct imap_session *s, struct span mailbox, unsigned items, const struct mailbox_status *st);
+/* "* LIST" of one name, unasked for, with \Subscribed; old_name: what it was called before, or SPAN_NONE. */
+void imap_put_list(struct imap_session *s, const struct mailbox_info *info, bool no_access, struct span old_name);
+/* FETCH responses, unasked for, of the messages from first on; but: UIDs that are passed over.  False: too many items. */
+struct fetch_items;
+bool imap_fetch_news(struct imap_session *s, const struct fetch_items *items, uint32_t first, const struct uid_list *but);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The one place where changes, this session's own and others', are told to the client (RFC 3501 section 7, RFC 7162). */
-#include "imap/session.h"
+#include "imap/notify.h"
 #include "lib/log.h"
 
 #define FETCH_ROOM 128	/* "* n FETCH (UID n FLAGS  MODSEQ (n))" without the flags */
@@ -115,7 +115,7 @@ tell_flags(struct imap_session *s, uint32_t uid, bool own)
 	if (seq == 0 || mailbox_get(s->box, uid, &rec, &e) == -1)
 		return;		/* expunged: that will be told instead */
 	if (!own || s->own_how == OWN_TELL)
-		imap_put_flags_fetch(s, seq, &rec, s->uid || s->qresync);
+		imap_put_flags_fetch(s, seq, &rec, s->uid || s->qresync || s->notify != NULL);
 	else if (s->own_how == OWN_SILENT && s->condstore)
 		put_modseq_fetch(s, seq, &rec);
 	breathe(s);
@@ -137,6 +137,28 @@ tell_all_flags(struct imap_session *s, const uint32_t *uids, size_t count)
 		}
 		if (s->io.failed)
 			return;
+	}
+}
+
+/* RFC 5465 section 5.2: behind EXISTS, what the client wants to know of them. */
+static void
+tell_new(struct imap_session *s, uint32_t first)
+{
+	const struct fetch_items *items = imap_notify_items(s);
+
+	if (items != NULL && !imap_fetch_news(s, items, first, &s->added))
+		log_error("NOTIFY: too many items");
+}
+
+void
+imap_sync_wanted(struct imap_session *s, bool expunges)
+{
+	if (imap_notify_wants(s, NOTIFY_MESSAGE_NEW))
+		imap_sync(s, expunges);
+	else if (s->box != NULL && s->end == IMAP_GO_ON) {
+		/* The view stays as it is; what the command itself did to it is its answer. */
+		tell_all_flags(s, NULL, 0);
+		mailbox_read_end(s->box);
 	}
 }
 
@@ -173,6 +195,8 @@ imap_sync(struct imap_session *s, bool expunges)
 		stream_put(&s->io, SPAN(" RECENT\r\n"));
 	}
 	imap_keywords_tell(s);
-	tell_all_flags(s, ch.flags, ch.flags_count);
+	if (ch.exists_changed)
+		tell_new(s, ch.old_count - (uint32_t)ch.expunged_count + 1);
+	tell_all_flags(s, ch.flags, imap_notify_wants(s, NOTIFY_FLAG_CHANGE) ? ch.flags_count : 0);
 	mailbox_read_end(s->box);
 }

@@ -23,6 +23,7 @@
 #include "lib/sys.h"
 #include "lib-config/config.h"
 #include "lib-deliver/filter-program.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/queue-client.h"
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/sieve.h"
@@ -40,9 +41,11 @@ struct lda {
 	struct identity id;
 	struct buf message;
 	struct span sender, recipient;
+	bool forwarding;		/* ~/.forward is asked */
 	struct lda_scan scan;
 	struct program_helper helper;	/* for recipes' programs */
 	struct program_helper programs;	/* for those of Sieve scripts */
+	struct program_helper forwards;	/* for those of a .forward */
 };
 
 /* The last words: standard error is what an MTA puts into its log and into a bounce. */
@@ -219,7 +222,9 @@ become_user(struct lda *l, const struct storage_params *sp, struct span message,
 	if (ro == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else if (become_and_scan(l, message, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
+	    (!l->forwarding || deliver_forward_start_helper(l->view, &l->forwards, e) == 0) &&
 	    storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    deliver_forward_paths(l->view, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    deliver_recipes_paths(l->view, l->id.user, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)
 		rc = 0;
@@ -302,6 +307,8 @@ deliver(struct lda *l)
 	r.mailbox = span_str(l->args.mailbox);
 	r.means = &means;
 	r.says_why = l->args.tells_rejection;
+	/* A program that the file itself runs ends in the mailbox. */
+	l->forwarding = getenv(DELIVER_FORWARD_ENV) == NULL;
 	if (become_user(l, &sp, r.message, &e) == -1)
 		return leave(EX_TEMPFAIL, e.log);
 	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
@@ -322,13 +329,20 @@ deliver(struct lda *l)
 	if (e.code != ERR_NONE)
 		log_error("filter: %s", e.log);
 	e = (struct err)ERR_INIT;
+	if (l->forwarding)
+		r.forward = deliver_forward_new(l->view, l->id.user, l->id.home, &l->forwards, &e);
+	if (e.code != ERR_NONE)
+		log_error("forward: %s", e.log);
+	e = (struct err)ERR_INIT;
 	r.recipes = deliver_recipes_new(l->view, l->id.user, l->id.home, &l->helper, &e);
 	if (e.code != ERR_NONE)
 		log_error("recipes: %s", e.log);
 	deliver_message(&r, &result);
+	deliver_forward_free(r.forward);
 	deliver_recipes_free(r.recipes);
 	deliver_filter_free(r.filter);
 	program_helper_stop(&l->programs);
+	program_helper_stop(&l->forwards);
 	if (storage_autoexpunge(r.storage, &gone, &e) == -1)
 		log_error("%s", e.log);
 	storage_close(r.storage);
@@ -376,7 +390,8 @@ lift_file_limit(void)
 int
 main(int argc, char **argv)
 {
-	static struct lda l = { .helper = { .sock = -1, .pid = -1 }, .programs = { .sock = -1, .pid = -1 } };
+	static struct lda l = { .helper = { .sock = -1, .pid = -1 }, .programs = { .sock = -1, .pid = -1 },
+		.forwards = { .sock = -1, .pid = -1 } };
 	char why[200];
 	int rc;
 

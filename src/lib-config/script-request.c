@@ -21,6 +21,12 @@ script_request_begin(struct buf *out)
 }
 
 void
+script_request_begin_answered(struct buf *out, unsigned seconds)
+{
+	buf_addf(out, HELLO "0\nalarm=%u\n-\n", seconds);
+}
+
+void
 script_request_add(struct buf *out, struct span argument)
 {
 	for (size_t i = 0; i < argument.n; i++) {
@@ -88,35 +94,65 @@ unescape(struct span line, char *room)
 	return n;
 }
 
+enum place { VERSION_LINE, OPTIONS, ARGUMENTS };
+
+/* The lines between the version and the arguments. */
+static bool
+take_option(struct span line, struct script_request *out, enum place *place)
+{
+	uint64_t seconds;
+
+	if (span_starts(line, SPAN("alarm="))) {
+		if (!span_u64(span_from(line, 6), UINT32_MAX, &seconds))
+			return false;
+		out->seconds = (unsigned)seconds;
+		return true;
+	}
+	if (span_starts(line, SPAN("env_")))	/* a program's environment is empty */
+		return true;
+	*place = ARGUMENTS;
+	out->answered = span_eq(line, SPAN("-"));
+	return out->answered || span_eq(line, SPAN("noreply"));
+}
+
 enum script_parse
-script_request_parse(struct span in, char *room, const char *arguments_out[SCRIPT_ARGUMENTS_MAX], size_t *count_out)
+script_request_parse(struct span in, char *room, struct script_request *out)
 {
 	static const struct span hello = { HELLO, sizeof(HELLO) - 1 };
-	size_t used = 0, lines = 0, at = 0, count = 0;
+	enum place place = VERSION_LINE;
+	size_t used = 0, at = 0, n;
 
+	*out = (struct script_request){ .count = 0 };
 	for (;;) {
 		struct span rest = span_from(in, used), line;
-		size_t n = span_chr(rest, '\n');
 
+		n = span_chr(rest, '\n');
 		if (n == rest.n)
 			return in.n >= SCRIPT_REQUEST_MAX ? SCRIPT_BAD : SCRIPT_MORE;
 		line = span_sub(rest, 0, n);
 		used += n + 1;
 		if (used > SCRIPT_REQUEST_MAX)
 			return SCRIPT_BAD;
-		if (lines == 0 && !span_starts(line, hello))
-			return SCRIPT_BAD;
-		if (lines == 1 && !span_eq(line, SPAN("noreply")))
-			return SCRIPT_BAD;
-		if (lines++ < 2)
-			continue;
-		if (line.n == 0)
+		switch (place) {
+		case VERSION_LINE:
+			if (!span_starts(line, hello))
+				return SCRIPT_BAD;
+			place = OPTIONS;
 			break;
-		if (count == SCRIPT_ARGUMENTS_MAX || (n = unescape(line, room + at)) == 0)
-			return SCRIPT_BAD;
-		arguments_out[count++] = room + at;
-		at += n;	/* never more than was read */
+		case OPTIONS:
+			if (!take_option(line, out, &place))
+				return SCRIPT_BAD;
+			break;
+		case ARGUMENTS:
+			if (line.n == 0) {
+				out->used = used;
+				return out->answered || used == in.n ? SCRIPT_DONE : SCRIPT_BAD;
+			}
+			if (out->count == SCRIPT_ARGUMENTS_MAX || (n = unescape(line, room + at)) == 0)
+				return SCRIPT_BAD;
+			out->arguments[out->count++] = room + at;
+			at += n;	/* never more than was read */
+			break;
+		}
 	}
-	*count_out = count;
-	return used == in.n ? SCRIPT_DONE : SCRIPT_BAD;
 }

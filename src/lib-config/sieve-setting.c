@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, TIME, SIZE, NUMBER, YESNO, IDLE };
+enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, LIST, TIME, SIZE, NUMBER, YESNO, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -9,7 +9,10 @@ static const struct {
 	enum kind kind;
 } names[] = {
 	{ "sieve", PLACE }, { "sieve_dir", TEXT }, { "sieve_before#", PLACE }, { "sieve_after#", PLACE }, { "sieve_default", PLACE },
-	{ "sieve_default_name", IDLE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
+	{ "sieve_global_path", PLACE },
+	{ "sieve_default_name", IDLE }, { "sieve_enabled", YESNO }, { "sieve_redirect_duplicate_period", TIME },
+	{ "sieve_include_max_includes", NUMBER }, { "sieve_include_max_nesting_depth", NUMBER },
+	{ "sieve_variables_max_scope_size", NUMBER }, { "sieve_variables_max_variable_size", SIZE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
 	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
 	{ "sieve_redirect_envelope_from", TEXT },
 	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },
@@ -30,9 +33,8 @@ static const struct {
 	{ "sieve_pipe_exec_timeout", TIME }, { "sieve_filter_exec_timeout", TIME }, { "sieve_execute_exec_timeout", TIME },
 	{ "sieve_pipe_input_eol", TEXT }, { "sieve_filter_input_eol", TEXT }, { "sieve_execute_input_eol", TEXT },
 	{ "sieve_program_memory", SIZE },
-	{ "sieve_list_*", PLACE },
-	/* Programs are in directories only. */
-	{ "sieve_pipe_socket_dir", IDLE }, { "sieve_filter_socket_dir", IDLE }, { "sieve_execute_socket_dir", IDLE },
+	{ "sieve_list_*", LIST },
+	{ "sieve_pipe_socket_dir", TEXT }, { "sieve_filter_socket_dir", TEXT }, { "sieve_execute_socket_dir", TEXT },
 };
 
 static bool
@@ -136,9 +138,13 @@ check_value(enum kind kind, struct span value, struct err *e)
 		return check_plugins(value, e);
 	case IDLE:
 		return err_set(e, ERR_DENIED, "has no effect");
+	case LIST:
+		if (span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")))
+			return span_starts(value, SPAN("dict:file:")) ? 0 : err_set(e, ERR_SYNTAX, "lists are in files, or dict:file: dictionaries");
+		return 0;
 	case PLACE:
 		return span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")) ?
-		    err_set(e, ERR_SYNTAX, "scripts and lists are in files only") : 0;
+		    err_set(e, ERR_SYNTAX, "scripts are in files only") : 0;
 	case TIME:
 		return number(value, &unit) && is_unit(unit, times) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no time", SPAN_ARG(value));
 	case SIZE:

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "lib/encode.h"
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-config/vars.h"
 #include "lib-deliver/forward.h"
 #include "lib-deliver/perform.h"
@@ -20,6 +21,16 @@
 #define HEADER_OCTETS (1 << 20)
 
 struct span
+deliver_own_domain(const struct deliver_request *r)
+{
+	struct span domain = span_from(r->recipient, span_chr(r->recipient, '@') + 1);
+
+	if (domain.n == 0)
+		domain = set_str(r->view, SET_hostname);
+	return domain.n > 0 ? domain : span_str(host_name());
+}
+
+struct span
 deliver_place(const struct deliver_request *r)
 {
 	if (r->mailbox.n > 0)
@@ -29,6 +40,21 @@ deliver_place(const struct deliver_request *r)
 	if (r->detail.n > 0 && set_bool(r->view, SET_lmtp_save_to_detail_mailbox))
 		return r->detail;
 	return SPAN("INBOX");
+}
+
+struct span
+deliver_detail(const struct deliver_request *r)
+{
+	struct span address = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, delimiters;
+	size_t at;
+
+	if (r->detail.n > 0)
+		return r->detail;
+	delimiters = set_str(r->view, SET_recipient_delimiter);
+	address = span_sub(address, 0, span_chr(address, '@'));
+	for (at = 1; at < address.n && span_chr(delimiters, address.p[at]) == delimiters.n; at++)
+		;
+	return span_from(address, at + 1);
 }
 
 struct span
@@ -353,6 +379,8 @@ deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver_resu
 	memset(out, 0, sizeof(*out));
 	out->reply = 250;
 	snprintf(out->text, sizeof(out->text), "2.1.5 OK");
+	if (r->forward != NULL && !deliver_forward_keeps(r->forward, r))
+		return;
 	if (storage_quota_fits(r->storage, place, size, &e) == 0)
 		return;
 	/* A name that no mailbox can have: it goes to INBOX then. */

@@ -43,6 +43,7 @@ struct deliver_request {
 	struct span mailbox;		/* asked for by name (culver-lda -m); empty: INBOX, or as detail says */
 	struct span header;		/* to be put in front of the message: whole lines with CR LF */
 	struct span message;
+	struct span came;		/* it, as it was before recipes changed it: loops are looked for there; p is NULL: message */
 	struct span junk;		/* the mailbox for spam, where a scanner takes the message for that; empty: INBOX will do */
 	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
 	int64_t internal_date;		/* with `stays': its date, for copies */
@@ -82,6 +83,10 @@ void deliver_fits(const struct deliver_request *r, uint64_t size, struct deliver
 
 /* Where a message goes that is kept: what was asked for, the detail's mailbox, INBOX. */
 struct span deliver_place(const struct deliver_request *r);
+/* The domain of addresses that a user writes without one: the recipient's, else the server's own name. */
+struct span deliver_own_domain(const struct deliver_request *r);
+/* The detail of the address, asked for first: bob+lists@host: lists.  Empty: it has none. */
+struct span deliver_detail(const struct deliver_request *r);
 
 /* log_prefix() of mail_log_prefix for one delivery: "lmtp(bob)<123><session>". */
 void deliver_log_prefix(const struct set_view *view, const char *service, struct span user, struct span session);

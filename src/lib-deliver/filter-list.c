@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-filter/sieve/site.h"
+#include "lib-storage/shared-dict.h"
 
 #define PREFIX "sieve_list_"
 #define SETTING_MAX 200
@@ -17,8 +18,10 @@ struct list {
 	struct list *next;
 	char setting[SETTING_MAX];
 	bool exists, failed;
+	bool is_dict;
+	struct span prefix;		/* of a dictionary's keys; empty: priv/ and shared/ */
 	struct span *entries;
-	size_t count;
+	size_t count, room;
 	struct hash *set;		/* entries in lower case */
 };
 
@@ -80,34 +83,98 @@ setting_of(struct span list, char out[SETTING_MAX])
 	return true;
 }
 
+/* False: out of memory. */
+static bool
+add_entry(struct list *x, struct span entry)
+{
+	char lower[ENTRY_OCTETS];
+
+	entry = span_trim(entry);
+	if (entry.n == 0 || entry.n > ENTRY_OCTETS || x->count == x->room)
+		return true;
+	for (size_t i = 0; i < entry.n; i++)
+		lower[i] = ascii_lower(entry.p[i]);
+	if (hash_get(x->set, span_of(lower, entry.n)) != NULL)
+		return true;
+	x->entries[x->count++] = entry;
+	return hash_set(x->set, span_of(lower, entry.n), x);
+}
+
+struct pairs {
+	struct filter_lists *l;
+	struct list *x;
+	bool failed;
+};
+
+/* In a part of a key a / is written \|, and a \ twice. */
+static bool
+on_pair(void *ctx, struct span key, struct span value)
+{
+	struct pairs *p = ctx;
+	struct span prefix = p->x->prefix;
+	char *plain;
+	size_t n = 0;
+
+	(void)value;
+	if (prefix.n == 0)
+		prefix = span_starts(key, SPAN("priv/")) ? SPAN("priv/") : SPAN("shared/");
+	if (!span_starts(key, prefix))
+		return true;
+	key = span_from(key, prefix.n);
+	plain = key.n > ENTRY_OCTETS ? NULL : arena_alloc(p->l->a, key.n + 1, 1);
+	p->failed = key.n <= ENTRY_OCTETS && plain == NULL;
+	for (size_t i = 0; plain != NULL && i < key.n; i++) {
+		bool escaped = key.p[i] == '\\' && i + 1 < key.n;
+
+		i += escaped;
+		plain[n++] = escaped && key.p[i] == '|' ? '/' : key.p[i];
+	}
+	p->failed = p->failed || (plain != NULL && !add_entry(p->x, span_of(plain, n)));
+	return !p->failed;
+}
+
 static bool
 take_entries(struct filter_lists *l, struct list *x, struct span text)
 {
-	char lower[ENTRY_OCTETS];
+	struct pairs pairs = { .l = l, .x = x };
 	struct span line;
 	size_t lines = 1;
 
 	for (size_t i = 0; i < text.n; i++)
 		lines += text.p[i] == '\n';
-	if (lines > ENTRIES_MAX)
-		lines = ENTRIES_MAX;
-	x->set = hash_new(lines);
-	x->entries = arena_alloc(l->a, lines, sizeof(*x->entries));
+	x->room = lines > ENTRIES_MAX ? ENTRIES_MAX : lines;
+	x->set = hash_new(x->room);
+	x->entries = arena_alloc(l->a, x->room, sizeof(*x->entries));
 	if (x->set == NULL || x->entries == NULL)
 		return false;
-	while (span_next(&text, '\n', &line) && x->count < lines) {
-		line = span_trim(line);
-		if (line.n == 0 || line.n > ENTRY_OCTETS || line.p[0] == '#')
-			continue;
-		for (size_t i = 0; i < line.n; i++)
-			lower[i] = ascii_lower(line.p[i]);
-		if (hash_get(x->set, span_of(lower, line.n)) != NULL)
-			continue;
-		if (!hash_set(x->set, span_of(lower, line.n), x))
-			return false;
-		x->entries[x->count++] = line;
+	if (x->is_dict) {
+		shared_dict_each(text, on_pair, &pairs);
+		return !pairs.failed;
 	}
+	while (span_next(&text, '\n', &line))
+		if (span_trim(line).n > 0 && span_trim(line).p[0] != '#' && !add_entry(x, line))
+			return false;
 	return true;
+}
+
+/* Where it is, and what it is. */
+static int
+locate(const struct sieve_site *site, const char *setting, struct arena *a, struct list *x, struct sieve_location *out, struct err *e)
+{
+	struct span value, path, option;
+
+	if (!site->setting(site->ctx, setting, &value) || !span_starts(span_trim(value), SPAN("dict:file:")))
+		return sieve_site_location(site, setting, a, out, e);
+	value = span_from(span_trim(value), 5);
+	x->is_dict = true;
+	if (!span_next(&value, ';', &path))
+		path = SPAN("");
+	while (span_next(&value, ';', &option)) {
+		if (!span_starts(option, SPAN("prefix=")))
+			return err_set(e, ERR_SYNTAX, "%s: there is no option \"%.*s\"", setting, SPAN_ARG(span_sub(option, 0, 100)));
+		x->prefix = span_from(option, 7);
+	}
+	return sieve_site_location_of(site, setting, path, a, out, e);
 }
 
 static void
@@ -118,7 +185,7 @@ read_list(struct filter_lists *l, struct list *x)
 	struct err e = ERR_INIT;
 	struct span kept;
 
-	if (sieve_site_location(&l->site, x->setting, l->a, &where, &e) == -1) {
+	if (locate(&l->site, x->setting, l->a, x, &where, &e) == -1) {
 		x->exists = e.code != ERR_NOTFOUND;
 		x->failed = true;
 	} else {
@@ -200,11 +267,12 @@ filter_list_dirs(const struct set_view *view, struct span user, struct span home
 
 	while (n < max && (name = set_plugin_next(view, SPAN(PREFIX), &pos)).p != NULL) {
 		char *setting = arena_cstr(a, name), *dir;
+		struct list x = { .next = NULL };
 		struct sieve_location where;
 		struct err e = ERR_INIT;
 		const char *slash;
 
-		if (setting == NULL || sieve_site_location(&site, setting, a, &where, &e) == -1)
+		if (setting == NULL || locate(&site, setting, a, &x, &where, &e) == -1)
 			continue;
 		slash = strrchr(where.path, '/');
 		dir = arena_printf(a, "%.*s", slash == where.path ? 1 : (int)(slash - where.path), where.path);

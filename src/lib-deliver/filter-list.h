@@ -3,7 +3,9 @@
 #define CULVER_LIB_DELIVER_FILTER_LIST_H
 /*
  * Lists that are kept outside of scripts (RFC 6134): plugin { sieve_list_NAME = [file:]PATH }, an entry a line; what begins
- * with # is a comment.  A file that is not there is an empty list.  A script names it
+ * with # is a comment.  Or dict:file:PATH[;prefix=PREFIX], a file dictionary as Dovecot has it (lines in pairs, a key and its value):
+ * an entry is what stands behind the prefix of a key, which is priv/ or shared/ where none is given; values do not count.  A file that
+ * is not there is an empty list.  A script names it
  *
  *	"NAME"					sieve_list_NAME
  *	":addrbook:default", "urn:ietf:params:sieve:addrbook:default"	sieve_list_addrbook_default

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-deliver/program-socket.h"
 #include "lib-filter/sieve/setting.h"
 
 #define OUTPUT_MAX ((size_t)40 << 20)	/* of a program: with the message it was made from it fits a filter's memory */
@@ -58,6 +59,13 @@ deliver_programs_gone(const struct program_helper *h)
 	return h->sock != -1 && poll(&p, 1, 0) == 1 && (p.revents & (POLLHUP | POLLERR)) != 0;
 }
 
+bool
+deliver_sockets_wanted(const struct set_view *view)
+{
+	return span_trim(set_plugin(view, "sieve_pipe_socket_dir")).n > 0 || span_trim(set_plugin(view, "sieve_filter_socket_dir")).n > 0 ||
+	    span_trim(set_plugin(view, "sieve_execute_socket_dir")).n > 0;
+}
+
 static bool
 put_env(struct arena *a, struct span *env, size_t *count, const char *name, struct span value)
 {
@@ -94,17 +102,43 @@ log_said(struct span path, struct span said)
 			log_info("sieve: program %.*s: %.*s", SPAN_ARG(path), SPAN_ARG(span_sub(line, 0, LINE_OCTETS)));
 }
 
-/* out: NULL where nobody wants its output. */
+/* In the helper. */
 static int
-run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct buf *out, int *status, struct err *e)
+run_file(struct deliver_host *h, struct span path, struct program_request *q, struct buf *out, int *status, struct err *e)
 {
-	struct buf said = BUF_INIT(SAID_MAX), none = BUF_INIT(1);
-	struct span *argv = arena_alloc(a, p->arg_count + 1, sizeof(*argv)), env[ENV_MAX];
-	struct program_request q = { .argv = argv, .argc = p->arg_count + 1, .env = env, .dir = h->r->home, .input = p->input,
-		.output_max = out == NULL ? 0 : out->max, .timeout = p->timeout, .umask = PROGRAM_UMASK };
+	struct buf said = BUF_INIT(SAID_MAX);
 	int rc;
 
-	if (h->r->means == NULL || h->r->means->programs == NULL)
+	if (h->r->means->programs == NULL)
+		return err_set(e, ERR_NOTFOUND, "programs are not run");
+	rc = program_helper_run(h->r->means->programs, q, out, &said, status, e);
+	log_said(path, buf_span(&said));
+	buf_clear(&said);
+	return rc;
+}
+
+/* Where the service's socket is. */
+static char *
+socket_path(struct deliver_host *h, struct span socket, struct arena *a)
+{
+	struct span base = set_str(h->r->view, SET_base_dir);
+
+	return socket.p[0] == '/' ? arena_cstr(a, socket) : arena_printf(a, "%.*s/%.*s", SPAN_ARG(base), SPAN_ARG(socket));
+}
+
+/* out: NULL where nobody wants its output. */
+static int
+run(struct deliver_host *h, const struct filter_program *p, struct span input, struct arena *a, struct buf *out, int *status,
+    struct err *e)
+{
+	struct buf none = BUF_INIT(1);
+	struct span *argv = arena_alloc(a, p->arg_count + 1, sizeof(*argv)), env[ENV_MAX];
+	struct program_request q = { .argv = argv, .argc = p->arg_count + 1, .env = env, .dir = h->r->home, .input = input,
+		.output_max = out == NULL ? 0 : out->max, .timeout = p->timeout, .umask = PROGRAM_UMASK };
+	const char *socket;
+	int rc = -1;
+
+	if (h->r->means == NULL)
 		return err_set(e, ERR_NOTFOUND, "programs are not run");
 	if (argv == NULL || !make_env(h->r, a, env, &q.env_count))
 		return err_set(e, ERR_LIMIT, "out of memory");
@@ -113,26 +147,34 @@ run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, st
 	argv[0] = p->path;
 	for (size_t i = 0; i < p->arg_count; i++)
 		argv[i + 1] = p->args[i];
-	rc = program_helper_run(h->r->means->programs, &q, out == NULL ? &none : out, &said, status, e);
-	log_said(p->path, buf_span(&said));
-	buf_clear(&said);
+	e->code = ERR_NOTFOUND;
+	if (p->socket.n > 0) {
+		socket = socket_path(h, p->socket, a);
+		if (socket == NULL)
+			return err_set(e, ERR_LIMIT, "out of memory");
+		rc = program_socket_run(socket, &q, out == NULL ? &none : out, status, e);
+	}
+	if (rc == -1 && e->code == ERR_NOTFOUND && p->path.n > 0) {
+		*e = (struct err)ERR_INIT;
+		rc = run_file(h, p->path, &q, out == NULL ? &none : out, status, e);
+	}
 	buf_clear(&none);
 	if (rc == 0 && out != NULL && out->failed)
-		rc = err_set(e, ERR_LIMIT, "%.*s wrote more than %zu octets", SPAN_ARG(p->path), out->max);
+		rc = err_set(e, ERR_LIMIT, "it wrote more than %zu octets", out->max);
 	return rc;
 }
 
 int
-deliver_program_run(struct deliver_host *h, const struct deliver_program *p, struct arena *a, struct span *out, int *status,
-    struct err *e)
+deliver_program_run(struct deliver_host *h, const struct filter_program *p, struct span input, struct arena *a, struct span *out,
+    int *status, struct err *e)
 {
 	struct buf text = BUF_INIT(OUTPUT_MAX);
-	int rc = run(h, p, a, &text, status, e);
+	int rc = run(h, p, input, a, &text, status, e);
 
 	if (rc == 0) {
 		*out = arena_dup(a, buf_span(&text));
 		if (out->p == NULL)
-			rc = err_set(e, ERR_LIMIT, "out of memory for the output of %.*s", SPAN_ARG(p->path));
+			rc = err_set(e, ERR_LIMIT, "out of memory for its output");
 	}
 	buf_clear(&text);
 	return rc;
@@ -141,13 +183,14 @@ deliver_program_run(struct deliver_host *h, const struct deliver_program *p, str
 int
 deliver_pipe(struct deliver_host *h, const struct filter_action *action, struct span message, struct err *e)
 {
-	const struct deliver_program p = { .path = action->target, .args = action->args, .arg_count = action->arg_count,
-		.input = message, .timeout = action->timeout };
+	const struct filter_program p = { .path = action->target, .socket = action->socket, .args = action->args,
+		.arg_count = action->arg_count, .timeout = action->timeout };
+	struct span name = p.path.n > 0 ? p.path : p.socket;
 	int status;
 
-	if (run(h, &p, h->a, NULL, &status, e) == -1)
+	if (run(h, &p, message, h->a, NULL, &status, e) == -1)
 		return err_wrap(e, "piping the message");
 	if (status < 0)
-		return err_set(e, ERR_TEMP, "%.*s ended by signal %d", SPAN_ARG(p.path), -status);
-	return status == 0 ? 0 : err_set(e, ERR_TEMP, "%.*s ended with exit status %d", SPAN_ARG(p.path), status);
+		return err_set(e, ERR_TEMP, "%.*s ended by signal %d", SPAN_ARG(name), -status);
+	return status == 0 ? 0 : err_set(e, ERR_TEMP, "%.*s ended with exit status %d", SPAN_ARG(name), status);
 }

@@ -20,6 +20,7 @@
 #define LINE_OCTETS ((size_t)64 << 10)
 #define PATH_OCTETS 4096
 #define WHY_MAX 400
+#define READ_MEMORY ((size_t)16 << 20)
 #define TEXT_MAX ((size_t)1 << 30)
 
 struct deliver_forward {
@@ -280,17 +281,10 @@ is_self(const struct work *w, const struct recipient_target *t)
 	return span_ieq(t->text, w->f->user) || span_ieq(t->text, w->r->recipient);
 }
 
-/* An address without a domain is one of the recipient's, as far as that is known. */
 static struct span
 full_address(const struct work *w, const struct recipient_target *t)
 {
-	struct span domain = span_from(w->r->recipient, span_chr(w->r->recipient, '@') + 1);
-
-	if (t->domain.n > 0)
-		return t->text;
-	if (domain.n == 0)
-		domain = set_str(w->r->view, SET_hostname);
-	return recipient_address_text(t->local, domain.n > 0 ? domain : span_str(host_name()), w->host->a);
+	return t->domain.n > 0 ? t->text : recipient_address_text(t->local, deliver_own_domain(w->r), w->host->a);
 }
 
 static int
@@ -313,7 +307,7 @@ pass_on(struct work *w, const struct recipient_target *t, struct err *e)
 static int
 run(struct work *w, const struct recipient_target *t, struct err *e)
 {
-	struct span argv[RECIPIENT_ARGUMENTS], env[7];
+	struct span argv[RECIPIENT_ARGUMENTS], env[8];
 	struct arena *a = w->host->a;
 	struct program_request p = { .argv = argv, .env = env, .dir = w->f->home, .umask = 077, .ignore_write_errors = true };
 	struct buf text = BUF_INIT(TEXT_MAX), output = BUF_INIT(0), said = BUF_INIT(4096);
@@ -330,7 +324,9 @@ run(struct work *w, const struct recipient_target *t, struct err *e)
 	env[4] = span_str(arena_printf(a, "LOGNAME=%.*s", SPAN_ARG(w->f->user)));
 	env[5] = span_str(arena_printf(a, "SENDER=%.*s", SPAN_ARG(w->r->sender)));
 	env[6] = span_str(arena_printf(a, "RECIPIENT=%.*s", SPAN_ARG(w->r->recipient)));
-	p.env_count = 7;
+	/* culver-lda in it is what the file ends with: asked again, it would start itself without an end. */
+	env[7] = SPAN(DELIVER_FORWARD_ENV "=1");
+	p.env_count = 8;
 	recipient_text_write(&text, w->r->sender, clock_wall_us() / 1000000, w->r->header, w->r->message, false);
 	p.input = buf_span(&text);
 	rc = text.failed || env[6].p == NULL ? err_set(e, ERR_TEMP, "out of memory")
@@ -414,6 +410,41 @@ is_name(struct span detail)
 	return detail.n > 0 && detail.n <= 100;
 }
 
+/* .forward+detail, or .forward; as deliver_forward_read(). */
+static int
+read_own(const struct deliver_forward *f, const struct deliver_request *r, struct arena *a, struct recipient_targets *out,
+    const char **name_out, unsigned *line_out, struct err *e)
+{
+	size_t max = (size_t)set_num(r->view, SET_recipient_max_targets);
+	struct span detail = deliver_detail(r);
+	int rc = 0;
+
+	*name_out = is_name(detail) ? arena_printf(a, FILE_NAME "+%.*s", SPAN_ARG(detail)) : NULL;
+	if (*name_out != NULL)
+		rc = deliver_forward_read(f->home, span_str(*name_out), geteuid(), max, a, out, line_out, e);
+	if (rc != 0)
+		return rc;
+	*name_out = FILE_NAME;
+	return deliver_forward_read(f->home, SPAN(FILE_NAME), geteuid(), max, a, out, line_out, e);
+}
+
+bool
+deliver_forward_keeps(const struct deliver_forward *f, const struct deliver_request *r)
+{
+	struct work w = { .f = f, .r = r };
+	struct arena *a = arena_new(READ_MEMORY);
+	struct recipient_targets list;
+	struct err e = ERR_INIT;
+	const char *name;
+	unsigned line;
+	bool keeps = a == NULL || read_own(f, r, a, &list, &name, &line, &e) != 1;
+
+	for (size_t i = 0; !keeps && i < list.count; i++)
+		keeps = is_self(&w, &list.list[i]);
+	arena_free(a);
+	return keeps;
+}
+
 int
 deliver_forward_run(struct deliver_forward *f, const struct deliver_request *r, struct deliver_host *host, deliver_rest *rest,
     struct deliver_result *out, struct err *e)
@@ -422,17 +453,10 @@ deliver_forward_run(struct deliver_forward *f, const struct deliver_request *r, 
 	struct recipient_targets list;
 	struct err wrong = ERR_INIT;
 	unsigned line;
-	size_t max = (size_t)set_num(r->view, SET_recipient_max_targets);
-	char *name = is_name(r->detail) ? arena_printf(host->a, FILE_NAME "+%.*s", SPAN_ARG(r->detail)) : NULL;
-	int rc = 0;
+	const char *name;
+	int rc = read_own(f, r, host->a, &list, &name, &line, &wrong);
 
-	if (name != NULL)
-		rc = deliver_forward_read(f->home, span_str(name), geteuid(), max, host->a, &list, &line, &wrong);
-	if (rc == 0) {
-		name = NULL;
-		rc = deliver_forward_read(f->home, SPAN(FILE_NAME), geteuid(), max, host->a, &list, &line, &wrong);
-	}
-	w.path = arena_printf(host->a, "%.*s/%s", SPAN_ARG(f->home), name == NULL ? FILE_NAME : name);
+	w.path = arena_printf(host->a, "%.*s/%s", SPAN_ARG(f->home), name);
 	if (w.path == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	if (rc != 1) {

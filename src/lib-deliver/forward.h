@@ -12,6 +12,9 @@
 
 struct deliver_forward;
 
+/* In the environment of a .forward's programs: who delivers there for them does not ask the file again. */
+#define DELIVER_FORWARD_ENV "CULVER_FORWARD"
+
 bool deliver_forward_is_on(const struct set_view *view);
 
 /* As deliver_recipes_start_helper(), for the programs of a .forward. */
@@ -28,6 +31,9 @@ void deliver_forward_free(struct deliver_forward *f);	/* NULL is fine */
  */
 int deliver_forward_run(struct deliver_forward *f, const struct deliver_request *r, struct deliver_host *host, deliver_rest *rest,
     struct deliver_result *out, struct err *e);
+
+/* Whether a message would stay here, as far as the file tells: where all of it goes elsewhere no room is needed. */
+bool deliver_forward_keeps(const struct deliver_forward *f, const struct deliver_request *r);
 
 /* What Landlock must allow: behind those of *rw and *ro (NULL-terminated), in a.  ERR_TEMP. */
 int deliver_forward_paths(const struct set_view *view, struct span home, struct arena *a, const char *const **rw,

@@ -184,12 +184,9 @@ list_members(void *ctx, struct span list, struct arena *a, struct span **out, si
 }
 
 static int
-run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
-    struct arena *a, struct span *out, int *status, struct err *e)
+run(void *ctx, const struct filter_program *p, struct span input, struct arena *a, struct span *out, int *status, struct err *e)
 {
-	const struct deliver_program p = { .path = program, .args = args, .arg_count = arg_count, .input = input, .timeout = timeout };
-
-	return deliver_program_run(ctx, &p, a, out, status, e);
+	return deliver_program_run(ctx, p, input, a, out, status, e);
 }
 
 void
@@ -204,7 +201,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 		.metadata = metadata, .mailbox_id_exists = mailbox_id_exists, .list_exists = list_exists, .list_has = list_has,
 		.list_members = list_members,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
-		.run = r->means != NULL && r->means->programs != NULL ? run : NULL,
+		.run = r->means != NULL && (r->means->programs != NULL || deliver_sockets_wanted(r->view)) ? run : NULL,
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
 	};
 	if (r->storage != NULL && storage_user_dir(r->storage, &h->dir_fd, &e) == -1) {

@@ -18,7 +18,8 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \
 	src/lib-deliver/procmail-host.c src/lib-deliver/procmail-host.h \
-	src/lib-deliver/program.c src/lib-deliver/program-helper.c src/lib-deliver/program.h \
+	src/lib-deliver/program.c src/lib-deliver/program-helper.c \
+	src/lib-deliver/program-socket.c src/lib-deliver/program-socket.h src/lib-deliver/program.h \
 	src/lib-deliver/recipient/access.c src/lib-deliver/recipient/access.h \
 	src/lib-deliver/recipient/aliases.c src/lib-deliver/recipient/aliases.h \
 	src/lib-deliver/recipient/command.c src/lib-deliver/recipient/command.h \

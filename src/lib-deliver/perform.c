@@ -10,10 +10,12 @@
 #include "lib-deliver/filter-program.h"
 #include "lib-deliver/save.h"
 #include "lib-deliver/smtp-path.h"
+#include "lib-filter/sieve/setting.h"
 #include "lib-mail/date.h"
 #include "lib-mail/header.h"
 
-#define REDIRECT_MEMORY_S 43200	/* how long it is known that a message was passed on; Dovecot's default, 12 hours */
+#define REDIRECT_MEMORY_S 43200	/* Dovecot's default, 12 hours */
+#define REDIRECT_MEMORY_MOST ((int64_t)365 * 86400)
 #define HEADER_MAX ((size_t)1 << 20)
 #define WHY_MAX 400
 
@@ -129,7 +131,7 @@ do_program(struct work *w, const struct filter_action *a, const struct filter_me
 	}
 	w->out->stored = true;
 	snprintf(what, sizeof(what), "%s %.*s", a->kind == FILTER_PIPE ? "piped message to program" : "stored mail into",
-	    SPAN_ARG(span_sub(a->target, 0, 300)));
+	    SPAN_ARG(span_sub(a->target.n > 0 ? a->target : a->socket, 0, 300)));
 	say(w, a, what);
 	remember(w, a);
 	return 0;
@@ -143,6 +145,13 @@ submit(struct work *w, const struct outgoing *o, struct err *e)
 	if (means == NULL || means->submit == NULL)
 		return err_set(e, ERR_NOTFOUND, "mail is not sent from here");
 	return means->submit(means->ctx, o, e);
+}
+
+/* What other hosts had: not what was put in front here, and not what recipes have made of it. */
+static struct span
+came(const struct deliver_request *r)
+{
+	return r->came.p != NULL ? r->came : r->message;
 }
 
 /*
@@ -163,6 +172,15 @@ redirect_mark(struct work *w, const struct filter_action *a)
 	}
 	buf_clear(&hex);
 	return span_str(text);
+}
+
+/* sieve_redirect_duplicate_period: how long it is known that a message was passed on; 0: not at all. */
+static int64_t
+redirect_memory(struct work *w)
+{
+	uint64_t s = sieve_setting_time(&w->host->table, "sieve_redirect_duplicate_period", REDIRECT_MEMORY_S);
+
+	return s > REDIRECT_MEMORY_MOST ? REDIRECT_MEMORY_MOST : (int64_t)s;
 }
 
 static bool
@@ -202,28 +220,32 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 {
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = w->r->user, .sender = a->sender, .recipient = a->target,
 			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
-	struct span mark = redirect_mark(w, a);
+	int64_t memory = redirect_memory(w);
+	struct span mark = memory > 0 ? redirect_mark(w, a) : SPAN(""), whole = a->message;
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];
 	int rc;
 
 	/* What is in the user's mailbox has been delivered to the user. */
-	if ((!w->r->stays && outgoing_is_loop(w->r->message, w->r->recipient)) || outgoing_is_loop(w->r->message, a->target))
+	if ((!w->r->stays && outgoing_is_loop(came(w->r), w->r->recipient)) || outgoing_is_loop(came(w->r), a->target))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
-	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, REDIRECT_MEMORY_S)) {
+	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, memory)) {
 		snprintf(what, sizeof(what), "not forwarded to <%.*s> again", SPAN_ARG(span_sub(a->target, 0, 300)));
 		say(w, a, what);
 		return 0;
 	}
-	if (a->message.p != NULL) {
+	/* Recipes may have moved what was put in front into the middle. */
+	if (whole.p == NULL && w->r->came.p != NULL && w->r->header.n == 0)
+		whole = w->r->message;
+	if (whole.p != NULL) {
 		/* The filter had the header that was put in front, and has given it back changed with the rest. */
-		size_t n = header_size(a->message);
+		size_t n = header_size(whole);
 
-		outgoing_redirect_header(&head, span_sub(a->message, 0, n), w->r->recipient);
+		outgoing_redirect_header(&head, span_sub(whole, 0, n), w->r->recipient);
 		buf_adds(&head, "\r\n");
 		o.parts[o.part_count++] = buf_span(&head);
-		o.parts[o.part_count++] = span_from(a->message, n);
+		o.parts[o.part_count++] = span_from(whole, n);
 	} else {
 		outgoing_redirect_header(&head, w->r->header, w->r->recipient);
 		o.parts[o.part_count++] = buf_span(&head);
@@ -234,7 +256,7 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 	if (rc == -1)
 		return err_wrap(e, "redirect to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0)
-		deliver_host_mark(w->host, mark, REDIRECT_MEMORY_S);
+		deliver_host_mark(w->host, mark, memory);
 	snprintf(what, sizeof(what), "forwarded to <%.*s>", SPAN_ARG(span_sub(a->target, 0, 300)));
 	say(w, a, what);
 	remember(w, a);

@@ -66,6 +66,17 @@ on_enter(void *ctx, struct span dir, struct err *e)
 }
 
 static bool
+on_is_file(void *ctx, struct span dir, struct span name)
+{
+	char path[PROCMAIL_PATH];
+	struct stat st;
+	struct err e = ERR_INIT;
+
+	(void)ctx;
+	return procmail_path(dir, name, path, &e) == 0 && stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+static bool
 on_is_dir(void *ctx, struct span dir, struct span name)
 {
 	char path[PROCMAIL_PATH];
@@ -229,7 +240,8 @@ on_pause(void *ctx, unsigned seconds)
 void
 procmail_files_host(struct procmail_files *f, struct procmail_host *out)
 {
-	*out = (struct procmail_host){ .ctx = f, .read = on_read, .enter = on_enter, .is_dir = on_is_dir, .deliver = on_deliver,
+	*out = (struct procmail_host){ .ctx = f, .read = on_read, .enter = on_enter, .is_dir = on_is_dir,
+		.is_file = on_is_file, .deliver = on_deliver,
 		.forward = f->forward == NULL ? NULL : on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock,
 		.log = on_log, .now = on_now, .pause = on_pause };
 }

@@ -14,7 +14,9 @@
 #include "lib-config/vars.h"
 #include "lib-deliver/perform.h"
 #include "lib-deliver/procmail-host.h"
+#include "lib-deliver/recipient/target.h"
 #include "lib-deliver/save.h"
+#include "lib-deliver/smtp-path.h"
 #include "lib-filter/procmail/cache.h"
 #include "lib-mail/crlf.h"
 #include "lib-storage/driver.h"
@@ -349,6 +351,7 @@ changed_request(struct work *w, struct span text, struct buf *crlf, struct deliv
 	if (crlf->failed)
 		return err_set(e, ERR_TEMP, "out of memory");
 	out->message = buf_span(crlf);
+	out->came = w->r->message;
 	return 0;
 }
 
@@ -409,6 +412,24 @@ on_save(void *ctx, struct span mailbox, struct span text, struct err *e)
 	return rc;
 }
 
+/*
+ * What a recipe has put together (from a header, perhaps) goes into a line of SMTP: it must be an address.  Without a domain
+ * it is whole for sendmail, which knows the host's; servers refuse such.
+ */
+static int
+address_of(struct work *w, struct span text, struct span *out, struct err *e)
+{
+	struct smtp_path path;
+	const char *why;
+
+	if (smtp_address_parse(text, w->host->a, &path, &why) == -1)
+		return err_set(e, ERR_SYNTAX, "not an address (%s): %.*s", why, SPAN_ARG(span_sub(text, 0, 100)));
+	*out = path.text;
+	if (path.domain.n == 0 && set_str(w->r->view, SET_submission_host).n > 0)
+		*out = recipient_address_text(path.local, deliver_own_domain(w->r), w->host->a);
+	return out->p == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+}
+
 /* Loops are looked for in the message that came: what recipes have put into it since is for the next time. */
 static int
 on_forward(void *ctx, const struct span *addresses, size_t count, struct span text, struct err *e)
@@ -430,8 +451,9 @@ on_forward(void *ctx, const struct span *addresses, size_t count, struct span te
 	}
 	filter_message_init(&m, a.message);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		a.target = addresses[i];
-		rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
+		rc = address_of(w, addresses[i], &a.target, e);
+		if (rc == 0)
+			rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
 		if (rc == 0 && done.failed > 0)
 			rc = err_set(e, done.first.code, "%s", done.first.log);
 	}
@@ -525,22 +547,6 @@ settings_of(const struct work *w, struct span detail, struct span out[SETTINGS])
 	return SETTINGS;
 }
 
-/* bob+lists@host: lists. */
-static struct span
-detail_of(const struct deliver_request *r)
-{
-	struct span address = r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient, delimiters;
-	size_t at;
-
-	if (r->detail.n > 0)
-		return r->detail;
-	delimiters = set_str(r->view, SET_recipient_delimiter);
-	address = span_sub(address, 0, span_chr(address, '@'));
-	for (at = 1; at < address.n && span_chr(delimiters, address.p[at]) == delimiters.n; at++)
-		;
-	return span_from(address, at + 1);
-}
-
 /* The files that there are, a line each; empty: none. */
 static struct span
 files_that_are(const struct deliver_recipes *x, struct deliver_host *host)
@@ -609,7 +615,7 @@ work_init(struct work *w)
 static int
 run(struct work *w, struct span files, struct buf *text, struct err *e)
 {
-	struct span detail = detail_of(w->r), settings[SETTINGS], from;
+	struct span detail = deliver_detail(w->r), settings[SETTINGS], from;
 	struct procmail_host host = w->inner;
 	struct procmail_limits limits = recipe_limits(w->r->view);
 	struct procmail_result result;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "lib/log.h"
 #include "lib-filter/sieve/sequence.h"
+#include "lib-filter/sieve/setting.h"
 
 #define LISTS_MAX 64
 
@@ -20,6 +21,16 @@ site_of(const struct set_view *view, struct span user, struct span home)
 	return (struct sieve_site){ .ctx = (void *)(uintptr_t)view, .setting = sieve_site_setting, .user = user, .home = home };
 }
 
+/* A user may go without. */
+static bool
+is_on(const struct set_view *view)
+{
+	bool enabled;
+
+	return set_list_has(view, SET_mail_plugins, SPAN("sieve")) &&
+	    (!sieve_parse_bool(set_plugin(view, "sieve_enabled"), &enabled) || enabled);
+}
+
 struct deliver_filter *
 deliver_filter_new(const struct set_view *view, struct span user, struct span home, struct err *e)
 {
@@ -27,7 +38,7 @@ deliver_filter_new(const struct set_view *view, struct span user, struct span ho
 	struct deliver_filter *f;
 	struct span bad;
 
-	if (!set_list_has(view, SET_mail_plugins, SPAN("sieve")))
+	if (!is_on(view))
 		return NULL;
 	f = calloc(1, sizeof(*f));
 	if (f == NULL || (f->a = arena_new(65536)) == NULL) {
@@ -54,6 +65,12 @@ deliver_filter_free(struct deliver_filter *f)
 	sieve_sequence_close(f->sequence);
 	arena_free(f->a);
 	free(f);
+}
+
+void
+deliver_filter_share(struct deliver_filter *f, struct sieve_shelf *shelf)
+{
+	f->site.shelf = shelf;
 }
 
 /* For the administrator, and for who asks why the message was kept. */
@@ -92,7 +109,7 @@ deliver_filter_paths(const struct set_view *view, struct span user, struct span 
 	size_t count = 2, n = 0, list_count;
 	const char **out;
 
-	if (!set_list_has(view, SET_mail_plugins, SPAN("sieve")))
+	if (!is_on(view))
 		return first;
 	/* Wrong settings are told when mail comes: here they allow nothing. */
 	if (sieve_sequence_open(&site, &q, &e) == 0)

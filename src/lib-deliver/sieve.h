@@ -6,13 +6,16 @@
  * sieve_after.  They stay compiled from one delivery to the next, and are read again when their files have changed.
  */
 #include "lib-deliver/host.h"
+#include "lib-filter/sieve/shelf.h"
 
 /*
- * NULL with no error: no filter is switched on (mail_plugins = sieve), so mail goes to its mailbox.  NULL with an error:
+ * NULL with no error: no filter is switched on (mail_plugins = sieve; not sieve_enabled = no), so mail goes to its mailbox.  NULL with an error:
  * something is wrong with the settings.
  */
 struct deliver_filter *deliver_filter_new(const struct set_view *view, struct span user, struct span home, struct err *e);
 void deliver_filter_free(struct deliver_filter *f);	/* NULL is fine */
+/* From here on scripts of the server are on a shelf (lib-filter/sieve/shelf.h) that other users' filters have, too; NULL: none. */
+void deliver_filter_share(struct deliver_filter *f, struct sieve_shelf *shelf);
 
 /*
  * What is to be done with m, in host's arena.  Scripts that fail (their errors are in the log and the journal) are as if they

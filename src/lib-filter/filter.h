@@ -22,6 +22,15 @@ struct filter_message {
 	struct span flags;		/* that it has already, in a mailbox: words with a space between */
 };
 
+/* A program that a script names: a service that is reached over a socket, or else a file. */
+struct filter_program {
+	struct span path;		/* empty: there is no directory of programs */
+	struct span socket;		/* relative to base_dir, or absolute; empty: there is no directory of sockets */
+	const struct span *args;
+	size_t arg_count;
+	unsigned timeout;		/* seconds; 0: the host's */
+};
+
 enum filter_kind {
 	FILTER_SAVE,		/* in the mailbox `target' */
 	FILTER_FILE,		/* procmail's paths: a file of mbox, a directory, a Maildir, an MH folder */
@@ -46,6 +55,7 @@ struct filter_action {
 	struct span script;		/* its name or path */
 	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
+	struct span socket;		/* PIPE: as in struct filter_program; target is empty where there is a socket alone */
 	struct span *args;		/* of a program */
 	size_t arg_count;
 	unsigned timeout;		/* of a program: seconds; 0: the host's */
@@ -81,11 +91,11 @@ struct filter_host {
 	bool (*list_has)(void *ctx, struct span list, struct span value);	/* no */
 	bool (*list_members)(void *ctx, struct span list, struct arena *a, struct span **out, size_t *count);	/* false */
 	/*
-	 * Runs a program with input, for timeout seconds at most; *out is what it wrote, in a; *status its exit status.  -1: it
-	 * could not be run (ERR_NOTFOUND, ERR_DENIED), ran too long (ERR_TIMEOUT), wrote too much.  NULL: programs are not run.
+	 * Runs a program with input; *out is what it wrote, in a; *status its exit status.  -1: it could not be run (ERR_NOTFOUND,
+	 * ERR_DENIED), ran too long (ERR_TIMEOUT), wrote too much.  NULL: programs are not run.
 	 */
-	int (*run)(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
-	    struct arena *a, struct span *out, int *status, struct err *e);
+	int (*run)(void *ctx, const struct filter_program *p, struct span input, struct arena *a, struct span *out, int *status,
+	    struct err *e);
 	void (*log)(void *ctx, struct span text);			/* debug output of a script */
 	int64_t (*now)(void *ctx);					/* the clock */
 	/* A setting of plugin {} by its name ("sieve_vacation_min_period"), and recipient_delimiter.  False: it is not set. */

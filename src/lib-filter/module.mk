@@ -58,6 +58,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/script.c src/lib-filter/sieve/script.h \
 	src/lib-filter/sieve/sequence.c src/lib-filter/sieve/sequence.h \
 	src/lib-filter/sieve/setting.c src/lib-filter/sieve/setting.h \
+	src/lib-filter/sieve/shelf.c src/lib-filter/sieve/shelf.h \
 	src/lib-filter/sieve/site.c src/lib-filter/sieve/site.h \
 	src/lib-filter/sieve/spamtest.c \
 	src/lib-filter/sieve/store.c src/lib-filter/sieve/store.h \

@@ -21,7 +21,8 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
-#define INDEX_VERSION 5	/* 2: checksums; 3: physical sizes in states, a total; 4: IDX_BY_NAME; 5: packed summaries */
+/* 2: checksums; 3: physical sizes in states, a total; 4: IDX_BY_NAME; 5: packed summaries; 6: digests with LF line ends */
+#define INDEX_VERSION 6
 #define IDX_SUM_LEN 4
 #define INDEX_NAME_MAX 480		/* octets of a mailbox name: LMDB's keys end at 511 */
 #define INDEX_KEYWORDS 64		/* bits of a message's keyword mask */

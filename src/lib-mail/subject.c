@@ -107,31 +107,68 @@ base_of(struct span s, bool *is_reply)
 	}
 }
 
-bool
-subject_base(struct charset_cache *cache, struct buf *out, struct span value)
+/* Step 1 where there is something to do: words are decoded; runs of white space become one space, in place. */
+static struct span
+decode(struct charset_cache *cache, struct buf *room, struct span value)
 {
-	struct buf text = BUF_INIT(8 * value.n + 64);
-	struct span base;
-	bool is_reply = false, space = false;
+	bool space = false;
 	size_t n = 0;
 
-	encoded_word_decode(cache, &text, value);
-	/* Step 1: runs of white space become one space; in place. */
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
+	buf_reset(room);
+	encoded_word_decode(cache, room, value);
+	for (size_t i = 0; i < room->n; i++) {
+		char c = room->p[i];
 
 		if (ascii_is_wsp(c) || c == '\r' || c == '\n') {
 			space = true;
 			continue;
 		}
 		if (space && n > 0)
-			text.p[n++] = ' ';
+			room->p[n++] = ' ';
 		space = false;
-		text.p[n++] = c;
+		room->p[n++] = c;
 	}
-	base = base_of(span_of(text.p, n), &is_reply);
-	buf_add(out, base);
-	out->failed |= text.failed;
-	buf_clear(&text);
-	return is_reply;
+	return span_of(room->p, n);
+}
+
+typedef unsigned char lane __attribute__((vector_size(16)));
+
+/* Sixteen octets at p, and the one behind them: no control, nothing of eight bits, no run of spaces, no "=?". */
+static bool
+is_plain_lane(const char *p)
+{
+	const lane zero = { 0 };
+	lane v, next, odd;
+	uint64_t any[2];
+
+	memcpy(&v, p, sizeof(v));
+	memcpy(&next, p + 1, sizeof(next));
+	odd = (lane)(v - (zero + ' ') > zero + ('~' - ' '));
+	odd |= (lane)(v == zero + ' ') & (lane)(next == zero + ' ');
+	odd |= (lane)(v == zero + '=') & (lane)(next == zero + '?');
+	memcpy(any, &odd, sizeof(any));
+	return (any[0] | any[1]) == 0;
+}
+
+/* Is step 1 nothing to it? */
+static bool
+is_plain(struct span s)
+{
+	char end[2 * sizeof(lane) + 1];
+	size_t i = 0;
+
+	for (; s.n - i > sizeof(lane); i += sizeof(lane))
+		if (!is_plain_lane(s.p + i))
+			return false;
+	memset(end, '.', sizeof(end));
+	if (s.n > 0)
+		memcpy(end, s.p + i, s.n - i);
+	return is_plain_lane(end);
+}
+
+struct span
+subject_base(struct charset_cache *cache, struct buf *room, struct span value, bool *is_reply_out)
+{
+	*is_reply_out = false;
+	return base_of(is_plain(value) ? value : decode(cache, room, value), is_reply_out);
 }

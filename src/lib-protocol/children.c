@@ -129,7 +129,9 @@ children_fork(struct children *c, const int *keep, size_t count, void *data, str
 	sigset_t term, before;
 	pid_t pid;
 
-	if (c->finishing || children_full(c))
+	if (c->finishing)
+		return err_set(e, ERR_TEMP, "the service is about to end");
+	if (children_full(c))
 		return err_set(e, ERR_LIMIT, "process_limit (%u) reached", c->limit);
 	child = calloc(1, sizeof(*child));
 	/* Told to end before it is itself, a child would take that for the parent's and forget it. */

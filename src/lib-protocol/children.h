@@ -19,7 +19,10 @@ size_t children_count(const struct children *c);
 void children_rest(struct children *c, int change);
 size_t children_resting(const struct children *c);
 bool children_full(const struct children *c);
-/* As fork(): 0 in the child, after service_child() with keep; -1 with e set (ERR_LIMIT: as many as allowed). */
+/*
+ * As fork(): 0 in the child, after service_child() with keep; -1 with e set (ERR_LIMIT: as many as allowed; ERR_TEMP: all of
+ * them are about to end).
+ */
 pid_t children_fork(struct children *c, const int *keep, size_t count, void *data, struct err *e);
 bool children_signal(struct children *c, pid_t pid, int sig);	/* false: it is no child of ours */
 /*

@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/lib-protocol/libimapproto.a
 src_lib_protocol_libimapproto_a_SOURCES = \
 	src/lib-protocol/imap-fetch-items.c src/lib-protocol/imap-fetch-items.h \
 	src/lib-protocol/imap-literal.c src/lib-protocol/imap-literal.h \
+	src/lib-protocol/imap-notify.c src/lib-protocol/imap-notify.h \
 	src/lib-protocol/imap-quote.c src/lib-protocol/imap-quote.h \
 	src/lib-protocol/imap-search.c src/lib-protocol/imap-search.h \
 	src/lib-protocol/imap-seqset.c src/lib-protocol/imap-seqset.h \
@@ -42,6 +43,11 @@ FUZZ_TARGETS += fuzz/fuzz-imap-literal
 fuzz_fuzz_imap_literal_SOURCES = fuzz/fuzz-imap-literal.c $(fuzz_main)
 fuzz_fuzz_imap_literal_LDADD = $(imap_proto_libs)
 fuzz_fuzz_imap_literal_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+
+FUZZ_TARGETS += fuzz/fuzz-imap-notify
+fuzz_fuzz_imap_notify_SOURCES = fuzz/fuzz-imap-notify.c $(fuzz_main)
+fuzz_fuzz_imap_notify_LDADD = $(imap_proto_libs)
+fuzz_fuzz_imap_notify_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 FUZZ_TARGETS += fuzz/fuzz-imap-search
 fuzz_fuzz_imap_search_SOURCES = fuzz/fuzz-imap-search.c $(fuzz_main)

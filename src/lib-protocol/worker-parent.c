@@ -141,7 +141,34 @@ on_worker_log(struct peer *p, struct ipc_msg *m, struct err *e)
 	return 0;
 }
 
+/* A worker has its client no more.  Which login process is meant is not the worker's to say. */
+static int
+on_worker_back(struct peer *p, struct ipc_msg *m, struct err *e)
+{
+	struct running *r = peer_data(p);
+	struct span preread = ipc_opt_bytes(m, F_PREREAD, WORKER_PREREAD_MAX);
+	int fd = ipc_fd(m);
+	struct ipc_out o;
+
+	if (!ipc_end(m) || !r->parent->o->gives_back) {
+		if (fd != -1)
+			close(fd);
+		return err_set(e, ERR_SYNTAX, "malformed return of a client");
+	}
+	if (r->login != NULL) {
+		ipc_begin(&o, MSG_SESSION_BACK);
+		if (preread.n > 0)
+			ipc_put_bytes(&o, F_PREREAD, preread);
+		ipc_put_fd(&o, fd);
+		peer_send(r->login, &o);
+	}
+	r->login = NULL;
+	close(fd);
+	return 0;
+}
+
 static const struct ipc_rule worker_rules[] = {
+	{ MSG_SESSION_BACK, PEER_WORKER, on_worker_back },
 	{ MSG_LOG_LINE, PEER_WORKER, on_worker_log },
 	{ MSG_HIBERNATE, PEER_WORKER, worker_hibernate },
 	{ MSG_HOME, PEER_WORKER, worker_home },
@@ -217,6 +244,7 @@ worker_started(struct pending *p, struct running *r)
 	struct ipc_out o;
 
 	hub_client_started(p->parent->hub, r->ws.session, (uint32_t)r->pid);
+	r->login = p->login;
 	if (p->login != NULL) {
 		ipc_begin(&o, MSG_SESSION_OK);
 		ipc_put_u32(&o, F_ID, p->login_id);
@@ -461,6 +489,9 @@ on_login_close(struct peer *login)
 		if (p->login == login)
 			worker_pending_free(p);
 	}
+	for (struct running *r = pa->running; r != NULL; r = r->next)
+		if (r->login == login)
+			r->login = NULL;
 }
 
 static void

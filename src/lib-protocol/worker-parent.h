@@ -34,6 +34,7 @@ struct worker_parent_options {
 	 * could not even start.  May be NULL. */
 	void (*refuse)(int fd, struct span tag);
 	bool makes_links;	/* workers may make symbolic links */
+	bool gives_back;	/* workers may give their client back to login (MSG_SESSION_BACK), once a session */
 	bool hibernates;	/* sessions may go to sleep in imap-hibernate, and wake up with ss->state */
 	/* Whether and where Landlock lets a worker work (storage_paths); NULL: everywhere. */
 	int (*paths)(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e);

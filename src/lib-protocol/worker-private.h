@@ -40,6 +40,7 @@ struct running {
 	struct parent *parent;
 	pid_t pid;
 	struct peer *channel;		/* the other end of the worker's parent_fd */
+	struct peer *login;		/* where its client came from, and may go back to; NULL: nowhere any more */
 	bool is_marker, killed;
 	bool is_behind;			/* a process behind the session `owner' (NULL: that has ended) */
 	struct running *owner;

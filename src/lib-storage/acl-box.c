@@ -576,6 +576,8 @@ storage_acl_change(struct storage *st, struct span name, unsigned need, const st
 	}
 	if (dir != -1)
 		close(dir);
+	if (rc == 0)
+		store_announce_list(st, ns->store);
 	/* A hint for LIST: the rights themselves hold already. */
 	if (rc == 0 && shared_dict_update(st, ns, &dict_e) == -1)
 		log_error("acl_shared_dict: %s", dict_e.log);

@@ -173,3 +173,31 @@ storage_mailbox_by_id(struct storage *st, struct span id, struct arena *a, struc
 	}
 	return err_set(e, ERR_NOTFOUND, "no mailbox has that id");
 }
+
+static uint32_t
+store_index(const struct storage *st, const struct store *store)
+{
+	uint32_t i = 0;
+
+	while (i < st->stores.n && *(struct store **)array_at(&st->stores, i) != store)
+		i++;
+	return i;
+}
+
+uint64_t
+storage_mailbox_number(struct storage *st, struct span name)
+{
+	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
+	struct namespace *ns;
+	struct index_txn *t;
+	struct err e = ERR_INIT;
+	uint32_t id = 0;
+	int rc = 0;
+
+	if (storage_resolve(st, name, &ns, &inner, &e) == 0 && index_read(ns->store->ix, &t, &e) == 0) {
+		rc = index_mailbox_find(t, buf_span(&inner), &id, &e);
+		index_read_end(ns->store->ix);
+	}
+	buf_clear(&inner);
+	return rc == 1 ? (uint64_t)store_index(st, ns->store) << 32 | id : 0;
+}

@@ -132,10 +132,10 @@ mailbox_others_can_be_read(const struct err *e)
 {
 	return e->code == ERR_DENIED || e->code == ERR_CORRUPT || e->code == ERR_LIMIT || e->code == ERR_GONE;
 }
-/* A digest of a message as it is stored, plain; false: the library failed. */
+/* A digest of a message, the same with LF and CRLF line ends; false: the library failed. */
 #define MAILBOX_DIGEST_LEN 16
 bool mailbox_digest(struct span text, uint8_t out[MAILBOX_DIGEST_LEN]);
-/* EMAILID (RFC 8474): that digest, made when first asked for; with LF and CRLF line ends it is the same.  out: 32
+/* EMAILID (RFC 8474): that digest, made when first asked for.  out: 32
  * octets of hex. */
 int mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e);
 /* Other names of a message; each is empty where there is none. */
@@ -220,6 +220,7 @@ void saver_free(struct saver *s);	/* what was not committed is removed */
  * lost between the two.
  */
 int mailbox_watch(struct mailbox *box, bool on, struct err *e);
+uint32_t mailbox_watch_id(const struct mailbox *box);	/* as storage_read_notices tells it; 0: not watched */
 /* Reads what is there on notify_fd: true when a sync is due (or the channel has gone: then *gone_out, poll instead). */
 bool mailbox_watch_read(struct mailbox *box, bool *gone_out, bool *kicked_out);
 /* For hibernation: the hub's key of this mailbox, and directories to watch (borrowed; -1: none). */

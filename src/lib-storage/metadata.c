@@ -435,6 +435,8 @@ storage_metadata_set(struct storage *st, struct span mailbox, const struct metad
 	}
 	place_clear(&p);
 	arena_free(a);
+	if (rc == 0)
+		storage_announce_metadata(st, mailbox);
 	return rc == 0 ? 0 : err_wrap(e, "annotations of %.*s", SPAN_ARG(mailbox));
 }
 

@@ -12,24 +12,39 @@
 #define FIELD_MAX 8192		/* octets of a field that are looked at */
 #define BREATH 1000		/* messages after which the index may use its old pages again */
 
-int
-sort_message_get(struct mailbox *box, uint32_t uid, enum sort_need need, struct sort_message *out, struct err *e)
+static int
+get_record(struct sort_message *m, uint32_t uid, struct err *e)
 {
+	if (mailbox_get(m->box, uid, &m->rec, e) == -1)
+		return -1;
+	return m->rec.internal_date != DATE_UNKNOWN ? 0 : mailbox_date(m->box, uid, &m->rec.internal_date, e);
+}
+
+int
+sort_message_get(struct mailbox *box, uint32_t uid, unsigned need, struct sort_message *out, struct err *e)
+{
+	unsigned what = need & SORT_FIELDS ? NEED_FIELDS : NEED_NUMBERS;
+
 	*out = (struct sort_message){ .box = box };
-	if (mailbox_get(box, uid, &out->rec, e) == -1)
+	if (need & SORT_RECORD && get_record(out, uid, e) == -1)
 		return -1;
 	if (need == SORT_RECORD)
-		return out->rec.internal_date != DATE_UNKNOWN ? 0 : mailbox_date(box, uid, &out->rec.internal_date, e);
-	if (mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_FIELDS, &out->sum, e) == -1)
+		return 0;
+	if (mailbox_summary(box, uid, what, &out->sum, e) == -1)
 		return -1;
 	/* For a message that does not say when it was sent; then the summary once more, which may not be valid any longer. */
-	if (out->rec.internal_date == DATE_UNKNOWN && !(out->sum.flags & SUMMARY_SENT) &&
-	    (mailbox_date(box, uid, &out->rec.internal_date, e) == -1 ||
-	    mailbox_summary(box, uid, need == SORT_SENT ? NEED_NUMBERS : NEED_FIELDS, &out->sum, e) == -1))
+	if (need & SORT_SENT && !(need & SORT_RECORD) && !(out->sum.flags & SUMMARY_SENT) &&
+	    (get_record(out, uid, e) == -1 || mailbox_summary(box, uid, what, &out->sum, e) == -1))
 		return -1;
-	if (need == SORT_SENT || out->sum.flags & SUMMARY_FIELDS)
+	if (!(need & SORT_FIELDS) || out->sum.flags & SUMMARY_FIELDS)
 		return 0;
 	return mailbox_header(box, uid, &out->header, e);
+}
+
+struct span
+sort_field_value(struct span raw)
+{
+	return span_sub(span_trim(span_from(raw, span_chr(raw, ':') + 1)), 0, FIELD_MAX);
 }
 
 bool
@@ -60,17 +75,11 @@ fold_into(struct buf *out, struct span utf8)
 }
 
 bool
-sort_message_subject(const struct sort_message *m, struct charset_cache *charsets, struct buf *out)
+sort_subject(struct charset_cache *charsets, struct buf *room, struct span value, struct buf *out)
 {
-	struct buf base = BUF_INIT(16 * FIELD_MAX);
-	struct span value;
-	bool is_reply = false;
+	bool is_reply;
 
-	if (sort_message_field(m, HEADER_SUBJECT, SPAN("Subject"), &value)) {
-		is_reply = subject_base(charsets, &base, value);
-		fold_into(out, buf_span(&base));
-	}
-	buf_clear(&base);
+	fold_into(out, subject_base(charsets, room, value, &is_reply));
 	return is_reply;
 }
 
@@ -89,8 +98,8 @@ struct sorter {
 	size_t count;
 	struct arena *keys, *work;	/* work: of one field */
 	struct charset_cache *charsets;
-	struct buf text;
-	enum sort_need need;		/* of all criteria */
+	struct buf text, room;
+	unsigned need;			/* enum sort_need, of all criteria */
 };
 
 static enum sort_need
@@ -125,6 +134,8 @@ put_address(struct sorter *s, const struct sort_message *m, enum header_id id, s
 static int
 make_key(struct sorter *s, const struct sort_message *m, enum sort_type type, struct key *out, struct err *e)
 {
+	struct span value;
+
 	buf_reset(&s->text);
 	switch (type) {
 	case SORT_ARRIVAL:
@@ -142,7 +153,8 @@ make_key(struct sorter *s, const struct sort_message *m, enum sort_type type, st
 		return 0;
 	}
 	case SORT_SUBJECT:
-		sort_message_subject(m, s->charsets, &s->text);
+		if (sort_message_field(m, HEADER_SUBJECT, SPAN("Subject"), &value))
+			sort_subject(s->charsets, &s->room, value, &s->text);
 		break;
 	case SORT_CC:
 		put_address(s, m, HEADER_CC, SPAN("Cc"), false);
@@ -202,14 +214,15 @@ int
 sort_messages(struct mailbox *box, const struct sort_criterion *criteria, size_t criteria_count, uint32_t *seqs,
     size_t *count, size_t memory_max, struct err *e)
 {
-	struct sorter s = { .criteria = criteria, .count = criteria_count, .text = BUF_INIT(16 * FIELD_MAX) };
+	struct sorter s = {
+		.criteria = criteria, .count = criteria_count, .text = BUF_INIT(16 * FIELD_MAX), .room = BUF_INIT(16 * FIELD_MAX),
+	};
 	struct entry *entries = NULL;
 	size_t n = 0;
 	int rc = 0;
 
 	for (size_t i = 0; i < criteria_count; i++)
-		if (need_of(criteria[i].type) > s.need)
-			s.need = need_of(criteria[i].type);
+		s.need |= need_of(criteria[i].type);
 	s.keys = arena_new(memory_max);
 	s.work = arena_new((size_t)1 << 20);
 	s.charsets = charset_cache_new();
@@ -232,6 +245,7 @@ sort_messages(struct mailbox *box, const struct sort_criterion *criteria, size_t
 	if (rc != -1)
 		*count = n;
 	buf_clear(&s.text);
+	buf_clear(&s.room);
 	charset_cache_free(s.charsets);
 	arena_free(s.work);
 	arena_free(s.keys);

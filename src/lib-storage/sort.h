@@ -32,14 +32,19 @@ struct sort_message {
 	struct summary_view sum;
 	struct span header;		/* where the summary does not have all fields; else p is NULL */
 };
+/* What of it is needed, added up: internal date and size; when it was sent; the fields. */
+enum sort_need { SORT_RECORD = 1, SORT_SENT = 2, SORT_FIELDS = 4 };
 /* 0; -1: ERR_GONE (expunged meanwhile), or it can not be read. */
-enum sort_need { SORT_RECORD, SORT_SENT, SORT_FIELDS };	/* each with what is before it */
-int sort_message_get(struct mailbox *box, uint32_t uid, enum sort_need need, struct sort_message *out, struct err *e);
+int sort_message_get(struct mailbox *box, uint32_t uid, unsigned need, struct sort_message *out, struct err *e);
 /* False: there is no such field. */
 bool sort_message_field(const struct sort_message *m, enum header_id id, struct span name, struct span *value_out);
+struct span sort_field_value(struct span raw);	/* of a field with its name, as sort_message_field() gives it */
 int64_t sort_message_date(const struct sort_message *m);
-/* Appends the base subject, folded, as it is compared; true when it is that of a reply or a forward. */
-bool sort_message_subject(const struct sort_message *m, struct charset_cache *charsets, struct buf *out);
+/*
+ * Appends the base subject of a Subject field, folded, as it is compared; true when it is that of a reply or a forward.
+ * room is for the call alone.
+ */
+bool sort_subject(struct charset_cache *charsets, struct buf *room, struct span value, struct buf *out);
 
 /*
  * Sorts the sequence numbers in place; those that are gone meanwhile are taken out (*count).  Equal messages are in the

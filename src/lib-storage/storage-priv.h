@@ -314,4 +314,8 @@ void mailbox_body_drop(struct mailbox *box);
 int mailbox_made_flush(struct mailbox *box, struct err *e);
 /* notify.c */
 void mailbox_announce(struct mailbox *box, uint64_t modseq);
+void store_announce_list(struct storage *st, const struct store *store);	/* names, subscriptions or rights in it */
+void storage_announce_metadata(struct storage *st, struct span mailbox);
+/* storage.c: what STATUS tells of a mailbox, brought up to date first. */
+int mailbox_status_get(struct mailbox *box, unsigned items, struct mailbox_status *out, struct err *e);
 #endif

@@ -73,6 +73,8 @@ rename_tree(struct storage *st, struct namespace *ns, struct span from, struct s
 	}
 	if (rc == 0 && renamed == 0)
 		rc = err_set(e, ERR_NOTFOUND, "there is no such mailbox");
+	if (renamed > 0)	/* where it failed in the middle, too */
+		store_announce_list(st, ns->store);
 	buf_clear(&name);
 	arena_free(a);
 	return rc;

@@ -582,6 +582,7 @@ storage_create(struct storage *st, struct span name, bool only_parent, struct er
 		rc = store_commit(ns->store, &cs, e);
 		if (rc == 0 && !only_parent)
 			rc = acl_inherit(st, ns, buf_span(&inner), e);
+		store_announce_list(st, ns->store);
 	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "create %.*s", SPAN_ARG(name));
@@ -598,6 +599,8 @@ subscribe(struct storage *st, struct namespace *ns, struct span inner, bool on, 
 		rc = err_set(e, ERR_LIMIT, "a name too long for the subscriptions");
 	else
 		rc = subscriptions_change(keeper->store, buf_span(&kept), on, e);
+	if (rc == 0)
+		store_announce_list(st, keeper->store);
 	buf_clear(&kept);
 	return rc;
 }
@@ -613,6 +616,7 @@ storage_ensure_auto(struct storage *st, struct namespace *ns, struct span inner,
 		return err_set(e, ERR_NOTFOUND, "there is no mailbox %.*s", SPAN_ARG(inner));
 	if (store_commit(ns->store, &cs, e) == -1 && e->code != ERR_EXISTS)
 		return -1;
+	store_announce_list(st, ns->store);
 	if (sp->automatic == AUTO_SUBSCRIBE && subscribe(st, ns, inner, true, &sub_e) == -1)
 		log_error("%s", sub_e.log);
 	return 0;
@@ -639,6 +643,8 @@ storage_delete(struct storage *st, struct span name, struct err *e)
 		quota_delete_begin(st, &guard);
 		rc = store_commit(ns->store, &cs, e);
 		quota_delete_end(&guard);
+		if (rc == 0)
+			store_announce_list(st, ns->store);
 	}
 	buf_clear(&inner);
 	return rc == 0 ? 0 : err_wrap(e, "delete %.*s", SPAN_ARG(name));
@@ -717,16 +723,12 @@ status_deleted_storage(struct index_txn *t, const struct idx_state *s, uint64_t 
 }
 
 int
-storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e)
+mailbox_status_get(struct mailbox *box, unsigned items, struct mailbox_status *out, struct err *e)
 {
-	struct mailbox *box;
 	struct index_txn *t;
 	struct idx_state s;
-	int rc;
+	int rc = mailbox_driver_sync(box, false, e) == DRV_OK ? 0 : -1;
 
-	if (mailbox_open_needing(st, name, MAILBOX_SAVE, ACL_READ, &box, e) == -1)
-		return -1;
-	rc = mailbox_driver_sync(box, false, e) == DRV_OK ? 0 : -1;
 	*out = (struct mailbox_status){ 0 };
 	if (rc == 0 && items & STATUS_SIZE)
 		rc = status_sizes(box, &out->size, e);
@@ -747,7 +749,7 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		out->highestmodseq = s.highestmodseq;
 		out->mailbox_id = s.id;
 		if (items & STATUS_MAILBOXID)
-			mailbox_id_write(st, box->ns, s.id, out->id);
+			mailbox_id_write(box->st, box->ns, s.id, out->id);
 	}
 	if (rc == 0 && items & STATUS_DELETED_STORAGE)
 		rc = status_deleted_storage(t, &s, &out->deleted_storage, e);
@@ -761,6 +763,18 @@ storage_status(struct storage *st, struct span name, unsigned items, struct mail
 		index_walk_end(&w);
 		rc = more == -1 ? -1 : 0;
 	}
+	return rc;
+}
+
+int
+storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e)
+{
+	struct mailbox *box;
+	int rc;
+
+	if (mailbox_open_needing(st, name, MAILBOX_SAVE, ACL_READ, &box, e) == -1)
+		return -1;
+	rc = mailbox_status_get(box, items, out, e);
 	mailbox_close(box);
 	return rc;
 }

@@ -168,6 +168,32 @@ int storage_resync(struct storage *st, struct span name, struct err *e);
 int storage_status(struct storage *st, struct span name, unsigned items, struct mailbox_status *out, struct err *e);
 /* MAILBOXID of one that is there, whatever the user may do with it: of what was just made.  ERR_NOTFOUND. */
 int storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX], struct err *e);
+/* The same for as long as the mailbox is there, whatever it is called, and no other's in this process.  0: not known (yet: who
+ * opens it gives it one).  Cheap: nothing is opened. */
+uint64_t storage_mailbox_number(struct storage *st, struct span name);
+/*
+ * Notices of hub about mailboxes that are not open, and about the list of them, as they are wanted by a client that watches many
+ * (RFC 5465).  All of it is a hint: the storage is asked what there is.  Without a hub nothing comes, and that is no error.
+ *
+ * storage_watch: *id_out stands for the mailbox in notices from then on, whatever it is called later.  Watched first, then looked
+ * at: what comes behind *out makes a notice.
+ */
+int storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id_out, struct mailbox_status *out,
+    struct err *e);
+void storage_unwatch(struct storage *st, uint32_t id);
+/* The same for its annotations (metadata.h), or with an empty name for those of the server. */
+int storage_watch_metadata(struct storage *st, struct span name, uint32_t *id_out, struct err *e);
+/* Notices with STORAGE_LIST_CHANGED for an id when mailboxes came, went, were renamed or subscribed to, or rights changed, in all
+ * that is open.  Again after storage_list, which may open more. */
+void storage_watch_lists(struct storage *st, bool on);
+#define STORAGE_LIST_CHANGED UINT32_C(0xffffffff)
+
+struct storage_notices {
+	void (*changed)(void *ctx, uint32_t id);	/* may be NULL: ids of storage_watch, and of mailbox_watch (mailbox.h) */
+	void *ctx;
+	bool any, gone, kicked;		/* gone: the channel to hub has ended */
+};
+void storage_read_notices(struct storage *st, struct storage_notices *n);	/* what is there; waits for nothing */
 /* The mailbox that has this MAILBOXID, in the user's namespaces and those that are public; in a.  ERR_NOTFOUND. */
 int storage_mailbox_by_id(struct storage *st, struct span id, struct arena *a, struct span *name_out, struct err *e);
 #endif

@@ -41,7 +41,7 @@ struct threader {
 	struct array nodes;	/* struct node */
 	struct hash *ids;	/* Message-ID: index of its node */
 	struct charset_cache *charsets;
-	struct buf text, id;
+	struct buf text, room, id;
 	size_t walked;
 	struct err *e;
 };
@@ -49,7 +49,7 @@ struct threader {
 static struct node *
 node_at(const struct threader *t, uint32_t at)
 {
-	return array_at(&t->nodes, at);
+	return (struct node *)t->nodes.p + at;
 }
 
 static int
@@ -72,21 +72,10 @@ node_new(struct threader *t, uint32_t seq)
 	return (uint32_t)(t->nodes.n - 1);
 }
 
-/* An id without white space and quotes: in room, unless it is without them already.  SPAN_NONE: it is none. */
+/* An id without white space and quotes, in room; SPAN_NONE: it is none. */
 static struct span
 plain_id(struct span id, struct buf *room)
 {
-	unsigned odd = 0;
-
-	if (span_chr(id, '@') == id.n)
-		return SPAN_NONE;
-	for (size_t i = 0; i < id.n; i++) {
-		unsigned char c = (unsigned char)id.p[i];
-
-		odd |= (unsigned)(c <= ' ') | (unsigned)(c == '"') | (unsigned)(c == '\\') | (unsigned)(c == '<');
-	}
-	if (odd == 0 && id.n <= ID_MAX)
-		return id;
 	buf_reset(room);
 	for (size_t i = 0; i < id.n && room->n < ID_MAX; i++) {
 		char c = id.p[i];
@@ -99,6 +88,15 @@ plain_id(struct span id, struct buf *room)
 	return span_chr(buf_span(room), '@') == room->n ? SPAN_NONE : buf_span(room);
 }
 
+enum { ID_END = 1, ID_AT = 2, ID_ODD = 4 };
+
+/* What an octet means inside of "<...>"; the controls and the space are odd as well. */
+static const unsigned char id_octets[256] = {
+	ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD,
+	ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD, ID_ODD,
+	ID_ODD, ID_ODD, ID_ODD, ['"'] = ID_ODD, ['\\'] = ID_ODD, ['<'] = ID_ODD, ['>'] = ID_END, ['@'] = ID_AT,
+};
+
 /*
  * The next Message-ID of a field: the forms of RFC 5322 that are the same id are the same octets.  Valid until the next
  * call.  False at the end.
@@ -107,16 +105,22 @@ static bool
 next_id(struct span *field, struct buf *room, struct span *out)
 {
 	for (;;) {
-		size_t open = span_chr(*field, '<'), close;
+		size_t open = span_chr(*field, '<'), i;
+		unsigned seen = 0;
 
 		if (open == field->n)
 			return false;
 		*field = span_from(*field, open + 1);
-		close = span_chr(*field, '>');
-		if (close == field->n)
+		for (i = 0; i < field->n && !(seen & ID_END); i++)
+			seen |= id_octets[(unsigned char)field->p[i]];
+		if (!(seen & ID_END))
 			return false;
-		*out = plain_id(span_sub(*field, 0, close), room);
-		*field = span_from(*field, close + 1);
+		*out = span_sub(*field, 0, i - 1);
+		*field = span_from(*field, i);
+		if (!(seen & ID_AT))
+			continue;
+		if (seen & ID_ODD || out->n > ID_MAX)
+			*out = plain_id(*out, room);
 		if (out->p != NULL)
 			return true;
 	}
@@ -126,16 +130,13 @@ next_id(struct span *field, struct buf *room, struct span *out)
 static uint32_t
 node_of(struct threader *t, struct span id)
 {
-	uint32_t at = (uint32_t)(uintptr_t)hash_get(t->ids, id);
+	void **slot = hash_slot(t->ids, id);
 
-	if (at != 0)
-		return at;
-	at = node_new(t, 0);
-	if (at != 0 && !hash_set(t->ids, id, (void *)(uintptr_t)at)) {
-		too_large(t);
-		return 0;
-	}
-	return at;
+	if (slot == NULL)
+		return too_large(t), 0;
+	if (*slot == NULL)
+		*slot = (void *)(uintptr_t)node_new(t, 0);
+	return (uint32_t)(uintptr_t)*slot;
 }
 
 static bool
@@ -147,29 +148,65 @@ would_circle(struct threader *t, uint32_t parent, uint32_t child)
 	return false;
 }
 
-static bool
-has_id(struct threader *t, struct span field)
-{
-	struct span id;
+/* What of a message's fields matters; p is NULL where there is none. */
+struct fields {
+	struct span message_id, references, in_reply_to, subject;
+};
 
-	return next_id(&field, &t->id, &id);
+static struct span *
+field_wanted(struct fields *f, enum header_id id)
+{
+	switch (id) {
+	case HEADER_MESSAGE_ID:
+		return &f->message_id;
+	case HEADER_REFERENCES:
+		return &f->references;
+	case HEADER_IN_REPLY_TO:
+		return &f->in_reply_to;
+	case HEADER_SUBJECT:
+		return &f->subject;
+	default:
+		return NULL;
+	}
+}
+
+static void
+find_fields(const struct sort_message *m, struct fields *f)
+{
+	struct summary_cursor at = { 0, 0 };
+	enum header_id id;
+	struct span raw;
+
+	*f = (struct fields){ .subject = SPAN_NONE };
+	if (m->header.p != NULL) {
+		sort_message_field(m, HEADER_MESSAGE_ID, SPAN("Message-ID"), &f->message_id);
+		sort_message_field(m, HEADER_REFERENCES, SPAN("References"), &f->references);
+		sort_message_field(m, HEADER_IN_REPLY_TO, SPAN("In-Reply-To"), &f->in_reply_to);
+		sort_message_field(m, HEADER_SUBJECT, SPAN("Subject"), &f->subject);
+		return;
+	}
+	while (summary_field_next(&m->sum, &at, &id, &raw)) {
+		struct span *to = field_wanted(f, id);
+
+		if (to != NULL && to->p == NULL)
+			*to = sort_field_value(raw);
+	}
 }
 
 /* Step 1.A: the ids of References (else the first of In-Reply-To), each the child of the one before.  The last in *out. */
 static int
-link_references(struct threader *t, const struct sort_message *m, uint32_t *last_out)
+link_references(struct threader *t, const struct fields *f, uint32_t *last_out)
 {
-	struct span field, id;
+	struct span field = f->references, id;
 	uint32_t before = 0;
-	bool only_one = false;
+	bool more = next_id(&field, &t->id, &id), only_one = false;
 
 	*last_out = 0;
-	if (!sort_message_field(m, HEADER_REFERENCES, SPAN("References"), &field) || !has_id(t, field)) {
-		if (!sort_message_field(m, HEADER_IN_REPLY_TO, SPAN("In-Reply-To"), &field))
-			return 0;
-		only_one = true;
+	if (!more) {
+		field = f->in_reply_to;
+		more = only_one = next_id(&field, &t->id, &id);
 	}
-	while (next_id(&field, &t->id, &id)) {
+	for (; more; more = !only_one && next_id(&field, &t->id, &id)) {
 		uint32_t at = node_of(t, id);
 
 		if (at == 0)
@@ -177,20 +214,18 @@ link_references(struct threader *t, const struct sort_message *m, uint32_t *last
 		if (before != 0 && node_at(t, at)->parent == 0 && !would_circle(t, before, at))
 			node_at(t, at)->parent = before;
 		before = *last_out = at;
-		if (only_one)
-			break;
 	}
 	return 0;
 }
 
 /* A message's own node: that of its id, or one of its own when another message has the id already. */
 static uint32_t
-own_node(struct threader *t, const struct sort_message *m, uint32_t seq)
+own_node(struct threader *t, const struct fields *f, uint32_t seq)
 {
-	struct span field, id;
+	struct span field = f->message_id, id;
 	uint32_t at = 0;
 
-	if (sort_message_field(m, HEADER_MESSAGE_ID, SPAN("Message-ID"), &field) && next_id(&field, &t->id, &id)) {
+	if (next_id(&field, &t->id, &id)) {
 		at = node_of(t, id);
 		if (at == 0)
 			return 0;
@@ -204,24 +239,24 @@ own_node(struct threader *t, const struct sort_message *m, uint32_t seq)
 }
 
 static int
-fill_node(struct threader *t, const struct sort_message *m, uint32_t at)
+fill_node(struct threader *t, const struct sort_message *m, const struct fields *f, uint32_t at)
 {
 	struct node *n = node_at(t, at);
 
 	n->date = sort_message_date(m);
 	buf_reset(&t->text);
-	n->is_reply = sort_message_subject(m, t->charsets, &t->text);
+	n->is_reply = f->subject.p != NULL && sort_subject(t->charsets, &t->room, f->subject, &t->text);
 	n->subject = arena_dup(t->a, buf_span(&t->text));
 	return n->subject.p == NULL ? too_large(t) : 0;
 }
 
 /* Step 1 for one message. */
 static int
-link_message(struct threader *t, const struct sort_message *m, uint32_t seq)
+link_message(struct threader *t, const struct sort_message *m, const struct fields *f, uint32_t seq)
 {
-	uint32_t at = own_node(t, m, seq), parent;
+	uint32_t at = own_node(t, f, seq), parent;
 
-	if (at == 0 || fill_node(t, m, at) == -1 || link_references(t, m, &parent) == -1)
+	if (at == 0 || fill_node(t, m, f, at) == -1 || link_references(t, f, &parent) == -1)
 		return -1;
 	node_at(t, at)->parent = 0;
 	if (parent != 0 && !would_circle(t, parent, at))
@@ -331,7 +366,7 @@ static int
 gather(struct threader *t)
 {
 	struct array tops = ARRAY_INIT(uint32_t, NODES_MAX);
-	struct hash *subjects = hash_new(NODES_MAX);
+	struct hash *subjects = hash_new_in(t->a, 0, NODES_MAX);
 	struct sorting s = { t };
 	int rc = subjects == NULL ? too_large(t) : 0;
 
@@ -471,18 +506,20 @@ take_message(struct threader *t, enum thread_algorithm how, uint32_t seq)
 {
 	struct sort_message m;
 	struct err why = ERR_INIT;
+	struct fields f;
 	uint32_t at;
 
-	if (sort_message_get(t->box, mailbox_uid(t->box, seq), SORT_FIELDS, &m, &why) == -1) {
+	if (sort_message_get(t->box, mailbox_uid(t->box, seq), SORT_FIELDS | SORT_SENT, &m, &why) == -1) {
 		if (why.code == ERR_GONE)
 			return 0;
 		*t->e = why;
 		return -1;
 	}
+	find_fields(&m, &f);
 	if (how == THREAD_REFERENCES)
-		return link_message(t, &m, seq);
+		return link_message(t, &m, &f, seq);
 	at = node_new(t, seq);
-	return at == 0 ? -1 : fill_node(t, &m, at);
+	return at == 0 ? -1 : fill_node(t, &m, &f, at);
 }
 
 int
@@ -490,8 +527,9 @@ thread_messages(struct mailbox *box, enum thread_algorithm how, const uint32_t *
     struct thread_tree *out, struct err *e)
 {
 	struct threader t = {
-		.box = box, .a = a, .nodes = ARRAY_INIT(struct node, NODES_MAX), .ids = hash_new(NODES_MAX), .e = e,
-		.charsets = charset_cache_new(), .text = BUF_INIT(65536), .id = BUF_INIT(2 * ID_MAX),
+		.box = box, .a = a, .nodes = ARRAY_INIT(struct node, NODES_MAX), .e = e,
+		.charsets = charset_cache_new(), .ids = hash_new_in(a, count, NODES_MAX),
+		.text = BUF_INIT(65536), .room = BUF_INIT(131072), .id = BUF_INIT(2 * ID_MAX),
 	};
 	int rc = 0;
 
@@ -507,6 +545,7 @@ thread_messages(struct mailbox *box, enum thread_algorithm how, const uint32_t *
 		rc = how == THREAD_REFERENCES ? by_references(&t, out) : by_subject(&t, out);
 	buf_clear(&t.id);
 	buf_clear(&t.text);
+	buf_clear(&t.room);
 	charset_cache_free(t.charsets);
 	hash_free(t.ids);
 	array_clear(&t.nodes);

@@ -18,6 +18,7 @@ struct entry {
 struct hash {
 	struct entry *entries;
 	size_t slots, used, live, max;	/* used counts tombstones too */
+	struct arena *keys;		/* NULL: each key is allocated by itself */
 };
 
 static uint64_t sip_key[2];
@@ -98,7 +99,7 @@ hash_free(struct hash *h)
 {
 	if (h == NULL)
 		return;
-	for (size_t i = 0; i < h->slots; i++)
+	for (size_t i = 0; i < h->slots && h->keys == NULL; i++)
 		free(h->entries[i].key);
 	free(h->entries);
 	free(h);
@@ -126,12 +127,12 @@ lookup(const struct hash *h, struct span key, uint64_t hash)
 }
 
 static bool
-resize(struct hash *h)
+resize(struct hash *h, size_t count)
 {
 	size_t slots = 16;
 	struct entry *fresh;
 
-	while (slots < (h->live + 1) * 2)
+	while (slots < count * 2)
 		slots *= 2;
 	fresh = calloc(slots, sizeof(*fresh));
 	if (fresh == NULL)
@@ -153,6 +154,21 @@ resize(struct hash *h)
 	return true;
 }
 
+struct hash *
+hash_new_in(struct arena *keys, size_t count, size_t max)
+{
+	struct hash *h = hash_new(max);
+
+	if (h == NULL)
+		return NULL;
+	h->keys = keys;
+	if (!resize(h, count)) {
+		hash_free(h);
+		return NULL;
+	}
+	return h;
+}
+
 void *
 hash_get(const struct hash *h, struct span key)
 {
@@ -161,31 +177,60 @@ hash_get(const struct hash *h, struct span key)
 	return en == NULL ? NULL : en->value;
 }
 
-bool
-hash_set(struct hash *h, struct span key, void *value)
+static char *
+key_copy(struct hash *h, struct span key)
+{
+	char *copy;
+
+	if (h->keys != NULL)
+		return (char *)(uintptr_t)arena_dup(h->keys, key).p;
+	copy = malloc(key.n + 1);
+	if (copy != NULL && key.n > 0)
+		memcpy(copy, key.p, key.n);
+	return copy;
+}
+
+/* The entry of key, made when it is not there. */
+static struct entry *
+take(struct hash *h, struct span key)
 {
 	uint64_t hash = hash_of(key);
 	struct entry *en = lookup(h, key, hash);
 	char *copy;
 	size_t i;
 
-	if (en != NULL) {
-		en->value = value;
-		return true;
-	}
-	if (h->live >= h->max || (h->used + 1 > h->slots / 4 * 3 && !resize(h)))
-		return false;
-	copy = malloc(key.n + 1);
+	if (en != NULL)
+		return en;
+	if (h->live >= h->max || (h->used + 1 > h->slots / 4 * 3 && !resize(h, h->live + 1)))
+		return NULL;
+	copy = key_copy(h, key);
 	if (copy == NULL)
-		return false;
-	if (key.n > 0)
-		memcpy(copy, key.p, key.n);
+		return NULL;
 	for (i = hash & (h->slots - 1); h->entries[i].key != NULL || h->entries[i].value != NULL;
 	     i = (i + 1) & (h->slots - 1))
 		;
-	h->entries[i] = (struct entry){ hash, copy, key.n, value };
+	h->entries[i] = (struct entry){ hash, copy, key.n, NULL };
 	h->used++;
 	h->live++;
+	return &h->entries[i];
+}
+
+void **
+hash_slot(struct hash *h, struct span key)
+{
+	struct entry *en = take(h, key);
+
+	return en == NULL ? NULL : &en->value;
+}
+
+bool
+hash_set(struct hash *h, struct span key, void *value)
+{
+	void **slot = hash_slot(h, key);
+
+	if (slot == NULL)
+		return false;
+	*slot = value;
 	return true;
 }
 
@@ -198,7 +243,8 @@ hash_remove(struct hash *h, struct span key)
 	if (en == NULL)
 		return NULL;
 	value = en->value;
-	free(en->key);
+	if (h->keys == NULL)
+		free(en->key);
 	en->key = NULL;
 	en->value = h;
 	h->live--;

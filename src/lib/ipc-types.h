@@ -67,6 +67,8 @@ enum ipc_type {
 	MSG_SESSION = 50,	/* F_ID F_TOKEN F_SESSION F_SECURED F_RIP F_RPORT F_LIP F_LPORT [F_TAG F_PREREAD], fd: the client */
 	MSG_SESSION_OK,		/* F_ID F_PID: a worker has it; close your descriptor (or go on proxying TLS) */
 	MSG_SESSION_FAIL,	/* F_ID F_CODE (enum auth_fail) F_TEXT for the client */
+	/* a worker -> its parent -> the login process that its client came from: nobody is logged in any more */
+	MSG_SESSION_BACK,	/* [F_PREREAD: what has been read already], fd: the client */
 
 	/* parents -> hub */
 	MSG_CONNECT = 60,	/* F_ID F_SERVICE F_USER F_RIP F_SESSION F_LIMIT (user+address, 0 none), fd: the worker's channel */

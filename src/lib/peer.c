@@ -260,6 +260,12 @@ peer_set_data(struct peer *p, void *data)
 	p->o.data = data;
 }
 
+size_t
+peer_waiting(const struct peer *p)
+{
+	return p->queued_octets;
+}
+
 unsigned
 peer_kind(const struct peer *p)
 {

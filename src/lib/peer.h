@@ -39,6 +39,7 @@ void peer_free(struct peer *p);		/* closes; on_close is not called.  NULL is fin
 void peer_send(struct peer *p, struct ipc_out *o);
 void *peer_data(const struct peer *p);
 void peer_set_data(struct peer *p, void *data);
+size_t peer_waiting(const struct peer *p);	/* octets of queue_max that are in use */
 unsigned peer_kind(const struct peer *p);
 int peer_fd(const struct peer *p);
 struct ev_loop *peer_loop(const struct peer *p);

@@ -22,6 +22,8 @@
 #define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
 #endif
 
+#define ABI_NEEDED 2
+
 /* The ruleset's description as of ABI version 6; an older kernel is told of the part that it knows. */
 struct ruleset {
 	uint64_t handled_access_fs, handled_access_net, scoped;
@@ -43,6 +45,12 @@ static const char *const tools_read[] = { NULL };
 #define RIGHTS_OF_FILES                                                                                  \
 	(LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |     \
 	 LANDLOCK_ACCESS_FS_TRUNCATE | LANDLOCK_ACCESS_FS_IOCTL_DEV)
+
+static int
+abi_version(void)
+{
+	return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
 
 /* Everything that a kernel of this ABI version can refuse. */
 static uint64_t
@@ -88,14 +96,14 @@ add_rules(int ruleset, const char *const *paths, uint64_t rights, struct err *e)
 static int
 confine(const char *const *rw, const char *const *ro, uint64_t rights, enum priv_confined *active_out, struct err *e)
 {
-	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION), ruleset, rc = -1;
+	int abi = abi_version(), ruleset, rc = -1;
 	struct ruleset attr = { 0, 0, 0 };
 
 	/*
 	 * Version 1 (before Linux 5.19) always refuses to move a file into another directory, and a Maildir lives by that:
 	 * such a kernel counts as one without Landlock.
 	 */
-	if (abi < 2) {
+	if (abi < ABI_NEEDED) {
 		if (abi == -1 && errno != ENOSYS && errno != EOPNOTSUPP && errno != EPERM)
 			return err_errno(e, "landlock");
 		*active_out = PRIV_CONFINED_NOT;
@@ -133,4 +141,10 @@ int
 priv_landlock_links(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e)
 {
 	return confine(rw, ro, RIGHTS_WRITE | LANDLOCK_ACCESS_FS_MAKE_SYM, active_out, e);
+}
+
+bool
+priv_landlock_is_there(void)
+{
+	return abi_version() >= ABI_NEEDED;
 }

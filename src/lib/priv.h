@@ -46,6 +46,7 @@ enum priv_confined { PRIV_CONFINED_NOT, PRIV_CONFINED_FILES, PRIV_CONFINED_FILES
 int priv_landlock(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e);
 /* The same, and symbolic links may be made: who looks after Sieve scripts marks the active one by a link. */
 int priv_landlock_links(const char *const *rw, const char *const *ro, enum priv_confined *active_out, struct err *e);
+bool priv_landlock_is_there(void);	/* false: priv_landlock does nothing here */
 int priv_no_fork(struct err *e);	/* no new processes from now on (root's are not concerned) */
 
 /*

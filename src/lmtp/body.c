@@ -51,6 +51,8 @@ make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
 		return r->header.p == NULL ? -1 : 0;
 	}
 	buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(r->sender));
+	if (r->quarantined)
+		buf_addf(&b, "X-Quarantine: <%.*s>%s%.*s\r\n", SPAN_ARG(r->asked_for), r->reason.n > 0 ? " " : "", SPAN_ARG(r->reason));
 	switch (l->o->delivery_address) {
 	case LMTP_ADDRESS_FINAL:
 		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->path.text));

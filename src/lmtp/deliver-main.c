@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "lib/hash.h"
 #include "lib/log.h"
+#include "lib/priv.h"
 #include "lib-deliver/forward.h"
 #include "lib-deliver/recipes.h"
 #include "lib-protocol/auth-client.h"
@@ -760,12 +761,13 @@ main(void)
 	p.service.on_channel = on_channel;
 	p.service.on_stop = on_stop;
 	p.service.on_term = on_term;
-	p.service.on_term = on_term;
 	service_init(&p.service, "deliver", "lmtp");
 	service_drop(&p.service, SERVICE_USER_ROOT, NULL, -1);
 	/* Workers are processes of this one: the master needs to start no second parent. */
 	p.service.client_limit = UINT32_MAX;
 	p.recipes = deliver_recipes_are_on(p.service.view);
+	if (p.recipes && !priv_landlock_is_there())
+		log_warning("the kernel has no Landlock: procmail's recipes of users with the same uid are not kept apart");
 	p.forwards = deliver_forward_is_on(p.service.view);
 	p.user_limit = set_num(p.service.view, SET_lmtp_user_concurrency_limit);
 	p.filter = priv_filter_new(PRIV_MAIL, &e);

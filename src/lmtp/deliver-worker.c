@@ -52,6 +52,7 @@ struct worker {
 	bool ending;			/* it is gone, and nobody here can start another */
 	struct program_helper forwards;	/* for those of .forward files */
 	struct program_helper programs;	/* for those of Sieve scripts */
+	struct sieve_shelf *shelf;	/* Sieve scripts of the server, compiled */
 	int hub_fd;
 	int64_t used_ms;
 	struct ipc_msg msg;
@@ -147,6 +148,8 @@ cached_open(struct worker *w, struct cached *c, const struct identity *id, struc
 	c->filter = deliver_filter_new(c->view, c->id.user, c->id.home, &filter_e);
 	if (filter_e.code != ERR_NONE)
 		log_error("filter of %.*s: %s", SPAN_ARG(c->id.user), filter_e.log);
+	if (c->filter != NULL && (w->shelf != NULL || (w->shelf = sieve_shelf_new()) != NULL))
+		deliver_filter_share(c->filter, w->shelf);
 	filter_e = (struct err)ERR_INIT;
 	/* Recipes write files: they run where other users' files can not be reached. */
 	if (w->p->only_user)
@@ -534,6 +537,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	}
 	for (size_t i = 0; i < DELIVER_STORAGES; i++)
 		cached_close(&w.cache[i]);
+	sieve_shelf_free(w.shelf);
 	program_helper_stop(&w.programs);
 	exit(0);
 }

@@ -58,7 +58,7 @@ struct lmtp_parent {
 	uint32_t count;
 	ev_io accept[SERVICE_LISTENERS_MAX];
 	ev_timer retry;
-	bool accepting;
+	bool accepting, ending;
 };
 
 /* Asks for as many channels as are missing. */
@@ -111,7 +111,7 @@ accept_watch(struct lmtp_parent *p, bool on)
 static void
 accept_if_ready(struct lmtp_parent *p)
 {
-	accept_watch(p, !p->service.stopping && p->count < p->limit && p->auth.count > 0 && p->deliver.count > 0);
+	accept_watch(p, !p->service.stopping && !p->ending && p->count < p->limit && p->auth.count > 0 && p->deliver.count > 0);
 }
 
 /* Whether one of the places (of an address, if rip is not NULL) was asked for. */
@@ -476,6 +476,9 @@ on_term(struct service *service)
 {
 	struct lmtp_parent *p = service->data;
 
+	/* Who comes now waits in the listener for the process that follows. */
+	p->ending = true;
+	accept_watch(p, false);
 	children_finish(p->children, END_GRACE);
 }
 

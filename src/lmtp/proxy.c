@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-mail/header.h"
 #include "lib-protocol/smtp-reply.h"
 
@@ -409,12 +410,12 @@ is_loop(const struct lmtp_proxy *p, struct span text)
 void
 lmtp_proxy_deliver(struct lmtp_proxy *p, struct lmtp_transaction *t, int fd)
 {
-	struct span text = span_of(NULL, (size_t)t->message.size);
+	struct span text;
+	struct err e = ERR_INIT;
 	bool loops;
 
-	text.p = text.n == 0 ? "" : mmap(NULL, text.n, PROT_READ, MAP_SHARED, fd, 0);
-	if (text.p == MAP_FAILED) {
-		log_error("lmtp proxy: out of memory");
+	if (memfd_map(fd, &text, &e) == -1) {
+		log_error("lmtp proxy: %s", e.log);
 		return;
 	}
 	loops = is_loop(p, text);

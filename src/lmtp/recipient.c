@@ -25,14 +25,23 @@ put_reply(struct lmtp_session *l, const struct recipient_reply *reply, struct sp
 /* Whether the entry decides that it is not to be; what it decides is logged with its place. */
 static bool
 is_refused(struct lmtp_session *l, const struct recipient_access_entry *en, const struct recipient_place *place, const char *what,
-    struct span address, bool *discard)
+    struct span address, struct lmtp_fate *fate)
 {
+	static const char *const words[] = { [RECIPIENT_REJECT] = "is refused", [RECIPIENT_DISCARD] = "is discarded",
+		[RECIPIENT_QUARANTINE] = "goes into quarantine" };
+
 	if (en == NULL || en->verdict == RECIPIENT_OK || en->verdict == RECIPIENT_UNDECIDED)
 		return false;
 	log_info("%s <%.*s> from %.*s %s: %.*s line %u: %.*s", what, SPAN_ARG(address), SPAN_ARG(l->rip.n > 0 ? l->rip : SPAN("local")),
-	    en->verdict == RECIPIENT_DISCARD ? "is discarded" : "is refused", SPAN_ARG(place->path), place->line, SPAN_ARG(en->key));
+	    words[en->verdict], SPAN_ARG(place->path), place->line, SPAN_ARG(en->key));
 	if (en->verdict == RECIPIENT_DISCARD) {
-		*discard = true;
+		fate->discard = true;
+		return false;
+	}
+	if (en->verdict == RECIPIENT_QUARANTINE) {
+		if (!fate->quarantine)
+			fate->reason = en->reason;
+		fate->quarantine = true;
 		return false;
 	}
 	put_reply(l, &en->reply, address);
@@ -57,12 +66,12 @@ lmtp_recipient_refuses(struct lmtp_session *l, const struct smtp_path *sender)
 
 	if (!is_usable(l))
 		return true;
-	l->t.discard = false;
+	l->t.fate = (struct lmtp_fate){ .discard = false };
 	en = recipient_tables_client(o->tables, span_str(l->client_name), l->rip, &place);
-	if (is_refused(l, en, &place, "mail of", sender->text, &l->t.discard))
+	if (is_refused(l, en, &place, "mail of", sender->text, &l->t.fate))
 		return true;
 	en = recipient_tables_address(o->tables, RECIPIENT_FROM, sender->local, sender->domain, o->delimiters, &place);
-	return is_refused(l, en, &place, "mail of", sender->text, &l->t.discard);
+	return is_refused(l, en, &place, "mail of", sender->text, &l->t.fate);
 }
 
 /* One end into r, whose place in the transaction it is not yet.  False: no memory. */
@@ -137,7 +146,7 @@ find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 		const struct lmtp_rcpt *other = &t->rcpts[i];
 		bool same = false;
 
-		if (other->leg != r->leg || other->number == r->number)
+		if (other->leg != r->leg || other->number == r->number || other->quarantined || r->quarantined)
 			continue;
 		if (r->leg == LMTP_LEG_USER)
 			same = (changed || other->changed) && span_eq(other->user, r->user) && span_eq(other->detail, r->detail);
@@ -149,6 +158,14 @@ find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 			return;
 		}
 	}
+}
+
+/* That it can not be quarantined is nobody's fault but the server's: it comes again, and its sender hears nothing. */
+static void
+refuse_quarantined(struct lmtp_session *l, const struct lmtp_rcpt *r)
+{
+	log_error("<%.*s>: recipient_quarantine takes no mail now", SPAN_ARG(r->asked_for));
+	stream_putf(l->s, "451 4.3.5 <%.*s> Temporary internal error\r\n", SPAN_ARG(r->asked_for));
 }
 
 /* The ends of one RCPT, which begin at rcpts[from], are all there.  What can not be helped later is told now. */
@@ -167,6 +184,11 @@ finish(struct lmtp_session *l, size_t from)
 			good++;
 		else if (bad == NULL || r->failed.code < 500)
 			bad = r;
+	}
+	if (bad != NULL && good == 0 && bad->quarantined) {
+		refuse_quarantined(l, bad);
+		t->rcpt_count = from;
+		return;
 	}
 	/* What may work later must not keep others from it now, nor be done for them twice: all of it comes again. */
 	if (bad != NULL && (good == 0 || bad->failed.code < 500)) {
@@ -208,7 +230,10 @@ take_all(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_exp
 			found = look_up_one(l, r);
 		if (found != LMTP_FOUND && (x->leg_count == 1 || found == LMTP_TEMP)) {
 			t->rcpt_count = from;
-			lmtp_rcpt_refuse(l, r, found);
+			if (r->quarantined)
+				refuse_quarantined(l, r);
+			else
+				lmtp_rcpt_refuse(l, r, found);
 			return;
 		}
 		r->changed = x->changed;
@@ -225,6 +250,20 @@ take_all(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_exp
 	finish(l, from);
 }
 
+/* Somebody looks at it there, and needs to know for whom it was. */
+static int
+lead_to_quarantine(struct lmtp_session *l, struct lmtp_rcpt *r, const struct lmtp_fate *fate, struct err *e)
+{
+	struct span address = arena_dup(l->t.arena, l->o->recipients->quarantine);
+	const char *why = "out of memory";
+
+	if (address.p == NULL || smtp_address_parse(address, l->t.arena, &r->path, &why) == -1)
+		return err_set(e, ERR_TEMP, "recipient_quarantine: %s", why);
+	r->quarantined = true;
+	r->reason = fate->reason;
+	return 0;
+}
+
 void
 lmtp_recipient_take(struct lmtp_session *l, struct lmtp_rcpt *r)
 {
@@ -233,18 +272,23 @@ lmtp_recipient_take(struct lmtp_session *l, struct lmtp_rcpt *r)
 	struct recipient_place place = { SPAN(""), 0 };
 	struct recipient_expansion x;
 	struct err e = ERR_INIT;
-	bool discard = l->t.discard;
+	struct lmtp_fate fate = l->t.fate;
 
 	if (!is_usable(l))
 		return;
 	en = recipient_tables_address(o->tables, RECIPIENT_TO, r->path.local, r->path.domain, o->delimiters, &place);
-	if (is_refused(l, en, &place, "recipient", r->path.text, &discard))
+	if (is_refused(l, en, &place, "recipient", r->path.text, &fate))
 		return;
-	if (discard) {
+	if (fate.discard) {
 		r->leg = LMTP_LEG_DISCARD;
 		l->t.rcpt_count++;
 		l->t.numbers++;
 		lmtp_reply(l, "250 2.1.5 OK");
+		return;
+	}
+	if (fate.quarantine && lead_to_quarantine(l, r, &fate, &e) == -1) {
+		log_error("<%.*s>: %s", SPAN_ARG(r->asked_for), e.log);
+		stream_putf(l->s, "451 4.3.5 <%.*s> Temporary internal error\r\n", SPAN_ARG(r->asked_for));
 		return;
 	}
 	if (recipient_expand(o, &r->path, l->t.arena, &x, &e) == -1) {

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "lib/log.h"
+#include "lib/sys.h"
 
 #define ARENA_MAX ((size_t)64 << 10)
 
@@ -74,7 +75,7 @@ ask(const struct spam_scan *s, const struct lmtp_session *l, struct span text, s
 enum spam_fate
 lmtp_scan(const struct spam_scan *s, const struct lmtp_session *l, int fd, int *fd_out)
 {
-	struct span text = span_of(NULL, (size_t)l->t.message.size);
+	struct span text = SPAN("");
 	struct buf fields = BUF_INIT(65536);
 	enum spam_fate fate = SPAM_FATE_NONE;
 	struct arena *a = arena_new(ARENA_MAX);
@@ -82,9 +83,8 @@ lmtp_scan(const struct spam_scan *s, const struct lmtp_session *l, int fd, int *
 	bool strip;
 
 	*fd_out = fd;
-	text.p = text.n == 0 ? "" : mmap(NULL, text.n, PROT_READ, MAP_SHARED, fd, 0);
-	if (text.p == MAP_FAILED || a == NULL) {
-		log_error("%s: not scanned for spam: out of memory", l->t.session);
+	if (a == NULL || memfd_map(fd, &text, &e) == -1) {
+		log_error("%s: not scanned for spam: %s", l->t.session, a == NULL ? "out of memory" : e.log);
 		arena_free(a);
 		return s->defer_on_failure ? SPAM_FATE_DEFER : SPAM_FATE_NONE;
 	}

@@ -56,6 +56,8 @@ struct lmtp_rcpt {
 	struct recipient_reply failed;	/* FAIL */
 	bool told;			/* its failure: an owner knows */
 	bool changed;			/* a table led here */
+	bool quarantined;		/* it is not for whom it came */
+	struct span reason;		/* of that */
 	size_t same;			/* SAME: which */
 	bool once;			/* the number has several: what is done is remembered until all are */
 	struct smtp_path path;
@@ -79,6 +81,12 @@ lmtp_rcpt_is_remote(const struct lmtp_rcpt *r)
 	return r->leg == LMTP_LEG_USER && r->proxy_fields.n > 0;
 }
 
+/* What access tables want done with what they do not refuse; throwing away counts for more. */
+struct lmtp_fate {
+	bool discard, quarantine;
+	struct span reason;		/* of the first that wants quarantine */
+};
+
 struct lmtp_transaction {
 	struct arena *arena;
 	struct smtp_path sender;
@@ -93,7 +101,7 @@ struct lmtp_transaction {
 	bool open;			/* MAIL was taken */
 	bool chunked, chunk_failed;	/* BDAT has begun; one of its chunks was refused */
 	bool junk;			/* as the spam scanner says */
-	bool discard;			/* an access table wants it thrown away */
+	struct lmtp_fate fate;		/* what an access table says of the client or the sender */
 	unsigned number;		/* of this session, from 1 on */
 	char session[SESSION_ID_MAX + 1];
 	struct message message;

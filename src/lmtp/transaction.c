@@ -25,11 +25,25 @@ lmtp_transaction_reset(struct lmtp_session *l)
 	t->rcpts = NULL;
 	t->rcpt_count = t->rcpt_room = t->rcpt_tries = 0;
 	t->numbers = 0;
-	t->open = t->chunked = t->chunk_failed = t->junk = t->discard = false;
+	t->open = t->chunked = t->chunk_failed = t->junk = false;
+	t->fate = (struct lmtp_fate){ .discard = false };
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
 	t->utf8 = t->eight_bit = false;
 	l->state = "READY";
+}
+
+static const char no_memory[] = "Out of memory";
+
+static void
+refuse_path(struct lmtp_session *l, const char *keyword, const char *why)
+{
+	if (why == no_memory) {
+		lmtp_reply(l, "452 4.3.1 Out of memory");
+		return;
+	}
+	l->bad++;
+	stream_putf(l->s, "501 5.5.4 Invalid %s: %s\r\n", keyword, why);
 }
 
 /* The path behind "FROM:" or "TO:", and the parameters behind it; NULL, or the answer to a wrong one. */
@@ -52,7 +66,7 @@ parse_path(struct lmtp_session *l, struct span args, struct span keyword, unsign
 	out->text = arena_dup(l->t.arena, out->text);
 	out->local = arena_dup(l->t.arena, out->local);
 	out->domain = arena_dup(l->t.arena, out->domain);
-	return NULL;
+	return out->text.p == NULL || out->local.p == NULL || out->domain.p == NULL ? no_memory : NULL;
 }
 
 static bool
@@ -118,14 +132,14 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, "503 5.5.1 There is a MAIL already");
 		return;
 	}
-	/* Nothing stays of a MAIL that was refused. */
+	/* Nothing stays of a MAIL that was refused: neither what it said nor the memory. */
+	arena_reset(t->arena);
 	t->declared_size = 0;
 	t->envid = t->ret = SPAN("");
 	t->utf8 = t->eight_bit = false;
 	wrong = parse_path(l, args, SPAN("FROM:"), SMTP_PATH_NULL, &t->sender, &params);
 	if (wrong != NULL) {
-		l->bad++;
-		stream_putf(l->s, "501 5.5.4 Invalid FROM: %s\r\n", wrong);
+		refuse_path(l, "FROM", wrong);
 		return;
 	}
 	while ((more = smtp_param_next(&params, &param)) == 1) {
@@ -278,8 +292,7 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 	}
 	wrong = parse_path(l, args, SPAN("TO:"), 0, &r->path, &params);
 	if (wrong != NULL) {
-		l->bad++;
-		stream_putf(l->s, "501 5.5.4 Invalid TO: %s\r\n", wrong);
+		refuse_path(l, "TO", wrong);
 		return;
 	}
 	if (!t->utf8 && smtp_path_is_utf8(&r->path)) {

@@ -171,7 +171,8 @@ flush(struct client *c)
 			if (n <= 0)
 				return tls_result(c, (int)n);
 		} else {
-			n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+			/* Who had the socket before may have made it a blocking one. */
+			n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
 			if (n == -1)
 				return errno == EAGAIN || errno == EINTR ? IO_WAIT_WRITE : IO_END;
 		}
@@ -193,7 +194,7 @@ fill(struct client *c)
 		if (n <= 0)
 			return tls_result(c, (int)n);
 	} else {
-		n = recv(c->fd, c->in + c->in_n, c->in_cap - c->in_n, 0);
+		n = recv(c->fd, c->in + c->in_n, c->in_cap - c->in_n, MSG_DONTWAIT);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			return IO_WAIT_READ;
 		if (n <= 0)
@@ -622,5 +623,44 @@ client_again(void *ctx, SSL *ssl, int fd)
 	login_tls_started(&c->engine);
 	set_login_timer(c);
 	s->protocol->again(&c->engine, &c->out);
+	client_pump(c);
+}
+
+/* What a mail user's process hands over is believed to be a client only if it is one of the network. */
+static bool
+is_client_socket(int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t n = sizeof(addr), type_n = sizeof(int);
+	int type = 0;
+
+	return getpeername(fd, (struct sockaddr *)&addr, &n) == 0 && (addr.ss_family == AF_INET || addr.ss_family == AF_INET6) &&
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_n) == 0 && type == SOCK_STREAM;
+}
+
+void
+client_back(struct login_server *s, int *fd, struct span preread)
+{
+	struct client *c;
+
+	if (!is_client_socket(*fd) || fd_nonblock(*fd, true) == -1)
+		return;
+	c = client_make(s, fd, false);
+	if (c == NULL)
+		return;
+	/* A handshake waits where MSG_DONTWAIT can not be said, and the session may still have the socket. */
+	c->conf.tls_available = false;
+	c->greeted = true;
+	set_login_timer(c);
+	while (c->in_cap < preread.n && in_grow(c))
+		;
+	if (c->in_cap < preread.n) {
+		login_bye(&c->engine, "Command too long.", "Line too long", &c->out);
+	} else {
+		if (preread.n > 0)
+			memcpy(c->in, preread.p, preread.n);
+		c->in_n = preread.n;
+		s->protocol->again(&c->engine, &c->out);
+	}
 	client_pump(c);
 }

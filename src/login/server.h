@@ -62,6 +62,8 @@ struct client {
 
 /* client.c */
 void client_new(struct login_server *s, int *fd, const struct service_listener *l);
+/* A session has given back a client without TLS; takes *fd over unless it is none.  preread: what it has said already. */
+void client_back(struct login_server *s, int *fd, struct span preread);
 void client_free(struct client *c, const char *reason);	/* reason: for the log; NULL: silently */
 void client_pump(struct client *c);
 void client_handshake_init(struct login_server *s);

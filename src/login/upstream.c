@@ -272,7 +272,26 @@ on_session_fail(struct peer *p, struct ipc_msg *m, struct err *e)
 	return 0;
 }
 
+static int
+on_session_back(struct peer *p, struct ipc_msg *m, struct err *e)
+{
+	struct login_server *s = peer_data(p);
+	struct span preread = ipc_opt_bytes(m, F_PREREAD, LOGIN_LINE_LIMIT);
+	int fd = ipc_fd(m);
+
+	if (!ipc_end(m) || s->protocol->again == NULL) {
+		if (fd != -1)
+			close(fd);
+		return err_set(e, ERR_SYNTAX, "malformed return of a client");
+	}
+	client_back(s, &fd, preread);
+	if (fd != -1)
+		close(fd);
+	return 0;
+}
+
 static const struct ipc_rule parent_rules[] = {
+	{ MSG_SESSION_BACK, PEER_IMAP, on_session_back },
 	{ MSG_SESSION_OK, PEER_IMAP, on_session_ok },
 	{ MSG_SESSION_FAIL, PEER_IMAP, on_session_fail },
 	{ 0, 0, NULL },

@@ -4,12 +4,15 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include "lib/ipc-types.h"
+#include "lib/ipc.h"
 #include "lib/log.h"
 #include "lib-filter/sieve/capability.h"
 #include "lib-protocol/worker-parent.h"
 #include "managesieve/session.h"
 
 #define ARENA_MAX ((size_t)8 << 20)
+#define PREREAD_MAX 32768	/* more than that nobody needs to say before it is answered */
 #define GIVE_BACK_S 30	/* how long who logged the client in may take to have it back */
 #define CAN_NOT_OPEN "NO (TRYLATER) \"Your scripts can not be opened now; the log has the details.\"\r\n"
 
@@ -81,19 +84,34 @@ reason_of(const struct err *e)
 	}
 }
 
-/* Over TLS the client's socket is login's, and ours is one end of a pair; a client of a socket of the file system has no address. */
+/* Over TLS the client's socket is login's, and ours is one end of a pair. */
 static bool
 is_behind_tls(const struct session_start *ss)
 {
 	struct sockaddr_storage addr;
 	socklen_t n = sizeof(addr);
 
-	return ss->rip.n > 0 && getsockname(ss->client_fd, (struct sockaddr *)&addr, &n) == 0 && addr.ss_family == AF_UNIX;
+	return getsockname(ss->client_fd, (struct sockaddr *)&addr, &n) == 0 && addr.ss_family == AF_UNIX;
+}
+
+/* The socket itself goes back, with what has been read of it, by way of the parent. */
+static void
+give_back_plain(const struct session_start *ss, struct span preread)
+{
+	struct err e = ERR_INIT;
+	struct ipc_out o;
+
+	ipc_begin(&o, MSG_SESSION_BACK);
+	if (preread.n > 0)
+		ipc_put_bytes(&o, F_PREREAD, preread);
+	ipc_put_fd(&o, ss->client_fd);
+	if (ipc_send(ss->parent_fd, &o, &e) == -1)
+		log_error("giving the client back: %s", e.log);
 }
 
 /* A socket that we close would end the client: so only sending stops, until the other end is gone (tls-proxy.h). */
 static void
-give_back(int fd)
+give_back_tls(int fd)
 {
 	const struct timeval wait = { .tv_sec = GIVE_BACK_S };
 	char unread[4096];
@@ -112,7 +130,9 @@ msieve_serve(const struct session_start *ss)
 	struct msieve_options o = { .max_line = set_num(ss->view, SET_managesieve_max_line_length),
 		.max_script = sieve_site_script_max(&site),
 		.max_errors = (unsigned)set_num(ss->view, SET_managesieve_max_compile_errors),
-		.max_bad = (unsigned)set_num(ss->view, SET_imap_max_bad_commands), .goes_back = is_behind_tls(ss) };
+		.max_bad = (unsigned)set_num(ss->view, SET_imap_max_bad_commands),
+		/* A client of a socket of the file system has no address, and nothing to say who it is. */
+		.goes_back = ss->rip.n > 0 && (is_behind_tls(ss) || ss->parent_fd != -1) };
 	struct msieve_session m = { .site = &site, .o = &o, .arena = arena_new(ARENA_MAX) };
 	struct stream stream;
 	struct err e = ERR_INIT, end = ERR_INIT;
@@ -137,8 +157,10 @@ msieve_serve(const struct session_start *ss)
 		    (unsigned long long)stream.out_octets);
 	if (worker_is_told_to_end())
 		stream_puts(&stream, "BYE (TRYLATER) \"The server ends the session.\"\r\n");
-	if (stream_flush(&stream, &end) == 0 && m.unauthenticated)
-		give_back(ss->client_fd);
+	if (stream_flush(&stream, &end) == 0 && m.unauthenticated && is_behind_tls(ss))
+		give_back_tls(ss->client_fd);
+	else if (end.code == ERR_NONE && m.unauthenticated)
+		give_back_plain(ss, span_sub(stream_in(&stream), 0, PREREAD_MAX));
 	sieve_store_close(m.store);
 	stream_clear(&stream);
 	buf_clear(&capabilities);

@@ -95,6 +95,7 @@ is_script(struct msieve_session *m, struct span text)
 	struct sieve_script *script;
 
 	sieve_site_extensions(m->site, &options.available, &options.available_global, NULL);
+	sieve_site_include_limits(m->site, &options);
 	script = sieve_compile_with(text, &options, &error);
 	if (script == NULL) {
 		if (mistakes.text.n == 0)

@@ -16,13 +16,13 @@
 #include "lib/log.h"
 #include "lib/priv.h"
 #include "lib/sys.h"
-#include "lib-deliver/smtp-path.h"
 #include "lib-protocol/auth-client.h"
-#include "quota-status/policy.h"
+#include "quota-status/decide.h"
 
 #define IDLE_S 600.		/* a connection that asks nothing */
 #define REQUEST_S 30.		/* from a request's first octet to its answer */
 #define OUT_MAX 4096
+#define SCRATCH_MAX ((size_t)16 << 20)
 #define CONNECTIONS_MAX 100000
 #define INTERNAL_ERROR "DEFER_IF_PERMIT 4.3.0 Temporary internal error"
 
@@ -45,6 +45,9 @@ struct policy {
 	struct auth_client *auth;
 	struct peer *deliver;		/* NULL: away */
 	struct hash *by_id;		/* struct conn, of all connections */
+	struct recipient_tables *tables;	/* NULL: none */
+	struct recipient_expand_options recipients;
+	struct arena *scratch;		/* while it is decided: a list of recipients may be long */
 	uint32_t last_id, limit;
 	ev_io accept[SERVICE_LISTENERS_MAX];
 	bool accepting;
@@ -179,32 +182,80 @@ on_user(void *ctx, const struct auth_answer *a)
 	peer_send(policy.deliver, &o);
 }
 
-/* user[@domain] of the recipient, without the detail; false: it can be nobody here. */
+/* user[@domain] of the address, without the detail; false: it can be nobody here. */
 static bool
-find_user(struct conn *c)
+name_user(struct conn *c, const struct policy_answer *a)
 {
-	struct smtp_path path;
-	struct span local;
-	const char *why;
+	struct span local = a->local;
 	char *text;
 
-	if (smtp_address_parse(c->recipient, c->arena, &path, &why) == -1)
+	smtp_detail_split(local, policy.recipients.delimiters, &local, &c->detail);
+	if (span_chr(local, '@') < local.n || local.n + a->domain.n + 1 > USER_NAME_MAX)
 		return false;
-	local = path.local;
-	smtp_detail_split(local, set_str(policy.service.view, SET_recipient_delimiter), &local, &c->detail);
-	if (span_chr(local, '@') < local.n || local.n + path.domain.n + 1 > USER_NAME_MAX)
-		return false;
-	text = arena_printf(c->arena, "%.*s%s%.*s", SPAN_ARG(local), path.domain.n > 0 ? "@" : "", SPAN_ARG(path.domain));
+	text = arena_printf(c->arena, "%.*s%s%.*s", SPAN_ARG(local), a->domain.n > 0 ? "@" : "", SPAN_ARG(a->domain));
 	c->user = span_str(text);
 	c->detail = c->detail.n == 0 ? SPAN_NONE : arena_dup(c->arena, c->detail);
 	return text != NULL;
 }
 
 static void
+refuse(struct conn *c, const struct recipient_reply *r)
+{
+	char text[RECIPIENT_REPLY_TEXT + 100];
+
+	snprintf(text, sizeof(text), "%u %s %.*s", r->code, r->status, SPAN_ARG(r->text));
+	log_info("recipient %.*s is refused: %s", SPAN_ARG(c->recipient), text);
+	answer(c, span_str(text));
+}
+
+static void
+ask_auth(struct conn *c)
+{
+	struct auth_client_lookup_params q = { .service = SPAN("lmtp"), .rip = SPAN(""), .lip = SPAN(""), .session = SPAN(""),
+		.user = c->user };
+
+	c->question = auth_client_lookup(policy.auth, &q, on_user, c);
+	if (c->question == 0)
+		answer(c, SPAN(INTERNAL_ERROR));
+}
+
+static void
+decide(struct conn *c, const struct policy_request *r)
+{
+	struct policy_answer a = { .local = SPAN("") };
+	enum policy_decision d;
+	struct err e = ERR_INIT;
+
+	if (policy.tables != NULL)
+		recipient_tables_refresh(policy.tables, clock_ms());
+	arena_reset(policy.scratch);
+	d = policy_decide(&policy.recipients, r, policy.scratch, &a, &e);
+	if (d == POLICY_ASK && !name_user(c, &a))
+		d = POLICY_NOBODY;
+	switch (d) {
+	case POLICY_ASK:
+		ask_auth(c);
+		return;
+	case POLICY_PASS:
+		answer(c, words("quota_status_success", "DUNNO"));
+		return;
+	case POLICY_REFUSE:
+		refuse(c, &a.reply);
+		return;
+	case POLICY_NOBODY:
+		c->recipient = SPAN("(malformed)");
+		answer(c, words("quota_status_nouser", "REJECT Unknown user"));
+		return;
+	case POLICY_LATER:
+		break;
+	}
+	log_error("recipient %.*s: %s", SPAN_ARG(c->recipient), e.log);
+	answer(c, SPAN(INTERNAL_ERROR));
+}
+
+static void
 begin(struct conn *c, const struct policy_request *r)
 {
-	struct auth_client_lookup_params q = { .service = SPAN("lmtp"), .rip = SPAN(""), .lip = SPAN(""), .session = SPAN("") };
-
 	arena_reset(c->arena);
 	c->busy = true;
 	c->detail = SPAN_NONE;
@@ -214,14 +265,8 @@ begin(struct conn *c, const struct policy_request *r)
 	if (r->recipient.n == 0) {
 		c->recipient = SPAN("");
 		answer(c, words("quota_status_success", "DUNNO"));
-	} else if (c->recipient.p == NULL || !find_user(c)) {
-		c->recipient = SPAN("(malformed)");
-		answer(c, words("quota_status_nouser", "REJECT Unknown user"));
 	} else {
-		q.user = c->user;
-		c->question = auth_client_lookup(policy.auth, &q, on_user, c);
-		if (c->question == 0)
-			answer(c, SPAN(INTERNAL_ERROR));
+		decide(c, r);
 	}
 }
 
@@ -229,7 +274,6 @@ begin(struct conn *c, const struct policy_request *r)
 static int
 next_request(struct conn *c)
 {
-	struct buf recipient = BUF_INIT(POLICY_REQUEST_MAX);
 	struct policy_request r;
 	size_t used;
 
@@ -243,13 +287,10 @@ next_request(struct conn *c)
 	case POLICY_DONE:
 		break;
 	}
-	/* The span is in the buffer that the request leaves. */
-	buf_add(&recipient, r.recipient);
-	r.recipient = recipient.n == 0 ? SPAN("") : buf_span(&recipient);
-	buf_drop(&c->in, used);
 	set_timer(c, REQUEST_S);
 	begin(c, &r);
-	buf_clear(&recipient);
+	/* Its spans are in there. */
+	buf_drop(&c->in, used);
 	return 1;
 }
 
@@ -448,6 +489,20 @@ on_stop(struct service *s)
 	}
 }
 
+/* Read as who reads them again later. */
+static void
+init_tables(void)
+{
+	struct err e = ERR_INIT;
+
+	policy.tables = recipient_tables_new(policy.service.view, &e);
+	if (policy.tables == NULL && e.code != ERR_NONE)
+		log_fatal("%s", e.log);
+	if (policy.tables != NULL)
+		recipient_tables_refresh(policy.tables, clock_ms());
+	recipient_expand_settings(policy.service.view, policy.tables, &policy.recipients);
+}
+
 int
 main(void)
 {
@@ -465,12 +520,14 @@ main(void)
 	policy.by_id = hash_new(CONNECTIONS_MAX + 1);
 	policy.auth = auth_client_new(&policy.service);
 	filter = priv_filter_new(PRIV_EVENTS, &e);
-	if (policy.by_id == NULL || policy.auth == NULL || filter == NULL)
+	policy.scratch = arena_new(SCRATCH_MAX);
+	if (policy.by_id == NULL || policy.auth == NULL || filter == NULL || policy.scratch == NULL)
 		log_fatal("%s", filter == NULL ? e.log : "out of memory");
 	service_want(&policy.service, "deliver");
 	for (size_t i = 0; i < policy.service.listener_count; i++)
 		ev_io_init(&policy.accept[i], on_accept, policy.service.listeners[i].fd, EV_READ);
 	service_drop(&policy.service, SERVICE_USER_INTERNAL, NULL, -1);
+	init_tables();
 	if (priv_filter_apply(filter, &e) == -1)
 		log_fatal("%s", e.log);
 	priv_filter_free(filter);

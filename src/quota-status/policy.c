@@ -10,10 +10,31 @@ has_control(struct span s)
 	return false;
 }
 
+static bool
+take(struct policy_request *r, struct span name, struct span value)
+{
+	if (span_eq(name, SPAN("size")))
+		return span_u64(value, INT64_MAX, &r->size);
+	if (span_eq(name, SPAN("recipient"))) {
+		r->recipient = value;
+	} else if (span_eq(name, SPAN("sender"))) {
+		r->sender = value;
+		r->has_sender = true;
+	} else if (span_eq(name, SPAN("client_address"))) {
+		r->client_address = span_ieq(value, SPAN("unknown")) ? SPAN("") : value;
+	} else if (span_eq(name, SPAN("client_name"))) {
+		/* As Postfix calls who has no name that leads back to its address. */
+		r->client_name = span_ieq(value, SPAN("unknown")) ? SPAN("") : value;
+	} else {
+		return true;
+	}
+	return !has_control(value);
+}
+
 enum policy_parse
 policy_request_parse(struct span in, struct policy_request *out, size_t *used_out)
 {
-	struct policy_request r = { .recipient = SPAN("") };
+	struct policy_request r = { .recipient = SPAN(""), .sender = SPAN(""), .client_name = SPAN(""), .client_address = SPAN("") };
 	size_t used = 0, count = 0;
 
 	for (;;) {
@@ -35,13 +56,8 @@ policy_request_parse(struct span in, struct policy_request *out, size_t *used_ou
 			return POLICY_BAD;
 		value = span_from(line, eq + 1);
 		line.n = eq;
-		if (span_eq(line, SPAN("recipient"))) {
-			if (has_control(value))
-				return POLICY_BAD;
-			r.recipient = value;
-		} else if (span_eq(line, SPAN("size")) && !span_u64(value, INT64_MAX, &r.size)) {
+		if (!take(&r, line, value))
 			return POLICY_BAD;
-		}
 	}
 	*out = r;
 	*used_out = used;

@@ -12,6 +12,9 @@
 
 struct policy_request {
 	struct span recipient;		/* empty: there is none, or there are many */
+	struct span sender;		/* of the envelope, where has_sender; empty: the null sender */
+	bool has_sender;
+	struct span client_name, client_address;	/* empty: not told, not known */
 	uint64_t size;			/* 0: not told */
 };
 

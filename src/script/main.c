@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Programs of the administrator's that run when something happens: service NAME { executable = script PROGRAM ARGUMENT ... }.
- * Whoever connects to one of the service's sockets may add arguments and nothing else (lib-config/script-request.h); there
- * is no answer.  The processes that serve mail execute nothing: this is what they ask.
+ * Whoever connects to one of the service's sockets may add arguments (lib-config/script-request.h) and, where it wants an answer
+ * (scripts of Sieve do), what the program reads.  The processes that serve mail execute nothing: this is what they ask.
  *
  * The parent, which is root, reads nothing of what is sent.  It accepts and forks; the child becomes the service's user
  * first, reads the request then, and becomes the program: with a clean environment, no descriptors but an empty standard
- * input and output and the log, and a time in which to end.  More than process_limit at once wait in the socket.
+ * input and output and the log, and a time in which to end.  Where an answer is wanted it starts the program with the client as
+ * its input and output, waits, and tells how it ended.  More than process_limit at once wait in the socket.
  *
  * A program may want more rights than its user has, as sendmail does to put mail in its queue: no-new-privs is not set.
  */
@@ -160,39 +161,42 @@ read_scripts(void)
 	}
 }
 
-/* What the child reads from the socket until a request is whole; the arguments go behind those of the configuration. */
+/*
+ * What the child reads from the socket until a request is whole, and no more: the rest is the program's.  The arguments go behind
+ * those of the configuration.
+ */
 static int
-read_request(struct script *s, int fd, char *room, struct err *e)
+read_request(struct script *s, int fd, char *room, struct script_request *q, struct err *e)
 {
-	const char *arguments[SCRIPT_ARGUMENTS_MAX];
-	char in[SCRIPT_REQUEST_MAX];
+	static char in[SCRIPT_REQUEST_MAX];
 	int64_t deadline = clock_ms() + REQUEST_MS;
-	size_t have = 0, count = 0;
+	size_t have = 0, want;
 
 	for (;;) {
 		struct pollfd pfd = { .fd = fd, .events = POLLIN };
 		int64_t left = deadline - clock_ms();
+		enum script_parse parsed;
 		ssize_t n;
 
 		if (left <= 0 || (poll(&pfd, 1, (int)left) == 0))
 			return err_set(e, ERR_TIMEOUT, "no request came");
-		n = read(fd, in + have, sizeof(in) - have);
+		n = recv(fd, in + have, sizeof(in) - have, MSG_PEEK);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return have == 0 && n == 0 ? 1 : err_set(e, ERR_SYNTAX, "half a request came");
-		have += (size_t)n;
-		switch (script_request_parse(span_of(in, have), room, arguments, &count)) {
-		case SCRIPT_MORE:
-			continue;
-		case SCRIPT_BAD:
+		parsed = script_request_parse(span_of(in, have + (size_t)n), room, q);
+		if (parsed == SCRIPT_BAD)
 			return err_set(e, ERR_SYNTAX, "what came is no request");
-		case SCRIPT_DONE:
-			break;
-		}
-		for (size_t i = 0; i < count; i++)
-			s->argv[s->argc + i] = (char *)(uintptr_t)arguments[i];
-		s->argv[s->argc + count] = NULL;
+		want = parsed == SCRIPT_DONE ? q->used - have : (size_t)n;
+		if (recv(fd, in + have, want, 0) != (ssize_t)want)
+			return err_set(e, ERR_SYNTAX, "half a request came");
+		have += want;
+		if (parsed == SCRIPT_MORE)
+			continue;
+		for (size_t i = 0; i < q->count; i++)
+			s->argv[s->argc + i] = (char *)(uintptr_t)q->arguments[i];
+		s->argv[s->argc + q->count] = NULL;
 		return 0;
 	}
 }
@@ -210,12 +214,87 @@ become_user(const struct script *s, struct err *e)
 	return 0;
 }
 
+static void __attribute__((noreturn))
+become_program(struct script *s, int in, int out)
+{
+	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char *env[] = { path, NULL };
+	sigset_t none;
+
+	if (dup2(in, STDIN_FILENO) == -1 || dup2(out, STDOUT_FILENO) == -1)
+		log_fatal("standard input: %s", strerror(errno));
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	/* The log stays where errors go; nothing else is left open. */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	execve(s->argv[0], s->argv, env);
+	log_fatal("%s: %s", s->argv[0], strerror(errno));
+}
+
+/* 0: it goes on; -1: nobody waits for it any more, or it has had its time. */
+static int
+watch_client(int fd, int64_t deadline)
+{
+	struct pollfd pfd = { .fd = fd };
+
+	if (clock_ms() >= deadline) {
+		log_error("the program takes too long: it is ended");
+		return -1;
+	}
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & (POLLHUP | POLLERR)) != 0 ? -1 : 0;
+}
+
+/* Runs the program for a client that waits for its answer. */
+static void __attribute__((noreturn))
+answer(struct script *s, int fd, const struct script_request *q)
+{
+	const struct timespec slice = { .tv_nsec = 100000000 };
+	int64_t deadline = q->seconds > 0 ? clock_ms() + (int64_t)q->seconds * 1000 : INT64_MAX;
+	int status = 0, done = 0;
+	char how[64], text[2];
+	sigset_t child_ended;
+	pid_t pid;
+
+	sigemptyset(&child_ended);
+	sigaddset(&child_ended, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child_ended, NULL);
+	signal(SIGCHLD, SIG_DFL);
+	pid = fork();
+	if (pid == -1)
+		log_fatal("fork: %s", strerror(errno));
+	if (pid == 0)
+		become_program(s, fd, fd);
+	while ((done = waitpid(pid, &status, WNOHANG)) == 0 && watch_client(fd, deadline) == 0)
+		(void)sigtimedwait(&child_ended, NULL, &slice);
+	if (done != pid) {
+		/* The whole group, of which this process is one; TERM first, as for all programs. */
+		signal(SIGTERM, SIG_IGN);
+		kill(0, SIGTERM);
+		for (int i = 0; i < 10 && waitpid(pid, &status, WNOHANG) == 0; i++)
+			(void)sigtimedwait(&child_ended, NULL, &slice);
+		kill(0, SIGKILL);
+		_exit(1);
+	}
+	if (service_death(status, how, sizeof(how)))
+		log_error("the program %s%s", WIFSIGNALED(status) ? "was " : "", how);
+	text[0] = status == 0 ? '+' : '-';
+	text[1] = '\n';
+	(void)send(fd, text, sizeof(text), MSG_NOSIGNAL);
+	/* What the program has left behind may have the socket still. */
+	(void)shutdown(fd, SHUT_WR);
+	_exit(0);
+}
+
 static void
 child(struct script *s, int fd)
 {
-	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	char room[SCRIPT_REQUEST_MAX], dir[4096], *env[] = { path, NULL };
+	static char room[SCRIPT_REQUEST_MAX];
+	char dir[4096];
 	struct span base = set_str(parent.service.view, SET_base_dir);
+	struct script_request q;
 	struct err e = ERR_INIT;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), rc;
 
@@ -225,7 +304,7 @@ child(struct script *s, int fd)
 	umask(0077);
 	if (null == -1 || become_user(s, &e) == -1)
 		log_fatal("%s", null == -1 ? "/dev/null can not be opened" : e.log);
-	rc = read_request(s, fd, room, &e);
+	rc = read_request(s, fd, room, &q, &e);
 	if (rc == 1)
 		_exit(0);	/* who looks whether somebody listens here */
 	if (rc == -1)
@@ -233,15 +312,9 @@ child(struct script *s, int fd)
 	snprintf(dir, sizeof(dir), "%.*s", SPAN_ARG(base));
 	if (chdir(dir) == -1 && chdir("/") == -1)
 		log_fatal("there is no directory to run it in");
-	if (dup2(null, STDIN_FILENO) == -1 || dup2(null, STDOUT_FILENO) == -1)
-		log_fatal("standard input: %s", strerror(errno));
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	/* The log stays where errors go; nothing else is left open. */
-	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	execve(s->argv[0], s->argv, env);
-	log_fatal("%s: %s", s->argv[0], strerror(errno));
+	if (q.answered)
+		answer(s, fd, &q);
+	become_program(s, null, null);
 }
 
 static void

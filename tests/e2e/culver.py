@@ -9,6 +9,8 @@ a plain user, everything runs as that user.  stop() fails the test when a proces
 a crash.
 """
 import contextlib
+import ctypes
+import errno
 import grp
 import imaplib
 import os
@@ -20,6 +22,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import time
@@ -336,6 +339,23 @@ class Server:
             raise AssertionError("culveradm %s: status %d\n%s%s" % (" ".join(args), done.returncode, done.stdout,
                                                                    done.stderr))
         return done.stdout if check else done
+
+
+def without_landlock():
+    """In a process that is to become a program (preexec_fn): its kernel knows no Landlock."""
+    code = b"".join(struct.pack("=HBBI", *x) for x in (
+        (0x20, 0, 0, 0),            # the call's number
+        (0x35, 0, 2, 444),          # landlock_create_ruleset
+        (0x25, 1, 0, 446),          # landlock_restrict_self
+        (0x06, 0, 0, 0x00050000 | errno.ENOSYS),
+        (0x06, 0, 0, 0x7fff0000)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    buf = ctypes.create_string_buffer(code)
+    program = struct.pack("=H6xQ", len(code) // 8, ctypes.addressof(buf)) if ctypes.sizeof(ctypes.c_void_p) == 8 else \
+        struct.pack("=H2xI", len(code) // 8, ctypes.addressof(buf))
+    libc.prctl(38, 1, 0, 0, 0)      # no new privileges
+    if libc.prctl(22, 2, program, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "seccomp")
 
 
 class Raw:

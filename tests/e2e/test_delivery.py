@@ -3,6 +3,8 @@
 import os
 import signal
 import subprocess
+import threading
+import time
 import unittest
 
 import culver
@@ -193,6 +195,56 @@ service auth {
             self.assertNotEqual(done.stderr, b"")
         done = subprocess.run([LDA, "-c", self.server.path("none")], input=b"x", capture_output=True, timeout=culver.WAIT)
         self.assertEqual(done.returncode, 75)
+
+
+class Concurrency(Base):
+    extra = "lmtp_user_concurrency_limit = 1\nprocmail_rc = ~/.procmailrc\nmail_plugins = procmail\n"
+
+    def test_one_user(self):
+        """Deliveries to one user wait for each other, and nobody else for them."""
+        path = self.server.path("home", "alice", ".procmailrc")
+        with open(path, "w") as f:
+            f.write(":0 hwc\n| echo begin >> $HOME/times; sleep 0.5; echo end >> $HOME/times\n")
+        os.chown(path, self.server.uid, self.server.gid)
+        done = []
+
+        def deliver(user):
+            with Lmtp(self.server) as client:
+                done.append((user, client.mail("Subject: x\r\n\r\nx", user)[0][:3]))
+
+        threads = [threading.Thread(target=deliver, args=(user,)) for user in ("alice", "alice", "alice", "bob")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(culver.WAIT)
+        self.assertEqual(done[0], ("bob", "250"))
+        self.assertEqual(sorted(done), [("alice", "250")] * 3 + [("bob", "250")])
+        with open(self.server.path("home", "alice", "times")) as f:
+            self.assertEqual(f.read().split(), ["begin", "end"] * 3)
+
+
+    def test_end_of_the_process(self):
+        """Who comes while the process ends is not turned away: the next one has the listener."""
+        self.server.allowed += ("lmtp",)
+        path = self.server.path("home", "bob", ".procmailrc")
+        with open(path, "w") as f:
+            f.write(":0 hwc\n| echo begin >> $HOME/times; sleep 2\n")
+        os.chown(path, self.server.uid, self.server.gid)
+        self.addCleanup(os.unlink, path)
+        with Lmtp(self.server) as client:
+            client.say("MAIL FROM:<a@b>")
+            client.say("RCPT TO:<bob>")
+            client.say("DATA")
+            client.send("Subject: x\r\n\r\nx\r\n.\r\n")
+            culver.wait_for(lambda: os.path.exists(self.server.path("home", "bob", "times")), "it is under way")
+            children = [open("/proc/%d/task/%d/children" % (p, p)).read().split() for p in self.server.pids("lmtp")]
+            parent = [p for p, own in zip(self.server.pids("lmtp"), children) if own][0]
+            os.kill(parent, signal.SIGTERM)
+            time.sleep(0.3)
+            with Lmtp(self.server) as other:
+                self.assertEqual(other.say("NOOP"), "250 2.0.0 OK")
+            self.assertTrue(client.reply().startswith("250"))
+        self.assertNotIn("connection from", self.server.log_text())
 
 
 class Pressure(Base):

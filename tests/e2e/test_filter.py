@@ -68,6 +68,19 @@ class Filter(unittest.TestCase):
         self.assertIn(":4: bad: FAILED: as it should", shown)
         self.assertTrue(shown.endswith("1 passed, 1 failed\n"), shown)
 
+    def test_compile(self):
+        where = os.path.join(self.server.dir, "global")
+        os.mkdir(where)
+        for name, text in (("good.sieve", "keep;\n"), ("bad.sieve", "keep;\nwrong;\n"), ("other", "wrong")):
+            with open(os.path.join(where, name), "w") as f:
+                f.write(text)
+        done = self.server.adm("sieve", "compile", where, check=False)
+        self.assertEqual((done.returncode, done.stdout.count("\n")), (65, 1), done.stdout)
+        self.assertIn("bad.sieve:2: error: ", done.stdout)
+        self.assertEqual(sorted(os.listdir(where)), ["bad.sieve", "good.csvbin", "good.sieve", "other"])
+        self.assertEqual(self.server.adm("sieve", "compile", os.path.join(where, "good.sieve"), check=False).returncode, 0)
+        self.assertNotEqual(self.server.adm("sieve", "compile", check=False).returncode, 0)
+
     def test_places(self):
         self.script("alice", 'require ["fileinto", "mailbox", "imap4flags"];\n'
                     'if header :contains "subject" "list" { fileinto :create "Lists"; }\n'

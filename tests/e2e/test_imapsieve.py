@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Scripts that run because of what an IMAP session did (RFC 6785), set up as Dovecot's documentation has it."""
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -81,7 +82,7 @@ mv "DIR/out/$$.tmp" "DIR/out/$$.mail"
 class Site:
     """A server with scripts and programs of the test."""
 
-    def __init__(self, scripts=None, programs=None, more="", settings=""):
+    def __init__(self, scripts=None, programs=None, more="", settings="", rules=RULES):
         self.dir = tempfile.mkdtemp(prefix="culver-imapsieve-")
         os.chmod(self.dir, 0o755)
         for name in ("sieve", "bin", "out"):
@@ -95,7 +96,7 @@ class Site:
             with open(self.path("bin", name), "w") as f:
                 f.write(text.replace("DIR", self.dir))
             os.chmod(self.path("bin", name), 0o755)
-        self.server = culver.Server(extra=RULES.replace("MORE", more).replace("DIR", self.dir) + settings)
+        self.server = culver.Server(extra=rules.replace("MORE", more).replace("DIR", self.dir) + settings)
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -168,7 +169,9 @@ class Learning(unittest.TestCase):
     def test_spamc(self):
         """The program is spamc, the scanner SpamAssassin's, over the network: programs are shut in by nothing of ours."""
         port = culver.free_ports(["spamd"])["spamd"]
-        with Site(programs={"learn.sh": "#!/bin/sh\nexec spamc -L \"$1\" -d 127.0.0.1 -p %d\n" % port}) as site:
+        # spamc ends with 74 where it can not speak with the scanner, which may be busy: then it tries again
+        with Site(programs={"learn.sh": "#!/bin/sh\ncat > \"DIR/out/$$.m\"\nfor i in 1 2 3 4; do\n  spamc -L \"$1\" -d 127.0.0.1 -p %d "
+                                        "< \"DIR/out/$$.m\"\n  code=$?\n  [ $code = 74 ] || exit $code\n  sleep 1\ndone\nexit 74\n" % port}) as site:
             state = site.path("out", "bayes")
             with open(site.path("spamd.log"), "ab") as log:
                 process = subprocess.Popen([SPAMD, "-L", "-x", "-m", "1", "-s", "stderr", "--allow-tell", "-i", "127.0.0.1",
@@ -205,6 +208,47 @@ class Learning(unittest.TestCase):
             imap.logout()
             self.assertLess(time.monotonic() - start, 2.5)
             self.assertEqual([x[0] for x in site.learned(5)], ["spam"] * 5)
+
+
+    def test_socket(self):
+        """The program is a service behind a socket, which the process behind the session asks."""
+        user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        service = ("service learn {\n  executable = script DIR/bin/learn.sh by-socket\n  user = %s\n"
+                   "  unix_listener programs/learn.sh {\n    mode = 0666\n  }\n}\n" % user)
+        rules = RULES.replace("sieve_pipe_bin_dir = DIR/bin", "sieve_pipe_socket_dir = programs").replace(
+            "sieve_execute_bin_dir = DIR/bin", "")
+        with Site(rules=rules + service) as site:
+            imap = site.server.imap()
+            append(imap)
+            imap.select()
+            self.assertEqual(imap.uid("MOVE", "1", "Spam")[0], "OK")
+            self.assertEqual(site.learned(1)[0][0], "by-socket spam")
+            imap.logout()
+
+    def test_stop(self):
+        """What a server that stops has no time for is done by the next process behind a session of that user."""
+        with Site(programs={"learn.sh": LEARN.replace("cat ", "[ -e DIR/out/quick ] || sleep 8\ncat ", 1)}) as site:
+            site.server.allowed = ("told to end", "ended by signal", "did not end in time", "helper", "was killed")
+            imap = site.server.imap()
+            for n in range(3):
+                append(imap, subject="Number %d" % n)
+            append(imap, subject="Later")
+            imap.select()
+            self.assertEqual(imap.uid("MOVE", "1:2", "Spam")[0], "OK")
+            self.assertEqual(imap.uid("MOVE", "3", "Spam")[0], "OK")
+            site.server.stop()
+            self.assertIn("3 messages waits for the next time: told to end", site.server.log_text())
+            site.learned(0)
+            open(site.path("out", "quick"), "w").close()
+            for name in os.listdir(site.path("out")):
+                if name != "quick":
+                    os.unlink(site.path("out", name))
+            site.server.start()
+            imap = site.server.imap()
+            imap.select()
+            self.assertEqual(imap.uid("MOVE", "4", "Spam")[0], "OK")
+            subjects = lambda: {line for _, mail in site.learned(0) for line in mail.splitlines() if line.startswith("Subject:")}
+            culver.wait_for(lambda: len(subjects()) == 4, "all messages are learned")
 
 
 class Actions(unittest.TestCase):

@@ -182,7 +182,6 @@ class Moves(unittest.TestCase):
         """The server stops in time, whoever is being waited for."""
         self.silence()
         with culver.Server(extra=settings("spamd", self.address(), more="spam_scanner_timeout = 30s\n")) as server:
-            server.allowed = ("not learned",)
             add(server, count=3)
             imap = server.imap()
             imap.select()
@@ -191,8 +190,20 @@ class Moves(unittest.TestCase):
             start = time.monotonic()
             server.stop()
             self.assertLess(time.monotonic() - start, 4)
-            self.assertIn("told to end", server.log_text())
+            self.assertIn("3 messages waits for the next time: told to end", server.log_text())
             self.assertNotIn("did not end in time", server.log_text())
+            # The next process behind a session of that user gives the lessons.
+            self.fake.asked.clear()
+            self.fake.over.set()
+            self.fake.answer = LEARNED
+            self.fake.serve = lambda conn: Fake.serve(self.fake, conn)
+            server.start()
+            add(server)
+            imap = server.imap()
+            imap.select()
+            imap.uid("MOVE", "4", "Spam")
+            self.asked(4)
+            self.assertFalse(os.path.exists(os.path.join(server.maildir("alice"), "culver-filter.events")))
 
     def test_stop_with_work(self):
         """What waits when the server stops is still learned, if the scanner is quick."""

@@ -112,10 +112,38 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(client.ask(self.login_line("alice"))[0], "OK")
             self.server.adm("kick", "alice")
             self.assertTrue(client.ended())
-        with Client(self.server) as client:                     # the worker has a plain client all to itself
-            self.assertNotIn('"UNAUTHENTICATE"', client.ask("CAPABILITY")[2])
-            self.assertEqual(client.ask("UNAUTHENTICATE")[0], "NO")
-            self.assertEqual(client.ask("LISTSCRIPTS")[0], "OK")
+
+    def test_unauthenticate_plain(self):
+        """Without TLS the worker has the socket, and gives it back."""
+        with Client(self.server, login=False) as client:
+            for round in range(3):
+                for user in ("alice", "bob"):
+                    self.assertEqual(client.ask(self.login_line(user))[0], "OK")
+                    told = client.ask("CAPABILITY")[2]
+                    self.assertIn('"UNAUTHENTICATE"', told)
+                    self.assertIn('"OWNER" "%s"' % user, told)
+                    self.assertEqual(client.put(user)[0], "OK")
+                    self.assertEqual(client.ask("LISTSCRIPTS")[2], ['"%s"' % user])
+                    self.assertEqual(client.ask("UNAUTHENTICATE")[0], "OK")
+                    culver.wait_for(lambda: user not in self.server.adm("who"), "%s is gone" % user)
+                    self.assertEqual(client.ask("LISTSCRIPTS")[0], "NO")
+                    self.assertNotIn('"STARTTLS"', client.ask("CAPABILITY")[2])
+                    self.assertEqual(client.ask("STARTTLS")[0], "NO")
+            # All at once: what follows is answered by who has the client then.
+            client.send("%s\r\nUNAUTHENTICATE\r\n%s\r\nLISTSCRIPTS\r\nUNAUTHENTICATE\r\nNOOP\r\n" %
+                        (self.login_line("alice"), self.login_line("bob")))
+            said = [client.answer() for _ in range(6)]
+            self.assertEqual([x[0] for x in said], ["OK"] * 6)
+            self.assertEqual(said[3][2], ['"bob"'])
+            # Failures count as ever.
+            self.assertEqual(client.ask('AUTHENTICATE "PLAIN" "AGFsaWNlAHdyb25n"')[0], "NO")
+            self.assertEqual(client.ask("LOGOUT")[0], "OK")
+            self.assertTrue(client.ended())
+        with Client(self.server) as client:                     # nobody waits for it there
+            self.assertEqual(client.ask("UNAUTHENTICATE")[0], "OK")
+            self.assertEqual(client.ask(self.login_line("bob"))[0], "OK")
+            self.server.adm("kick", "bob")
+            self.assertTrue(client.ended())
 
     def test_before_login(self):
         with Client(self.server, login=False) as c:

@@ -4,12 +4,14 @@ import json
 import os
 import pwd
 import smtplib
+import socket
+import subprocess
 import time
 import unittest
 
 import culver
 from postfix import Postfix
-from test_delivery import Lmtp
+from test_delivery import LDA, Lmtp
 from test_queue import Sink
 
 CONFIG = """
@@ -73,6 +75,13 @@ Connect:192.0.2.7           OK
 Connect:dsl.example         450 4.7.1 Try another way
 To:closed@example.org       550 5.2.1 This box is closed
 To:silent@example.org       DISCARD
+"""
+
+QUARANTINE = """
+To:held@example.org         QUARANTINE:Look at it
+To:alice@example.org        QUARANTINE
+From:odd@example.net        QUARANTINE:Odd one
+From:odd@example.net        OK
 """
 
 
@@ -328,6 +337,90 @@ class Virtual(Base):
         self.assertEqual(recipient, "some.one@else.example")
 
 
+class Policy(Base):
+    """Postfix asks quota-status at RCPT: the answer is that of the users whom the tables lead to."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.port = culver.free_ports(("policy",))["policy"]
+        cls.more = """mail_plugins = quota
+            recipient_forward = yes
+            plugin {
+              quota = count:User quota
+              quota_rule = *:bytes=1000
+            }
+            service quota-status {
+              executable = quota-status -p postfix
+              inet_listener {
+                address = 127.0.0.1
+                port = %d
+              }
+            }""" % cls.port
+        super().setUpClass()
+
+    def ask(self, recipient, size=5000, **more):
+        more.update(recipient=recipient, size=size)
+        with socket.create_connection(("127.0.0.1", self.port), culver.WAIT) as s:
+            s.sendall("".join("%s=%s\n" % pair for pair in more.items()).encode() + b"\n")
+            got = b""
+            while not got.endswith(b"\n\n"):
+                part = s.recv(1000)
+                self.assertTrue(part)
+                got += part
+        return got.decode()[len("action="):-2]
+
+    def test_ends(self):
+        for recipient in ("alice", "root@example.org", "postmaster", "info@virt.example"):
+            self.assertTrue(self.ask(recipient).startswith("554 5.2."), recipient)
+            self.assertEqual(self.ask(recipient, 500), "DUNNO")
+        for recipient in ("team", "sales@virt.example", "hole", "save", "both-archive", "x@moved.example", "stale"):
+            self.assertEqual(self.ask(recipient), "DUNNO", recipient)
+        self.assertEqual(self.ask("gone"), "550 5.1.1 has left us")
+        self.assertEqual(self.ask("bob@virt.example"), "550 5.7.1 Not this Bob")
+        self.assertEqual(self.ask("loop1"), "554 5.4.6 The address leads back to itself")
+        self.assertEqual(self.ask("nobody-there"), "REJECT Unknown user")
+        self.put("list", "alice\n")
+        culver.wait_for(lambda: self.ask("list").startswith("554"), "the list is read again")
+
+    def test_access(self):
+        self.assertEqual(self.ask("closed@example.org", 1), "550 5.2.1 This box is closed")
+        self.assertEqual(self.ask("alice", 1, sender="x@bad.example"), "550 5.7.1 Nothing from there")
+        self.assertEqual(self.ask("alice", 1, sender="", client_address="192.0.2.9"), "550 5.7.1 Access denied")
+        self.assertEqual(self.ask("alice", 1, client_name="a.dsl.example"), "450 4.7.1 Try another way")
+        self.assertEqual(self.ask("silent@example.org"), "DUNNO")
+        self.assertEqual(self.ask("alice", 1, sender="fine@example.net", client_address="192.0.2.7"), "DUNNO")
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/usr/sbin/postfix"), "Postfix is started by root")
+    def test_postfix(self):
+        """The table's words reach the client of Postfix at RCPT, and what it lets through arrives."""
+        with Postfix(self.server, "lmtp:unix:" + self.server.path("run", "lmtp"),
+                     {"smtpd_recipient_restrictions": "check_policy_service inet:127.0.0.1:%d, permit" % self.port}) as postfix, \
+                smtplib.SMTP("127.0.0.1", postfix.port, timeout=culver.WAIT) as smtp:
+            with self.assertRaises(smtplib.SMTPRecipientsRefused) as caught:
+                smtp.sendmail("out@example.net", ["gone@example.org", "closed@example.org", "root@example.org"],
+                              culver.message("large", "x" * 2000))
+            said = caught.exception.recipients
+            self.assertEqual(said["gone@example.org"], (550, b"5.1.1 <gone@example.org>: Recipient address rejected: has left us"))
+            self.assertEqual(said["closed@example.org"][0], 550)
+            self.assertEqual(said["root@example.org"][0], 554)
+            with self.assertRaises(smtplib.SMTPException):
+                smtp.sendmail("x@bad.example", ["alice@example.org"], culver.message("bad"))
+            self.assertEqual(smtp.sendmail("out@example.net", ["root@example.org"], culver.message("small")), {})
+            culver.wait_for(lambda: self.server.pop3("alice").stat()[0] == 1, "it is there", 40)
+            self.retrieve("alice")
+
+    def test_forward(self):
+        """Whose mail all goes elsewhere needs no room here."""
+        path = self.server.path("home", "bob", ".forward")
+        for text, want in (("bob@else.example\n", "DUNNO"), ("\\bob, bob@else.example\n", "554"), ("|broken \"\n", "554"), ("|save x\n", "DUNNO"),
+                           ("# nothing\n", "554")):
+            with open(path, "w") as f:
+                f.write(text)
+            os.chown(path, self.server.uid, self.server.gid)
+            self.assertEqual(self.ask("bob").split()[0], want, text)
+        os.unlink(path)
+
+
 class Access(Base):
     def test_sender(self):
         with Lmtp(self.server) as client:
@@ -356,6 +449,52 @@ class Access(Base):
                 self.assertTrue(client.say("MAIL FROM:<a@b>").startswith(start), xclient)
                 client.say("RSET")
 
+
+
+class Quarantine(Base):
+    more = "recipient_quarantine = keeper@example.org\n"
+
+    def setUp(self):
+        super().setUp()
+        self.server.allowed += ("takes no mail now", "is there already")
+        self.put("aliases", "keeper: carol\n" + ALIASES % {"dir": self.server.dir})
+        self.put("access", ACCESS + QUARANTINE)
+        with Lmtp(self.server) as client:
+            culver.wait_for(lambda: client.say("MAIL FROM:<a@b>") and
+                            client.say("RCPT TO:<held@example.org>").startswith("250") or client.say("RSET") and None,
+                            "the table is read")
+
+    def test_goes_elsewhere(self):
+        with Lmtp(self.server) as client:
+            replies = client.mail("Subject: one\r\n\r\nx", "held@example.org", "alice@example.org", "bob@example.org", "carol@example.org")
+            self.assertEqual([r[:3] for r in replies], ["250"] * 4)
+            replies = client.mail("Subject: two\r\n\r\nx", "team@example.org", "silent@example.org", sender="odd@example.net")
+            self.assertEqual([r[:3] for r in replies], ["250"] * 2)
+            client.say("MAIL FROM:<odd@example.net>")
+            self.assertTrue(client.say("RCPT TO:<closed@example.org>").startswith("550 5.2.1"))
+        got = self.retrieve("carol")
+        self.assertEqual(sorted(line for text in got for line in text.split("\n") if line.startswith("X-Quarantine:")),
+                         ["X-Quarantine: <alice@example.org>", "X-Quarantine: <held@example.org> Look at it",
+                          "X-Quarantine: <team@example.org> Odd one"])
+        self.assertEqual(len(got), 4)
+        self.assertEqual(self.counts(), {"alice": 0, "bob": 1, "carol": 0, "dave": 0})
+        self.retrieve("bob")
+
+    def test_explained(self):
+        done = self.server.adm("-f", "json", "recipient", "held@example.org")
+        rows = [(x["what"], x["address"], x["result"]) for x in json.loads(done)]
+        self.assertEqual(rows[0], ("recipient", "held@example.org", "quarantined, Look at it: goes to keeper@example.org"))
+        self.assertEqual(rows[-1], ("end", "carol", "the mailbox of carol"))
+
+    def test_no_place(self):
+        """That nobody is there to take it is no reason to refuse mail for good."""
+        self.put("aliases", "keeper: error:nouser gone\n" + ALIASES % {"dir": self.server.dir})
+        with Lmtp(self.server) as client:
+            def waits():
+                client.say("RSET")
+                client.say("MAIL FROM:<a@b>")
+                return client.say("RCPT TO:<held@example.org>").startswith("451 4.3.5 <held@example.org>")
+            culver.wait_for(waits, "the table is read")
 
 
 class Explained(Base):
@@ -437,6 +576,50 @@ class Forward(Base):
         with Lmtp(self.server) as client:
             reply, = client.mail(text, address)
         self.assertTrue(reply.startswith("250 "), reply)
+
+    def lda(self, *args, run_as=None, **env):
+        """One message by culver-lda; its subject is the arguments."""
+        message = "From out@else.example Sat Nov 21 12:00:00 2026\nSubject: %s\n\nbody\n" % " ".join(args)
+        return subprocess.run([LDA, "-c", self.server.config] + list(args), input=message.encode(), capture_output=True,
+                              user=run_as, env=dict(os.environ, **env), timeout=culver.WAIT)
+
+    def test_lda(self):
+        """culver-lda asks the file of the user whom it is given, and no table: who calls it has done that."""
+        box = self.server.path("home", "bob", "lda-box")
+        self.forward("bob", "bob@else.example, %s, \"|save %s two\"\n" % (box, box + ".program"))
+        done = self.lda("-d", "bob", "-a", "bob@example.org")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual([(x[0].split()[1], x[1]) for x in self.sent(1)], [("FROM:<out@else.example>", "bob@else.example")])
+        self.assertEqual(self.retrieve("bob"), [])
+        with open(box) as f:
+            self.assertTrue(f.read().startswith("From out@else.example "))
+        with open(box + ".program.args") as f:
+            self.assertEqual(f.read(), "2:two:out@else.example:bob@example.org:%s\n" % self.user)
+        # What the file itself runs ends in the mailbox.
+        self.assertEqual(self.lda("-d", "bob", CULVER_FORWARD="1").returncode, 0)
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.assertEqual(self.lda("-d", "bob", "-o", "recipient_forward=no").returncode, 0)
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.assertEqual(self.lda("-d", "team").returncode, 67)
+
+    def test_lda_detail(self):
+        self.forward("bob", "bob@else.example\n")
+        self.forward("bob", "\\bob\n", name=".forward+here")
+        self.assertEqual(self.lda("-d", "bob", "-a", "bob+here@example.org").returncode, 0)
+        self.assertEqual(len(self.retrieve("bob")), 1)
+        self.assertEqual(self.lda("-d", "bob", "-a", "bob+there@example.org").returncode, 0)
+        self.assertEqual(len(self.sent(1)), 1)
+
+    def test_lda_in_forward(self):
+        """A file that runs culver-lda does not go in circles."""
+        self.program("deliver", 'exec %s -c %s -d bob -m Sorted -o lda_mailbox_autocreate=yes' % (LDA, self.server.config))
+        self.forward("bob", "|deliver\n")
+        done = self.lda("-d", "bob")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        imap = self.server.imap("bob")
+        self.assertEqual(imap.select("Sorted")[1], [b"1"])
+        imap.logout()
+        self.assertEqual(self.retrieve("bob"), [])
 
     def test_elsewhere(self):
         self.forward("bob", "# gone away\nbob@else.example,\n other\n")

@@ -194,6 +194,9 @@ class Replay(unittest.TestCase):
         done = self.server.adm("-o", "procmail_rc=~/none ~/other.rc", "-o", "procmail_programs=no", "filter", "check", "-t",
                                "procmail", "dave")
         self.assertEqual(done, os.path.join(home, "other.rc:2: warning: programs are not run here: procmail_programs\n"))
+        done = subprocess.run([os.path.join(culver.PREFIX, "bin", "culveradm"), "-c", self.server.config, "filter", "check", "-t", "procmail",
+                               "dave"], capture_output=True, text=True, timeout=60, preexec_fn=culver.without_landlock)
+        self.assertIn("/.procmailrc: warning: the kernel has no Landlock: ", done.stdout + done.stderr)
         os.unlink(os.path.join(home, "sieve/bad.sieve"))
         self.assertEqual(self.check("-t", "sieve", "dave"), (0, []))
         # A script of no directory's is active.

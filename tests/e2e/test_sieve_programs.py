@@ -2,6 +2,8 @@
 """Programs that Sieve scripts run (vnd.dovecot.pipe, .filter, .execute), through LMTP and culver-lda; where what becomes of a
 message is a matter of taste, the same through Debian's Pigeonhole."""
 import os
+import pwd
+import shutil
 import signal
 import smtplib
 import subprocess
@@ -250,6 +252,88 @@ class Programs(unittest.TestCase):
                     self.assertEqual(client.sendmail("sender@example.org", ["alice"], mail), {})
                 with self.subTest(text):
                     self.assertEqual(self.found(), self.found(root=homes))
+
+
+SERVICE = """
+service %(name)s {
+  executable = script %(dir)s/bin/%(name)s first
+  user = %(user)s
+  unix_listener sieve-programs/%(name)s {
+    mode = 0666
+  }
+}
+"""
+
+# script, and what there is then: mailbox, and a line of the message
+SOCKETS = [
+    ('filter "upper"; fileinto :create "F";', [(".F", b"SUBJECT: A")]),
+    ('if execute :input "in" :output "x" "upper" { fileinto :create "${x}"; }', [(".IN", b"Subject: a")]),
+    ('pipe "show" ["one", "two words", "a\tb"];', []),
+    ('if not filter "code" { fileinto :create "no"; }', [(".no", b"Subject: a")]),
+    ('pipe "code";', [(".", b"Subject: a")]),
+    ('pipe :copy "killed"; fileinto :create "kept";', [(".", b"Subject: a"), (".kept", b"Subject: a")]),
+    ('if not execute "slow" { fileinto :create "late"; }', [(".late", b"Subject: a")]),
+    ('if filter "cat" { fileinto :create "file"; }', [(".file", b"Subject: a")]),
+    ('if not filter "none" { fileinto :create "none"; }', [(".none", b"Subject: a")]),
+]
+
+
+class Sockets(unittest.TestCase):
+    """The same programs as services that are reached over a socket: of Culver's own master, and of Dovecot's."""
+    script = Programs.script
+    found = Programs.found
+
+    def setUp(self):
+        self.server = culver.Server(start=False)
+        self.addCleanup(self.server.close)
+        for name in ("bin", "only"):
+            os.mkdir(self.server.path(name))
+        for name, text in PROGRAMS.items():
+            if name == "code":
+                text = "cat > /dev/null; exit 3"
+            with open(self.server.path("bin", name), "w") as f:
+                f.write("#!/bin/sh\n" + text % {"dir": self.server.path("home")} + "\n")
+            os.chmod(self.server.path("bin", name), 0o755)
+        os.chmod(self.server.path("home"), 0o777)
+        # what has no socket is looked for among the files
+        shutil.copy(self.server.path("bin", "cat"), self.server.path("only", "cat"))
+        settings = SETTINGS % {"dir": self.server.dir, "plugins": "sieve_extprograms"}
+        self.server.add_config(settings.replace("/bin\n", "/only\n"))
+        self.server.allowed = ("sieve:", "script ")
+
+    def services(self):
+        user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+        return "".join(SERVICE % {"name": name, "dir": self.server.dir, "user": user}
+                       for name in ("upper", "show", "code", "killed", "slow"))
+
+    def look(self, where):
+        self.server.add_config("plugin {\n%s}\n" % "".join(
+            "  sieve_%s_socket_dir = %s\n" % (kind, where) for kind in ("pipe", "filter", "execute")))
+        self.server.start()
+        for text, wanted in SOCKETS:
+            self.script(REQUIRE + text)
+            self.server.deliver(culver.message("a"), "alice")
+            got = [(box, mail.split(b"\n\n")[0].split(b"\n")) for box, mail in self.found()]
+            self.assertEqual([box for box, _ in got], [box for box, _ in wanted], text)
+            for (_, lines), (_, line) in zip(got, wanted):
+                self.assertIn(line, lines, text)
+        with open(self.server.path("home", "shown")) as f:
+            shown = f.read()
+        for line in ("arg <first>", "arg <one>", "arg <two words>", "arg <a\tb>", "Subject: a"):
+            self.assertIn("\n" + line + "\n", shown)
+        self.assertNotIn("HOME=", shown)
+
+    def test_ours(self):
+        self.server.add_config(self.services())
+        self.look("sieve-programs")
+
+    @unittest.skipUnless(os.path.exists(dovecot.PROGRAM), "Dovecot is not installed")
+    def test_dovecots(self):
+        with dovecot.Dovecot(self.server.path("home"), self.server.uid, self.server.gid, extra=self.services(),
+                             start=False) as other:
+            os.makedirs(os.path.join(other.dir, "run", "sieve-programs"))
+            other.start()
+            self.look(os.path.join(other.dir, "run", "sieve-programs"))
 
 
 if __name__ == "__main__":

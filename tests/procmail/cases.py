@@ -3,6 +3,8 @@
 import itertools
 import typing
 
+import corners
+
 FROM = "From ann@example.org Sat Nov 28 05:33:20 2026\n"
 
 PLAIN = FROM + """From: Ann <ann@example.org>
@@ -439,6 +441,7 @@ KNOWN = {
     # What differs on purpose, by name; doc/procmail.md has each.
     r"recipe/filter fails unwatched/.*": "a filter that fails leaves the message as it was",
     r"recipe/linebuf literal/.*": "a condition may be longer than LINEBUF",
+    r"corner/place default is maildir on file": "DEFAULT's file is written to as a recipe's is",
     r"recipe/crlf/.*": "lines may end with CR LF",
     r"formail/-x X-/(daemon|list|empty|many|local|resent|no header|group)": "a filter without output leaves the message as it was",
     r"formail/(-(x|X|zx|cx) Subject:|-xSubject: -xFrom:)/no header": "a filter without output leaves the message as it was",
@@ -484,3 +487,5 @@ def cases():
     for recipe, text in RECIPES.items():
         for label in ("plain", "list", "empty"):
             yield Case("recipes", "recipe/%s/%s" % (recipe, label), text, MESSAGES[label], () if label == "plain" else BOXES)
+    for recipe, text in corners.RECIPES.items():
+        yield Case("recipes", "corner/" + recipe, text, PLAIN, BOXES)

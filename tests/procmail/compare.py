@@ -41,7 +41,7 @@ def tree(top, unordered):
             relative = os.path.relpath(path, top)
             relative = re.sub(r"(new|cur)/\d+\.[^/]*$", r"\1/*", relative)
             relative = re.sub(r"(msg\.|new-)[A-Za-z0-9_-]+$", r"\1*", relative)
-            with open(path, "rb") as f:
+            with open(path if os.path.isfile(path) else "/dev/null", "rb") as f:
                 content = f.read()
             if relative in ("log", "log2"):
                 content = normal_log(content)
@@ -50,7 +50,7 @@ def tree(top, unordered):
                 if not content.strip():
                     continue
             content = re.sub(rb"(?m)^From (\S+)  .*$", rb"From \1  DATE", content)     # two blanks: formail made it
-            out.append((relative, os.stat(path).st_mode & 0o777, content))
+            out.append((relative, os.lstat(path).st_mode & 0o777, content))
     return sorted(out)
 
 

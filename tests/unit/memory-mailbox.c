@@ -560,6 +560,13 @@ mailbox_watch(struct mailbox *box, bool on, struct err *e)
 	return 0;
 }
 
+uint32_t
+mailbox_watch_id(const struct mailbox *box)
+{
+	(void)box;
+	return 0;
+}
+
 bool
 mailbox_watch_read(struct mailbox *box, bool *gone_out, bool *kicked_out)
 {

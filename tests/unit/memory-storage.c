@@ -478,6 +478,56 @@ storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX
 	return 0;
 }
 
+uint64_t
+storage_mailbox_number(struct storage *st, struct span name)
+{
+	struct box *b = memory_find(name);
+
+	(void)st;
+	return b == NULL ? 0 : b->uidvalidity;
+}
+
+int
+storage_watch(struct storage *st, struct span name, unsigned items, uint32_t *id_out, struct mailbox_status *out, struct err *e)
+{
+	if (storage_status(st, name, items, out, e) == -1)
+		return -1;
+	*id_out = out->uidvalidity;
+	return 0;
+}
+
+int
+storage_watch_metadata(struct storage *st, struct span name, uint32_t *id_out, struct err *e)
+{
+	(void)st;
+	if (name.n > 0 && memory_find(name) == NULL)
+		return err_set(e, ERR_NOTFOUND, "not there");
+	*id_out = 1;
+	return 0;
+}
+
+void
+storage_unwatch(struct storage *st, uint32_t id)
+{
+	(void)st;
+	(void)id;
+}
+
+void
+storage_watch_lists(struct storage *st, bool on)
+{
+	(void)st;
+	(void)on;
+}
+
+void
+storage_read_notices(struct storage *st, struct storage_notices *n)
+{
+	(void)st;
+	n->any = n->kicked = false;
+	n->gone = true;
+}
+
 const struct mail_limits *
 mailbox_limits(const struct mailbox *box)
 {

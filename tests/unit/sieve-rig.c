@@ -87,16 +87,15 @@ on_list_members(void *ctx, struct span list, struct arena *a, struct span **out,
 }
 
 static int
-on_run(void *ctx, struct span program, const struct span *args, size_t arg_count, struct span input, unsigned timeout,
-    struct arena *a, struct span *out, int *status, struct err *e)
+on_run(void *ctx, const struct filter_program *p, struct span input, struct arena *a, struct span *out, int *status, struct err *e)
 {
 	struct sieve_rig *rig = ctx;
-	struct span line = program;
+	struct span line = span_str(arena_printf(rig->a, "%.*s%s%.*s", SPAN_ARG(p->socket), p->socket.n > 0 ? "," : "", SPAN_ARG(p->path)));
 
-	for (size_t i = 0; i < arg_count; i++)
-		line = span_str(arena_printf(rig->a, "%.*s %.*s", SPAN_ARG(line), SPAN_ARG(args[i])));
+	for (size_t i = 0; i < p->arg_count; i++)
+		line = span_str(arena_printf(rig->a, "%.*s %.*s", SPAN_ARG(line), SPAN_ARG(p->args[i])));
 	rig->ran = span_str(arena_printf(rig->a, "%.*s < %.*s", SPAN_ARG(line), SPAN_ARG(input)));
-	rig->timeout = timeout;
+	rig->timeout = p->timeout;
 	if (rig->program_status < 0)
 		return err_set(e, rig->program_status == -2 ? ERR_TIMEOUT : ERR_NOTFOUND, "it is not there");
 	*out = arena_dup(a, rig->program_output == NULL ? input : span_str(rig->program_output));

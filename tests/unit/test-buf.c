@@ -256,6 +256,54 @@ test_hash_churn(void **state)
 	hash_free(h);
 }
 
+/* The keys lie in the arena; a place stays until the table is changed. */
+static void
+test_hash_in_arena(void **state)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct hash *h = hash_new_in(a, 100, 1000);
+	char name[16];
+	void **slot;
+	int value;
+
+	(void)state;
+	assert_non_null(a);
+	assert_non_null(h);
+	assert_int_equal(hash_count(h), 0);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "key%d", i);
+		slot = hash_slot(h, span_str(name));
+		assert_non_null(slot);
+		assert_null(*slot);
+		*slot = &value + i % 2;
+		assert_ptr_equal(hash_slot(h, span_str(name)), slot);
+	}
+	assert_int_equal(hash_count(h), 1000);
+	assert_null(hash_slot(h, SPAN("one more")));
+	assert_ptr_equal(hash_get(h, SPAN("key7")), &value + 1);
+	assert_ptr_equal(hash_remove(h, SPAN("key7")), &value + 1);
+	assert_null(hash_get(h, SPAN("key7")));
+	assert_non_null(hash_slot(h, SPAN("one more")));
+	hash_free(h);
+	arena_free(a);
+
+	/* No room for a key: it is not there. */
+	a = arena_new(4096);
+	h = hash_new_in(a, 0, 10000);
+	assert_non_null(h);
+	for (int i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "key%d", i);
+		if ((slot = hash_slot(h, span_str(name))) == NULL)
+			break;
+		*slot = &value;
+	}
+	assert_null(slot);
+	assert_in_range(hash_count(h), 1, 9999);
+	assert_null(hash_get(h, span_str(name)));
+	hash_free(h);
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -269,6 +317,7 @@ main(void)
 		cmocka_unit_test(test_array),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_hash_churn),
+		cmocka_unit_test(test_hash_in_arena),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

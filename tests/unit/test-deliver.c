@@ -215,6 +215,14 @@ test_lists(void **state)
 		{ "redirect :list \"empty\";", 1, 0, 0 },
 		{ "redirect :list \"none\";", 1, 0, 0 },
 		{ "redirect :list \"tag:example.com,2026:words\";", 1, 0, 0 },
+		/* A dictionary: keys count, values do not. */
+		{ "if header :list \"subject\" \"all\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"subject\" \"some\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"from\" \"some\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		{ "if header :list \"from\" \"all\" { fileinto \"Junk\"; }", 1, 0, 0 },
+		{ "redirect :list \"people\";", 0, 0, 2 },
+		{ "if valid_ext_list \"bad\" { fileinto \"Junk\"; }", 0, 1, 0 },
+		{ "if header :list \"subject\" \"bad\" { fileinto \"Junk\"; }", 1, 0, 0 },
 	};
 
 	(void)state;
@@ -224,7 +232,10 @@ test_lists(void **state)
 
 		world_init(&w, "plugin {\n sieve_extensions = +extlists\n sieve_list_friends = ~/friends\n"
 		    " sieve_list_tag_example_com_2026_words = file:DIR/words\n sieve_list_addrbook_default = ~/none\n"
-		    " sieve_list_empty = ~/empty/none\n}\n");
+		    " sieve_list_empty = ~/empty/none\n sieve_list_all = dict:file:~/dict\n"
+		    " sieve_list_some = dict:file:~/dict;prefix=shared/some/\n sieve_list_people = dict:file:~/dict;prefix=priv/x/\n sieve_list_bad = dict:file:~/dict;other=1\n}\n");
+		write_script(&w, "home/bob/dict", "shared/some/OFFER\n1\npriv/x/eve@example.net\n1\npriv/x/a\\|b@example.net\n\nshared/offer\neve@example.net\n"
+		    "shared/some/other\n0\nshared/some/cut");
 		w.r.home = span_str(arena_printf(w.s.a, "%s/home/bob", w.s.dir));
 		write_script(&w, "home/bob/friends", "# people\nEve@example.net\n\n  ann@example.org \r\neve@example.net\n");
 		write_script(&w, "words", "offer\nno address\n");
@@ -322,6 +333,31 @@ test_redirect(void **state)
 	w.r.message = SPAN("From: x@example.net\r\n\r\nThird\r\n");
 	deliver_message(&w.r, &w.out);
 	assert_int_equal(count(&w, "INBOX"), 3);
+	world_clear(&w);
+}
+
+/* sieve_redirect_duplicate_period and sieve_enabled. */
+static void
+test_period(void **state)
+{
+	struct world w;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	world_init(&w, "plugin {\n sieve_redirect_duplicate_period = 0\n}\n");
+	deliver_with(&w, "redirect \"carol@example.com\";");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.sent, 2);
+	world_clear(&w);
+	world_init(&w, "plugin {\n sieve_redirect_duplicate_period = 1h\n}\n");
+	deliver_with(&w, "redirect \"carol@example.com\";");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.sent, 1);
+	world_clear(&w);
+	world_init(&w, "");
+	assert_int_equal(set_view_override(w.view, SPAN("plugin/sieve_enabled"), SPAN("no"), &e), 0);
+	assert_null(deliver_filter_new(w.view, SPAN("bob"), w.r.home, &e));
+	assert_int_equal(e.code, ERR_NONE);
 	world_clear(&w);
 }
 
@@ -526,7 +562,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_redirect), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};

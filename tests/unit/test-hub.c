@@ -99,12 +99,18 @@ test_filters(void **state)
 
 struct ear {
 	unsigned told[8];
+	bool deaf;
 };
 
-static void
+static bool
 hear(void *ctx, uint32_t id)
 {
-	((struct ear *)ctx)->told[id]++;
+	struct ear *ear = ctx;
+
+	if (ear->deaf)
+		return false;
+	ear->told[id]++;
+	return true;
 }
 
 /* Runs the loop until *what is at least wanted; a generous end. */
@@ -123,7 +129,7 @@ test_watches(void **state)
 {
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 	struct watches *w = watches_new(loop, 4);
-	struct ear a = { { 0 } }, b = { { 0 } };
+	struct ear a = { .told = { 0 } }, b = { .told = { 0 } };
 	struct watcher *wa = watcher_new(w, 10, hear, &a), *wb = watcher_new(w, 10, hear, &b);
 
 	(void)state;
@@ -141,6 +147,15 @@ test_watches(void **state)
 		watches_changed(w, SPAN("inbox"), wa);
 	run_until(loop, &b.told[2], 2);
 	assert_int_equal(b.told[2], 2);
+	/* Who can not listen now is told once when he can. */
+	b.deaf = true;
+	for (int i = 0; i < 3; i++)
+		watches_changed(w, SPAN("other"), NULL);
+	assert_int_equal(b.told[3], 0);
+	b.deaf = false;
+	run_until(loop, &b.told[3], 1);
+	assert_int_equal(b.told[3], 1);
+	b.told[3] = 0;
 	/* Who unsubscribes while a telling is due hears nothing more. */
 	watches_changed(w, SPAN("inbox"), NULL);
 	watcher_unsubscribe(wb, 2);
@@ -169,7 +184,7 @@ test_directories(void **state)
 	struct watches *w = watches_new(loop, 10);
 	struct err e = ERR_INIT;
 	struct dirs *d = dirs_new(loop, 10, &e);
-	struct ear a = { { 0 } };
+	struct ear a = { .told = { 0 } };
 	struct watcher *wa = watcher_new(w, 10, hear, &a);
 	char dir[64], path[128];
 	struct link *one, *two;

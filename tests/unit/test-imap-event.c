@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session's commands tell the process behind it, and what that makes of it. */
 #include <netinet/in.h>
+#include <unistd.h>
 #include "testing.h"
 #include "imap-fixture.h"
 #include "imap/behind.h"
+#include "imap/kept-events.h"
 #include "imap/react.h"
 #include "lib/ipc-types.h"
 #include "lib/log.h"
@@ -66,7 +68,7 @@ on_event(void *ctx, const struct imap_event *ev)
 		buf_addf(&w->told, " %u", ev->uids[i]);
 	buf_addc(&w->told, '\n');
 	if (w->react != NULL)
-		imap_react_scripts(w->react, ev);
+		imap_react_scripts(w->react, ev, &(size_t){ 0 });
 }
 
 /* A session of these commands; what was told. */
@@ -292,6 +294,78 @@ event_of(struct world *w, const char *name, const uint32_t *uids, size_t count)
 				    .uidvalidity = status.uidvalidity, .uids = uids, .count = count };
 }
 
+/* What is left when the process behind a session is told to end. */
+static void
+test_kept(void **state)
+{
+	static const uint32_t uids[] = { 3, 5, 7 };
+	static uint32_t room[IMAP_EVENT_UIDS];
+	struct buf records = BUF_INIT(KEPT_EVENTS_MAX), all = BUF_INIT(KEPT_EVENTS_MAX + 1), large = BUF_INIT(2 * KEPT_EVENTS_MAX);
+	struct imap_event event = { .cause = IMAPSIEVE_COPY, .learn = SPAM_LEARN_HAM, .mailbox = SPAN("INBOX"), .from = SPAN("Junk"),
+				    .uidvalidity = 9, .uids = uids, .count = 3 }, got;
+	const int64_t now = 1700000000;
+	struct err e = ERR_INIT;
+	struct ipc_msg m;
+	struct world w;
+	struct span rest;
+	int dir;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(ipc_msg_init(&m, &e), 0);
+	assert_int_equal(storage_user_dir(w.st, &dir, &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(all.n, 0);
+	kept_events_write(&records, &event, now);
+	event.scripts = true;
+	event.count = 1;
+	kept_events_write(&records, &event, now - 2 * KEPT_SCRIPTS_S);
+	event.learn = SPAM_CHECK;
+	kept_events_write(&records, &event, now - 2 * KEPT_SCRIPTS_S);
+	kept_events_write(&records, &event, now + 100);
+	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
+	assert_int_equal(kept_events_add(dir, SPAN(""), &e), 0);
+	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(all.n, 2 * records.n);
+	rest = buf_span(&all);
+	for (int i = 0; i < 2; i++) {
+		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(got.count == 3 && got.uids[2] == 7 && got.uidvalidity == 9 && got.learn == SPAM_LEARN_HAM && !got.scripts);
+		assert_span(got.from, "Junk");
+		/* Too old for a script, not for a lesson; then too old for what is a script alone. */
+		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(got.count == 1 && got.learn == SPAM_LEARN_HAM && !got.scripts);
+		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(got.count == 1 && got.learn == SPAM_CHECK && got.scripts);
+	}
+	assert_false(kept_events_next(&rest, now, &m, room, &got));
+	assert_int_equal(rest.n, 0);
+	/* They are gone; what is damaged ends it. */
+	buf_reset(&all);
+	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(all.n, 0);
+	for (size_t n = 0; n < 40; n++) {
+		rest = span_sub(buf_span(&records), 0, n);
+		assert_false(kept_events_next(&rest, now, &m, room, &got));
+		assert_int_equal(rest.n, n);
+	}
+	/* There is a limit. */
+	while (large.n <= KEPT_EVENTS_MAX - 10)
+		buf_add(&large, buf_span(&records));
+	assert_int_equal(kept_events_add(dir, span_sub(buf_span(&large), 0, KEPT_EVENTS_MAX), &e), 0);
+	assert_int_equal(kept_events_add(dir, SPAN("x"), &e), -1);
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(kept_events_add(dir, buf_span(&large), &e), large.n > KEPT_EVENTS_MAX ? -1 : 0);
+	close(dir);
+	ipc_msg_clear(&m);
+	buf_clear(&records);
+	buf_clear(&all);
+	buf_clear(&large);
+	world_clear(&w);
+}
+
 /* What has gone, or is another mailbox now, is left alone. */
 static void
 test_too_late(void **state)
@@ -320,7 +394,7 @@ test_too_late(void **state)
 	assert_int_equal(imap_react_new(&rp, &w.react, &e), 0);
 	event = event_of(&w, "Junk", uids, 2);
 	event.uidvalidity++;
-	imap_react_scripts(w.react, &event);
+	imap_react_scripts(w.react, &event, &(size_t){ 0 });
 	look(&w, "Junk", 1, &count, &flags, &date);
 	assert_int_equal(flags, 0);
 	event.uidvalidity--;
@@ -334,11 +408,11 @@ test_too_late(void **state)
 	lessons.next = 0;
 	imap_react_teach(w.react, &event, &lessons);
 	assert_int_equal(lessons.missed, 1);
-	imap_react_scripts(w.react, &event);
+	imap_react_scripts(w.react, &event, &(size_t){ 0 });
 	look(&w, "Junk", 1, &count, &flags, &date);
 	assert_int_equal(flags, MSG_DELETED);
 	event.mailbox = SPAN("Gone");
-	imap_react_scripts(w.react, &event);
+	imap_react_scripts(w.react, &event, &(size_t){ 0 });
 	world_clear(&w);
 }
 
@@ -428,7 +502,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_lessons), cmocka_unit_test(test_events),
-		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_kept), cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_teacher),
 	};
 

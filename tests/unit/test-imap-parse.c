@@ -3,6 +3,7 @@
 #include "testing.h"
 #include "lib-protocol/imap-fetch-items.h"
 #include "lib-protocol/imap-literal.h"
+#include "lib-protocol/imap-notify.h"
 #include "lib-protocol/imap-quote.h"
 #include "lib-protocol/imap-search.h"
 #include "lib-protocol/imap-seqset.h"
@@ -385,6 +386,98 @@ describe(struct buf *b, const struct search_key *k)
 }
 
 static void
+test_notify(void **state)
+{
+	/* groups: how many; 0: refused.  events: of all.  last: the filter of the last group. */
+	static const struct {
+		const char *in;
+		size_t groups;
+		unsigned events;
+		enum imap_notify_filter last;
+	} cases[] = {
+		{ "SET (selected (MessageNew MessageExpunge))", 1, NOTIFY_MESSAGE_NEW | NOTIFY_MESSAGE_EXPUNGE, NOTIFY_SELECTED },
+		{ "set status (SELECTED-delayed (messagenew (UID FLAGS) messageexpunge FlagChange)) (personal NONE)", 2,
+		    NOTIFY_MESSAGE_NEW | NOTIFY_MESSAGE_EXPUNGE | NOTIFY_FLAG_CHANGE, NOTIFY_PERSONAL },
+		{ "SET (inboxes NONE) (subscribed (MailboxName SubscriptionChange))", 2,
+		    NOTIFY_MAILBOX_NAME | NOTIFY_SUBSCRIPTION_CHANGE, NOTIFY_SUBSCRIBED },
+		{ "SET (subtree (a {1}\r\nb \"c d\") (MailboxMetadataChange ServerMetadataChange))", 1,
+		    NOTIFY_MAILBOX_METADATA | NOTIFY_SERVER_METADATA, NOTIFY_SUBTREE },
+		{ "SET (mailboxes INBOX (Wonder)) ", 1, NOTIFY_UNKNOWN, NOTIFY_MAILBOXES },
+		{ "SET (selected (MessageExpunge MessageNew AnnotationChange))", 1,
+		    NOTIFY_MESSAGE_NEW | NOTIFY_MESSAGE_EXPUNGE | NOTIFY_ANNOTATION_CHANGE, NOTIFY_SELECTED },
+		{ "SET", 0, 0, 0 },
+		{ "SET STATUS", 0, 0, 0 },
+		{ "SOME (personal NONE)", 0, 0, 0 },
+		{ "SET (everything (MessageNew MessageExpunge))", 0, 0, 0 },
+		{ "SET (personal)", 0, 0, 0 },
+		{ "SET (personal ())", 0, 0, 0 },
+		{ "SET (personal MessageNew)", 0, 0, 0 },
+		{ "SET (personal (MailboxName)", 0, 0, 0 },
+		{ "SET (personal (MailboxName)) x", 0, 0, 0 },
+		{ "SET (subtree () NONE)", 0, 0, 0 },
+		{ "SET (subtree NONE)", 0, 0, 0 },
+		/* RFC 5465 section 5: each of them needs both */
+		{ "SET (personal (MessageNew))", 0, 0, 0 },
+		{ "SET (personal (MessageExpunge))", 0, 0, 0 },
+		{ "SET (personal (FlagChange))", 0, 0, 0 },
+		{ "SET (selected (MessageNew MessageExpunge MailboxName))", 0, 0, 0 },
+		{ "SET (selected NONE) (selected-delayed NONE)", 0, 0, 0 },
+		{ "SET (personal (MessageNew (UID) MessageExpunge))", 0, 0, 0 },
+		{ "SET (selected (MessageNew (Nothing) MessageExpunge))", 0, 0, 0 },
+		{ "SET (selected (MessageNew (UID) MessageNew (UID) MessageExpunge))", 0, 0, 0 },
+	};
+	const struct imap_notify_limits lim = { 10, 10, { 10, 10 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena *a = arena_new(65536);
+		struct imap_in in = { span_str(cases[i].in), a, NULL };
+		struct imap_notify_request r;
+		bool ok = imap_notify_parse(&in, &lim, &r);
+
+		if (ok != (cases[i].groups > 0) || (!ok && in.why == NULL))
+			fail_msg("%s: %s", cases[i].in, ok ? "taken" : in.why);
+		if (ok && (r.group_count != cases[i].groups || r.events != cases[i].events ||
+		    r.groups[r.group_count - 1].filter != cases[i].last || r.none))
+			fail_msg("%s: read wrongly", cases[i].in);
+		arena_free(a);
+	}
+}
+
+static void
+test_notify_limits(void **state)
+{
+	const struct imap_notify_limits lim = { 2, 3, { 10, 10 } };
+	static const struct {
+		const char *in, *why;
+	} cases[] = {
+		{ "SET (personal NONE) (inboxes NONE) (subscribed NONE)", "Too many groups of events" },
+		{ "SET (mailboxes (a b) NONE) (subtree (c d) NONE)", "Too many mailboxes" },
+		{ "SET (mailboxes (a b) NONE) (subtree c NONE)", NULL },
+		{ "NONE", NULL },
+		{ "NONE x", "Unexpected extra arguments" },
+	};
+	struct buf b = BUF_INIT(200);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct arena *a = arena_new(65536);
+		struct imap_in in = { span_str(cases[i].in), a, NULL };
+		struct imap_notify_request r;
+
+		assert_true(imap_notify_parse(&in, &lim, &r) == (cases[i].why == NULL));
+		if (cases[i].why != NULL)
+			assert_string_equal(in.why, cases[i].why);
+		else if (i == 2)
+			assert_span(r.groups[1].names[0], "c");
+		arena_free(a);
+	}
+	imap_notify_events_write(&b, NOTIFY_MESSAGE_NEW | NOTIFY_MAILBOX_NAME | NOTIFY_UNKNOWN);
+	assert_span(buf_span(&b), "MessageNew MailboxName");
+	buf_clear(&b);
+}
+
+static void
 test_search(void **state)
 {
 	static const struct {
@@ -510,6 +603,8 @@ main(void)
 		cmocka_unit_test(test_set_use),
 		cmocka_unit_test(test_set_many),
 		cmocka_unit_test(test_fetch_items),
+		cmocka_unit_test(test_notify),
+		cmocka_unit_test(test_notify_limits),
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_quote),
 		cmocka_unit_test(test_mailbox_names),

@@ -150,7 +150,7 @@ add_line(struct world *w, struct span name, struct span value)
 static struct recipient_tables *
 make_tables(struct world *w)
 {
-	static const struct recipient_limits limits = { 1 << 16, 1000, 10 };
+	static const struct recipient_limits limits = { 1 << 16, 1000, 10, true };
 	struct buf packed = BUF_INIT(1 << 18);
 	struct recipient_tables *t = NULL;
 
@@ -317,6 +317,32 @@ test_large(void **state)
 	buf_clear(&want);
 }
 
+/* However often a MAIL is refused in one connection, the next one finds memory. */
+static void
+test_refused_for_long(void **state)
+{
+	static struct world w;
+	static char local[401];
+	struct buf in = BUF_INIT(64 << 20);
+	struct stream s;
+
+	(void)state;
+	memset(local, 'x', 400);
+	start(&w);
+	buf_adds(&in, "LHLO c\r\n");
+	for (unsigned i = 0; i < 90000; i++)
+		buf_addf(&in, "MAIL FROM:<%s> X=%u\r\nNOOP\r\n", local, i);
+	buf_addf(&in, "MAIL FROM:<%s@x>\r\nRCPT TO:<bob>\r\nDATA\r\n\r\n.\r\nQUIT\r\n", local);
+	assert_false(in.failed);
+	stream_init_mem(&s, buf_span(&in), 65536, 16 << 20);
+	play(&w, &s);
+	stream_clear(&s);
+	assert_int_equal(w.deliveries, 1);
+	assert_true(span_starts(buf_span(&w.header), SPAN("Return-Path: <xxx")));
+	stop(&w);
+	buf_clear(&in);
+}
+
 static void
 test_long_line(void **state)
 {
@@ -337,7 +363,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_message), cmocka_unit_test(test_delivery_address),
-		cmocka_unit_test(test_large), cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_large), cmocka_unit_test(test_long_line), cmocka_unit_test(test_refused_for_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include "lib/sys.h"
 #include "lib-config/config.h"
+#include "lib-protocol/children.h"
 #include "master/backoff.h"
 #include "master/kinds.h"
 #include "master/listener.h"
@@ -51,6 +52,25 @@ test_who_may_talk_with_whom(void **state)
 	for (enum kind k = 0; k < KINDS; k++)
 		assert_int_equal(kind_find(span_str(kinds[k].name)), k);
 	assert_int_equal(kind_find(SPAN("nobody")), KINDS);
+}
+
+/* Why no process is made is told as it is. */
+static void
+test_children(void **state)
+{
+	struct service s = { .loop = ev_default_loop(0) };
+	struct children *c = children_new(&s, 0, NULL, NULL);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(children_fork(c, NULL, 0, NULL, &e), -1);
+	assert_int_equal(e.code, ERR_LIMIT);
+	assert_string_equal(e.log, "process_limit (0) reached");
+	children_finish(c, 1.);
+	assert_int_equal(children_fork(c, NULL, 0, NULL, &e), -1);
+	assert_int_equal(e.code, ERR_TEMP);
+	assert_string_equal(e.log, "the service is about to end");
 }
 
 static void
@@ -276,7 +296,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_who_may_talk_with_whom),
-		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_children), cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_unix_listener),
 		cmocka_unit_test(test_foreign_file_is_left_alone),
 		cmocka_unit_test(test_inet_listener),

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <cmocka.h>
-#include "quota-status/policy.h"
+#include "quota-status/decide.h"
 
 static void
 test_requests(void **state)
@@ -69,10 +69,135 @@ test_limits(void **state)
 	assert_int_equal(policy_request_parse(span_of(room, n), &r, &used), POLICY_BAD);
 }
 
+/* As recipient_tables_pack() writes it. */
+static void
+add(struct buf *packed, enum recipient_table_kind kind, const char *path, const char *text)
+{
+	buf_add_be32(packed, (uint32_t)kind);
+	buf_add_be32(packed, 1);
+	buf_add_be32(packed, (uint32_t)strlen(path));
+	buf_adds(packed, path);
+	buf_add_be32(packed, (uint32_t)strlen(text));
+	buf_adds(packed, text);
+}
+
+static const struct recipient_limits limits = { 65536, 1024, 10, true };
+
+/* "client name|client address|sender|recipient", a sender of - is not told. */
+static const struct {
+	const char *request, *want;
+} decisions[] = {
+	{ "|||alice@example.org", "ask alice@example.org" },
+	{ "|||alice+x", "ask alice+x@" },
+	{ "|||one@example.org", "ask alice@" },
+	{ "|||two@example.org", "pass" },
+	{ "|||hole", "pass" },
+	{ "|||virt@virt.example", "ask bob+box@" },
+	{ "|||far@virt.example", "pass" },
+	{ "|||gone", "550 5.1.1 has left us" },
+	{ "|||nobody@virt.example", "550 5.1.1 Nobody of that name" },
+	{ "|||partly", "pass" },
+	{ "|||list", "451 4.3.0 The list can not be read now" },
+	{ "|||loop", "554 5.4.6 The address leads back to itself" },
+	{ "||spam@bad.example|alice", "550 5.7.1 Access denied" },
+	{ "||drop@example.net|alice", "pass" },
+	{ "||drop@example.net|closed", "550 5.2.1 Closed" },
+	{ "|||closed+x@example.org", "550 5.2.1 Closed" },
+	{ "|||silent", "pass" },
+	{ "|||held", "pass" },
+	{ "|192.0.2.1|spam@bad.example|alice", "450 4.7.1 Try another way" },
+	{ "a.dsl.example|198.51.100.1||alice", "550 5.7.1 Access denied" },
+	{ "unknown|198.51.100.1||alice", "ask alice@" },
+	{ "|unknown|-|alice", "ask alice@" },
+	{ "||-|null", "ask null@" },
+	{ "|||null", "ask null@" },
+	{ "||not an address|alice", "ask alice@" },
+	{ "|||@", "nobody" },
+	{ "|||a b@c", "nobody" },
+};
+
+static const char *
+decide(const struct recipient_expand_options *o, const char *request, struct arena *a)
+{
+	const char *names[] = { "client_name", "client_address", "sender", "recipient" };
+	struct buf text = BUF_INIT(4096);
+	struct span rest = span_str(request), word;
+	struct policy_answer out;
+	struct policy_request r;
+	struct err e = ERR_INIT;
+	const char *got = NULL;
+	size_t used;
+
+	for (size_t i = 0; i < 4; i++) {
+		word = span_sub(rest, 0, span_chr(rest, '|'));
+		rest = span_from(rest, word.n + 1);
+		if (!span_eq(word, SPAN("-")))
+			buf_addf(&text, "%s=%.*s\n", names[i], SPAN_ARG(word));
+	}
+	buf_adds(&text, "\n");
+	assert_int_equal(policy_request_parse(buf_span(&text), &r, &used), POLICY_DONE);
+	switch (policy_decide(o, &r, a, &out, &e)) {
+	case POLICY_ASK:
+		got = arena_printf(a, "ask %.*s@%.*s", SPAN_ARG(out.local), SPAN_ARG(out.domain));
+		break;
+	case POLICY_PASS:
+		got = "pass";
+		break;
+	case POLICY_REFUSE:
+		got = arena_printf(a, "%u %s %.*s", out.reply.code, out.reply.status, SPAN_ARG(out.reply.text));
+		break;
+	case POLICY_NOBODY:
+		got = "nobody";
+		break;
+	case POLICY_LATER:
+		got = "later";
+		break;
+	}
+	buf_clear(&text);
+	return got;
+}
+
+static void
+test_tables(void **state)
+{
+	struct recipient_expand_options o = { .delimiters = SPAN("+"), .domains = SPAN(""), .hostname = SPAN("host.example"),
+		.max_depth = 10, .max_targets = 20 };
+	struct arena *a = arena_new(1 << 20);
+	struct buf packed = BUF_INIT(1 << 20);
+	struct err e = ERR_INIT;
+	struct recipient_tables *t = recipient_tables_of(SPAN("/none"), SPAN(""), SPAN(""), &limits, &e);
+
+	(void)state;
+	assert_non_null(t);
+	/* Without tables the address is the user's. */
+	assert_string_equal(decide(&o, "|192.0.2.1|spam@bad.example|gone@example.org", a), "ask gone@example.org");
+	o.tables = t;
+	assert_string_equal(decide(&o, "|||alice", a), "later");
+	add(&packed, RECIPIENT_TABLE_ACCESS, "/access", "From:bad.example REJECT\nFrom:drop@example.net DISCARD\nTo:held@ QUARANTINE:why\n"
+	    "To:closed@ 550 5.2.1 Closed\nTo:silent@ DISCARD\nConnect:192.0.2 450 4.7.1 Try another way\n"
+	    "Connect:dsl.example REJECT\n");
+	add(&packed, RECIPIENT_TABLE_VIRTUAL, "/virtual", "virt@virt.example bob+box\n"
+	    "far@virt.example far@else.example\nnobody@virt.example error:nouser Nobody of that name\n");
+	add(&packed, RECIPIENT_TABLE_ALIASES, "/aliases", "one: alice\ntwo: alice, bob\nhole: /dev/null\n"
+	    "gone: error:nouser has left us\npartly: gone, alice\nlist: alice, :include:/missing\nloop: pool\npool: loop\n");
+	if (recipient_tables_unpack(t, buf_span(&packed), 5, &e) == -1)
+		fail_msg("%s", e.log);
+	for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {
+		const char *got = decide(&o, decisions[i].request, a);
+
+		if (strcmp(got, decisions[i].want) != 0)
+			fail_msg("%s: %s", decisions[i].request, got);
+	}
+	recipient_tables_free(t);
+	buf_clear(&packed);
+	arena_free(a);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_requests), cmocka_unit_test(test_limits) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_requests), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_tables) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

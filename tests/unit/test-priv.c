@@ -193,6 +193,7 @@ child_landlock(void *data)
 	close(open(path, O_WRONLY | O_CREAT, 0600));
 	fd = open("/etc/passwd", O_RDONLY);
 	REQUIRE(priv_landlock(rw, ro, &active, &e) == 0);
+	REQUIRE(priv_landlock_is_there() == (active != PRIV_CONFINED_NOT));
 	if (!active)
 		return 77;
 	REQUIRE(read(fd, other, 1) == 1);	/* open before: stays */

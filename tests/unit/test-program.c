@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs of filters: what goes in and comes out, and that limits hold; in this process and in a helper. */
+#include <fcntl.h>
 #include <signal.h>
-#include "lib-deliver/program.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib-deliver/program-socket.h"
 #include "lib/sys.h"
 #include "testing.h"
 
@@ -145,11 +152,149 @@ test_dirs(void **state)
 	}
 }
 
+/* ---- behind a socket ---- */
+
+/* A service that takes one client: it reads up to the end of what comes, says `answer', and waits as long. */
+static pid_t
+serve(const char *path, const char *answer, bool reads, unsigned wait_ms, const char *shown)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), client, out;
+	char in[4096];
+	ssize_t n;
+	pid_t pid;
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	unlink(path);
+	assert_true(bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(fd, 1) == 0);
+	pid = fork();
+	if (pid != 0) {
+		close(fd);
+		return pid;
+	}
+	alarm(20);
+	client = accept(fd, NULL, NULL);
+	out = open(shown, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	while (reads && (n = read(client, in, sizeof(in))) > 0)
+		if (write(out, in, (size_t)n) != n)
+			_exit(1);
+	usleep(wait_ms * 1000);
+	/* What it reads is written, too, where the answer says so. */
+	if (answer[0] == '=') {
+		int again = open(shown, O_RDONLY);
+
+		while ((n = read(again, in, sizeof(in))) > 0)
+			if (write(client, in, (size_t)n) != n)
+				_exit(1);
+		answer++;
+	}
+	if (send(client, answer, strlen(answer), MSG_NOSIGNAL) == -1)
+		_exit(1);
+	_exit(0);
+}
+
+static void
+count_waiting(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static void
+test_socket(void **state)
+{
+	static const struct {
+		const char *answer;
+		bool reads;
+		unsigned wait_ms, timeout;
+		size_t output_max;
+		int rc, status;
+		enum err_code code;
+		const char *out;	/* NULL: it was cut */
+	} cases[] = {
+		{ "+\n", true, 0, 5, 100, 0, 0, ERR_NONE, "" },
+		{ "-\n", true, 0, 5, 100, 0, 1, ERR_NONE, "" },
+		{ "words\n+\n", true, 0, 5, 100, 0, 0, ERR_NONE, "words\n" },
+		{ "+\n+\n", true, 0, 5, 100, 0, 0, ERR_NONE, "+\n" },
+		{ "words+\n", true, 300, 5, 100, 0, 0, ERR_NONE, "words" },
+		{ "words+\n", true, 0, 5, 3, 0, 0, ERR_NONE, NULL },
+		{ "words+\n", true, 0, 5, 0, 0, 0, ERR_NONE, "" },
+		{ "words", true, 0, 5, 100, -1, 0, ERR_EOF, "" },
+		{ "+", true, 0, 5, 100, -1, 0, ERR_EOF, "" },
+		{ "", true, 0, 5, 100, -1, 0, ERR_EOF, "" },
+		{ "+\n", true, 2000, 1, 100, -1, 0, ERR_TIMEOUT, "" },
+		{ "+\n", false, 0, 5, 100, -1, 0, ERR_EOF, "" },
+		{ "-\n", false, 0, 5, 100, 0, 1, ERR_NONE, "" },
+	};
+	char dir[] = "/tmp/culver-program-XXXXXX", path[100], shown[100];
+	struct span argv[] = { SPAN("x"), SPAN("one"), SPAN("two\tand\nhalf") };
+	struct buf large = BUF_INIT((size_t)4 << 20), out, in = BUF_INIT((size_t)8 << 20);
+	struct program_request r = { .argv = argv, .argc = 3, .input = SPAN("message\n") };
+	struct err e = ERR_INIT;
+	unsigned waited = 0;
+	int status;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+	snprintf(shown, sizeof(shown), "%s/shown", dir);
+	buf_init(&out, 100);
+	assert_int_equal(program_socket_run(path, &r, &out, &status, &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		pid_t pid = serve(path, cases[i].answer, cases[i].reads, cases[i].wait_ms, shown);
+		int rc;
+
+		buf_clear(&out);
+		buf_init(&out, cases[i].output_max);
+		e = (struct err)ERR_INIT;
+		r.output_max = cases[i].output_max;
+		r.timeout = cases[i].timeout;
+		r.waiting = count_waiting;
+		r.waiting_ctx = &waited;
+		rc = program_socket_run(path, &r, &out, &status, &e);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		if (rc != cases[i].rc || (rc == 0 && status != cases[i].status) || e.code != cases[i].code ||
+		    (cases[i].out == NULL) != out.failed || (rc == 0 && !out.failed && !span_eq(buf_span(&out), span_str(cases[i].out))))
+			fail_msg("case %zu: %d, status %d, code %d, %.*s", i, rc, status, (int)e.code, SPAN_ARG(buf_span(&out)));
+		if (i == 0) {
+			assert_int_equal(file_read(shown, 1 << 20, &in, &e), 0);
+			assert_span(buf_span(&in), "VERSION\tscript\t4\t0\nalarm=5\n-\none\ntwo\001tand\001nhalf\n\nmessage\n");
+		}
+	}
+	assert_true(waited > 0);
+	/* Nobody listens there any more: that is no missing program. */
+	assert_int_equal(program_socket_run(path, &r, &out, &status, &e), -1);
+	assert_int_not_equal(e.code, ERR_NOTFOUND);
+	/* More than a socket holds, both ways. */
+	for (size_t i = 0; i < 300000; i++)
+		buf_adds(&large, "0123456789");
+	r.input = buf_span(&large);
+	r.output_max = (size_t)8 << 20;
+	r.timeout = 10;
+	buf_clear(&out);
+	buf_init(&out, r.output_max);
+	serve(path, "=+\n", true, 0, shown);
+	assert_int_equal(program_socket_run(path, &r, &out, &status, &e), 0);
+	assert_int_equal(wait(NULL) == -1, 0);
+	assert_true(status == 0 && span_ends(buf_span(&out), buf_span(&large)) && out.n > large.n && out.n < large.n + 200);
+	/* What can not be said is not sent. */
+	argv[1] = SPAN("");
+	assert_int_equal(program_socket_run(path, &r, &out, &status, &e), -1);
+	assert_int_equal(e.code, ERR_SYNTAX);
+	unlink(path);
+	unlink(shown);
+	assert_int_equal(rmdir(dir), 0);
+	buf_clear(&large);
+	buf_clear(&out);
+	buf_clear(&in);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_here), cmocka_unit_test(test_helper), cmocka_unit_test(test_restricted),
-		cmocka_unit_test(test_dirs) };
+		cmocka_unit_test(test_dirs), cmocka_unit_test(test_socket) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,39 +192,48 @@ test_script_requests(void **state)
 	} cases[] = {
 		{ "", SCRIPT_MORE }, { "VERSION\tscript\t4\t0\n", SCRIPT_MORE }, { "VERSION\tscript\t4\t0\nnoreply\na\n", SCRIPT_MORE },
 		{ "VERSION\tscript\t4\t0\nnoreply\n\n", SCRIPT_DONE }, { "VERSION\tscript\t5\t0\n", SCRIPT_BAD },
-		{ "VERSION\tscript\t4\t0\nalarm=5\n", SCRIPT_BAD }, { "VERSION\tscript\t4\t0\nnoreply\na\001x\n", SCRIPT_BAD },
+		{ "VERSION\tscript\t4\t0\nalarm=5\n", SCRIPT_MORE }, { "VERSION\tscript\t4\t0\nalarm=x\n", SCRIPT_BAD },
+		{ "VERSION\tscript\t4\t0\nalarm=5\nenv_A=b\nnoreply\n\n", SCRIPT_DONE }, { "VERSION\tscript\t4\t0\n+\n\n", SCRIPT_BAD },
+		{ "VERSION\tscript\t4\t0\n-\n\nmessage", SCRIPT_DONE }, { "VERSION\tscript\t4\t0\nnoreply\na\001x\n", SCRIPT_BAD },
 		{ "VERSION\tscript\t4\t0\nnoreply\na\001\n", SCRIPT_BAD }, { "VERSION\tscript\t4\t0\nnoreply\n\nx", SCRIPT_BAD },
 		{ "GET / HTTP/1.0\n", SCRIPT_BAD },
 	};
 	struct buf b = BUF_INIT(SCRIPT_REQUEST_MAX);
-	const char *args[SCRIPT_ARGUMENTS_MAX];
-	char room[SCRIPT_REQUEST_MAX];
-	size_t count;
+	struct script_request q;
+	static char room[SCRIPT_REQUEST_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		if (script_request_parse(span_str(cases[i].text), room, args, &count) != cases[i].want)
+		if (script_request_parse(span_str(cases[i].text), room, &q) != cases[i].want)
 			fail_msg("%s", cases[i].text);
 	script_request_begin(&b);
 	script_request_add(&b, SPAN("95"));
 	script_request_add(&b, SPAN("a\tb\001c\nd\re"));
 	script_request_end(&b);
 	for (size_t n = 0; n < b.n; n++)
-		assert_int_equal(script_request_parse(span_of(b.p, n), room, args, &count), SCRIPT_MORE);
-	assert_int_equal(script_request_parse(buf_span(&b), room, args, &count), SCRIPT_DONE);
-	assert_int_equal(count, 2);
-	assert_string_equal(args[0], "95");
-	assert_string_equal(args[1], "a\tb\001c\nd\re");
+		assert_int_equal(script_request_parse(span_of(b.p, n), room, &q), SCRIPT_MORE);
+	assert_int_equal(script_request_parse(buf_span(&b), room, &q), SCRIPT_DONE);
+	assert_int_equal(q.count, 2);
+	assert_false(q.answered);
+	assert_string_equal(q.arguments[0], "95");
+	assert_string_equal(q.arguments[1], "a\tb\001c\nd\re");
+	buf_reset(&b);
+	script_request_begin_answered(&b, 30);
+	script_request_add(&b, SPAN("x"));
+	script_request_end(&b);
+	buf_adds(&b, "message");
+	assert_int_equal(script_request_parse(buf_span(&b), room, &q), SCRIPT_DONE);
+	assert_true(q.answered && q.seconds == 30 && q.count == 1 && q.used == b.n - 7);
 	/* Too many arguments; a NUL; too long. */
 	buf_reset(&b);
 	script_request_begin(&b);
 	for (int i = 0; i <= SCRIPT_ARGUMENTS_MAX; i++)
 		script_request_add(&b, SPAN("x"));
 	script_request_end(&b);
-	assert_int_equal(script_request_parse(buf_span(&b), room, args, &count), SCRIPT_BAD);
-	assert_int_equal(script_request_parse(SPAN("VERSION\tscript\t4\t0\nnoreply\na\0b\n\n"), room, args, &count), SCRIPT_BAD);
+	assert_int_equal(script_request_parse(buf_span(&b), room, &q), SCRIPT_BAD);
+	assert_int_equal(script_request_parse(SPAN("VERSION\tscript\t4\t0\nnoreply\na\0b\n\n"), room, &q), SCRIPT_BAD);
 	memset(room, 'x', sizeof(room));
-	assert_int_equal(script_request_parse(span_of(room, sizeof(room)), room, args, &count), SCRIPT_BAD);
+	assert_int_equal(script_request_parse(span_of(room, sizeof(room)), room, &q), SCRIPT_BAD);
 	buf_clear(&b);
 }
 

@@ -579,10 +579,9 @@ static const char *
 warned(int fd)
 {
 	static char out[256];
-	char room[SCRIPT_REQUEST_MAX], in[SCRIPT_REQUEST_MAX];
-	const char *args[SCRIPT_ARGUMENTS_MAX];
+	static char room[SCRIPT_REQUEST_MAX], in[SCRIPT_REQUEST_MAX];
+	struct script_request q;
 	struct buf b = BUF_INIT(SCRIPT_REQUEST_MAX);
-	size_t count;
 	ssize_t n;
 	int conn = accept(fd, NULL, NULL);
 
@@ -592,9 +591,9 @@ warned(int fd)
 	while ((n = read(conn, in, sizeof(in))) > 0)
 		buf_add(&b, span_of(in, (size_t)n));
 	close(conn);
-	assert_int_equal(script_request_parse(buf_span(&b), room, args, &count), SCRIPT_DONE);
-	for (size_t i = 0; i < count; i++)
-		snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", i > 0 ? " " : "", args[i]);
+	assert_int_equal(script_request_parse(buf_span(&b), room, &q), SCRIPT_DONE);
+	for (size_t i = 0; i < q.count; i++)
+		snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", i > 0 ? " " : "", q.arguments[i]);
 	buf_clear(&b);
 	assert_int_equal(accept(fd, NULL, NULL), -1);
 	return out;

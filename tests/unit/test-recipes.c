@@ -205,6 +205,43 @@ test_forward(void **state)
 	world_clear(&w);
 }
 
+/* What recipes have put into a message is no trace of a loop for Sieve behind them, nor is the header that they have moved. */
+static void
+test_sieve_redirect(void **state)
+{
+	static const struct {
+		const char *rc, *message;
+		unsigned inbox, sent;
+	} cases[] = {
+		{ "", text, 0, 1 },
+		{ ":0 fhw\n| formail -A 'X-Loop: bob@example.org'\n", text, 0, 1 },
+		{ ":0 fhw\n| formail -A 'X-Loop: carol@example.com'\n", text, 0, 1 },
+		{ ":0 fhw\n| formail -I 'Return-Path: <other@example.net>'\n", text, 0, 1 },
+		{ ":0 fw\n| (echo 'X-First: yes'; cat)\n", text, 0, 1 },
+		{ ":0 fhw\n| formail -I 'X-Loop:'\n", "X-Loop: bob@example.org\r\n\r\nBuy\r\n", 1, 0 },
+		{ ":0 fhw\n| formail -A 'X-Seen: yes'\n", "Delivered-To: carol@example.com\r\n\r\nBuy\r\n", 1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world w;
+
+		world_init(&w, "mail_plugins = procmail sieve\n");
+		write_file(&w, "home/bob/.dovecot.sieve", "redirect \"carol@example.com\";\n");
+		write_file(&w, "home/bob/.procmailrc", cases[i].rc);
+		w.r.message = span_str(cases[i].message);
+		for (unsigned round = 1; round <= 2; round++) {	/* a message that comes again is passed on once */
+			deliver_message(&w.r, &w.out);
+			if (w.out.reply != 250 || count(&w, "INBOX") != cases[i].inbox * round || w.sent != cases[i].sent)
+				fail_msg("%s: %u %s, INBOX %u, sent %u", cases[i].rc, w.out.reply, w.out.text, count(&w, "INBOX"), w.sent);
+		}
+		if (cases[i].sent > 0 && (!span_starts(buf_span(&w.message), SPAN("X-Sieve-Redirected-From: bob@example.org\r\n")) ||
+		    span_find(buf_span(&w.message), SPAN("\r\nDelivered-To: bob@example.org\r\n")) == w.message.n))
+			fail_msg("%s: %.*s", cases[i].rc, SPAN_ARG(buf_span(&w.message)));
+		world_clear(&w);
+	}
+}
+
 /* Sieve has what recipes leave for INBOX, as they have changed it, and nothing else. */
 static void
 test_sieve(void **state)
@@ -258,7 +295,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places), cmocka_unit_test(test_unchanged), cmocka_unit_test(test_forward),
-		cmocka_unit_test(test_sieve), cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_sieve_redirect), cmocka_unit_test(test_sieve), cmocka_unit_test(test_settings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #include "lib-deliver/recipient/file.h"
 #include "lib-deliver/recipient/lines.h"
 
-static const struct recipient_limits limits = { 32 << 20, 4096, 1000 };
+static const struct recipient_limits limits = { 32 << 20, 4096, 1000, true };
 
 static struct arena *a;
 
@@ -404,6 +404,8 @@ static const char access_text[] =
 	"To:closed@example.org REJECT\n"
 	"To:example.com 550 5.1.2 no such domain\n"
 	"To:hole@ DISCARD\n"
+	"To:held@ quarantine: Look at it \n"
+	"From:held.example QUARANTINE\n"
 	"GreetPause:10 5000\n"
 	"127.0.0.1 RELAY\n";
 
@@ -418,6 +420,8 @@ verdict(const struct recipient_access_entry *en, int want, unsigned code)
 	assert_int_equal(en->verdict, want);
 	if (want == RECIPIENT_REJECT)
 		assert_int_equal(en->reply.code, code);
+	if (want == RECIPIENT_QUARANTINE)
+		assert_int_equal(en->reason.n, code);
 }
 
 static void
@@ -440,6 +444,8 @@ test_access(void **state)
 		{ RECIPIENT_TO, "open", "example.org", -1, 0 },
 		{ RECIPIENT_TO, "x", "example.com", RECIPIENT_REJECT, 550 },
 		{ RECIPIENT_TO, "hole", "example.org", RECIPIENT_DISCARD, 0 },
+		{ RECIPIENT_TO, "held+x", "example.org", RECIPIENT_QUARANTINE, sizeof("Look at it") - 1 },
+		{ RECIPIENT_FROM, "x", "held.example", RECIPIENT_QUARANTINE, 0 },
 		{ RECIPIENT_TO, "x", "both.example", -1, 0 },
 	};
 	static const struct { const char *name, *address; int want; unsigned code; } clients[] = {
@@ -451,7 +457,9 @@ test_access(void **state)
 		{ "x.both.example", "8.8.8.8", RECIPIENT_REJECT, 550 }, { "", "203.0.113.5", RECIPIENT_REJECT, 550 }, { "", "", -1, 0 },
 		{ "", "127.0.0.1", RECIPIENT_OK, 0 },
 	};
-	static const char *const bad[] = { "From:x@y\n", "x MAYBE\n", "Connect:10.0.0.0/33 OK\n", "From: REJECT\n", "x 250 ok\n" };
+	static const char *const bad[] = { "From:x@y\n", "x MAYBE\n", "Connect:10.0.0.0/33 OK\n", "From: REJECT\n", "x 250 ok\n",
+		"x QUARANTINED\n", "x QUARANTINE:\xc3\xa4\n" };
+	struct recipient_limits no_place = limits;
 	struct recipient_access *t;
 	struct recipient_doubt doubt;
 	struct err e = ERR_INIT;
@@ -459,13 +467,18 @@ test_access(void **state)
 
 	(void)state;
 	assert_int_equal(recipient_access_parse(span_str(access_text), &limits, &t, &doubt, &line, &e), 0);
-	assert_int_equal(doubt.line, 22);
+	assert_int_equal(doubt.line, 24);
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
 		verdict(recipient_access_address(t, addresses[i].tag, span_str(addresses[i].local), span_str(addresses[i].domain), SPAN("+")),
 		    addresses[i].want, addresses[i].code);
 	for (size_t i = 0; i < sizeof(clients) / sizeof(clients[0]); i++)
 		verdict(recipient_access_client(t, span_str(clients[i].name), span_str(clients[i].address)), clients[i].want, clients[i].code);
 	recipient_access_free(t);
+	no_place.quarantine = false;
+	assert_int_equal(recipient_access_parse(SPAN("a OK\nx QUARANTINE:y\n"), &no_place, &t, &doubt, &line, &e), -1);
+	assert_int_equal(line, 2);
+	assert_string_equal(e.log, "QUARANTINE needs a place (recipient_quarantine)");
+	e = (struct err)ERR_INIT;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (recipient_access_parse(span_str(bad[i]), &limits, &t, &doubt, &line, &e) == 0)
 			fail_msg("%s was taken", bad[i]);

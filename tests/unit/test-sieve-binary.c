@@ -248,6 +248,71 @@ test_files(void **state)
 	buf_clear(&two);
 }
 
+/* A binary that the administrator makes: who may read the script may read it, and believes whom the script's owner is, or root. */
+static void
+test_made(void **state)
+{
+	static const struct {
+		uid_t script, binary, reader;
+		mode_t mode;
+		bool believed;
+	} cases[] = {
+		{ 0, 0, 65534, 0644, true },
+		{ 1000, 1000, 65534, 0644, true },
+		{ 1000, 0, 65534, 0644, true },
+		{ 1000, 65534, 65534, 0644, true },
+		{ 1000, 1001, 65534, 0644, false },
+		{ 0, 1001, 65534, 0644, false },
+		{ 0, 0, 65534, 0664, false },
+		{ 0, 0, 65534, 0646, false },
+	};
+	char dir[] = "/tmp/culver-sieve-XXXXXX", path[100], bin[100];
+	struct sieve_compile_options o = { .no_binary = true };
+	struct buf got = BUF_INIT(65536);
+	struct sieve_error error;
+	struct err e = ERR_INIT;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0755), 0);
+	snprintf(path, sizeof(path), "%s/x.sieve", dir);
+	snprintf(bin, sizeof(bin), "%s/x.csvbin", dir);
+	put_file(path, "discard;");
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(sieve_cache_make(path, 65536, &o, &error, &e), 0);
+	assert_true(stat(bin, &st) == 0 && (st.st_mode & 0777) == 0644);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_int_equal(sieve_cache_make(path, 65536, &o, &error, &e), 0);
+	assert_true(stat(bin, &st) == 0 && (st.st_mode & 0777) == 0640);
+	assert_int_equal(sieve_cache_make(path, 4, &o, &error, &e), -1);
+	assert_int_equal(e.code, ERR_TOOBIG);
+	for (size_t i = 0; geteuid() == 0 && i < COUNT(cases); i++) {
+		/* The script has changed since, which its time does not tell: what is done tells whether the binary was believed. */
+		put_file(path, "discard;");
+		set_time(path, 1000000000);
+		assert_int_equal(sieve_cache_make(path, 65536, &o, &error, &e), 0);
+		put_file(path, "keep;   ");
+		set_time(path, 1000000000);
+		assert_true(chmod(path, 0644) == 0 && chown(path, cases[i].script, 0) == 0);
+		assert_true(chown(bin, cases[i].binary, 0) == 0 && chmod(bin, cases[i].mode) == 0);
+		assert_int_equal(seteuid(cases[i].reader), 0);
+		opened(path, &got);
+		assert_int_equal(seteuid(0), 0);
+		if (span_eq(buf_span(&got), SPAN("")) != cases[i].believed)
+			fail_msg("case %zu: %.*s", i, SPAN_ARG(buf_span(&got)));
+	}
+	put_file(path, "keep");
+	assert_int_equal(sieve_cache_make(path, 65536, &o, &error, &e), -1);
+	assert_int_equal(e.code, ERR_SYNTAX);
+	unlink(path);
+	assert_int_equal(sieve_cache_make(path, 65536, &o, &error, &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	unlink(bin);
+	assert_int_equal(rmdir(dir), 0);
+	buf_clear(&got);
+}
+
 int
 main(void)
 {
@@ -255,6 +320,7 @@ main(void)
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include "lib/sys.h"
 #include "lib-filter/sieve/sequence.h"
+#include "lib-filter/sieve/shelf.h"
 #include "lib-filter/sieve/store.h"
 #include "testing.h"
 
@@ -323,6 +324,101 @@ test_held(void **state)
 	end(&f);
 }
 
+/* Names and limits that Dovecot's settings have besides. */
+static void
+test_limits(void **state)
+{
+	static const char *const old[][2] = { { "sieve_global_path", "~/default.sieve" }, { NULL, NULL } };
+	static const char *const both[][2] = { { "sieve_global_path", "~/other.sieve" }, { "sieve_default", "~/default.sieve" }, { NULL, NULL } };
+	static const char *const few[][2] = { { "sieve_include_max_includes", "2" }, { "sieve_variables_max_variable_size", "5000" },
+		{ "sieve_variables_max_scope_size", "1" }, { NULL, NULL } };
+	static const char *const flat[][2] = { { "sieve_include_max_nesting_depth", "1" }, { NULL, NULL } };
+	static const char *const most[][2] = { { "sieve_include_max_includes", "0" }, { "sieve_include_max_nesting_depth", "99" },
+		{ "sieve_variables_max_variable_size", "1G" }, { NULL, NULL } };
+	struct sieve_compile_options o = { .includes = 0 };
+	struct buf got = BUF_INIT(4096);
+	struct sieve_limits limits;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	put(&f, "default.sieve", INTO("default"));
+	f.settings = old;
+	assert_string_equal(run(&f, &got), "1: save default; keep;");
+	f.settings = both;
+	assert_string_equal(run(&f, &got), "1: save default; keep;");
+	put(&f, "sieve/a.sieve", "require \"include\"; include \"b\";");
+	put(&f, "sieve/b.sieve", INTO("b"));
+	put(&f, "sieve/c.sieve", INTO("c"));
+	put(&f, ".dovecot.sieve", "require \"include\"; include \"b\"; include \"c\";");
+	f.settings = few;
+	assert_string_equal(run(&f, &got), "1: save b; save c; keep;");
+	sieve_site_limits(&f.site, &limits);
+	assert_int_equal(limits.variables, 128);
+	assert_int_equal(limits.variable_octets, 5000);
+	put(&f, ".dovecot.sieve", "require \"include\"; include \"a\"; include \"c\";");
+	assert_string_equal(run(&f, &got), "0: keep; failed: personal");
+	f.settings = NULL;
+	assert_string_equal(run(&f, &got), "1: save b; save c; keep;");
+	/* The binary that there is now is none where less is allowed. */
+	f.settings = few;
+	assert_string_equal(run(&f, &got), "0: keep; failed: personal");
+	f.settings = flat;
+	assert_string_equal(run(&f, &got), "0: keep; failed: personal");
+	f.settings = most;
+	sieve_site_limits(&f.site, &limits);
+	sieve_site_include_limits(&f.site, &o);
+	assert_true(o.includes == 1 && o.include_depth == SIEVE_INCLUDE_DEPTH_MAX);
+	assert_int_equal(limits.variable_octets, 1 << 20);
+	buf_clear(&got);
+	end(&f);
+}
+
+/* Scripts of the server are compiled once for all users of a process; what they include is looked at each time. */
+static void
+test_shelf(void **state)
+{
+	static const char *const settings[][2] = { { "sieve_before", "~/before.sieve" }, { "sieve_global", "~/global" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+	struct err e = ERR_INIT;
+	struct sieve_sequence *one, *two;
+
+	(void)state;
+	begin(&f);
+	f.settings = settings;
+	f.site.shelf = sieve_shelf_new();
+	assert_non_null(f.site.shelf);
+	put(&f, "global/g.sieve", INTO("g"));
+	put(&f, "before.sieve", "require [\"include\", \"fileinto\", \"copy\"]; include :global \"g\"; include :optional \"mine\";");
+	sleep(3);
+	assert_int_equal(sieve_sequence_open(&f.site, &one, &e), 0);
+	assert_int_equal(sieve_sequence_open(&f.site, &two, &e), 0);
+	for (unsigned round = 0; round < 3; round++) {
+		f.q = one;
+		assert_string_equal(run(&f, &got), "1: save g; keep;");
+		f.q = two;
+		assert_string_equal(run(&f, &got), "1: save g; keep;");
+	}
+	assert_int_equal(sieve_shelf_reads(f.site.shelf), 1);
+	put(&f, "global/g.sieve", INTO("other"));
+	assert_string_equal(run(&f, &got), "1: save other; keep;");
+	assert_int_equal(sieve_shelf_reads(f.site.shelf), 2);
+	/* What was missing is there, and goes again. */
+	put(&f, "sieve/mine.sieve", INTO("mine"));
+	assert_string_equal(run(&f, &got), "1: save other; save mine; keep;");
+	assert_string_equal(run(&f, &got), "1: save other; save mine; keep;");
+	assert_int_equal(sieve_shelf_reads(f.site.shelf), 3);
+	snprintf(got.p, got.cap, "%s/sieve/mine.sieve", f.home);
+	unlink(got.p);
+	assert_string_equal(run(&f, &got), "1: save other; keep;");
+	sieve_sequence_close(one);
+	sieve_sequence_close(two);
+	sieve_shelf_free(f.site.shelf);
+	buf_clear(&got);
+	end(&f);
+}
+
 /* ---- the user's own scripts ---- */
 
 static const char *
@@ -491,7 +587,7 @@ main(void)
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_shelf),
 		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
 		cmocka_unit_test(test_extensions),
 	};

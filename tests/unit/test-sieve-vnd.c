@@ -97,6 +97,8 @@ test_programs(void **state)
 	static const char *const settings[][2] = { { "sieve_pipe_bin_dir", "/usr/lib/pipe" }, { "sieve_filter_bin_dir", "/usr/lib/filter" },
 		{ "sieve_execute_bin_dir", "/usr/lib/execute" }, { "sieve_filter_input_eol", "lf" },
 		{ "sieve_filter_exec_timeout", "2m" }, { NULL, NULL } };
+	static const char *const sockets[][2] = { { "sieve_filter_bin_dir", "/usr/lib/filter" }, { "sieve_filter_socket_dir", "sieve-filter/" },
+		{ "sieve_pipe_socket_dir", "/run/p" }, { NULL, NULL } };
 	struct sieve_rig rig;
 
 	(void)state;
@@ -131,6 +133,14 @@ test_programs(void **state)
 	assert_span(rig_run(&rig, P "filter \"f\";"), "failed at line 1: filter: no programs are run here: keep");
 	rig.settings = NULL;
 	assert_span(rig_run(&rig, P "pipe \"f\";"), "failed at line 1: pipe: no directory of programs is configured: keep");
+	/* a service behind a socket comes first */
+	rig.no_programs = false;
+	rig.program_output = NULL;
+	rig.settings = sockets;
+	assert_span(rig_run(&rig, P "if filter \"f\" \"x\" { fileinto \"yes\"; }"), "save yes");
+	assert_true(span_starts(rig.ran, SPAN("sieve-filter/f,/usr/lib/filter/f x < From: Ann")));
+	assert_span(rig_run(&rig, P "pipe \"p\";"), "pipe ");
+	assert_span(rig_action(&rig, 0)->socket, "/run/p/p");
 	rig_clear(&rig);
 }
 

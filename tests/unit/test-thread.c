@@ -156,6 +156,36 @@ test_long_header(void **state)
 	fixture_clear(&f);
 }
 
+/* Files that nobody has looked at yet: when they came is in none of the records. */
+static void
+test_arrival_of_foreign_files(void **state)
+{
+	static const struct sort_criterion by[] = { { SORT_SUBJECT, false }, { SORT_ARRIVAL, false } };
+	struct fixture f;
+	struct mailbox *box;
+	struct view_changes vc;
+	struct err e = ERR_INIT;
+	uint32_t seqs[3] = { 1, 2, 3 };
+	size_t count = 3;
+
+	(void)state;
+	fixture_init(&f);
+	fixture_open(&f);
+	mailbox_close(box_of(f.st, "INBOX", MAILBOX_WRITE));
+	fixture_run(&f, "cd Maildir/cur; for i in 1 2 3; do printf 'Subject: same\nDate: Mon, 2 Nov 2026 10:00:00 +0000\n\n\n' "
+	    ">100$i.a.host:2,; touch -d @$((2000000 - i)) 100$i.a.host:2,; done");
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	sync_box(box, &vc);
+	assert_int_equal(mailbox_count(box), 3);
+	MUST(sort_messages(box, by, 2, seqs, &count, 1 << 20, &e), &e);
+	assert_int_equal(count, 3);
+	assert_int_equal(seqs[0], 3);
+	assert_int_equal(seqs[1], 2);
+	assert_int_equal(seqs[2], 1);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -163,6 +193,7 @@ main(void)
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_chain),
 		cmocka_unit_test(test_long_header),
+		cmocka_unit_test(test_arrival_of_foreign_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,7 @@ _culveradm() {
 		recipient) words="-c -f" ;;
 		flags) words="add remove replace" ;;
 		help) words=$first ;;
-		sieve) words="test" ;;
+		sieve) words="test compile" ;;
 		who) words="-1" ;;
 		*) words="-u -A -F" ;;
 		esac

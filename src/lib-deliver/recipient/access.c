@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/recipient/access.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include "lib/hash.h"
 #include "lib-deliver/recipient/lines.h"
@@ -109,6 +108,25 @@ network_key(char tag, const struct netaddr *net, unsigned bits, char out[KEY_MAX
 	return n;
 }
 
+/* QUARANTINE, QUARANTINE:reason.  The reason goes into a header field. */
+static bool
+parse_quarantine(struct span s, struct recipient_access_entry *en)
+{
+	static const struct span word = { "QUARANTINE", 10 };
+
+	if (!span_istarts(s, word) || (s.n > word.n && s.p[word.n] != ':' && !ascii_is_wsp(s.p[word.n])))
+		return false;
+	s = span_trim(span_from(s, word.n));
+	if (s.n > 0 && s.p[0] == ':')
+		s = span_trim(span_from(s, 1));
+	en->verdict = RECIPIENT_QUARANTINE;
+	en->reason = span_sub(s, 0, RECIPIENT_REPLY_TEXT);
+	for (size_t i = 0; i < en->reason.n; i++)
+		if (en->reason.p[i] < ' ' || en->reason.p[i] > '~')
+			return false;
+	return true;
+}
+
 static bool
 parse_answer(struct span s, struct recipient_access_entry *en)
 {
@@ -134,6 +152,8 @@ parse_answer(struct span s, struct recipient_access_entry *en)
 				return true;
 			return recipient_reply_parse(told.text, &plain_refusal, &en->reply);
 		}
+	if (parse_quarantine(s, en))
+		return true;
 	en->verdict = RECIPIENT_REJECT;
 	if (span_istarts(s, SPAN("error:")))
 		s = span_trim(span_from(s, 6));
@@ -195,18 +215,17 @@ make_key(struct recipient_access *t, struct span s, char key[KEY_MAX], size_t *n
 	return 0;
 }
 
-static void
-doubt_once(struct recipient_doubt *doubt, unsigned line, struct span key, const char *what)
-{
-	if (doubt->line != 0)
-		return;
-	doubt->line = line;
-	snprintf(doubt->what, sizeof(doubt->what), "%.*s %s", SPAN_ARG(span_sub(key, 0, 60)), what);
-}
+struct parsing {
+	struct recipient_access *t;
+	const struct recipient_limits *limits;
+	struct recipient_doubt *doubt;
+};
 
 static int
-take_line(struct recipient_access *t, struct span line, unsigned number, struct recipient_doubt *doubt, struct err *e)
+take_line(void *ctx, struct span line, unsigned number, struct err *e)
 {
+	struct parsing *p = ctx;
+	struct recipient_access *t = p->t;
 	struct recipient_access_entry *en;
 	char key[KEY_MAX];
 	size_t n = 0;
@@ -214,7 +233,7 @@ take_line(struct recipient_access *t, struct span line, unsigned number, struct 
 	while (n < line.n && !ascii_is_wsp(line.p[n]))
 		n++;
 	if (is_foreign_tag(line)) {
-		doubt_once(doubt, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
+		recipient_doubt_once(p->doubt, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
 		return 0;
 	}
 	en = arena_alloc(t->a, 1, sizeof(*en));
@@ -224,10 +243,12 @@ take_line(struct recipient_access *t, struct span line, unsigned number, struct 
 	en->key = span_sub(line, 0, n);
 	if (!parse_answer(span_trim(span_from(line, n)), en))
 		return err_set(e, ERR_SYNTAX, "%.*s is no answer", SPAN_ARG(span_sub(span_trim(span_from(line, n)), 0, 60)));
+	if (en->verdict == RECIPIENT_QUARANTINE && !p->limits->quarantine)
+		return err_set(e, ERR_SYNTAX, "QUARANTINE needs a place (recipient_quarantine)");
 	if (make_key(t, en->key, key, &n, e) == -1)
 		return -1;
 	if (hash_get(t->keys, span_of(key, n)) != NULL) {
-		doubt_once(doubt, number, en->key, "is there already: this line is not used");
+		recipient_doubt_once(p->doubt, number, en->key, "is there already: this line is not used");
 		return 0;
 	}
 	return hash_set(t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_LIMIT, "too many entries, or out of memory");
@@ -237,22 +258,16 @@ int
 recipient_access_parse(struct span text, const struct recipient_limits *limits, struct recipient_access **out,
     struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
 {
-	struct recipient_lines it = { .text = text, .max = limits->max_line };
 	struct recipient_access *t = calloc(1, sizeof(*t));
-	struct span line;
+	struct parsing p = { t, limits, doubt };
 	int rc = -1;
 
 	*line_out = 0;
 	*doubt = (struct recipient_doubt){ 0, "" };
-	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 60)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL) {
+	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 60)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	} else {
-		while ((rc = recipient_lines_next(&it, t->a, &line, line_out, e)) == 1)
-			if (take_line(t, line, *line_out, doubt, e) == -1)
-				break;
-		if (rc == -1)
-			*line_out = it.line;
-	}
+	else
+		rc = recipient_lines_each(text, limits->max_line, t->a, take_line, &p, line_out, e);
 	if (rc == 0) {
 		*out = t;
 		return 0;

@@ -6,18 +6,20 @@
  * answer.  The left side has From:, Connect: or To: in front, or nothing, which stands for From: and Connect:.  Then
  *	user@dom, user@, dom (and all below it), .dom (all below it), <> (the null sender)
  *	192.168.1.7, 192.168.1, 192.168, 10.0.0.0/8, IPv6:2001:db8, 2001:db8::/32
- * The answer is OK or RELAY, REJECT, DISCARD, SKIP or DUNNO (no answer, nor is asked on), ERROR:..., or a code and text for
- * the client (reply.h).
+ * The answer is OK or RELAY, REJECT, DISCARD, SKIP or DUNNO (no answer, nor is asked on), QUARANTINE[:reason], ERROR:..., or a
+ * code and text for the client (reply.h).
  */
 #include "lib-config/netaddr.h"
 #include "lib-deliver/recipient/aliases.h"
 
-enum recipient_verdict { RECIPIENT_UNDECIDED, RECIPIENT_OK, RECIPIENT_REJECT, RECIPIENT_DISCARD };
+enum recipient_verdict { RECIPIENT_UNDECIDED, RECIPIENT_OK, RECIPIENT_REJECT, RECIPIENT_DISCARD,
+	RECIPIENT_QUARANTINE };
 
 struct recipient_access_entry {
 	unsigned line;
 	enum recipient_verdict verdict;
 	struct recipient_reply reply;	/* REJECT */
+	struct span reason;		/* QUARANTINE: printable ASCII, one line; may be empty */
 	struct span key;		/* as it stands */
 };
 

@@ -43,10 +43,26 @@ take_name(struct span line, char name[NAME_MAX_OCTETS], size_t *n_out, struct sp
 	return 0;
 }
 
-static int
-take_line(struct recipient_aliases *t, struct span line, unsigned number, const struct recipient_limits *limits,
-    struct recipient_doubt *doubt, struct err *e)
+void
+recipient_doubt_once(struct recipient_doubt *doubt, unsigned line, struct span key, const char *what)
 {
+	if (doubt->line != 0)
+		return;
+	doubt->line = line;
+	snprintf(doubt->what, sizeof(doubt->what), "%.*s %s", SPAN_ARG(span_sub(key, 0, 60)), what);
+}
+
+struct parsing {
+	struct recipient_aliases *t;
+	const struct recipient_limits *limits;
+	struct recipient_doubt *doubt;
+};
+
+static int
+take_line(void *ctx, struct span line, unsigned number, struct err *e)
+{
+	struct parsing *p = ctx;
+	struct recipient_aliases *t = p->t;
 	char name[NAME_MAX_OCTETS];
 	struct recipient_alias *alias;
 	struct span list;
@@ -58,17 +74,13 @@ take_line(struct recipient_aliases *t, struct span line, unsigned number, const 
 	if (alias == NULL)
 		return err_set(e, ERR_LIMIT, "out of memory");
 	alias->line = number;
-	if (recipient_targets_parse(list, number, limits->max_list, t->a, &alias->targets, e) == -1)
+	if (recipient_targets_parse(list, number, p->limits->max_list, t->a, &alias->targets, e) == -1)
 		return -1;
 	if (alias->targets.count == 0)
 		return err_set(e, ERR_SYNTAX, "nothing behind the colon");
 	/* The first one counts, as with newaliases. */
 	if (hash_get(t->names, span_of(name, n)) != NULL) {
-		if (doubt->line == 0) {
-			doubt->line = number;
-			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used",
-			    SPAN_ARG(span_sub(span_of(name, n), 0, 60)));
-		}
+		recipient_doubt_once(p->doubt, number, span_of(name, n), "is there already: this line is not used");
 		return 0;
 	}
 	return hash_set(t->names, span_of(name, n), alias) ? 0 : err_set(e, ERR_LIMIT, "too many names, or out of memory");
@@ -78,23 +90,17 @@ int
 recipient_aliases_parse(struct span text, const struct recipient_limits *limits, struct recipient_aliases **out,
     struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
 {
-	struct recipient_lines it = { .text = text, .max = limits->max_line };
 	struct recipient_aliases *t = calloc(1, sizeof(*t));
-	struct span line;
+	struct parsing p = { t, limits, doubt };
 	int rc = -1;
 
 	*line_out = 0;
 	*doubt = (struct recipient_doubt){ 0, "" };
 	/* The shortest entry, "a:b" and its line end, takes some hundred octets. */
-	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->names = hash_new(NAMES_MAX)) == NULL) {
+	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->names = hash_new(NAMES_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	} else {
-		while ((rc = recipient_lines_next(&it, t->a, &line, line_out, e)) == 1)
-			if (take_line(t, line, *line_out, limits, doubt, e) == -1)
-				break;
-		if (rc == -1)
-			*line_out = it.line;
-	}
+	else
+		rc = recipient_lines_each(text, limits->max_line, t->a, take_line, &p, line_out, e);
 	if (rc == 0) {
 		*out = t;
 		return 0;

@@ -8,6 +8,7 @@
 struct recipient_limits {
 	size_t max_size, max_line;	/* octets */
 	size_t max_list;		/* targets of one name */
+	bool quarantine;		/* there is a place for it */
 };
 
 /* A line that is taken, and is not what somebody meant: the first of its kind. */
@@ -15,6 +16,9 @@ struct recipient_doubt {
 	unsigned line;			/* 0: there is none */
 	char what[120];
 };
+
+/* What the key (or name) of a line is, unless there is a doubt already. */
+void recipient_doubt_once(struct recipient_doubt *doubt, unsigned line, struct span key, const char *what);
 
 struct recipient_alias {
 	unsigned line;

@@ -390,6 +390,7 @@ recipient_expand_settings(const struct set_view *view, const struct recipient_ta
 		.delimiters = set_str(view, SET_recipient_delimiter),
 		.domains = set_str(view, SET_recipient_domains),
 		.hostname = set_str(view, SET_hostname),
+		.quarantine = set_str(view, SET_recipient_quarantine),
 		.max_depth = (size_t)set_num(view, SET_recipient_max_depth),
 		.max_targets = (size_t)set_num(view, SET_recipient_max_targets),
 		.files = recipient_user_may_act(view) && set_bool(view, SET_recipient_files),

@@ -39,6 +39,7 @@ struct recipient_expand_options {
 	struct span delimiters;		/* recipient_delimiter */
 	struct span domains;		/* recipient_domains */
 	struct span hostname;
+	struct span quarantine;		/* recipient_quarantine */
 	size_t max_depth, max_targets;
 	bool files, programs;		/* aliases may name them */
 	bool explain;			/* steps are wanted */

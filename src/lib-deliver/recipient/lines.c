@@ -118,3 +118,19 @@ recipient_lines_next(struct recipient_lines *it, struct arena *a, struct span *o
 		return err_set(e, ERR_SYNTAX, "the line begins with white space, and there is none before that it goes on with");
 	return join(it, line, a, out, e) == -1 ? -1 : 1;
 }
+
+int
+recipient_lines_each(struct span text, size_t max, struct arena *a, recipient_take_line *take, void *ctx, unsigned *line_out,
+    struct err *e)
+{
+	struct recipient_lines it = { .text = text, .max = max };
+	struct span line;
+	int rc;
+
+	while ((rc = recipient_lines_next(&it, a, &line, line_out, e)) == 1)
+		if (take(ctx, line, *line_out, e) == -1)
+			return -1;
+	if (rc == -1)
+		*line_out = it.line;
+	return rc;
+}

@@ -21,4 +21,9 @@ struct recipient_lines {
  * ERR_SYNTAX (it->line is where).  A span of the text, or in a.
  */
 int recipient_lines_next(struct recipient_lines *it, struct arena *a, struct span *out, unsigned *line_out, struct err *e);
+
+/* Each line of a text, up to the first that take refuses.  0; -1: what was wrong, *line_out (0 before) where. */
+typedef int recipient_take_line(void *ctx, struct span line, unsigned number, struct err *e);
+int recipient_lines_each(struct span text, size_t max, struct arena *a, recipient_take_line *take, void *ctx, unsigned *line_out,
+    struct err *e);
 #endif

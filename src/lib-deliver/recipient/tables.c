@@ -142,6 +142,7 @@ recipient_tables_new(const struct set_view *view, struct err *e)
 		.max_size = (size_t)set_num(view, SET_recipient_table_max_size),
 		.max_line = (size_t)set_num(view, SET_recipient_table_max_line),
 		.max_list = (size_t)set_num(view, SET_recipient_max_targets),
+		.quarantine = set_str(view, SET_recipient_quarantine).n > 0,
 	};
 
 	return recipient_tables_of(set_str(view, SET_recipient_access), set_str(view, SET_recipient_virtual),

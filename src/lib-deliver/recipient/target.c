@@ -258,18 +258,25 @@ recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena 
 	return 0;
 }
 
+struct reading {
+	struct recipient_targets *out;
+	size_t max;
+	struct arena *a;
+};
+
+static int
+take_line(void *ctx, struct span line, unsigned number, struct err *e)
+{
+	struct reading *r = ctx;
+
+	return recipient_targets_parse(line, number, r->max, r->a, r->out, e);
+}
+
 int
 recipient_targets_read(struct span text, size_t max_line, size_t max, struct arena *a, struct recipient_targets *out,
     unsigned *line_out, struct err *e)
 {
-	struct recipient_lines it = { .text = text, .max = max_line };
-	struct span line;
-	int rc;
+	struct reading r = { out, max, a };
 
-	while ((rc = recipient_lines_next(&it, a, &line, line_out, e)) == 1)
-		if (recipient_targets_parse(line, *line_out, max, a, out, e) == -1)
-			return -1;
-	if (rc == -1)
-		*line_out = it.line;
-	return rc;
+	return recipient_lines_each(text, max_line, a, take_line, &r, line_out, e);
 }

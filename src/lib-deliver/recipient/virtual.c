@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/recipient/virtual.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include "lib/hash.h"
 #include "lib-deliver/recipient/lines.h"
@@ -37,10 +36,17 @@ take_list(struct recipient_virtual *t, struct span list, unsigned number, size_t
 	return 0;
 }
 
+struct parsing {
+	struct recipient_virtual *t;
+	const struct recipient_limits *limits;
+	struct recipient_doubt *doubt;
+};
+
 static int
-take_line(struct recipient_virtual *t, struct span line, unsigned number, const struct recipient_limits *limits,
-    struct recipient_doubt *doubt, struct err *e)
+take_line(void *ctx, struct span line, unsigned number, struct err *e)
 {
+	struct parsing *p = ctx;
+	struct recipient_virtual *t = p->t;
 	struct recipient_virtual_entry *entry;
 	struct span key;
 	size_t n = 0;
@@ -54,14 +60,10 @@ take_line(struct recipient_virtual *t, struct span line, unsigned number, const 
 	if (key.p == NULL || entry == NULL)
 		return err_set(e, ERR_LIMIT, "out of memory");
 	entry->line = number;
-	if (take_list(t, span_trim(span_from(line, n)), number, limits->max_list, &entry->targets, e) == -1)
+	if (take_list(t, span_trim(span_from(line, n)), number, p->limits->max_list, &entry->targets, e) == -1)
 		return -1;
 	if (hash_get(t->keys, key) != NULL) {
-		if (doubt->line == 0) {
-			doubt->line = number;
-			snprintf(doubt->what, sizeof(doubt->what), "%.*s is there already: this line is not used",
-			    SPAN_ARG(span_sub(key, 0, 60)));
-		}
+		recipient_doubt_once(p->doubt, number, key, "is there already: this line is not used");
 		return 0;
 	}
 	return hash_set(t->keys, key, entry) ? 0 : err_set(e, ERR_LIMIT, "too many addresses, or out of memory");
@@ -71,22 +73,16 @@ int
 recipient_virtual_parse(struct span text, const struct recipient_limits *limits, struct recipient_virtual **out,
     struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
 {
-	struct recipient_lines it = { .text = text, .max = limits->max_line };
 	struct recipient_virtual *t = calloc(1, sizeof(*t));
-	struct span line;
+	struct parsing p = { t, limits, doubt };
 	int rc = -1;
 
 	*line_out = 0;
 	*doubt = (struct recipient_doubt){ 0, "" };
-	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL) {
+	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
-	} else {
-		while ((rc = recipient_lines_next(&it, t->a, &line, line_out, e)) == 1)
-			if (take_line(t, line, *line_out, limits, doubt, e) == -1)
-				break;
-		if (rc == -1)
-			*line_out = it.line;
-	}
+	else
+		rc = recipient_lines_each(text, limits->max_line, t->a, take_line, &p, line_out, e);
 	if (rc == 0) {
 		*out = t;
 		return 0;

@@ -178,11 +178,27 @@ compose(struct procmail_state *s, unsigned flags, enum procmail_place place, boo
 	return span_of(out, n);
 }
 
+/* A name of a Maildir or MH folder without its end. */
+static struct span
+bare_name(struct span name)
+{
+	if (span_ends(name, SPAN("/.")))
+		name.n--;
+	while (name.n > 1 && name.p[name.n - 1] == '/')
+		name.n--;
+	return name;
+}
+
+/* What is a file is one whatever the end of its name says. */
 static enum procmail_place
 place_of(struct procmail_state *s, struct span name)
 {
+	struct span bare = bare_name(name);
+
 	if (span_starts(name, SPAN(PROCMAIL_MAILBOX_PREFIX)))
 		return PROCMAIL_PLACE_MAILBOX;
+	if (bare.n < name.n && s->sh->host->is_file != NULL && s->sh->host->is_file(s->sh->host->ctx, buf_span(&s->dir), bare))
+		return PROCMAIL_PLACE_FILE;
 	if (span_ends(name, SPAN("/.")))
 		return PROCMAIL_PLACE_MH;
 	if (span_ends(name, SPAN("/")))
@@ -225,6 +241,7 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 	struct procmail_delivery d = { .dir = buf_span(&s->dir), .names = names, .umask = umask_of(s) };
 	struct buf folder = BUF_INIT(65536);
 	struct err e = ERR_INIT;
+	struct span bare;
 	int rc;
 
 	if (count == 0 || names[0].n == 0 || !count_delivery(s)) {
@@ -241,6 +258,10 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 
 		delivered(s, names[0], (header ? s->header.n : 0) + (body ? s->body.n : 0));
 		return PROCMAIL_DONE;
+	}
+	if (d.place == PROCMAIL_PLACE_FILE) {
+		bare = bare_name(names[0]);
+		names = d.names = &bare;
 	}
 	d.prefix = procmail_value(s, "MSGPREFIX");
 	d.text = compose(s, flags, d.place, d.place == PROCMAIL_PLACE_MAILDIR || d.place == PROCMAIL_PLACE_MAILBOX);
@@ -365,39 +386,22 @@ run_patiently(struct procmail_state *s, const struct procmail_program *p, struct
 	return 0;
 }
 
-int
-procmail_run_line(struct procmail_state *s, struct span line, struct span input, size_t output_max, bool ignore_write,
+/* A program with its arguments; s->ran is what users are told of it. */
+static int
+run_words(struct procmail_state *s, const struct procmail_words *argv, struct span input, size_t output_max, bool ignore_write,
     struct buf *out, int *status)
 {
-	struct procmail_program p = { .dir = buf_span(&s->dir), .input = input, .output_max = output_max,
-		.umask = umask_of(s), .ignore_write_errors = ignore_write };
+	struct procmail_program p = { .dir = buf_span(&s->dir), .argv = argv->word, .argc = argv->count, .input = input,
+		.output_max = output_max, .umask = umask_of(s), .ignore_write_errors = ignore_write };
 	struct buf said = BUF_INIT(SAID_MAX);
-	struct procmail_words words;
-	struct span shell[3];
 	struct err e = ERR_INIT;
 	long timeout = procmail_number(s, "TIMEOUT", 960);
 	int rc;
 
 	p.timeout = timeout < 0 ? 0 : (unsigned)timeout;
-	s->ran = line;
-	if (has_metas(s, line)) {
-		shell[0] = procmail_value(s, "SHELL");
-		shell[1] = procmail_value(s, "SHELLFLAGS");
-		shell[2] = line;
-		p.argv = shell;
-		p.argc = 3;
-	} else {
-		if (!procmail_expand_words(s, line, &words) || words.count == 0)
-			return -1;
-		s->ran = join_words(s, &words);
-		if (run_formail(s, &words, input, out, status))
-			return 0;
-		p.argv = words.word;
-		p.argc = words.count;
-	}
 	procmail_verbose(s, "Executing \"%.*s\"", SPAN_ARG(s->ran));
 	if (s->sh->left.programs == 0) {
-		procmail_log(s, "Too many programs for one message; not run: \"%.*s\"", SPAN_ARG(line));
+		procmail_log(s, "Too many programs for one message; not run: \"%.*s\"", SPAN_ARG(s->ran));
 		return -1;
 	}
 	s->sh->left.programs--;
@@ -410,10 +414,33 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		procmail_log_text(s, buf_span(&said));
 	buf_clear(&said);
 	if (rc == -1)
-		procmail_log(s, "Failed to execute \"%.*s\": %s", SPAN_ARG(line), e.log);
+		procmail_log(s, "Failed to execute \"%.*s\": %s", SPAN_ARG(s->ran), e.log);
 	else if (out->failed)
-		procmail_log(s, "Excessive output quenched from \"%.*s\"", SPAN_ARG(line));
+		procmail_log(s, "Excessive output quenched from \"%.*s\"", SPAN_ARG(s->ran));
 	return rc;
+}
+
+int
+procmail_run_line(struct procmail_state *s, struct span line, struct span input, size_t output_max, bool ignore_write,
+    struct buf *out, int *status)
+{
+	struct procmail_words words;
+	struct span shell[3];
+
+	s->ran = line;
+	if (has_metas(s, line)) {
+		shell[0] = procmail_value(s, "SHELL");
+		shell[1] = procmail_value(s, "SHELLFLAGS");
+		shell[2] = line;
+		words = (struct procmail_words){ shell, 3 };
+	} else {
+		if (!procmail_expand_words(s, line, &words) || words.count == 0)
+			return -1;
+		s->ran = join_words(s, &words);
+		if (run_formail(s, &words, input, out, status))
+			return 0;
+	}
+	return run_words(s, &words, input, output_max, ignore_write, out, status);
 }
 
 struct span
@@ -573,52 +600,77 @@ split_addresses(struct procmail_state *s, const struct procmail_words *words, st
 	return count;
 }
 
+/* $SENDMAIL, which is one word, $SENDMAILFLAGS, which are as many as there are blanks in it, and the addresses; in scratch. */
+static bool
+mailer_words(struct procmail_state *s, const struct procmail_words *addresses, struct procmail_words *out)
+{
+	struct span flags = procmail_value(s, "SENDMAILFLAGS");
+	size_t most = addresses->count + flags.n / 2 + 3;
+
+	out->count = 0;
+	out->word = arena_alloc(s->scratch, most, sizeof(*out->word));
+	if (out->word == NULL)
+		return false;
+	out->word[out->count++] = procmail_value(s, "SENDMAIL");
+	while (flags.n > 0) {
+		size_t n = 0;
+
+		while (n < flags.n && !ascii_is_wsp(flags.p[n]) && flags.p[n] != '\n')
+			n++;
+		if (n > 0)
+			out->word[out->count++] = span_sub(flags, 0, n);
+		flags = span_from(flags, n + (n < flags.n));
+	}
+	for (size_t i = 0; i < addresses->count; i++)
+		out->word[out->count++] = addresses->word[i];
+	if (addresses->count == 0)	/* which sendmail has to make something of, as with procmail */
+		out->word[out->count++] = SPAN("");
+	return true;
+}
+
+static enum procmail_done
+forward_to_queue(struct procmail_state *s, const struct procmail_words *words, struct span input)
+{
+	struct err e = ERR_INIT;
+	struct span *addresses;
+	size_t count = split_addresses(s, words, &addresses);
+
+	if (count == 0)
+		procmail_log(s, "No address to forward to: \"%.*s\"", SPAN_ARG(s->ran));
+	else if (s->sh->host->forward(s->sh->host->ctx, addresses, count, input, &e) == 0)
+		return PROCMAIL_DONE;
+	else
+		procmail_log(s, "Error while writing to \"%.*s\": %s", SPAN_ARG(s->ran), e.log);
+	return PROCMAIL_FAILED;
+}
+
 /* ! addresses: what begins with - is for sendmail. */
 static enum procmail_done
 forward(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
 {
-	struct procmail_words words;
-	struct span mailer = procmail_value(s, "SENDMAIL"), flags = procmail_value(s, "SENDMAILFLAGS"), line;
+	struct procmail_words words, argv;
 	struct buf out = BUF_INIT(0);
-	struct err e = ERR_INIT;
-	char *text;
 	enum procmail_done done = PROCMAIL_FAILED;
 	bool plain;
 	int status = 0;
 
-	if (!procmail_expand_words(s, recipe->text, &words) || words.count == 0 || !count_delivery(s))
+	if (!procmail_expand_words(s, recipe->text, &words) || !count_delivery(s) || !mailer_words(s, &words, &argv))
 		return PROCMAIL_FAILED;
-	line = join_words(s, &words);
-	text = arena_printf(s->scratch, "%.*s %.*s %.*s", SPAN_ARG(mailer), SPAN_ARG(flags), SPAN_ARG(line));
-	line = span_str(text);
+	s->ran = join_words(s, &argv);
 	/* Other flags than those of the beginning are for the program. */
-	plain = span_eq(mailer, s->sh->r->sendmail) && span_eq(flags, SPAN("-oi")) && s->sh->host->forward != NULL;
+	plain = span_eq(argv.word[0], s->sh->r->sendmail) && span_eq(procmail_value(s, "SENDMAILFLAGS"), SPAN("-oi")) &&
+	    s->sh->host->forward != NULL;
 	for (size_t i = 0; i < words.count; i++)
-		plain &= words.word[i].n > 0 && words.word[i].p[0] != '-';
+		plain &= !span_starts(words.word[i], SPAN("-"));
 	if (plain) {
-		struct span *addresses;
-		size_t count = split_addresses(s, &words, &addresses);
-
-		if (count == 0)
-			procmail_log(s, "No address to forward to: \"%.*s\"", SPAN_ARG(line));
-		else if (s->sh->host->forward(s->sh->host->ctx, addresses, count, input, &e) == 0)
+		done = forward_to_queue(s, &words, input);
+	} else if (run_words(s, &argv, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
+		s->exit_code = status;
+		if (!program_failed(s, recipe, s->ran, status))
 			done = PROCMAIL_DONE;
-		else
-			procmail_log(s, "Error while writing to \"%.*s\": %s", SPAN_ARG(line), e.log);
-	} else {
-		struct buf command = BUF_INIT(s->expander.max);
-
-		/* "$SENDMAIL" $SENDMAILFLAGS addresses, each a word of its own. */
-		buf_addf(&command, "\"$SENDMAIL\" $SENDMAILFLAGS %.*s", SPAN_ARG(recipe->text));
-		if (!command.failed && procmail_run_line(s, buf_span(&command), input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-			s->exit_code = status;
-			if (!program_failed(s, recipe, line, status))
-				done = PROCMAIL_DONE;
-		}
-		buf_clear(&command);
 	}
 	if (done == PROCMAIL_DONE)
-		delivered(s, line, input.n);
+		delivered(s, s->ran, input.n);
 	buf_clear(&out);
 	return done;
 }

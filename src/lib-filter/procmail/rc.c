@@ -337,7 +337,8 @@ parse_action(struct parser *p, struct procmail_statement *s)
 	if (rest.p[0] == '!' || rest.p[0] == '|') {
 		s->action = rest.p[0] == '!' ? PROCMAIL_FORWARD : PROCMAIL_PIPE;
 		advance(p, 1);
-		s->text = take_line(p);		/* newlines behind a backslash are the shell's, or the expansion's */
+		/* Addresses are words. Of a command newlines behind a backslash are the shell's, or the expansion's. */
+		s->text = s->action == PROCMAIL_FORWARD ? take_words(p) : take_line(p);
 		return;
 	}
 	name = i = procmail_name_length(rest);

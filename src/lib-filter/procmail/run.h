@@ -72,6 +72,7 @@ struct procmail_host {
 	int (*read)(void *ctx, struct span dir, struct span name, struct buf *out, struct err *e);	/* an rcfile */
 	int (*enter)(void *ctx, struct span dir, struct err *e);	/* whether dir can be the current directory */
 	bool (*is_dir)(void *ctx, struct span dir, struct span name);
+	bool (*is_file)(void *ctx, struct span dir, struct span name);	/* whether it is there and no directory */
 	/* Saves; *out: the names of the files, for LASTFOLDER.  On success it survives a power cut. */
 	int (*deliver)(void *ctx, const struct procmail_delivery *d, struct buf *out, struct err *e);
 	/* The message goes on to these addresses.  NULL: $SENDMAIL is run as a program. */

@@ -92,13 +92,22 @@ put_nodes(struct buf *out, const struct sieve_node *n)
 }
 
 static void
+digest_of(const struct sieve_script *unit, unsigned char out[SIEVE_DIGEST])
+{
+	if (unit->digest.n == SIEVE_DIGEST)
+		memcpy(out, unit->digest.p, SIEVE_DIGEST);
+	else
+		sieve_digest(out, unit->text);
+}
+
+static void
 put_unit(struct buf *out, const struct sieve_script *unit)
 {
 	unsigned char digest[SIEVE_DIGEST];
 
 	buf_addc(out, (char)((unit->personal ? UNIT_PERSONAL : 0) | (unit->state == SCRIPT_MISSING ? UNIT_MISSING : 0)));
 	put_string(out, unit->name);
-	sieve_digest(digest, unit->text);
+	digest_of(unit, digest);
 	buf_add(out, span_of(digest, sizeof(digest)));
 	put_nodes(out, unit->commands);
 }
@@ -319,11 +328,25 @@ is_same(const struct sieve_compile_options *o, struct arena *a, bool personal, s
 	return !missing && span_eq(digest, span_of(now, sizeof(now)));
 }
 
+bool
+sieve_included_is_same(const struct sieve_script *s, const struct sieve_compile_options *options, struct arena *a)
+{
+	unsigned char digest[SIEVE_DIGEST];
+	bool same = true;
+
+	for (const struct sieve_script *unit = s->included; same && unit != NULL; unit = unit->next) {
+		digest_of(unit, digest);
+		same = is_same(options, a, unit->personal, unit->name, unit->state == SCRIPT_MISSING, span_of(digest, sizeof(digest)));
+	}
+	return same;
+}
+
 static void
 take_units(struct loader *l, struct sieve_script *s, const struct sieve_compile_options *o)
 {
 	size_t count = take_count(l, 1 + 4 + SIEVE_DIGEST + 4);
 
+	l->bad = l->bad || (o->includes > 0 && count > o->includes);
 	for (size_t i = 0; i < count && !l->bad; i++) {
 		unsigned flags = take_u8(l);
 		struct span name = take_string(l), digest = take(l, SIEVE_DIGEST);
@@ -335,6 +358,7 @@ take_units(struct loader *l, struct sieve_script *s, const struct sieve_compile_
 			l->bad = true;
 			return;
 		}
+		unit->digest = digest;
 		unit->commands = take_nodes(l, false, 0, 0);
 		unit->state = missing ? SCRIPT_MISSING : SCRIPT_PARSED;
 	}

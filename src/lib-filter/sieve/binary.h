@@ -40,4 +40,7 @@ bool sieve_binary_stamp(struct span binary, struct sieve_stamp *out);
  */
 struct sieve_script *sieve_script_load(struct span binary, const struct sieve_compile_options *options,
     struct sieve_error *error);
+
+/* Whether options->host has for all that a script includes the text that it was compiled with, which goes through a. */
+bool sieve_included_is_same(const struct sieve_script *s, const struct sieve_compile_options *options, struct arena *a);
 #endif

@@ -68,26 +68,30 @@ is_fresh(const struct sieve_stamp *stamp, const struct stat *st, int fd, size_t 
 	return memcmp(digest, stamp->digest, sizeof(digest)) == 0;
 }
 
-static void
-write_binary(const char *path, const struct sieve_script *s, const struct stat *st, struct span text)
+static int
+write_binary(const char *path, const struct sieve_script *s, const struct stat *st, struct span text, mode_t mode, struct err *e)
 {
 	struct sieve_stamp stamp = {
 		.size = (uint64_t)st->st_size, .mtime_ns = mtime_of(st), .written_ns = clock_wall_us() * 1000,
 	};
 	const char *slash = strrchr(path, '/');
 	struct buf out = BUF_INIT(SIEVE_BINARY_MAX);
-	struct err e = ERR_INIT;
 	char *dir = slash == NULL ? NULL : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-	int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
 
 	sieve_digest(stamp.digest, text);
-	/* Not synced: a torn one is seen by its digest, and made again. */
-	if (fd != -1 && sieve_script_dump(s, &stamp, &out) == 0)
-		file_replace(fd, slash + 1, buf_span(&out), 0600, false, &e);
+	/* That the directory is not synced does no harm: a torn one is seen by its digest, and made again. */
+	if (fd == -1)
+		rc = err_errno(e, "%s", path);
+	else if (sieve_script_dump(s, &stamp, &out) == -1)
+		rc = err_set(e, ERR_LIMIT, "%s: it would be too large", path);
+	else
+		rc = file_replace(fd, slash + 1, buf_span(&out), mode, false, e);
 	if (fd != -1)
 		close(fd);
 	free(dir);
 	buf_clear(&out);
+	return rc;
 }
 
 static int
@@ -109,6 +113,21 @@ open_script(const char *path, size_t max, struct stat *st, struct err *e)
 	return -1;
 }
 
+/* From the text, which is read unless it is there already. */
+static struct sieve_script *
+compile(const char *path, int fd, size_t max, const struct sieve_compile_options *options, struct buf *text, struct sieve_error *error,
+    struct err *e)
+{
+	struct sieve_script *s;
+
+	if (text->n == 0 && fd_read_all(fd, max, text, e) == -1)
+		return NULL;
+	s = sieve_compile_with(buf_span(text), options, error);
+	if (s == NULL)
+		err_set(e, ERR_SYNTAX, "%s: line %u: %s", path, error->line, error->text);
+	return s;
+}
+
 int
 sieve_cache_open(const char *path, size_t max, const struct sieve_compile_options *options, struct sieve_script **out,
     struct sieve_error *error, struct err *e)
@@ -127,16 +146,14 @@ sieve_cache_open(const char *path, size_t max, const struct sieve_compile_option
 	if (beside != NULL && read_binary(beside, &st, &binary) && sieve_binary_stamp(buf_span(&binary), &stamp) &&
 	    is_fresh(&stamp, &st, fd, max, &text))
 		*out = sieve_script_load(buf_span(&binary), options, error);
-	if (*out == NULL && text.n == 0 && fd_read_all(fd, max, &text, e) == -1)
-		goto out;
 	if (*out == NULL) {
-		*out = sieve_compile_with(buf_span(&text), options, error);
-		if (*out == NULL) {
-			err_set(e, ERR_SYNTAX, "%s: line %u: %s", path, error->line, error->text);
+		struct err ignored = ERR_INIT;
+
+		*out = compile(path, fd, max, options, &text, error, e);
+		if (*out == NULL)
 			goto out;
-		}
 		if (beside != NULL && !options->no_binary && (uint64_t)st.st_size == text.n)
-			write_binary(beside, *out, &st, buf_span(&text));
+			(void)write_binary(beside, *out, &st, buf_span(&text), 0600, &ignored);
 	}
 	rc = 0;
 out:
@@ -144,6 +161,35 @@ out:
 		close(fd);
 	arena_free(a);
 	buf_clear(&binary);
+	buf_clear(&text);
+	return rc;
+}
+
+int
+sieve_cache_make(const char *path, size_t max, const struct sieve_compile_options *options, struct sieve_error *error, struct err *e)
+{
+	struct buf text = BUF_INIT(max);
+	struct arena *a = arena_new(65536);
+	struct sieve_script *s = NULL;
+	struct stat st;
+	char *beside;
+	int fd = open_script(path, max, &st, e), rc = -1;
+
+	if (fd != -1)
+		s = compile(path, fd, max, options, &text, error, e);
+	if (s != NULL) {
+		beside = a == NULL ? NULL : binary_path(path, a);
+		if (beside == NULL)
+			err_set(e, ERR_TEMP, "%s: out of memory, or it is gone", path);
+		else if ((uint64_t)st.st_size != text.n)
+			err_set(e, ERR_INUSE, "%s changes just now", path);
+		else
+			rc = write_binary(beside, s, &st, buf_span(&text), (st.st_mode & 0444) | 0200, e);
+	}
+	if (fd != -1)
+		close(fd);
+	sieve_script_free(s);
+	arena_free(a);
 	buf_clear(&text);
 	return rc;
 }

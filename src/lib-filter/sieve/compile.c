@@ -140,7 +140,8 @@ fetch(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span 
 		sieve_fail(c, n, "the binary has not all scripts");
 		return NULL;
 	}
-	unit = sieve_include_new(c->main, personal, name);
+	unit = c->options->includes > 0 && c->main->include_count >= c->options->includes ? NULL :
+	    sieve_include_new(c->main, personal, name);
 	if (unit == NULL) {
 		sieve_fail(c, n, "too many scripts are included");
 		return NULL;
@@ -170,7 +171,7 @@ sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal,
 	struct sieve_script *unit = sieve_include_known(c->main, personal, name);
 
 	*out = NULL;
-	if (c->depth >= SIEVE_INCLUDE_DEPTH_MAX)
+	if (c->depth >= (c->options->include_depth > 0 ? c->options->include_depth : SIEVE_INCLUDE_DEPTH_MAX))
 		return sieve_fail(c, n, "scripts include each other too deeply");
 	if (unit == NULL && (unit = fetch(c, n, personal, name)) == NULL)
 		return -1;

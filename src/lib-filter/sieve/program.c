@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vnd.dovecot.pipe, vnd.dovecot.filter, vnd.dovecot.execute: programs that get the message.  A script names one of those that
- * the administrator has put in a directory (sieve_pipe_bin_dir, sieve_filter_bin_dir, sieve_execute_bin_dir), never a path.
+ * the administrator has put in a directory (sieve_pipe_bin_dir, sieve_filter_bin_dir, sieve_execute_bin_dir), or that has a
+ * socket in one (sieve_pipe_socket_dir ...), never a path.
  */
 #include <stdio.h>
 
@@ -55,10 +56,8 @@ check_program(struct sieve_checker *c, struct sieve_node *n)
 }
 
 struct program {
-	struct span path;
+	struct filter_program p;
 	struct span args[ARGS_MAX];
-	size_t arg_count;
-	unsigned timeout;
 };
 
 static struct span
@@ -72,30 +71,48 @@ setting_of(const struct sieve_run *r, const struct sieve_node *n, const char *wh
 	return span_trim(sieve_setting_text(r->host, name));
 }
 
+/* The name in the directory that a setting has; 0: none is set. */
 static int
-program_of(struct sieve_run *r, const struct sieve_node *n, struct program *p)
+place_in(struct sieve_run *r, const struct sieve_node *n, const char *setting, struct span name, struct span *out)
 {
-	struct span dir = setting_of(r, n, "bin_dir"), name;
-	uint64_t timeout;
+	struct span dir = setting_of(r, n, setting);
 	char *path;
+
+	if (dir.n == 0)
+		return 0;
+	while (dir.n > 1 && dir.p[dir.n - 1] == '/')
+		dir.n--;
+	path = arena_printf(r->a, "%.*s/%.*s", SPAN_ARG(dir), SPAN_ARG(name));
+	if (path == NULL)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	*out = span_str(path);
+	return 0;
+}
+
+static int
+program_of(struct sieve_run *r, const struct sieve_node *n, struct program *x)
+{
+	struct filter_program *p = &x->p;
+	struct span name;
+	uint64_t timeout;
 
 	if (!sieve_parse_time(setting_of(r, n, "exec_timeout"), &timeout) || timeout == 0)
 		sieve_parse_time(SPAN(TIMEOUT_DEFAULT), &timeout);
-	*p = (struct program){ .arg_count = 0, .timeout = timeout > UINT32_MAX ? UINT32_MAX : (unsigned)timeout };
+	*p = (struct filter_program){ .args = x->args, .timeout = timeout > UINT32_MAX ? UINT32_MAX : (unsigned)timeout };
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &name) == -1)
 		return -1;
 	if (!is_program(name))
 		return sieve_run_fail(r, n, "\"%.*s\" is no name of a program", SPAN_ARG(span_sub(name, 0, 60)));
-	if (dir.n == 0 || dir.p[0] != '/')
+	if (place_in(r, n, "socket_dir", name, &p->socket) == -1 || place_in(r, n, "bin_dir", name, &p->path) == -1)
+		return -1;
+	if (p->path.n > 0 && p->path.p[0] != '/')
+		p->path = SPAN("");
+	if (p->path.n == 0 && p->socket.n == 0)
 		return sieve_run_fail(r, n, "no directory of programs is configured");
-	path = arena_printf(r->a, "%.*s/%.*s", SPAN_ARG(dir), SPAN_ARG(name));
-	if (path == NULL)
-		return sieve_run_fail(r, n, "the script needs too much memory");
-	p->path = span_str(path);
 	for (size_t i = 0; n->pos[1] != NULL && i < n->pos[1]->count; i++) {
-		if (sieve_run_string(r, n, n->pos[1]->strings[i], &p->args[i]) == -1)
+		if (sieve_run_string(r, n, n->pos[1]->strings[i], &x->args[i]) == -1)
 			return -1;
-		if (!is_argument(p->args[i]))
+		if (!is_argument(x->args[i]))
 			return sieve_run_fail(r, n, "argument %zu of the program has a line end, or is too long", i + 1);
 		p->arg_count++;
 	}
@@ -143,14 +160,15 @@ run_pipe(struct sieve_run *r, const struct sieve_node *n)
 	action = sieve_run_action(r, n, FILTER_PIPE);
 	if (action == NULL)
 		return -1;
-	action->target = p.path;
+	action->target = p.p.path;
+	action->socket = p.p.socket;
 	action->message = input;
-	action->args = arena_alloc(r->a, p.arg_count + 1, sizeof(*action->args));
+	action->args = arena_alloc(r->a, p.p.arg_count + 1, sizeof(*action->args));
 	if (action->args == NULL)
 		return sieve_run_fail(r, n, "the script needs too much memory");
-	memcpy(action->args, p.args, p.arg_count * sizeof(*p.args));
-	action->arg_count = p.arg_count;
-	action->timeout = p.timeout;
+	memcpy(action->args, p.args, p.p.arg_count * sizeof(*p.args));
+	action->arg_count = p.p.arg_count;
+	action->timeout = p.p.timeout;
 	/* :try is for a program that may fail: then the message must not be kept a second time. */
 	action->or_keep = sieve_tag_get(n, TAG_TRY) == NULL || sieve_tag_get(n, TAG_COPY) == NULL;
 	if (sieve_tag_get(n, TAG_COPY) == NULL)
@@ -167,6 +185,7 @@ run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struc
 {
 	struct program p;
 	struct err e = { .code = ERR_NONE };
+	struct span path;
 	int status = -1;
 	char *why;
 
@@ -175,12 +194,13 @@ run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struc
 	if (r->host->run == NULL)
 		return sieve_run_fail(r, n, "no programs are run here");
 	*out = SPAN("");
-	if (r->host->run(r->host->ctx, p.path, p.args, p.arg_count, input, p.timeout, r->a, out, &status, &e) == 0 && status == 0)
+	if (r->host->run(r->host->ctx, &p.p, input, r->a, out, &status, &e) == 0 && status == 0)
 		return 1;
 	if (!is_test && (e.code == ERR_TIMEOUT || e.code == ERR_TEMP))
 		return sieve_run_fail(r, n, "%s", e.log);
-	why = e.code != ERR_NONE ? arena_printf(r->a, "%.*s: %s", SPAN_ARG(p.path), e.log) :
-	    arena_printf(r->a, "%.*s: exit status %d", SPAN_ARG(p.path), status);
+	path = p.p.path.n > 0 ? p.p.path : p.p.socket;
+	why = e.code != ERR_NONE ? arena_printf(r->a, "%.*s: %s", SPAN_ARG(path), e.log) :
+	    arena_printf(r->a, "%.*s: exit status %d", SPAN_ARG(path), status);
 	if (why != NULL && r->host->log != NULL)
 		r->host->log(r->host->ctx, span_str(why));
 	return 0;

@@ -21,6 +21,7 @@ struct sieve_script {
 	enum { SCRIPT_PARSED, SCRIPT_OPEN, SCRIPT_CHECKED, SCRIPT_MISSING } state;	/* OPEN: it is being checked */
 	bool personal;			/* of an included script: where it is from */
 	struct span name, text;		/* text: as it was compiled; empty when it came from a binary */
+	struct span digest;		/* of an included script that came from a binary: of its text */
 	size_t idx, include_count;
 	bool loaded;			/* from a binary: it knows all that it includes */
 };
@@ -37,6 +38,8 @@ struct sieve_compile_options {
 	struct sieve_extset available;		/* what require may name */
 	struct sieve_extset available_global;	/* the same in included scripts of the server */
 	const struct filter_host *host;		/* its `script' finds what is included; NULL: there is nothing */
+	size_t includes;			/* how many, and how deep; 0: SIEVE_INCLUDES_MAX, SIEVE_INCLUDE_DEPTH_MAX */
+	unsigned include_depth;
 	/* Each mistake, not only the first; NULL: that one will do.  A script that can not be parsed has one. */
 	void (*on_error)(void *ctx, const struct sieve_error *error);
 	void *on_error_ctx;

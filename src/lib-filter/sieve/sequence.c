@@ -10,12 +10,11 @@
 
 #include "lib/array.h"
 #include "lib/sys.h"
-#include "lib-filter/sieve/cache.h"
 #include "lib-filter/sieve/imapsieve.h"
+#include "lib-filter/sieve/shelf.h"
 
 #define NUMBERS_MAX 50		/* sieve_before1 ... */
 #define SOURCES_MAX 200		/* scripts that run on one message */
-#define HELD_MAX 50		/* scripts that stay compiled */
 #define USER_LOG_MAX 10240
 #define MEMORY_MAX ((size_t)1 << 20)
 
@@ -31,12 +30,6 @@ struct source {			/* a script that is there */
 	const char *path;
 };
 
-struct held {
-	char *path;
-	struct stat seen;
-	struct sieve_script *script;
-};
-
 struct sieve_sequence {
 	const struct sieve_site *site;
 	struct arena *a;
@@ -46,8 +39,7 @@ struct sieve_sequence {
 	size_t script_max;
 	struct sieve_compile_options personal, global;
 	struct filter_host including;	/* whose `script' is the site's */
-	struct held held[HELD_MAX];
-	size_t held_count;
+	struct sieve_shelf *shelf;	/* of what is not on the site's */
 	bool only_look;
 };
 
@@ -101,6 +93,17 @@ add_numbered(struct sieve_sequence *q, enum sieve_place place, const char *name,
 	return 0;
 }
 
+/* The second name is an old one of Dovecot's. */
+static int
+add_default(struct sieve_sequence *q, struct err *e)
+{
+	struct location **before = q->tail;
+
+	if (add_setting(q, SIEVE_DEFAULT, "sieve_default", e) == -1)
+		return -1;
+	return q->tail != before ? 0 : add_setting(q, SIEVE_DEFAULT, "sieve_global_path", e);
+}
+
 /* A user without home has no script. */
 static int
 find_personal(struct sieve_sequence *q, struct err *e)
@@ -127,8 +130,8 @@ sequence_new(const struct sieve_site *site, struct err *e)
 {
 	struct sieve_sequence *q = calloc(1, sizeof(*q));
 
-	if (q == NULL || (q->a = arena_new(MEMORY_MAX)) == NULL) {
-		free(q);
+	if (q == NULL || (q->a = arena_new(MEMORY_MAX)) == NULL || (q->shelf = sieve_shelf_new()) == NULL) {
+		sieve_sequence_close(q);
 		err_set(e, ERR_TEMP, "out of memory");
 		return NULL;
 	}
@@ -137,6 +140,8 @@ sequence_new(const struct sieve_site *site, struct err *e)
 	sieve_site_limits(site, &q->limits);
 	q->script_max = sieve_site_script_max(site);
 	sieve_site_extensions(site, &q->personal.available, &q->global.available, NULL);
+	sieve_site_include_limits(site, &q->personal);
+	sieve_site_include_limits(site, &q->global);
 	q->personal.available_global = q->global.available_global = q->global.available;
 	q->including = (struct filter_host){ .ctx = q, .script = on_script };
 	return q;
@@ -150,7 +155,7 @@ sieve_sequence_open(const struct sieve_site *site, struct sieve_sequence **out, 
 	if (q == NULL)
 		return -1;
 	if (add_numbered(q, SIEVE_BEFORE, "sieve_before", e) == -1 || find_personal(q, e) == -1 ||
-	    add_setting(q, SIEVE_DEFAULT, "sieve_default", e) == -1 || add_numbered(q, SIEVE_AFTER, "sieve_after", e) == -1 ||
+	    add_default(q, e) == -1 || add_numbered(q, SIEVE_AFTER, "sieve_after", e) == -1 ||
 	    add_setting(q, SIEVE_DISCARD, "sieve_discard", e) == -1) {
 		sieve_sequence_close(q);
 		return -1;
@@ -185,21 +190,12 @@ sieve_sequence_only_look(struct sieve_sequence *q)
 	q->only_look = q->personal.no_binary = q->global.no_binary = true;
 }
 
-static void
-let_go(struct sieve_sequence *q, size_t idx)
-{
-	free(q->held[idx].path);
-	sieve_script_free(q->held[idx].script);
-	q->held[idx] = q->held[--q->held_count];
-}
-
 void
 sieve_sequence_close(struct sieve_sequence *q)
 {
 	if (q == NULL)
 		return;
-	while (q->held_count > 0)
-		let_go(q, 0);
+	sieve_shelf_free(q->shelf);
 	arena_free(q->a);
 	free(q);
 }
@@ -422,46 +418,6 @@ sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(void
 
 /* ---- run ---- */
 
-static bool
-is_same(const struct stat *x, const struct stat *y)
-{
-	return x->st_dev == y->st_dev && x->st_ino == y->st_ino && x->st_size == y->st_size &&
-	    x->st_mtim.tv_sec == y->st_mtim.tv_sec && x->st_mtim.tv_nsec == y->st_mtim.tv_nsec &&
-	    x->st_ctim.tv_sec == y->st_ctim.tv_sec && x->st_ctim.tv_nsec == y->st_ctim.tv_nsec;
-}
-
-static const struct sieve_script *
-held_script(struct sieve_sequence *q, const struct source *s)
-{
-	struct stat now;
-
-	for (size_t i = 0; i < q->held_count; i++) {
-		if (strcmp(q->held[i].path, s->path) != 0)
-			continue;
-		if (stat(s->path, &now) == 0 && is_same(&now, &q->held[i].seen))
-			return q->held[i].script;
-		let_go(q, i);
-		break;
-	}
-	return NULL;
-}
-
-/* Takes the script, if it may stay: one that includes others would have to look at them, too; one that changed just now may
- * change again within the file system's clock. */
-static bool
-hold(struct sieve_sequence *q, const struct source *s, const struct stat *seen, struct sieve_script *script)
-{
-	struct held *h = &q->held[q->held_count];
-
-	if (q->held_count == HELD_MAX || script->included != NULL || clock_wall_us() / 1000000 - seen->st_ctim.tv_sec < 3)
-		return false;
-	*h = (struct held){ strdup(s->path), *seen, script };
-	if (h->path == NULL)
-		return false;
-	q->held_count++;
-	return true;
-}
-
 static void
 run_script(struct run *r, const struct source *s, const struct sieve_script *script)
 {
@@ -480,28 +436,20 @@ static void
 run_source(struct run *r, const struct source *s)
 {
 	const struct sieve_compile_options *o = s->place == SIEVE_PERSONAL ? &r->q->personal : &r->q->global;
-	const struct sieve_script *held = held_script(r->q, s);
-	struct sieve_script *script = NULL;
+	struct sieve_shelf *shelf = s->place != SIEVE_PERSONAL && r->q->site->shelf != NULL ? r->q->site->shelf : r->q->shelf;
+	const struct sieve_script *script;
 	struct sieve_error error = { 0 };
 	struct err e = ERR_INIT;
-	struct stat seen;
 
-	if (held != NULL) {
-		run_script(r, s, held);
+	if (sieve_shelf_open(shelf, s->path, r->q->script_max, o, &script, &error, &e) == 0) {
+		run_script(r, s, script);
+		sieve_shelf_done(shelf);
 		return;
 	}
-	if (stat(s->path, &seen) == -1)		/* removed meanwhile */
-		return;
-	if (sieve_cache_open(s->path, r->q->script_max, o, &script, &error, &e) == -1) {
-		if (e.code != ERR_NOTFOUND)
-			fail(r, s, &error, &e);
-		if (s->place == SIEVE_DISCARD)
-			sieve_chain_keep(&r->chain);
-		return;
-	}
-	run_script(r, s, script);
-	if (!hold(r->q, s, &seen, script))
-		sieve_script_free(script);
+	if (e.code != ERR_NOTFOUND)	/* removed meanwhile */
+		fail(r, s, &error, &e);
+	if (s->place == SIEVE_DISCARD)
+		sieve_chain_keep(&r->chain);
 }
 
 /* Nothing would happen to the message. */

@@ -11,6 +11,10 @@
 #define PATH_OCTETS 4000
 #define SCRIPT_MAX_DEFAULT ((uint64_t)1 << 20)
 #define SCRIPT_MAX_EVER ((uint64_t)64 << 20)
+#define VARIABLES_LEAST 128		/* what the settings can not forbid (RFC 5229 section 5) */
+#define VARIABLES_MOST 10000
+#define VARIABLE_LEAST 4000
+#define VARIABLE_MOST ((uint64_t)1 << 20)
 #define PERSONAL_DEFAULT "file:~/sieve;active=~/.dovecot.sieve"
 
 bool
@@ -167,6 +171,12 @@ sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *person
 		*bad_out = bad;
 }
 
+static size_t
+within(uint64_t n, uint64_t least, uint64_t most)
+{
+	return n < least ? least : n > most ? most : n;
+}
+
 void
 sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
 {
@@ -178,6 +188,20 @@ sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
 	/* As Dovecot has it: no actions is no limit, no redirects is none at all. */
 	out->actions = actions == 0 ? 10000 : actions;
 	out->redirects = sieve_setting_number(&host, "sieve_max_redirects", out->redirects);
+	out->variables = within(sieve_setting_number(&host, "sieve_variables_max_scope_size", out->variables), VARIABLES_LEAST,
+	    VARIABLES_MOST);
+	out->variable_octets = within(sieve_setting_size(&host, "sieve_variables_max_variable_size", out->variable_octets), VARIABLE_LEAST,
+	    VARIABLE_MOST);
+}
+
+void
+sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_options *out)
+{
+	struct filter_host host = host_of(site);
+
+	out->includes = within(sieve_setting_number(&host, "sieve_include_max_includes", SIEVE_INCLUDES_MAX), 1, SIEVE_INCLUDES_MAX);
+	out->include_depth = (unsigned)within(sieve_setting_number(&host, "sieve_include_max_nesting_depth", SIEVE_INCLUDE_DEPTH_MAX), 1,
+	    SIEVE_INCLUDE_DEPTH_MAX);
 }
 
 size_t

@@ -22,6 +22,7 @@ struct sieve_site {
 	void *ctx;
 	bool (*setting)(void *ctx, const char *name, struct span *out);	/* as it is written; NULL: none is set */
 	struct span user, home;		/* home SPAN_NONE: the user has none */
+	struct sieve_shelf *shelf;	/* for scripts of the server; NULL: each sequence has its own */
 };
 
 /* The settings of a view: ctx is the struct set_view. */
@@ -48,8 +49,10 @@ int sieve_site_personal(const struct sieve_site *site, struct arena *a, struct s
  */
 void sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out);
-/* sieve_max_actions, sieve_max_redirects. */
+/* sieve_max_actions, sieve_max_redirects, sieve_variables_max_scope_size, sieve_variables_max_variable_size. */
 void sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out);
+/* sieve_include_max_includes, sieve_include_max_nesting_depth: no more than this program allows. */
+void sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_options *out);
 size_t sieve_site_script_max(const struct sieve_site *site);	/* sieve_max_script_size */
 
 /* For the host's `script': the text of an included script.  ERR_NOTFOUND. */

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Whole rcfiles again: what is rare, and where two programs are most likely to differ."""
+
+MAILER = "X=`printf '#!/bin/sh\\nfor a; do echo \"[$a]\"; done >args\\ncat >sent\\n' >mailer; chmod +x mailer`\nSENDMAIL=$D/mailer\n"
+
+FORWARD = {
+    "backquotes once": ":0w\n! `echo x >>ran; echo a@example.org`\n",
+    "backquotes in flags": "SENDMAILFLAGS='`echo x >>ran; echo -q`'\n:0w\n! a@example.org\n",
+    "backquotes in sendmail": "SENDMAIL=\"`echo x >>ran; echo $D/mailer`\"\n:0w\n! a@example.org\n",
+    "backquotes kept in sendmail": "SENDMAIL='`echo x >>ran; echo $D/mailer`' LOGFILE=/dev/null\n:0w\n! a@example.org\n:0\nbox\n",
+    "sendmail is one word": "SENDMAIL=\"$D/mailer -x -y\" LOGFILE=/dev/null\n:0w\n! a@example.org\n:0\nbox\n",
+    "flags are words": "SENDMAILFLAGS=\"-x -y  -z\"\n:0w\n! a@example.org\n",
+    "flags keep dollars": "SENDMAILFLAGS='$D'\n:0w\n! a@example.org\n",
+    "no flags": "SENDMAILFLAGS=\n:0w\n! a@example.org\n",
+    "flags unset": "SENDMAILFLAGS\n:0w\n! a@example.org\n",
+    "no shell": ":0w\n! a@example.org; c@example.org >out <x *\n:0\nbox\n",
+    "quotes": ":0w\n! \"a b\" 'c d' e\\ f\n",
+    "comment": ":0w\n! a@example.org # c@example.org\n",
+    "continued": ":0w\n! a@example.org \\\n  c@example.org\n",
+    "nobody": ":0w\n!\n:0\nbox\n",
+    "nobody in variable": ":0w\n! $NOPE\n:0\nbox\n",
+    "empty word": ":0w\n! \"\"\n:0\nbox\n",
+    "options": ":0w\n! -t -oi\n",
+    "arguments": ":0w\n! \"$@\" $1\n",
+    "fails": "SENDMAIL=/bin/false\n:0w\n! a\n:0\nbox\n",
+    "fails unwatched": "SENDMAIL=/bin/false\n:0\n! a\n:0\nbox\n",
+    "fails then e": "SENDMAIL=/bin/false\n:0w\n! a\n:0e\nbox\n",
+    "body": ":0bw\n! a\n",
+    "abstract": "LOGABSTRACT=all\n:0wc\n! a\n:0\nbox\n",
+    "last folder": ":0wc\n! a b\nLOG=\"[$LASTFOLDER]\n\"\n:0\nbox\n",
+    "implied lock": ":0w:\n! a\n",
+    "named lock": ":0w: my.lock\n! a\n",
+    "no sendmail": "SENDMAIL=\nLOGFILE=/dev/null\n:0w\n! /bin/echo a\n:0\nbox\n",
+}
+
+PLACES = {
+    "maildir on file": "X=`echo old >two`\n:0\ntwo/\n:0\nbox\n",
+    "maildir on file default": "X=`echo old >two`\n:0\ntwo/\n",
+    "maildir on file e": "X=`echo old >two`\n:0\ntwo/\n:0e\n{ LOG=\"[e $LASTFOLDER]\n\" }\n:0\nbox\n",
+    "mh on file": "X=`echo old >two`\n:0\ntwo/.\n:0\nbox\n",
+    "maildir on empty file": "X=`touch two`\n:0\ntwo/\n:0\nbox\n",
+    "maildir on readonly file": "X=`echo old >two; chmod 400 two`\n:0\ntwo/\n:0\nbox\n",
+    "mbox on maildir": "X=`mkdir -p two/cur two/new two/tmp`\n:0\ntwo\n:0\nbox\n",
+    "mbox on dir": "X=`mkdir -p two`\n:0\ntwo\n:0\nbox\n",
+    "mbox lock on maildir": "X=`mkdir -p two/cur two/new two/tmp`\n:0:\ntwo\n:0\nbox\n",
+    "maildir on dir": "X=`mkdir -p two`\n:0\ntwo/\n:0\nbox\n",
+    "maildir on half": "X=`mkdir -p two/new`\n:0\ntwo/\n:0\nbox\n",
+    "maildir new is file": "X=`mkdir -p two; touch two/new`\n:0\ntwo/\n:0\nbox\n",
+    "maildir cur is file": "X=`mkdir -p two; touch two/cur`\n:0\ntwo/\n:0\nbox\n",
+    "maildir tmp is file": "X=`mkdir -p two; touch two/tmp`\n:0\ntwo/\n:0\nbox\n",
+    "mh on maildir": "X=`mkdir -p two/cur two/new two/tmp`\n:0\ntwo/.\n:0\nbox\n",
+    "maildir on mh": "X=`mkdir -p two; echo x >two/3`\n:0\ntwo/\n:0\nbox\n",
+    "mh numbers": "X=`mkdir -p two; echo x >two/3; echo x >two/007; echo x >two/12x; echo >two/,9; mkdir two/8`\n:0\ntwo/.\n:0\nbox\n",
+    "second is file": "X=`echo old >two`\n:0\none/ two/\n:0\nbox\n",
+    "second is file mh": "X=`echo old >two`\n:0\none/. two/.\n:0\nbox\n",
+    "second is file plain": "X=`echo old >two`\n:0\none/ two\n:0\nbox\n",
+    "first file second dir": "X=`echo old >two`\n:0\ntwo/ one/\n:0\nbox\n",
+    "copy then": "X=`echo old >two`\n:0c\ntwo/\n:0\nbox\n",
+    "slashes": ":0\ntwo///\n",
+    "parent missing": ":0\na/b/\n:0\nbox\n",
+    "parent is file": "X=`echo old >two`\n:0\ntwo/x/\n:0\nbox\n",
+    "dot": ":0\n./\n:0\nbox\n",
+    "dot mh": ":0\n./.\n:0\nbox\n",
+    "dir dot": "X=`mkdir d`\n:0\nd/..\n:0\nbox\n",
+    "dangling link": "X=`ln -s nothere l`\n:0\nl\n:0\nbox\n",
+    "link to dir": "X=`mkdir d; ln -s d l`\n:0\nl/\n:0\nbox\n",
+    "default is maildir on file": "X=`echo old >two`\nDEFAULT=two/\n",
+    "umask 777": "UMASK=777\n:0\nmd/\n:0\nbox\n",
+}
+
+RECIPES = {"forward " + name: MAILER + rc for name, rc in FORWARD.items()}
+RECIPES.update({"place " + name: rc for name, rc in PLACES.items()})
