@@ -119,26 +119,33 @@ remove_stale(struct mbox_box *box, const char *path, struct err *e)
 	return rc;
 }
 
+/*
+ * The lock file appears with its text, so that one who dies in the middle of this leaves none that says nothing: it has no name at
+ * first.  Where the file system has no such files it is made by its name.
+ */
 static int
 dotlock_make(struct mbox_box *box, const char *path)
 {
-	char text[300];
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644), n;
+	const char *slash = strrchr(path, '/');
+	char text[300], link_from[40], *dir = strndup(path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
+	int fd = dir == NULL ? -1 : open(slash == NULL ? "." : dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644), n, why = 0;
+	bool named = fd == -1;
 	struct err e = ERR_INIT;
 
-	if (fd == -1)
+	free(dir);
+	if (named && (fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)) == -1)
 		return -1;
 	n = snprintf(text, sizeof(text), "%d:%s\n", (int)getpid(), host_name());
-	if (fd_write_all(fd, span_of(text, (size_t)n), &e) == -1 || fstat(fd, &box->dotlock_sb) == -1) {
-		int saved = errno;
-
-		close(fd);
-		unlink(path);
-		errno = saved;
-		return -1;
+	snprintf(link_from, sizeof(link_from), "/proc/self/fd/%d", fd);
+	if (fd_write_all(fd, span_of(text, (size_t)n), &e) == -1 || fstat(fd, &box->dotlock_sb) == -1 ||
+	    (!named && linkat(AT_FDCWD, link_from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == -1)) {
+		why = errno;
+		if (named)
+			unlink(path);
 	}
 	close(fd);
-	return 0;
+	errno = why;
+	return why == 0 ? 0 : -1;
 }
 
 /* try: where the directory does not let us, go on without. */
