@@ -207,7 +207,7 @@ directory_of(const char *path, struct arena *a)
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return path;
+		return arena_cstr(a, span_str(path));
 	return arena_printf(a, "%.*s", slash == path ? 1 : (int)(slash - path), path);
 }
 
@@ -225,7 +225,7 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 	if (out == NULL)
 		return NULL;
 	if (q->dir != NULL)
-		out[n++] = q->dir;
+		out[n++] = arena_cstr(a, span_str(q->dir));
 	if (q->active != NULL)
 		out[n++] = directory_of(q->active, a);
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
