@@ -119,33 +119,61 @@ remove_stale(struct mbox_box *box, const char *path, struct err *e)
 	return rc;
 }
 
+/* Says whose it is. */
+static int
+dotlock_fill(struct mbox_box *box, int fd)
+{
+	char text[300];
+	int n = snprintf(text, sizeof(text), "%d:%s\n", (int)getpid(), host_name());
+	struct err e = ERR_INIT;
+
+	return fd_write_all(fd, span_of(text, (size_t)n), &e) == -1 || fstat(fd, &box->dotlock_sb) == -1 ? -1 : 0;
+}
+
 /*
- * The lock file appears with its text, so that one who dies in the middle of this leaves none that says nothing: it has no name at
- * first.  Where the file system has no such files it is made by its name.
+ * A file without a name gets that of the lock when its text is there: who dies in the middle leaves none that says nothing.
+ * 0; 1: the system has no such thing; -1: errno.
  */
+static int
+dotlock_appear(struct mbox_box *box, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1), from[40];
+	int fd = dir == NULL ? -1 : open(dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644), rc, why;
+
+	free(dir);
+	if (fd == -1)
+		return 1;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	rc = dotlock_fill(box, fd);
+	if (rc == 0 && linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == -1)
+		rc = errno == ENOENT || errno == EXDEV || errno == EPERM || errno == EACCES ? 1 : -1;
+	why = errno;
+	close(fd);
+	errno = why;
+	return rc;
+}
+
 static int
 dotlock_make(struct mbox_box *box, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char text[300], link_from[40], *dir = strndup(path, slash == NULL ? 0 : (size_t)(slash - path) + 1);
-	int fd = dir == NULL ? -1 : open(slash == NULL ? "." : dir, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0644), n, why = 0;
-	bool named = fd == -1;
-	struct err e = ERR_INIT;
+	int rc = dotlock_appear(box, path), fd;
 
-	free(dir);
-	if (named && (fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)) == -1)
+	if (rc != 1)
+		return rc;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd == -1)
 		return -1;
-	n = snprintf(text, sizeof(text), "%d:%s\n", (int)getpid(), host_name());
-	snprintf(link_from, sizeof(link_from), "/proc/self/fd/%d", fd);
-	if (fd_write_all(fd, span_of(text, (size_t)n), &e) == -1 || fstat(fd, &box->dotlock_sb) == -1 ||
-	    (!named && linkat(AT_FDCWD, link_from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == -1)) {
-		why = errno;
-		if (named)
-			unlink(path);
+	if (dotlock_fill(box, fd) == -1) {
+		int why = errno;
+
+		close(fd);
+		unlink(path);
+		errno = why;
+		return -1;
 	}
 	close(fd);
-	errno = why;
-	return why == 0 ? 0 : -1;
+	return 0;
 }
 
 /* try: where the directory does not let us, go on without. */
