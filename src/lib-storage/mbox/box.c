@@ -443,7 +443,7 @@ box_find(struct mbox_box *box, bool made, struct err *e)
 		box->id = id;
 		box->due = st.dirty > 0;	/* left by one that died */
 		/* It could not be made, or was removed: what it has to tell is in the index. */
-		if (made)
+		if (made || mbox_control_is_missing(box))
 			mbox_reserve(box, 0, &ignored);
 		return 0;
 	}

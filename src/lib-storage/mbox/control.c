@@ -47,6 +47,12 @@ mbox_control_parse(struct span text, struct mbox_control *out)
 	return out->uidvalidity != 0 && out->id != 0 && out->uid_reserved != 0 && out->modseq_reserved != 0;
 }
 
+bool
+mbox_control_is_missing(const struct mbox_box *box)
+{
+	return box->control_fd != -1 && faccessat(box->control_fd, CONTROL_NAME, F_OK, 0) == -1 && errno == ENOENT;
+}
+
 int
 mbox_control_read(struct mbox_box *box, struct mbox_control *out, struct err *e)
 {

@@ -93,6 +93,7 @@ struct span mbox_place_write(char room[MBOX_PLACE_MAX], const struct mbox_msg *m
 bool mbox_place_parse(struct span name, struct mbox_msg *out);
 
 /* control.c.  1 read, 0 not there, -1. */
+bool mbox_control_is_missing(const struct mbox_box *box);	/* of a directory that is there */
 int mbox_control_parse(struct span text, struct mbox_control *out);
 int mbox_control_read(struct mbox_box *box, struct mbox_control *out, struct err *e);
 int mbox_control_write(struct mbox_box *box, const struct mbox_control *c, bool sync, struct err *e);
