@@ -51,6 +51,7 @@ int mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, s
 void mailbox_close(struct mailbox *box);
 struct span mailbox_name(const struct mailbox *box);
 void mailbox_object_id(const struct mailbox *box, char out[MAILBOX_ID_MAX]);	/* MAILBOXID (RFC 8474) */
+uint64_t mailbox_number(const struct mailbox *box);		/* as storage_mailbox_number() */
 bool mailbox_is_readonly(const struct mailbox *box);
 /* enum acl_right, as of the last sync.  Flags that may not be changed are left as they are; ERR_DENIED where nothing of what
  * was asked for may be done. */
