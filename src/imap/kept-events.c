@@ -21,7 +21,7 @@ open_file(int dir_fd, int flags, struct stat *st, struct err *e)
 
 		if (fd == -1)
 			return err_errno(e, "open %s", KEPT_EVENTS_FILE);
-		if (flock(fd, LOCK_EX) == -1 || fstat(fd, st) == -1) {
+		if (fd_flock(fd, LOCK_EX) == -1 || fstat(fd, st) == -1) {
 			err_errno(e, "lock %s", KEPT_EVENTS_FILE);
 			close(fd);
 			return -1;
@@ -48,7 +48,9 @@ kept_events_add(int dir_fd, struct span records, struct err *e)
 	if ((uint64_t)st.st_size > KEPT_EVENTS_MAX - (records.n > KEPT_EVENTS_MAX ? KEPT_EVENTS_MAX : records.n) ||
 	    records.n > KEPT_EVENTS_MAX)
 		rc = err_set(e, ERR_LIMIT, "%s is full", KEPT_EVENTS_FILE);
-	else if ((rc = fd_write_all(fd, records, e)) == 0 && (fsync(fd) == -1 || fsync(dir_fd) == -1))
+	else if ((rc = fd_write_all(fd, records, e)) == -1)
+		(void)!ftruncate(fd, st.st_size);	/* half a record would make what is added later unreadable */
+	else if (fsync(fd) == -1 || fsync(dir_fd) == -1)
 		rc = err_errno(e, "sync %s", KEPT_EVENTS_FILE);
 	close(fd);
 	return rc;
