@@ -136,8 +136,7 @@ mailbox_others_can_be_read(const struct err *e)
 /* A digest of a message, the same with LF and CRLF line ends; false: the library failed. */
 #define MAILBOX_DIGEST_LEN 16
 bool mailbox_digest(struct span text, uint8_t out[MAILBOX_DIGEST_LEN]);
-/* EMAILID (RFC 8474): that digest, made when first asked for.  out: 32
- * octets of hex. */
+/* EMAILID (RFC 8474): that digest, made when first asked for.  out: 32 octets of hex. */
 int mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e);
 /* Other names of a message; each is empty where there is none. */
 struct mailbox_names {
