@@ -113,7 +113,7 @@ names_fill(struct imap_session *s, const struct imap_notify_request *r, struct n
 	names->due = arena_alloc(names->a, count + 1, sizeof(struct known *));
 	names->by_name = hash_new(count + 1);
 	names->by_watch = hash_new(2 * count + 1);
-	names->by_number = hash_new(count + 1);
+	names->by_number = hash_new(2 * count + 1);	/* one may get another on its way here */
 	if (names->v == NULL || names->due == NULL || names->by_name == NULL || names->by_watch == NULL ||
 	    names->by_number == NULL)
 		return err_set(e, ERR_LIMIT, "too many names");
@@ -189,7 +189,9 @@ notify_remember_number(struct names *names, struct known *k)
 struct known *
 notify_numbered(const struct names *names, uint64_t number)
 {
-	return hash_get(names->by_number, number_key(&number));
+	struct known *k = hash_get(names->by_number, number_key(&number));
+
+	return k != NULL && k->number == number ? k : NULL;
 }
 
 void
