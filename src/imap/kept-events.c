@@ -57,13 +57,13 @@ kept_events_add(int dir_fd, struct span records, struct err *e)
 }
 
 void
-kept_events_write(struct buf *out, const struct imap_event *event, int64_t now)
+kept_events_write(struct buf *out, const struct imap_event *event, int64_t time)
 {
 	struct ipc_out o;
 
 	imap_event_write(&o, event);
 	buf_add_be32(out, (uint32_t)o.b.n);
-	buf_add_be64(out, (uint64_t)now);
+	buf_add_be64(out, (uint64_t)time);
 	buf_add(out, buf_span(&o.b));
 	out->failed = out->failed || o.b.failed;
 	ipc_out_clear(&o);
@@ -92,7 +92,8 @@ kept_events_take(int dir_fd, struct buf *out, struct err *e)
 }
 
 bool
-kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out)
+kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out,
+    int64_t *time_out)
 {
 	struct err e = ERR_INIT;
 
@@ -109,6 +110,7 @@ kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t roo
 			out->learn = SPAM_CHECK;
 		if (age > KEPT_SCRIPTS_S && age < INT64_MAX)
 			out->scripts = false;
+		*time_out = now - (int64_t)age;
 		if (out->scripts || out->learn != SPAM_CHECK)
 			return true;
 	}

@@ -313,6 +313,7 @@ test_kept(void **state)
 	struct ipc_msg m;
 	struct world w;
 	struct span rest;
+	int64_t time;
 	int dir;
 
 	(void)state;
@@ -335,16 +336,19 @@ test_kept(void **state)
 	assert_int_equal(all.n, 2 * records.n);
 	rest = buf_span(&all);
 	for (int i = 0; i < 2; i++) {
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_true(got.count == 3 && got.uids[2] == 7 && got.uidvalidity == 9 && got.learn == SPAM_LEARN_HAM && !got.scripts);
 		assert_span(got.from, "Junk");
+		assert_int_equal(time, now);
 		/* Too old for a script, not for a lesson; then too old for what is a script alone. */
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_true(got.count == 1 && got.learn == SPAM_LEARN_HAM && !got.scripts);
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_int_equal(time, now - 2 * KEPT_SCRIPTS_S);
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_true(got.count == 1 && got.learn == SPAM_CHECK && got.scripts);
+		assert_int_equal(time, now + 100);
 	}
-	assert_false(kept_events_next(&rest, now, &m, room, &got));
+	assert_false(kept_events_next(&rest, now, &m, room, &got, &time));
 	assert_int_equal(rest.n, 0);
 	/* They are gone; what is damaged ends it. */
 	buf_reset(&all);
@@ -352,7 +356,7 @@ test_kept(void **state)
 	assert_int_equal(all.n, 0);
 	for (size_t n = 0; n < 40; n++) {
 		rest = span_sub(buf_span(&records), 0, n);
-		assert_false(kept_events_next(&rest, now, &m, room, &got));
+		assert_false(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_int_equal(rest.n, n);
 	}
 	/* There is a limit. */
