@@ -16,7 +16,6 @@
 #include "lib/priv.h"
 #include "lib-protocol/service.h"
 
-#define WORKER_WATCHES_MAX 256		/* besides what NOTIFY may watch */
 #define WORKER_QUEUE_MAX (256 << 10)
 #define SHARED_WATCHES_MAX (1 << 20)	/* of hibernate, which stands for many sessions */
 
@@ -65,12 +64,6 @@ on_client_close(struct peer *p)
 }
 
 static const struct ipc_rule client_rules[];
-
-static size_t
-worker_watches_max(void)
-{
-	return WORKER_WATCHES_MAX + 2 * set_num(hub.service.view, SET_imap_max_notify_mailboxes);
-}
 
 static struct client *
 client_new(int *fd, unsigned kind, size_t watches_max)
@@ -280,7 +273,7 @@ on_connect(struct peer *p, struct ipc_msg *m, struct err *e)
 	if (rc == REGISTRY_FULL)
 		log_warning("session <%.*s> is not counted: hub_max_sessions, or the id is there twice", SPAN_ARG(like.id));
 	/* Uncounted or not, it may watch. */
-	c = client_new(&fd, PEER_WORKER, worker_watches_max());
+	c = client_new(&fd, PEER_WORKER, SESSION_WATCHES_MAX);
 	if (c == NULL) {
 		if (s != NULL)
 			registry_remove(&hub.registry, s);
@@ -348,7 +341,7 @@ on_peer(struct service *s, unsigned kind, int *fd)
 	if ((kind & PEER_PARENTS) != 0)
 		peer_new(s->loop, fd, &po);
 	else if ((kind & PEER_SUBSCRIBERS & ~PEER_WORKER) != 0)
-		client_new(fd, kind, kind == PEER_HIBERNATE ? SHARED_WATCHES_MAX : worker_watches_max());
+		client_new(fd, kind, kind == PEER_HIBERNATE ? SHARED_WATCHES_MAX : SESSION_WATCHES_MAX);
 }
 
 int

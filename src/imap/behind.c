@@ -28,6 +28,7 @@ struct waiting {
 	size_t scripts_next;	/* the first message on which they have not run */
 	bool old;		/* of another process, which was told to end: nobody waits for it */
 	bool kept;		/* for the next one */
+	int64_t time;		/* when it happened, in seconds */
 	size_t octets;
 	char text[];		/* what the event points to */
 };
@@ -84,7 +85,7 @@ imap_behind_prepare(const struct set_view *view, struct worker_behind *out, stru
 /* ---- what waits ---- */
 
 static struct waiting *
-waiting_new(const struct imap_event *event)
+waiting_new(const struct imap_event *event, int64_t time)
 {
 	size_t uids = event->count * sizeof(uint32_t), n = uids + event->mailbox.n + event->from.n + event->changed_flags.n;
 	struct waiting *w = calloc(1, sizeof(*w) + n);
@@ -95,6 +96,7 @@ waiting_new(const struct imap_event *event)
 		return NULL;
 	w->event = *event;
 	w->octets = sizeof(*w) + n;
+	w->time = time;
 	memcpy(w->text, event->uids, uids);
 	w->event.uids = (const uint32_t *)(const void *)w->text;
 	spans[0] = &w->event.mailbox;
@@ -137,7 +139,7 @@ take_frame(struct behind *b)
 		b->closed = true;
 		return;
 	}
-	w = waiting_new(&event);
+	w = waiting_new(&event, clock_wall_us() / 1000000);
 	if (w == NULL) {
 		log_error("out of memory: %zu messages in %.*s are passed over", event.count, SPAN_ARG(event.mailbox));
 		return;
@@ -170,21 +172,20 @@ take_in(struct behind *b, int timeout_ms)
 static void
 write_rest(struct buf *out, const struct waiting *w, size_t *messages)
 {
-	int64_t now = clock_wall_us() / 1000000;
 	struct imap_event event = w->event;
 
 	event.learn = SPAM_CHECK;
 	event.uids = w->event.uids + w->scripts_next;
 	event.count = w->event.count - w->scripts_next;
 	if (event.count > 0)
-		kept_events_write(out, &event, now);
+		kept_events_write(out, &event, w->time);
 	*messages = event.count;
 	event.scripts = false;
 	event.learn = w->event.learn;
 	event.uids = w->event.uids + w->lessons.next;
 	event.count = w->event.count - w->lessons.next;
 	if (event.count > 0)
-		kept_events_write(out, &event, now);
+		kept_events_write(out, &event, w->time);
 	if (event.count > *messages)
 		*messages = event.count;
 }
@@ -234,6 +235,7 @@ take_kept(struct behind *b)
 	struct imap_event event;
 	struct waiting *w;
 	struct span rest;
+	int64_t time;
 	int dir;
 
 	if (storage_user_dir(b->st, &dir, &e) == -1)
@@ -242,8 +244,8 @@ take_kept(struct behind *b)
 		log_error("what was left to be done: %s", e.log);
 	close(dir);
 	rest = buf_span(&all);
-	while (kept_events_next(&rest, clock_wall_us() / 1000000, &b->msg, room, &event)) {
-		w = waiting_new(&event);
+	while (kept_events_next(&rest, clock_wall_us() / 1000000, &b->msg, room, &event, &time)) {
+		w = waiting_new(&event, time);
 		if (w == NULL)
 			break;
 		w->old = true;

@@ -503,7 +503,8 @@ imap_fetch_news(struct imap_session *s, const struct fetch_items *items, uint32_
 	struct fetch f = { .s = s, .items = *items, .limits = *mailbox_limits(s->box) };
 	size_t own = 0;
 
-	f.items.bits |= FETCH_UID;
+	/* RFC 7162 section 3.1: in all that comes unasked. */
+	f.items.bits |= s->condstore ? FETCH_UID | FETCH_MODSEQ : FETCH_UID;
 	if (!plan(&f))
 		return false;
 	for (uint32_t seq = first; seq <= mailbox_count(s->box) && !s->io.failed && s->end == IMAP_GO_ON; seq++) {

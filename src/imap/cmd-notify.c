@@ -16,7 +16,7 @@ take_name(struct imap_session *s, struct arena *a, struct span *name)
 	}
 	if (utf8.n > 1 && utf8.p[utf8.n - 1] == storage_separator(s->st, utf8))
 		utf8.n--;
-	*name = imap_is_inbox(utf8) ? SPAN("INBOX") : arena_dup(a, utf8);
+	*name = imap_is_inbox(utf8) ? SPAN("INBOX") : arena_dup(a, imap_notify_name(s, utf8, a));
 	if (name->p == NULL)
 		imap_no(s, "[LIMIT] Too long command.");
 	return name->p != NULL;

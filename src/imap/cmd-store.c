@@ -91,7 +91,7 @@ store(struct imap_session *s, struct store *st, struct err *e)
 	if (st->change.conditional)
 		imap_enable_condstore(s);
 	/* What others did so far is told first: what comes behind the change is then this command's own. */
-	imap_sync(s, false);
+	imap_sync_wanted(s, false);
 	if (s->end != IMAP_GO_ON)
 		return 0;
 	if (s->events != NULL)

@@ -21,7 +21,7 @@ open_file(int dir_fd, int flags, struct stat *st, struct err *e)
 
 		if (fd == -1)
 			return err_errno(e, "open %s", KEPT_EVENTS_FILE);
-		if (flock(fd, LOCK_EX) == -1 || fstat(fd, st) == -1) {
+		if (fd_flock(fd, LOCK_EX) == -1 || fstat(fd, st) == -1) {
 			err_errno(e, "lock %s", KEPT_EVENTS_FILE);
 			close(fd);
 			return -1;
@@ -48,20 +48,22 @@ kept_events_add(int dir_fd, struct span records, struct err *e)
 	if ((uint64_t)st.st_size > KEPT_EVENTS_MAX - (records.n > KEPT_EVENTS_MAX ? KEPT_EVENTS_MAX : records.n) ||
 	    records.n > KEPT_EVENTS_MAX)
 		rc = err_set(e, ERR_LIMIT, "%s is full", KEPT_EVENTS_FILE);
-	else if ((rc = fd_write_all(fd, records, e)) == 0 && (fsync(fd) == -1 || fsync(dir_fd) == -1))
+	else if ((rc = fd_write_all(fd, records, e)) == -1)
+		(void)!ftruncate(fd, st.st_size);	/* half a record would make what is added later unreadable */
+	else if (fsync(fd) == -1 || fsync(dir_fd) == -1)
 		rc = err_errno(e, "sync %s", KEPT_EVENTS_FILE);
 	close(fd);
 	return rc;
 }
 
 void
-kept_events_write(struct buf *out, const struct imap_event *event, int64_t now)
+kept_events_write(struct buf *out, const struct imap_event *event, int64_t time)
 {
 	struct ipc_out o;
 
 	imap_event_write(&o, event);
 	buf_add_be32(out, (uint32_t)o.b.n);
-	buf_add_be64(out, (uint64_t)now);
+	buf_add_be64(out, (uint64_t)time);
 	buf_add(out, buf_span(&o.b));
 	out->failed = out->failed || o.b.failed;
 	ipc_out_clear(&o);
@@ -90,7 +92,8 @@ kept_events_take(int dir_fd, struct buf *out, struct err *e)
 }
 
 bool
-kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out)
+kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out,
+    int64_t *time_out)
 {
 	struct err e = ERR_INIT;
 
@@ -107,6 +110,7 @@ kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t roo
 			out->learn = SPAM_CHECK;
 		if (age > KEPT_SCRIPTS_S && age < INT64_MAX)
 			out->scripts = false;
+		*time_out = now - (int64_t)age;
 		if (out->scripts || out->learn != SPAM_CHECK)
 			return true;
 	}

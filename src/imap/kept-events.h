@@ -16,10 +16,12 @@
 
 /* Synced.  ERR_LIMIT: there is too much. */
 int kept_events_add(int dir_fd, struct span records, struct err *e);
-void kept_events_write(struct buf *out, const struct imap_event *event, int64_t now);
+void kept_events_write(struct buf *out, const struct imap_event *event, int64_t time);	/* time: when it happened */
 /* All of them, which are gone from there then; nothing when there are none. */
 int kept_events_take(int dir_fd, struct buf *out, struct err *e);
 
-/* The next one that is not too old; strings are the frame's, uids are in room.  False: there is none, or what follows is damaged. */
-bool kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out);
+/* The next one that is not too old; strings are the frame's, uids are in room.  *time_out: when it
+ * happened.  False: there is none, or what follows is damaged. */
+bool kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out,
+    int64_t *time_out);
 #endif

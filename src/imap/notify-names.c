@@ -16,6 +16,7 @@ notify_names_free(struct names *names)
 		free(names->v[i].notes);
 	hash_free(names->by_name);
 	hash_free(names->by_watch);
+	hash_free(names->by_number);
 	arena_free(names->a);
 	free(names);
 }
@@ -112,7 +113,9 @@ names_fill(struct imap_session *s, const struct imap_notify_request *r, struct n
 	names->due = arena_alloc(names->a, count + 1, sizeof(struct known *));
 	names->by_name = hash_new(count + 1);
 	names->by_watch = hash_new(2 * count + 1);
-	if (names->v == NULL || names->due == NULL || names->by_name == NULL || names->by_watch == NULL)
+	names->by_number = hash_new(2 * count + 1);	/* one may get another on its way here */
+	if (names->v == NULL || names->due == NULL || names->by_name == NULL || names->by_watch == NULL ||
+	    names->by_number == NULL)
 		return err_set(e, ERR_LIMIT, "too many names");
 	for (size_t i = 0; i < count; i++) {
 		struct known *k = &names->v[names->n++];
@@ -125,6 +128,7 @@ names_fill(struct imap_session *s, const struct imap_notify_request *r, struct n
 			if (names->wanted++ == s->lim.notify_mailboxes)
 				return err_set(e, ERR_LIMIT, "more than %zu mailboxes", s->lim.notify_mailboxes);
 			k->number = storage_mailbox_number(s->st, k->name);
+			notify_remember_number(names, k);
 		}
 		if (!hash_set(names->by_name, k->name, k))
 			return err_set(e, ERR_LIMIT, "too many names");
@@ -166,6 +170,28 @@ struct known *
 notify_watched(const struct names *names, uint32_t id)
 {
 	return hash_get(names->by_watch, id_key(&id));
+}
+
+static struct span
+number_key(const uint64_t *number)
+{
+	return span_of(number, sizeof(*number));
+}
+
+void
+notify_remember_number(struct names *names, struct known *k)
+{
+	if (k->number != 0 && hash_get(names->by_number, number_key(&k->number)) == NULL &&
+	    !hash_set(names->by_number, number_key(&k->number), k))
+		log_error("NOTIFY: out of memory");
+}
+
+struct known *
+notify_numbered(const struct names *names, uint64_t number)
+{
+	struct known *k = hash_get(names->by_number, number_key(&number));
+
+	return k != NULL && k->number == number ? k : NULL;
 }
 
 void

@@ -26,7 +26,7 @@ struct names {
 	struct arena *a;
 	struct known *v;
 	size_t n, wanted;		/* wanted: of which there are events */
-	struct hash *by_name, *by_watch;
+	struct hash *by_name, *by_watch, *by_number;
 	struct known **due;
 	size_t due_count;
 };
@@ -37,6 +37,9 @@ void notify_names_free(struct names *names);	/* NULL is fine; watches stay */
 /* k->watch_id or k->notes_id, that id points to, stands for k from now on. */
 void notify_remember_watch(struct names *names, uint32_t *id, struct known *k);
 struct known *notify_watched(const struct names *names, uint32_t id);	/* NULL: nothing of these */
+/* Behind each change of k->number.  Of two with one number the first has it. */
+void notify_remember_number(struct names *names, struct known *k);
+struct known *notify_numbered(const struct names *names, uint64_t number);
 /* As far as they are watched. */
 void notify_make_due(struct names *names, struct known *k, bool figures, bool notes);
 

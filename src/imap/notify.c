@@ -53,7 +53,8 @@ put_list(struct imap_session *s, const struct known *k, struct span old_name)
 static bool
 is_the_selected(const struct imap_session *s, const struct known *k)
 {
-	return s->box != NULL && span_eq(mailbox_name(s->box), k->name);
+	/* Whatever it was called when it was selected. */
+	return s->box != NULL && k->number == mailbox_number(s->box);
 }
 
 /* It could not be opened.  Names that may be known, of mailboxes that may not be read, are told (RFC 5465 sections 3.1, 5.9). */
@@ -96,8 +97,10 @@ watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 	if ((k->events & NOTIFY_MESSAGE_EVENTS) == 0) {
 		/* By its number a mailbox is known when it is renamed. */
 		if ((k->events & NOTIFY_MAILBOX_NAME) != 0 && k->number == 0 &&
-		    storage_status(s->st, k->name, STATUS_UIDVALIDITY, &st, &e) == 0)
+		    storage_status(s->st, k->name, STATUS_UIDVALIDITY, &st, &e) == 0) {
 			k->number = storage_mailbox_number(s->st, k->name);
+			notify_remember_number(names, k);
+		}
 		return;
 	}
 	if (k->watch_id != 0)
@@ -108,6 +111,7 @@ watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 	}
 	k->no_access = false;
 	k->number = storage_mailbox_number(s->st, k->name);
+	notify_remember_number(names, k);
 	notify_remember_watch(names, &k->watch_id, k);
 	if (tells && !is_the_selected(s, k))
 		imap_put_status_of(s, k->name, items_of(s, k), &k->told);
@@ -201,10 +205,9 @@ is_there(const struct known *k)
 static struct known *
 old_of(const struct names *before, const struct names *now, const struct known *k)
 {
-	for (size_t i = 0; i < before->n && k->number != 0; i++)
-		if (before->v[i].number == k->number && !is_there(hash_get(now->by_name, before->v[i].name)))
-			return &before->v[i];
-	return NULL;
+	struct known *old = notify_numbered(before, k->number);
+
+	return old == NULL || is_there(hash_get(now->by_name, old->name)) ? NULL : old;
 }
 
 /* The watch and what was told go on under k's name. */
@@ -462,7 +465,7 @@ imap_notify_left(struct imap_session *s)
 	struct mailbox_view_state vs;
 	struct known *k;
 
-	if (n == NULL || n->names == NULL || s->box == NULL || (k = hash_get(n->names->by_name, mailbox_name(s->box))) == NULL)
+	if (n == NULL || n->names == NULL || s->box == NULL || (k = notify_numbered(n->names, mailbox_number(s->box))) == NULL)
 		return;
 	mailbox_view_state(s->box, &vs);
 	k->told.messages = mailbox_count(s->box);
@@ -470,6 +473,18 @@ imap_notify_left(struct imap_session *s)
 	k->told.uidvalidity = vs.uidvalidity;
 	k->told.highestmodseq = vs.highestmodseq;
 	notify_make_due(n->names, k, true, false);
+}
+
+struct span
+imap_notify_name(struct imap_session *s, struct span name, struct arena *a)
+{
+	struct buf room = BUF_INIT(4096);
+	struct span listed = storage_listed_name(s->st, name, &room);
+
+	if (listed.p != name.p)
+		listed = arena_dup(a, listed);
+	buf_clear(&room);
+	return listed;
 }
 
 void
@@ -480,7 +495,7 @@ imap_notify_own_metadata(struct imap_session *s, struct span mailbox, const stru
 
 	if (n == NULL)
 		return;
-	n->own_mailbox = mailbox;
+	n->own_mailbox = mailbox = imap_notify_name(s, mailbox, s->arena);
 	n->own_notes = (struct imap_own_notes){ list, count };
 	if (mailbox.n == 0)
 		n->server_due = n->server != NULL;
@@ -493,8 +508,8 @@ imap_notify_own(struct imap_session *s, struct span from, struct span to)
 {
 	if (s->notify == NULL || s->notify->names == NULL)
 		return;
-	s->notify->own[0] = from;
-	s->notify->own[1] = to;
+	s->notify->own[0] = imap_notify_name(s, from, s->arena);
+	s->notify->own[1] = imap_notify_name(s, to, s->arena);
 	s->notify->list_due = true;
 }
 

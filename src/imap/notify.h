@@ -29,6 +29,8 @@ void imap_notify_notice(void *session, uint32_t id);		/* for storage_read_notice
 void imap_notify_look_at_all(struct imap_session *s);		/* a NOOP, where no notices come */
 void imap_notify_new_hub(struct imap_session *s);		/* which knows of no watch */
 void imap_notify_left(struct imap_session *s);			/* s->box is about to be unselected */
+/* As lists have it, however INBOX is written; name itself, or in a.  p is NULL: no room. */
+struct span imap_notify_name(struct imap_session *s, struct span name, struct arena *a);
 /* A command has made, removed, renamed or (un)subscribed these; `to' may be SPAN_NONE.  Spans in s->arena. */
 void imap_notify_own(struct imap_session *s, struct span from, struct span to);
 /* And these annotations, of a mailbox or with an empty name of the server. */

@@ -7,9 +7,12 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "lib/ipc-types.h"
 #include "lib/sys.h"
 
 #define ARENA_MIN (1024 * 1024)
+/* Two watches for each, for its mail and its annotations; lists of names and the selected mailbox need some as well. */
+#define NOTIFY_MAILBOXES_MAX (SESSION_WATCHES_MAX / 2 - 768)
 #define REPLY_MAX (16 * 1024 * 1024)	/* COPYUID of very many scattered messages */
 
 static int
@@ -40,6 +43,8 @@ read_limits(struct imap_limits *l, const struct set_view *v)
 	l->fetch_items = set_num(v, SET_imap_max_fetch_items);
 	l->list_patterns = set_num(v, SET_imap_max_list_patterns);
 	l->notify_mailboxes = set_num(v, SET_imap_max_notify_mailboxes);
+	if (l->notify_mailboxes > NOTIFY_MAILBOXES_MAX)
+		l->notify_mailboxes = NOTIFY_MAILBOXES_MAX;
 	l->bad_commands = set_num(v, SET_imap_max_bad_commands);
 	l->mailbox_name = set_num(v, SET_mail_max_mailbox_name_length);
 	l->idle_ms = as_ms(set_ms(v, SET_imap_idle_timeout));

@@ -12,9 +12,9 @@
 #define BEGIN_TRIES 4
 #define ROOM_LOW 262144	/* octets */
 
-/* LMDB's answers to beginning that have a cure. */
 enum { PAGE = 4096, CACHE_LINE = 64 };
 
+/* LMDB's answers to beginning that have a cure. */
 static int
 begin(struct index_env *env, unsigned flags, MDB_txn **out)
 {

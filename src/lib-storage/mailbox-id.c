@@ -184,6 +184,12 @@ store_index(const struct storage *st, const struct store *store)
 	return i;
 }
 
+static uint64_t
+number_of(const struct storage *st, const struct store *store, uint32_t id)
+{
+	return (uint64_t)store_index(st, store) << 32 | id;
+}
+
 uint64_t
 storage_mailbox_number(struct storage *st, struct span name)
 {
@@ -199,5 +205,11 @@ storage_mailbox_number(struct storage *st, struct span name)
 		index_read_end(ns->store->ix);
 	}
 	buf_clear(&inner);
-	return rc == 1 ? (uint64_t)store_index(st, ns->store) << 32 | id : 0;
+	return rc == 1 ? number_of(st, ns->store, id) : 0;
+}
+
+uint64_t
+mailbox_number(const struct mailbox *box)
+{
+	return number_of(box->st, box->ns->store, box->id);
 }

@@ -51,6 +51,7 @@ int mailbox_open(struct storage *st, struct span name, enum mailbox_mode mode, s
 void mailbox_close(struct mailbox *box);
 struct span mailbox_name(const struct mailbox *box);
 void mailbox_object_id(const struct mailbox *box, char out[MAILBOX_ID_MAX]);	/* MAILBOXID (RFC 8474) */
+uint64_t mailbox_number(const struct mailbox *box);		/* as storage_mailbox_number() */
 bool mailbox_is_readonly(const struct mailbox *box);
 /* enum acl_right, as of the last sync.  Flags that may not be changed are left as they are; ERR_DENIED where nothing of what
  * was asked for may be done. */
@@ -135,8 +136,7 @@ mailbox_others_can_be_read(const struct err *e)
 /* A digest of a message, the same with LF and CRLF line ends; false: the library failed. */
 #define MAILBOX_DIGEST_LEN 16
 bool mailbox_digest(struct span text, uint8_t out[MAILBOX_DIGEST_LEN]);
-/* EMAILID (RFC 8474): that digest, made when first asked for.  out: 32
- * octets of hex. */
+/* EMAILID (RFC 8474): that digest, made when first asked for.  out: 32 octets of hex. */
 int mailbox_email_id(struct mailbox *box, uint32_t uid, char out[33], struct err *e);
 /* Other names of a message; each is empty where there is none. */
 struct mailbox_names {

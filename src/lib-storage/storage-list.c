@@ -279,14 +279,13 @@ unlisted_attrs(struct storage *st, struct span name)
 	return attrs;
 }
 
-/* The name as lists have it: INBOX may be written in any case, as a first level too. */
-static struct span
-listed_name(struct storage *st, struct span name, struct buf *room)
+struct span
+storage_listed_name(struct storage *st, struct span name, struct buf *room)
 {
 	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
 	struct err none = ERR_INIT;
 	struct namespace *ns;
-	bool ok = storage_resolve(st, name, &ns, &inner, &none) == 0 && storage_visible(ns, buf_span(&inner), room);
+	bool ok = span_istarts(name, SPAN("INBOX")) && storage_resolve(st, name, &ns, &inner, &none) == 0 && storage_visible(ns, buf_span(&inner), room);
 
 	buf_clear(&inner);
 	return ok ? buf_span(room) : name;
@@ -298,7 +297,7 @@ storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *
 	struct arena *a = arena_new((size_t)256 << 20);
 	struct buf room = BUF_INIT(4096);
 	struct mailbox_info *list;
-	struct span listed = span_istarts(name, SPAN("INBOX")) ? listed_name(st, name, &room) : name;
+	struct span listed = storage_listed_name(st, name, &room);
 	size_t count;
 	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : storage_list_starting(st, &listed, 1, a, &list, &count, e);
 

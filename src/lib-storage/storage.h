@@ -109,6 +109,8 @@ int storage_list(struct storage *st, struct arena *a, struct mailbox_info **out,
 /* The same, and what is in namespaces that are not listed, but whose prefix one of starts begins with. */
 int storage_list_starting(struct storage *st, const struct span *starts, size_t start_count, struct arena *a,
     struct mailbox_info **out, size_t *count_out, struct err *e);
+/* The name as lists have it: INBOX may be written in any case, as a first level too.  In room, or name as it is. */
+struct span storage_listed_name(struct storage *st, struct span name, struct buf *room);
 /* One name's attributes; not there at all: 0 and attrs 0. */
 int storage_mailbox_info(struct storage *st, struct span name, struct mailbox_info *out, struct err *e);
 

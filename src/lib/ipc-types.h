@@ -183,6 +183,7 @@ enum ipc_field {
 #define SESSION_ID_MAX 32
 #define USER_NAME_MAX 255
 #define WATCH_KEY_MAX 32
+#define SESSION_WATCHES_MAX 65536	/* that hub keeps for one: how many it may have is a setting of the session's (NOTIFY) */
 
 enum auth_fail {
 	AUTH_FAIL_NONE,

@@ -189,6 +189,17 @@ class Notify(unittest.TestCase):
             print("NOTIFY_SEED=%d\n%s\n%s" % ((seed,) + self.last))
             raise
 
+    def test_many(self):
+        """hub, which knows nothing of protocol blocks or of users' own settings, lets a session watch as many as it may."""
+        self.server.close()
+        self.server = culver.Server("imap_max_notify_mailboxes = 1\nprotocol imap {\n  imap_max_notify_mailboxes = 400\n}\n")
+        c, other = self.client(), self.client()
+        for i in range(300):
+            other.ok("CREATE m%03d" % i)
+        c.ok("NOTIFY SET (personal %s)" % MESSAGES)
+        other.ok("APPEND m299 {5+}\r\na: b\n")
+        self.assertIn(b"MESSAGES 1 ", c.told("* STATUS m299")[-1])
+
     def test_idle_is_not_hibernated(self):
         c = self.client()
         c.ok("NOTIFY SET " + ALL)

@@ -479,6 +479,20 @@ storage_mailbox_id(struct storage *st, struct span name, char out[MAILBOX_ID_MAX
 }
 
 uint64_t
+mailbox_number(const struct mailbox *box)
+{
+	return box->box->uidvalidity;
+}
+
+struct span
+storage_listed_name(struct storage *st, struct span name, struct buf *room)
+{
+	(void)st;
+	(void)room;
+	return name;
+}
+
+uint64_t
 storage_mailbox_number(struct storage *st, struct span name)
 {
 	struct box *b = memory_find(name);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session's commands tell the process behind it, and what that makes of it. */
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "testing.h"
 #include "imap-fixture.h"
@@ -312,6 +317,7 @@ test_kept(void **state)
 	struct ipc_msg m;
 	struct world w;
 	struct span rest;
+	int64_t time;
 	int dir;
 
 	(void)state;
@@ -334,16 +340,19 @@ test_kept(void **state)
 	assert_int_equal(all.n, 2 * records.n);
 	rest = buf_span(&all);
 	for (int i = 0; i < 2; i++) {
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_true(got.count == 3 && got.uids[2] == 7 && got.uidvalidity == 9 && got.learn == SPAM_LEARN_HAM && !got.scripts);
 		assert_span(got.from, "Junk");
+		assert_int_equal(time, now);
 		/* Too old for a script, not for a lesson; then too old for what is a script alone. */
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_true(got.count == 1 && got.learn == SPAM_LEARN_HAM && !got.scripts);
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_int_equal(time, now - 2 * KEPT_SCRIPTS_S);
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_true(got.count == 1 && got.learn == SPAM_CHECK && got.scripts);
+		assert_int_equal(time, now + 100);
 	}
-	assert_false(kept_events_next(&rest, now, &m, room, &got));
+	assert_false(kept_events_next(&rest, now, &m, room, &got, &time));
 	assert_int_equal(rest.n, 0);
 	/* They are gone; what is damaged ends it. */
 	buf_reset(&all);
@@ -351,7 +360,7 @@ test_kept(void **state)
 	assert_int_equal(all.n, 0);
 	for (size_t n = 0; n < 40; n++) {
 		rest = span_sub(buf_span(&records), 0, n);
-		assert_false(kept_events_next(&rest, now, &m, room, &got));
+		assert_false(kept_events_next(&rest, now, &m, room, &got, &time));
 		assert_int_equal(rest.n, n);
 	}
 	/* There is a limit. */
@@ -367,6 +376,56 @@ test_kept(void **state)
 	buf_clear(&records);
 	buf_clear(&all);
 	buf_clear(&large);
+	world_clear(&w);
+}
+
+static volatile sig_atomic_t lock_holder;
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	close(lock_holder);
+}
+
+/* They are kept by who was told to end, by a signal; and on a disk that may be full. */
+static void
+test_kept_anyhow(void **state)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 50000 };
+	const struct sigaction on = { .sa_handler = on_alarm }, usual = { .sa_handler = SIG_DFL }, never = { .sa_handler = SIG_IGN };
+	struct buf all = BUF_INIT(KEPT_EVENTS_MAX + 1);
+	struct err e = ERR_INIT;
+	struct rlimit were, few;
+	struct world w;
+	int dir, fd;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(storage_user_dir(w.st, &dir, &e), 0);
+	assert_int_equal(kept_events_add(dir, SPAN("first"), &e), 0);
+	fd = openat(dir, KEPT_EVENTS_FILE, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	lock_holder = fd;
+	assert_int_equal(sigaction(SIGALRM, &on, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(kept_events_add(dir, SPAN("second"), &e), 0);
+	assert_int_equal(sigaction(SIGALRM, &usual, NULL), 0);
+	/* Half a record is taken back. */
+	assert_int_equal(sigaction(SIGXFSZ, &never, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &were), 0);
+	few = were;
+	few.rlim_cur = 14;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+	assert_int_equal(kept_events_add(dir, SPAN("too long"), &e), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &were), 0);
+	assert_int_equal(sigaction(SIGXFSZ, &usual, NULL), 0);
+	e = (struct err)ERR_INIT;
+	assert_int_equal(kept_events_add(dir, SPAN("third"), &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_true(span_eq(buf_span(&all), SPAN("firstsecondthird")));
+	close(dir);
+	buf_clear(&all);
 	world_clear(&w);
 }
 
@@ -506,7 +565,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_lessons), cmocka_unit_test(test_events),
-		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_kept), cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_anyhow), cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_teacher),
 	};
 

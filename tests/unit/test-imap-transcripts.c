@@ -513,7 +513,7 @@ main(int argc, char **argv)
 	static const char dir[] = CULVER_SRCDIR "/tests/transcript/imap";
 	struct dirent *entry;
 	size_t count = 0;
-	DIR *d = opendir(dir);
+	DIR *d;
 	int rc;
 
 	setenv("TZ", "UTC", 1);
@@ -523,9 +523,10 @@ main(int argc, char **argv)
 		play_file(argv[1], argc > 2);
 		return 0;
 	}
+	d = opendir(dir);
 	if (d == NULL)
 		return 1;
-	while (count < COUNT(tests) && (entry = readdir(d)) != NULL) {
+	while ((entry = readdir(d)) != NULL) {
 		char *path = NULL;
 
 		if (!span_ends(span_str(entry->d_name), SPAN(".t")) || asprintf(&path, "%s/%s", dir, entry->d_name) == -1)
@@ -534,6 +535,7 @@ main(int argc, char **argv)
 			free(path);
 			continue;
 		}
+		assert_true(count < COUNT(tests));	/* none is left out without a word */
 		tests[count].name = path + sizeof(dir);
 		tests[count].test_func = test_file;
 		tests[count++].initial_state = path;

@@ -114,3 +114,14 @@ S~ * 1 FETCH (UID 2 FLAGS (\Flagged \Deleted* MODSEQ (*))
 S: * VANISHED 2
 C: DONE
 S: m OK Idle completed.
+# RFC 7162 section 3.1: with CONDSTORE flags come with their MODSEQ
+C: n NOTIFY SET (selected (MessageNew (FLAGS) MessageExpunge FlagChange))
+S: n OK NOTIFY completed.
+2C: l APPEND INBOX (\Flagged) {6+}
+2C= S: xxx\r\n
+2S~ * * EXISTS
+2S~ * * RECENT
+2S~ l OK [APPENDUID * 7] Append completed.
+S~ * * EXISTS
+S~ * * RECENT
+S~ * * FETCH (UID 7 FLAGS (\Flagged*) MODSEQ (*))
