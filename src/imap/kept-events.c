@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "lib/encode.h"
 #include "lib/ipc-types.h"
+#include "lib/log.h"
 #include "lib/sys.h"
 
 #define HEAD 12
@@ -50,6 +51,9 @@ kept_events_add(int dir_fd, struct span records, struct err *e)
 		rc = err_set(e, ERR_LIMIT, "%s is full", KEPT_EVENTS_FILE);
 	else if ((rc = fd_write_all(fd, records, e)) == 0 && (fsync(fd) == -1 || fsync(dir_fd) == -1))
 		rc = err_errno(e, "sync %s", KEPT_EVENTS_FILE);
+	/* Half a record would be the end of all that come behind it. */
+	if (rc == -1 && ftruncate(fd, st.st_size) == -1)
+		log_error("%s can not be made short again: %s", KEPT_EVENTS_FILE, strerror(errno));
 	close(fd);
 	return rc;
 }

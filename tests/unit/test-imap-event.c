@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a session's commands tell the process behind it, and what that makes of it. */
 #include <netinet/in.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "testing.h"
 #include "imap-fixture.h"
@@ -370,6 +372,50 @@ test_kept(void **state)
 	world_clear(&w);
 }
 
+/* What a full disk cut off is not there, so that what is kept later is understood. */
+static void
+test_kept_disk_full(void **state)
+{
+	static const uint32_t uids[] = { 3, 5, 7 };
+	static uint32_t room[IMAP_EVENT_UIDS];
+	struct buf records = BUF_INIT(KEPT_EVENTS_MAX), all = BUF_INIT(KEPT_EVENTS_MAX + 1);
+	const struct imap_event event = { .cause = IMAPSIEVE_COPY, .learn = SPAM_LEARN_HAM, .mailbox = SPAN("INBOX"),
+					  .uidvalidity = 9, .uids = uids, .count = 3 };
+	struct imap_event got;
+	const int64_t now = 1700000000;
+	struct rlimit before, low;
+	struct err e = ERR_INIT;
+	struct ipc_msg m;
+	struct world w;
+	struct span rest;
+	int dir;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(ipc_msg_init(&m, &e), 0);
+	assert_int_equal(storage_user_dir(w.st, &dir, &e), 0);
+	kept_events_write(&records, &event, now);
+	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	low = (struct rlimit){ records.n + records.n / 2, before.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	e = (struct err)ERR_INIT;
+	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	rest = buf_span(&all);
+	for (int i = 0; i < 2; i++)
+		assert_true(kept_events_next(&rest, now, &m, room, &got) && got.count == 3);
+	assert_int_equal(rest.n, 0);
+	close(dir);
+	ipc_msg_clear(&m);
+	buf_clear(&records);
+	buf_clear(&all);
+	world_clear(&w);
+}
+
 /* What has gone, or is another mailbox now, is left alone. */
 static void
 test_too_late(void **state)
@@ -506,7 +552,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_lessons), cmocka_unit_test(test_events),
-		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_kept), cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_kept_disk_full), cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_teacher),
 	};
 
