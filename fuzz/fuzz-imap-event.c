@@ -15,10 +15,11 @@ read_kept(struct span rest)
 	struct err e = ERR_INIT;
 	struct ipc_msg m;
 	size_t before = rest.n;
+	int64_t since;
 
 	if (ipc_msg_init(&m, &e) == -1)
 		return;
-	while (kept_events_next(&rest, 1700000000, &m, room, &event)) {
+	while (kept_events_next(&rest, 1700000000, &m, room, &event, &since)) {
 		if (rest.n >= before || event.count == 0 || (!event.scripts && event.learn == SPAM_CHECK))
 			abort();
 		before = rest.n;

@@ -28,6 +28,7 @@ struct waiting {
 	size_t scripts_next;	/* the first message on which they have not run */
 	bool old;		/* of another process, which was told to end: nobody waits for it */
 	bool kept;		/* for the next one */
+	int64_t since;		/* when it happened, in seconds */
 	size_t octets;
 	char text[];		/* what the event points to */
 };
@@ -94,6 +95,7 @@ waiting_new(const struct imap_event *event)
 	if (w == NULL)
 		return NULL;
 	w->event = *event;
+	w->since = clock_wall_us() / 1000000;
 	w->octets = sizeof(*w) + n;
 	memcpy(w->text, event->uids, uids);
 	w->event.uids = (const uint32_t *)(const void *)w->text;
@@ -170,21 +172,20 @@ take_in(struct behind *b, int timeout_ms)
 static void
 write_rest(struct buf *out, const struct waiting *w, size_t *messages)
 {
-	int64_t now = clock_wall_us() / 1000000;
 	struct imap_event event = w->event;
 
 	event.learn = SPAM_CHECK;
 	event.uids = w->event.uids + w->scripts_next;
 	event.count = w->event.count - w->scripts_next;
 	if (event.count > 0)
-		kept_events_write(out, &event, now);
+		kept_events_write(out, &event, w->since);
 	*messages = event.count;
 	event.scripts = false;
 	event.learn = w->event.learn;
 	event.uids = w->event.uids + w->lessons.next;
 	event.count = w->event.count - w->lessons.next;
 	if (event.count > 0)
-		kept_events_write(out, &event, now);
+		kept_events_write(out, &event, w->since);
 	if (event.count > *messages)
 		*messages = event.count;
 }
@@ -234,6 +235,7 @@ take_kept(struct behind *b)
 	struct imap_event event;
 	struct waiting *w;
 	struct span rest;
+	int64_t since;
 	int dir;
 
 	if (storage_user_dir(b->st, &dir, &e) == -1)
@@ -242,11 +244,12 @@ take_kept(struct behind *b)
 		log_error("what was left to be done: %s", e.log);
 	close(dir);
 	rest = buf_span(&all);
-	while (kept_events_next(&rest, clock_wall_us() / 1000000, &b->msg, room, &event)) {
+	while (kept_events_next(&rest, clock_wall_us() / 1000000, &b->msg, room, &event, &since)) {
 		w = waiting_new(&event);
 		if (w == NULL)
 			break;
 		w->old = true;
+		w->since = since;	/* however often it has to wait: it grows old */
 		put_waiting(b, w);
 	}
 	if (rest.n > 0)

@@ -94,18 +94,20 @@ kept_events_take(int dir_fd, struct buf *out, struct err *e)
 }
 
 bool
-kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out)
+kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out,
+    int64_t *since_out)
 {
 	struct err e = ERR_INIT;
 
 	while (rest->n >= HEAD) {
 		uint32_t n = be32_get(rest->p);
-		uint64_t age = (uint64_t)now - be64_get(rest->p + 4);
+		uint64_t since = be64_get(rest->p + 4), age = (uint64_t)now - since;
 		struct span frame = span_sub(*rest, HEAD, n);
 
 		if (frame.n < n || ipc_parse(m, frame, &e) != 1 || m->type != MSG_EVENT || imap_event_read(m, room, out, &e) == -1)
 			return false;
 		*rest = span_from(*rest, HEAD + (size_t)n);
+		*since_out = (int64_t)since;
 		/* A clock that was set back makes nothing old. */
 		if (age > KEPT_LESSONS_S && age < INT64_MAX)
 			out->learn = SPAM_CHECK;

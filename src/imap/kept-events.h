@@ -20,6 +20,10 @@ void kept_events_write(struct buf *out, const struct imap_event *event, int64_t 
 /* All of them, which are gone from there then; nothing when there are none. */
 int kept_events_take(int dir_fd, struct buf *out, struct err *e);
 
-/* The next one that is not too old; strings are the frame's, uids are in room.  False: there is none, or what follows is damaged. */
-bool kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out);
+/*
+ * The next one that is not too old, and its time; strings are the frame's, uids are in room.  False: there is none, or what
+ * follows is damaged.
+ */
+bool kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out,
+    int64_t *since_out);
 #endif

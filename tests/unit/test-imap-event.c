@@ -310,6 +310,7 @@ test_kept(void **state)
 	struct imap_event event = { .cause = IMAPSIEVE_COPY, .learn = SPAM_LEARN_HAM, .mailbox = SPAN("INBOX"), .from = SPAN("Junk"),
 				    .uidvalidity = 9, .uids = uids, .count = 3 }, got;
 	const int64_t now = 1700000000;
+	int64_t since = 0;
 	struct err e = ERR_INIT;
 	struct ipc_msg m;
 	struct world w;
@@ -336,16 +337,16 @@ test_kept(void **state)
 	assert_int_equal(all.n, 2 * records.n);
 	rest = buf_span(&all);
 	for (int i = 0; i < 2; i++) {
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &since));
 		assert_true(got.count == 3 && got.uids[2] == 7 && got.uidvalidity == 9 && got.learn == SPAM_LEARN_HAM && !got.scripts);
 		assert_span(got.from, "Junk");
 		/* Too old for a script, not for a lesson; then too old for what is a script alone. */
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
-		assert_true(got.count == 1 && got.learn == SPAM_LEARN_HAM && !got.scripts);
-		assert_true(kept_events_next(&rest, now, &m, room, &got));
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &since));
+		assert_true(got.count == 1 && got.learn == SPAM_LEARN_HAM && !got.scripts && since == now - 2 * KEPT_SCRIPTS_S);
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &since));
 		assert_true(got.count == 1 && got.learn == SPAM_CHECK && got.scripts);
 	}
-	assert_false(kept_events_next(&rest, now, &m, room, &got));
+	assert_false(kept_events_next(&rest, now, &m, room, &got, &since));
 	assert_int_equal(rest.n, 0);
 	/* They are gone; what is damaged ends it. */
 	buf_reset(&all);
@@ -353,7 +354,7 @@ test_kept(void **state)
 	assert_int_equal(all.n, 0);
 	for (size_t n = 0; n < 40; n++) {
 		rest = span_sub(buf_span(&records), 0, n);
-		assert_false(kept_events_next(&rest, now, &m, room, &got));
+		assert_false(kept_events_next(&rest, now, &m, room, &got, &since));
 		assert_int_equal(rest.n, n);
 	}
 	/* There is a limit. */
@@ -383,6 +384,7 @@ test_kept_disk_full(void **state)
 					  .uidvalidity = 9, .uids = uids, .count = 3 };
 	struct imap_event got;
 	const int64_t now = 1700000000;
+	int64_t since = 0;
 	struct rlimit before, low;
 	struct err e = ERR_INIT;
 	struct ipc_msg m;
@@ -407,7 +409,7 @@ test_kept_disk_full(void **state)
 	assert_int_equal(kept_events_take(dir, &all, &e), 0);
 	rest = buf_span(&all);
 	for (int i = 0; i < 2; i++)
-		assert_true(kept_events_next(&rest, now, &m, room, &got) && got.count == 3);
+		assert_true(kept_events_next(&rest, now, &m, room, &got, &since) && got.count == 3);
 	assert_int_equal(rest.n, 0);
 	close(dir);
 	ipc_msg_clear(&m);
