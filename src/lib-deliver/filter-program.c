@@ -136,7 +136,8 @@ run(struct deliver_host *h, const struct filter_program *p, struct span input, s
 	struct program_request q = { .argv = argv, .argc = p->arg_count + 1, .env = env, .dir = h->r->home, .input = input,
 		.output_max = out == NULL ? 0 : out->max, .timeout = p->timeout, .umask = PROGRAM_UMASK };
 	const char *socket;
-	int rc = -1;
+	bool here = p->socket.n == 0;
+	int rc = 0;
 
 	if (h->r->means == NULL)
 		return err_set(e, ERR_NOTFOUND, "programs are not run");
@@ -147,14 +148,14 @@ run(struct deliver_host *h, const struct filter_program *p, struct span input, s
 	argv[0] = p->path;
 	for (size_t i = 0; i < p->arg_count; i++)
 		argv[i + 1] = p->args[i];
-	e->code = ERR_NOTFOUND;
-	if (p->socket.n > 0) {
+	if (!here) {
 		socket = socket_path(h, p->socket, a);
 		if (socket == NULL)
 			return err_set(e, ERR_LIMIT, "out of memory");
 		rc = program_socket_run(socket, &q, out == NULL ? &none : out, status, e);
+		here = rc == -1 && e->code == ERR_NOTFOUND && p->path.n > 0;
 	}
-	if (rc == -1 && e->code == ERR_NOTFOUND && p->path.n > 0) {
+	if (here) {
 		*e = (struct err)ERR_INIT;
 		rc = run_file(h, p->path, &q, out == NULL ? &none : out, status, e);
 	}

@@ -439,8 +439,14 @@ on_forward(void *ctx, const struct span *addresses, size_t count, struct span te
 	struct filter_message m;
 	struct performed done;
 	struct buf crlf = BUF_INIT(text.n * 2 + 1);
-	int rc = 0;
+	struct span *targets = arena_alloc(w->host->a, count, sizeof(*targets));
+	int rc = targets == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
 
+	/* Who fails on the last has not sent it to the others: it may come again, or go where later recipes say. */
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = address_of(w, addresses[i], &targets[i], e);
+	if (rc == -1)
+		return -1;
 	a.kind = FILTER_REDIRECT;
 	a.sender = w->r->sender;
 	if (!is_unchanged(w, text)) {
@@ -451,9 +457,8 @@ on_forward(void *ctx, const struct span *addresses, size_t count, struct span te
 	}
 	filter_message_init(&m, a.message);
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		rc = address_of(w, addresses[i], &a.target, e);
-		if (rc == 0)
-			rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
+		a.target = targets[i];
+		rc = deliver_perform(w->r, &a, &m, w->host, &done, e);
 		if (rc == 0 && done.failed > 0)
 			rc = err_set(e, done.first.code, "%s", done.first.log);
 	}

@@ -46,6 +46,7 @@ struct reach {
 struct worker {
 	struct service *service;
 	struct array reach;		/* struct reach */
+	bool confined;			/* to that */
 	const struct deliver_worker_params *p;
 	struct cached cache[DELIVER_STORAGES];
 	struct program_helper helper;	/* for recipes' programs */
@@ -266,7 +267,7 @@ decline(struct worker *w, uint32_t id)
 	struct err e = ERR_INIT;
 	struct ipc_out o;
 
-	if (!has_lost_reach(w))
+	if (!w->confined || !has_lost_reach(w))
 		return false;
 	ipc_begin(&o, MSG_DECLINED);
 	ipc_put_u32(&o, F_ID, id);
@@ -475,14 +476,17 @@ shut_in(struct worker *w)
 	ro = deliver_filter_paths(view, w->p->id->user, w->p->id->home, system_paths, w->arena);
 	if (ro == NULL)
 		log_fatal("out of memory");
-	if (w->p->only_user && (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
-	    deliver_forward_paths(view, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
-	    deliver_recipes_paths(view, w->p->id->user, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
-	    priv_landlock(rw, ro, &active, &e) == -1))
-		log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
-	if (w->p->only_user && active != PRIV_CONFINED_NOT) {
+	if (w->p->only_user) {
+		if (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
+		    deliver_forward_paths(view, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
+		    deliver_recipes_paths(view, w->p->id->user, w->p->id->home, w->arena, &rw, &ro, &e) == -1)
+			log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+		/* Before: what is put in its place meanwhile is seen to be another. */
 		remember_reach(w, rw);
 		remember_reach(w, ro);
+		if (priv_landlock(rw, ro, &active, &e) == -1)
+			log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);
+		w->confined = active != PRIV_CONFINED_NOT;
 	}
 	set_view_free(view);
 	if (priv_filter_apply(w->p->filter, &e) == -1)

@@ -101,6 +101,11 @@ give_back_plain(const struct session_start *ss, struct span preread)
 	struct err e = ERR_INIT;
 	struct ipc_out o;
 
+	/* With a part of it the rest would be other commands than the client's. */
+	if (preread.n > PREREAD_MAX) {
+		log_info("the client said %zu octets behind UNAUTHENTICATE: it is not given back", preread.n);
+		return;
+	}
 	ipc_begin(&o, MSG_SESSION_BACK);
 	if (preread.n > 0)
 		ipc_put_bytes(&o, F_PREREAD, preread);
@@ -160,7 +165,7 @@ msieve_serve(const struct session_start *ss)
 	if (stream_flush(&stream, &end) == 0 && m.unauthenticated && is_behind_tls(ss))
 		give_back_tls(ss->client_fd);
 	else if (end.code == ERR_NONE && m.unauthenticated)
-		give_back_plain(ss, span_sub(stream_in(&stream), 0, PREREAD_MAX));
+		give_back_plain(ss, stream_in(&stream));
 	sieve_store_close(m.store);
 	stream_clear(&stream);
 	buf_clear(&capabilities);

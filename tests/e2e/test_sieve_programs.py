@@ -320,6 +320,7 @@ class Sockets(unittest.TestCase):
                 self.assertIn(line, lines, text)
         with open(self.server.path("home", "shown")) as f:
             shown = f.read()
+        self.assertRegex(self.server.log_text(), "/code: exit status 1\n")
         for line in ("arg <first>", "arg <one>", "arg <two words>", "arg <a\tb>", "Subject: a"):
             self.assertIn("\n" + line + "\n", shown)
         self.assertNotIn("HOME=", shown)

@@ -205,6 +205,22 @@ test_forward(void **state)
 	world_clear(&w);
 }
 
+/* All are addresses, or it goes to none: the message stays then. */
+static void
+test_forward_bad(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "mail_plugins = procmail\n");
+	write_file(&w, "home/bob/.procmailrc", ":0\n! carol@example.com no..body@@example.com\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 0);
+	assert_int_equal(count(&w, "INBOX"), 1);
+	world_clear(&w);
+}
+
 /* What recipes have put into a message is no trace of a loop for Sieve behind them, nor is the header that they have moved. */
 static void
 test_sieve_redirect(void **state)
@@ -295,6 +311,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places), cmocka_unit_test(test_unchanged), cmocka_unit_test(test_forward),
+		cmocka_unit_test(test_forward_bad),
 		cmocka_unit_test(test_sieve_redirect), cmocka_unit_test(test_sieve), cmocka_unit_test(test_settings),
 	};
 

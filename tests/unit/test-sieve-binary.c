@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Binaries of scripts: they say what the script says, and nothing else is read as one; the file beside the script. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/sys.h"
@@ -313,11 +315,65 @@ test_made(void **state)
 	buf_clear(&got);
 }
 
+/* A user leads the path of a script to another directory all the time, while root makes its binary. */
+static void
+test_swapped(void **state)
+{
+	static const char *const names[] = { "bob", "site" }, *const scripts[] = { "redirect \"bob@x\";", "redirect \"all@x\";" };
+	const struct sieve_compile_options o = { .no_binary = true };
+	char dir[] = "/tmp/culver-binary-XXXXXX", path[100];
+	struct sieve_error error = { 0 };
+	struct buf binary = BUF_INIT(65536);
+	unsigned made = 0, wrong = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(mkdir(names[i], 0755), 0);
+		snprintf(path, sizeof(path), "%s/b.sieve", names[i]);
+		put_file(path, scripts[i]);
+	}
+	assert_int_equal(symlink("bob", "x"), 0);
+	pid = fork();
+	for (size_t i = 0; pid == 0; i ^= 1)
+		if (symlink(names[i], "t") == -1 || rename("t", "x") == -1)
+			_exit(1);
+	for (size_t i = 0; i < 400; i++) {
+		struct err e = ERR_INIT;
+
+		made += sieve_cache_make("x/b.sieve", 65536, &o, &error, &e) == 0;
+		for (size_t k = 0; k < 2; k++) {
+			snprintf(path, sizeof(path), "%s/b.csvbin", names[k]);
+			buf_reset(&binary);
+			if (file_read(path, 65536, &binary, &e) == 0)
+				wrong += span_find(buf_span(&binary), span_str(k == 0 ? "all@x" : "bob@x")) < binary.n;
+		}
+	}
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(made > 0);
+	assert_int_equal(wrong, 0);
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/b.sieve", names[i]);
+		unlink(path);
+		snprintf(path, sizeof(path), "%s/b.csvbin", names[i]);
+		unlink(path);
+		assert_int_equal(rmdir(names[i]), 0);
+	}
+	unlink("t");
+	unlink("x");
+	assert_true(chdir("/") == 0 && rmdir(dir) == 0);
+	buf_clear(&binary);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_swapped),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_made),

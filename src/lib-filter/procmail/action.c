@@ -195,7 +195,8 @@ compose(struct procmail_state *s, unsigned flags, enum procmail_place place, boo
 		n = h.n + b.n;
 	} else {
 		at = span_starts(h, SPAN("From ")) ? span_chr(h, '\n') + 1 : 0;
-		memcpy(out, h.p, at);
+		if (at > 0)	/* else there may be no header */
+			memcpy(out, h.p, at);
 		n = put_escaped(out, at, span_from(h, at));
 		n = put_escaped(out, n, b);
 	}

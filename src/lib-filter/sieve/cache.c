@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,6 +70,27 @@ is_fresh(const struct sieve_stamp *stamp, const struct stat *st, int fd, size_t 
 	return memcmp(digest, stamp->digest, sizeof(digest)) == 0;
 }
 
+/*
+ * Whether the script that was read is there, without its .csvbin or with .sieve instead.  Its path may lead elsewhere by now: a binary
+ * put beside another script of that size and time would be believed to be that one's.
+ */
+static bool
+is_beside(int dir_fd, const char *name, const struct stat *script)
+{
+	static const char *const ends[] = { ".sieve", "" };
+	char other[NAME_MAX + 1];
+	struct stat st;
+
+	for (size_t i = 0; i < 2; i++) {
+		int n = snprintf(other, sizeof(other), "%.*s%s", (int)(strlen(name) - strlen(".csvbin")), name, ends[i]);
+
+		if (n > 0 && (size_t)n < sizeof(other) && fstatat(dir_fd, other, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_dev == script->st_dev && st.st_ino == script->st_ino)
+			return true;
+	}
+	return false;
+}
+
 static int
 write_binary(const char *path, const struct sieve_script *s, const struct stat *st, struct span text, mode_t mode, struct err *e)
 {
@@ -83,6 +106,8 @@ write_binary(const char *path, const struct sieve_script *s, const struct stat *
 	/* That the directory is not synced does no harm: a torn one is seen by its digest, and made again. */
 	if (fd == -1)
 		rc = err_errno(e, "%s", path);
+	else if (!is_beside(fd, slash + 1, st))
+		rc = err_set(e, ERR_INUSE, "%s: its script has gone elsewhere", path);
 	else if (sieve_script_dump(s, &stamp, &out) == -1)
 		rc = err_set(e, ERR_LIMIT, "%s: it would be too large", path);
 	else
