@@ -614,8 +614,10 @@ class Forward(Base):
         """A file that runs culver-lda does not go in circles."""
         self.program("deliver", 'exec %s -c %s -d bob -m Sorted -o lda_mailbox_autocreate=yes' % (LDA, self.server.config))
         self.forward("bob", "|deliver\n")
-        # A sanitizer wants more address space than programs have.
-        done = self.lda("-d", "bob", "-o", "procmail_program_memory=0")
+        with open(LDA, "rb") as f:
+            if b"libasan" in f.read():
+                self.skipTest("a sanitizer wants more address space than programs have")
+        done = self.lda("-d", "bob")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         imap = self.server.imap("bob")
         self.assertEqual(imap.select("Sorted")[1], [b"1"])
