@@ -204,6 +204,22 @@ first_address(struct sieve_tester *t, struct span header, struct span field, str
 	return out;
 }
 
+struct span
+tester_mail_lines(struct sieve_tester *t, struct span text)
+{
+	struct buf b = BUF_INIT(2 * text.n + 1);
+	struct span out;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+			buf_addc(&b, '\r');
+		buf_addc(&b, text.p[i]);
+	}
+	out = b.failed ? SPAN_NONE : arena_dup(t->a, buf_span(&b));
+	buf_clear(&b);
+	return out;
+}
+
 bool
 tester_set_message(struct sieve_tester *t, struct span text)
 {
