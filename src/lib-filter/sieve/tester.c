@@ -460,10 +460,10 @@ test_multiscript(struct sieve_run *r, const struct sieve_node *n)
 static int
 run_result_reset(struct sieve_run *r, const struct sieve_node *n)
 {
-	(void)n;
 	reset_result(r);
 	tester_of(r)->sent = NULL;
-	return 0;
+	/* What the test's own actions have made of the message is a result, too. */
+	return sieve_message_use(r, n, &tester_of(r)->message);
 }
 
 static int
