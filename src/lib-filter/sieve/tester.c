@@ -109,7 +109,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 	if (string_at(r, n, 0, &object) == -1 || string_at(r, n, 1, &value) == -1)
 		return -1;
 	if (span_ieq(object, SPAN("message"))) {
-		if (!tester_set_message(t, value))
+		value = tester_mail_lines(t, value);
+		if (value.p == NULL || !tester_set_message(t, value))
 			return no_memory(r, n);
 		r->flags = SPAN_NONE;
 		if (sieve_message_use(r, n, &t->message) == -1)
@@ -459,10 +460,10 @@ test_multiscript(struct sieve_run *r, const struct sieve_node *n)
 static int
 run_result_reset(struct sieve_run *r, const struct sieve_node *n)
 {
-	(void)n;
 	reset_result(r);
 	tester_of(r)->sent = NULL;
-	return 0;
+	/* What the test's own actions have made of the message is a result, too. */
+	return sieve_message_use(r, n, &tester_of(r)->message);
 }
 
 static int
