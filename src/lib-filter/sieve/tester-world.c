@@ -71,6 +71,8 @@ tester_error(struct sieve_tester *t, const char *text)
 		t->errors[t->error_count++] = arena_dup(t->a, span_str(text));
 }
 
+#define VARIABLE_OCTETS 4000
+
 struct sieve_limits
 tester_limits(const struct sieve_tester *t)
 {
@@ -78,6 +80,8 @@ tester_limits(const struct sieve_tester *t)
 
 	limits.actions = sieve_setting_number(&t->host, "sieve_max_actions", limits.actions);
 	limits.redirects = sieve_setting_number(&t->host, "sieve_max_redirects", limits.redirects);
+	/* The least that a server grants (RFC 5229 section 6): what passes here passes anywhere. */
+	limits.variable_octets = sieve_setting_size(&t->host, "sieve_variables_max_variable_size", VARIABLE_OCTETS);
 	return limits;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The words of "vnd.dovecot.testsuite", and the run of a test script. */
+#include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester.h"
 
 #include <stdio.h>
@@ -244,7 +245,7 @@ run_config_unset(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
-/* Settings are looked at when they are needed: all but the set of extensions. */
+/* Settings are looked at when they are needed: all but the set of extensions, and the size of this script's variables. */
 static int
 run_config_reload(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -255,6 +256,7 @@ run_config_reload(struct sieve_run *r, const struct sieve_node *n)
 	if (p != NULL && !sieve_extset_parse(&t->available, p->value, &bad))
 		return sieve_run_fail(r, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(bad, 0, 60)));
 	extset_remove(&t->available, EXT_TESTSUITE);
+	r->limits.variable_octets = tester_limits(t).variable_octets;
 	return 0;
 }
 
@@ -279,7 +281,11 @@ reset_result(struct sieve_run *r)
 static struct sieve_compile_options
 options_of(struct sieve_tester *t)
 {
-	return (struct sieve_compile_options){ .available = t->available, .available_global = t->available, .host = &t->host };
+	return (struct sieve_compile_options){
+		.available = t->available, .available_global = t->available, .host = &t->host,
+		.includes = sieve_setting_number(&t->host, "sieve_include_max_includes", 0),
+		.include_depth = (unsigned)sieve_setting_number(&t->host, "sieve_include_max_nesting_depth", 0),
+	};
 }
 
 static void
@@ -583,6 +589,7 @@ sieve_tester_run(struct span text, const struct sieve_tester_io *io, struct siev
 	}
 	t->io = io;
 	tester_world_init(t);
+	limits.variable_octets = tester_limits(t).variable_octets;
 	options.host = &t->host;
 	options.available = options.available_global = t->available;
 	extset_add(&options.available, EXT_TESTSUITE);
