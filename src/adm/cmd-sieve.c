@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "lib-deliver/program.h"
 #include "lib-filter/sieve/cache.h"
 #include "lib-filter/sieve/site.h"
 #include "lib-filter/sieve/tester-file.h"
@@ -27,17 +28,56 @@ on_test(void *ctx, struct span test, unsigned line, struct span why)
 		printf("%s:%u: %.*s: ok\n", s->path, line, SPAN_ARG(test));
 }
 
+#define PROGRAM_OUTPUT_MAX ((size_t)4 << 20)
+
+/* With the rights of who has called us. */
+static int
+run_program(void *ctx, const struct filter_program *p, const struct span *env, size_t env_count, struct span input,
+    struct arena *a, struct span *out, int *status, struct err *e)
+{
+	struct program_limits limits = { .timeout = p->timeout, .output = PROGRAM_OUTPUT_MAX };
+	struct program_request r = { .env = env, .env_count = env_count, .dir = SPAN("/"), .input = input,
+		.output_max = PROGRAM_OUTPUT_MAX, .timeout = p->timeout, .umask = 077, .ignore_write_errors = true };
+	struct buf text = BUF_INIT(PROGRAM_OUTPUT_MAX), said = BUF_INIT(4096);
+	struct span *argv = arena_alloc(a, p->arg_count + 1, sizeof(*argv));
+	int rc;
+
+	(void)ctx;
+	if (argv == NULL)
+		return err_set(e, ERR_LIMIT, "out of memory");
+	if (p->path.n == 0)
+		return err_set(e, ERR_NOTFOUND, "there is no directory of programs");
+	argv[0] = p->path;
+	for (size_t i = 0; i < p->arg_count; i++)
+		argv[i + 1] = p->args[i];
+	r.argv = argv;
+	r.argc = p->arg_count + 1;
+	rc = program_run(&r, &limits, &text, &said, status, e);
+	if (rc == 0) {
+		*out = arena_dup(a, buf_span(&text));
+		if (text.failed || out->p == NULL)
+			rc = err_set(e, ERR_LIMIT, "too much output");
+	}
+	buf_clear(&text);
+	buf_clear(&said);
+	return rc;
+}
+
 int
 cmd_sieve_test(struct adm *a)
 {
 	struct shown s = { .all = a->verbose };
 	unsigned passed = 0, failed = 0;
+	sieve_tester_program *run = NULL;
 	int opt;
 
-	while ((opt = getopt(a->argc, a->argv, "v")) != -1) {
-		if (opt != 'v')
+	while ((opt = getopt(a->argc, a->argv, "vx")) != -1) {
+		if (opt == 'v')
+			s.all = true;
+		else if (opt == 'x')
+			run = run_program;
+		else
 			return adm_usage(a);
-		s.all = true;
 	}
 	if (optind >= a->argc)
 		return adm_usage(a);
@@ -46,7 +86,7 @@ cmd_sieve_test(struct adm *a)
 		struct sieve_error error;
 
 		s.path = a->argv[i];
-		if (sieve_tester_run_file(s.path, on_test, &s, &result, &error) == -1) {
+		if (sieve_tester_run_file(s.path, on_test, &s, run, &result, &error) == -1) {
 			printf("%s:%u: FAILED: %s\n", s.path, error.line, error.text);
 			failed++;
 		}

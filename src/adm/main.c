@@ -27,7 +27,7 @@ const struct adm_command adm_commands[] = {
 	{ "auth test", "[-x rip=IP] [-x service=NAME] USER [PASSWORD]", "check a password", cmd_auth_test },
 	{ "auth cache flush", "[USER]", "forget cached results", cmd_auth_cache_flush },
 	{ "pw", "[-s SCHEME] [-p PASSWORD] [-t HASH] [-r ROUNDS] [-l]", "make or check a password hash", cmd_pw },
-	{ "sieve test", "[-v] FILE [...]", "run scripts that test Sieve scripts", cmd_sieve_test },
+	{ "sieve test", "[-vx] FILE [...]", "run scripts that test Sieve scripts", cmd_sieve_test },
 	{ "sieve compile", "FILE | DIRECTORY [...]", "make the binaries of the server's Sieve scripts", cmd_sieve_compile },
 	{ "mailbox list", "[-s] [-8|-7] [PATTERN ...]", "list mailboxes", cmd_mailbox_list },
 	{ "mailbox status", "[-t] FIELDS MAILBOX [...]", "counts and numbers of mailboxes", cmd_mailbox_status },

@@ -68,6 +68,36 @@ class Filter(unittest.TestCase):
         self.assertIn(":4: bad: FAILED: as it should", shown)
         self.assertTrue(shown.endswith("1 passed, 1 failed\n"), shown)
 
+    def test_tester_programs(self):
+        programs = os.path.join(self.server.dir, "tested")
+        os.mkdir(programs)
+        for name, text in (("show", 'cat; echo "$1 $SENDER"'), ("bad", "exit 3"), ("mark", "tr '\\r' '#'")):
+            with open(os.path.join(programs, name), "w") as f:
+                f.write("#!/bin/sh\n%s\n" % text)
+            os.chmod(os.path.join(programs, name), 0o755)
+        path = os.path.join(self.server.dir, "programs.svtest")
+        with open(path, "w") as f:
+            f.write('require ["vnd.dovecot.testsuite", "vnd.dovecot.execute", "vnd.dovecot.pipe", "variables"];\n'
+                    'test_config_set "sieve_execute_bin_dir" "${tst.path}/tested";\n'
+                    'test_config_set "sieve_execute_input_eol" "lf";\n'
+                    'test_config_set "sieve_pipe_bin_dir" "${tst.path}/tested";\n'
+                    'test_set "envelope.from" "ann@example.org";\n'
+                    'test "execute" { execute :input "in" :output "o" "show" ["word"];\n'
+                    '  if not string :matches "${o}" "inword ann@example.org*" { test_fail "${o}"; } }\n'
+                    'test "lf" { execute :input text:\na\n.\n:output "o" "mark";\n'
+                    '  if string :contains "${o}" "#" { test_fail "${o}"; } }\n'
+                    'test_config_unset "sieve_execute_input_eol";\n'
+                    'test "crlf" { execute :input "a\n" :output "o" "mark";\n'
+                    '  if not string :contains "${o}" "a#" { test_fail "${o}"; } }\n'
+                    'test "pipe" { pipe "show"; if not test_result_execute { test_fail "no"; } }\n'
+                    'test_result_reset;\n'
+                    'test "bad" { pipe "bad"; if test_result_execute { test_fail "it worked"; }\n'
+                    '  if not test_error :contains "failed to pipe" { test_fail "why"; } }\n')
+        self.assertEqual("5 passed, 0 failed\n", self.server.adm("sieve", "test", "-x", path, check=False).stdout)
+        shown = self.server.adm("sieve", "test", path, check=False).stdout
+        self.assertIn("no programs are run here", shown)
+        self.assertTrue(shown.endswith("1 passed, 4 failed\n"), shown)
+
     def test_compile(self):
         where = os.path.join(self.server.dir, "global")
         os.mkdir(where)

@@ -95,6 +95,10 @@ test_body(void **state)
 	assert_span(rig_run(&rig, IF("body :contains \"in te\"")), YES);
 	rig_clear(&rig);
 	rig_init(&rig, "Subject: x\n");
+	assert_span(rig_run(&rig, IF("body :is \"\"")), NO);
+	assert_span(rig_run(&rig, IF("body :raw :contains \"\"")), NO);
+	rig_clear(&rig);
+	rig_init(&rig, "Subject: x\n\n");
 	assert_span(rig_run(&rig, IF("body :is \"\"")), YES);
 	assert_span(rig_run(&rig, IF("body :raw :is \"\"")), YES);
 	rig_clear(&rig);

@@ -325,7 +325,7 @@ static const struct script_case asks[] = {
 	{ IF("\"duplicate\"", "anyof (duplicate :header \"x-tag\", duplicate :handle \"a\" :uniqueid \"b\")"),
 	    "mark for 43200; mark for 43200; save no" },
 	{ IF("\"duplicate\"", "duplicate :header \"a\" :uniqueid \"b\""), "line 2: duplicate: :uniqueid and :header can not be together" },
-	{ IF("\"duplicate\"", "duplicate :header \"a b\""), "line 2: duplicate: \"a b\" is no name of a header field" },
+	{ IF("\"duplicate\"", "duplicate :header \"a b\""), "line 2: duplicate: the field name \"a b\" is invalid" },
 };
 
 static void

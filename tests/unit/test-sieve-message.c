@@ -52,10 +52,9 @@ static const struct {
 	    "deleteheader \"x-tag\";", "keep",
 	    "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\n cccccccccccccccccccc dd\n"
 	    "Received: from a\nReceived: from b\nFrom: Ann <ann@example.org>\nSubject: Hello\n\n" },
-	{ E "set \"n\" \"a b\"; addheader \"${n}\" \"x\";", "failed at line 1: addheader: \"a b\" is no name of a header field: keep", NULL },
-	{ E "addheader \"a:\" \"x\";", "line 1: addheader: \"a:\" is no name of a header field", NULL },
+	{ E "set \"n\" \"a b\"; addheader \"${n}\" \"x\";", "failed at line 1: addheader: the field name \"a b\" is invalid: keep", NULL },
+	{ E "addheader \"a:\" \"x\";", "line 1: addheader: the field name \"a:\" is invalid", NULL },
 	{ E "deleteheader :last \"x\";", "line 1: deleteheader: :last needs :index", NULL },
-	{ E "deleteheader :contains \"x\";", "line 1: deleteheader: a match type needs values to match", NULL },
 	{ "addheader \"a\" \"x\";", "line 1: addheader: needs require \"editheader\"", NULL },
 };
 
@@ -207,7 +206,7 @@ static const struct rig_case mimes[] = {
 	{ IF("header :mime :anychild :param \"filename\" :contains \"content-disposition\" \".exe\""), YES },
 	{ IF("header :mime :anychild :param \"name\" \"content-type\" \"a b.exe\""), YES },
 	{ IF("header :mime :anychild :type \"content-disposition\" \"attachment\""), YES },
-	{ IF("header :mime :anychild :subtype \"content-disposition\" \"\""), NO },
+	{ IF("header :mime :anychild :subtype \"content-disposition\" \"\""), YES },
 	{ IF("header :mime :type \"subject\" \"parts\""), NO },
 	{ IF("header :mime :anychild \"subject\" \"inside\""), YES },
 	{ IF("header :mime \"subject\" \"inside\""), NO },
@@ -234,10 +233,10 @@ static const struct rig_case mimes[] = {
 	{ M "foreverypart :name \"a\" { foreverypart :name \"b\" { set \"x\" \"${x}.\"; if header :mime \"x-part\" \"outer\" { break "
 	    ":name \"a\"; } } } fileinto \"${x}\";", "save .." },
 	{ M "foreverypart { set \"x\" \"${x}.\"; stop; } fileinto \"${x}\";", "keep" },
-	{ M "foreverypart { extracttext \"t\"; set \"x\" \"${x}[${t}]\"; } if string :is \"${x}\" \"[][one \xc3\xbc][][<b>two</b>][][][three]\" "
+	{ M "foreverypart { extracttext \"t\"; set \"x\" \"${x}[${t}]\"; } if string :is \"${x}\" \"[][one \xc3\xbc][][two][][][three]\" "
 	    "{ fileinto \"yes\"; }", YES },
 	{ M "foreverypart { extracttext :first 5 :upper \"t\"; set \"x\" \"${x}${t}\"; } fileinto \"${x}\";",
-	    "save ONE \xc3\xbc<B>TWTHREE" },
+	    "save ONE \xc3\xbcTWOTHREE" },
 	{ M "break;", "line 1: break: there is no foreverypart around it" },
 	{ M "foreverypart :name \"a\" { break :name \"b\"; }", "line 1: break: there is no foreverypart \"b\" around it" },
 	{ M "extracttext \"x\";", "line 1: extracttext: there is no foreverypart around it" },

@@ -25,7 +25,7 @@ test_file(void **state)
 	struct sieve_tester_result result;
 	struct sieve_error error;
 
-	if (sieve_tester_run_file(path, on_test, path, &result, &error) == -1)
+	if (sieve_tester_run_file(path, on_test, path, NULL, &result, &error) == -1)
 		fail_msg("%s:%u: %s", path, error.line, error.text);
 	assert_int_equal(result.failed, 0);
 	assert_true(result.passed > 0);

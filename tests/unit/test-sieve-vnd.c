@@ -80,6 +80,7 @@ static const struct rig_case programs[] = {
 	{ P "if execute \"e\" { fileinto \"yes\"; }", "save yes" },
 	{ P "pipe \"../prog\";", "line 1: pipe: \"../prog\" is no name of a program" },
 	{ P "pipe \"a/b\";", "line 1: pipe: \"a/b\" is no name of a program" },
+	{ P "pipe \"a\xe2\x80\xa8\";", "line 1: pipe: \"a\xe2\x80\xa8\" is no name of a program" },
 	{ P "pipe \"\";", "line 1: pipe: \"\" is no name of a program" },
 	{ P "set \"x\" \"/etc/passwd\"; pipe \"${x}\";", "failed at line 1: pipe: \"/etc/passwd\" is no name of a program: keep" },
 	{ P "pipe \"a\" [\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"0\",\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\"];",

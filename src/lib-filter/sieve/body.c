@@ -38,6 +38,47 @@ wanted(struct sieve_run *r, const struct sieve_node *n, const struct mime_part *
 	return 0;
 }
 
+/* RFC 2046 section 5.1.1: the line end in front of a boundary is the boundary's. */
+static struct span
+without_line_end(struct span s)
+{
+	s.n -= s.n > 0 && s.p[s.n - 1] == '\n';
+	s.n -= s.n > 0 && s.p[s.n - 1] == '\r';
+	return s;
+}
+
+/* Whether the last line is an empty one. */
+static bool
+ends_empty(struct span s)
+{
+	struct span rest = without_line_end(s);
+
+	return rest.n < s.n && (rest.n == 0 || rest.p[rest.n - 1] == '\n');
+}
+
+/* What is in front of the first part, without the boundary's line: that is the last one. */
+static struct span
+prologue(struct span s)
+{
+	s = without_line_end(s);
+	while (s.n > 0 && s.p[s.n - 1] != '\n')
+		s.n--;
+	return without_line_end(s);
+}
+
+/* What follows the last part, without the boundary's line, if there is one. */
+static struct span
+epilogue(struct span s)
+{
+	struct span line = s;
+
+	if (span_starts(line, SPAN("\r\n")))
+		line = span_from(line, 2);
+	else if (span_starts(line, SPAN("\n")))
+		line = span_from(line, 1);
+	return span_starts(line, SPAN("--")) ? span_from(line, span_chr(line, '\n') + 1) : s;
+}
+
 /* What a part says itself: a multipart what is around its parts, a message its header, anything else its content. */
 static int
 match_part(struct sieve_matching *x, const struct mime_part *part, struct span text, bool html)
@@ -47,16 +88,60 @@ match_part(struct sieve_matching *x, const struct mime_part *part, struct span t
 	if (part->flags & MIME_MULTIPART && part->child != NULL) {
 		const struct mime_part *last = part->child;
 		size_t start = part->body.offset, end = part->body.offset + part->body.size;
-		int rc = sieve_matching_value(x, span_sub(text, start, part->child->header.offset - start));
+		int rc = sieve_matching_value(x, prologue(span_sub(text, start, part->child->header.offset - start)));
 
 		while (last->next != NULL)
 			last = last->next;
 		start = last->body.offset + last->body.size;
-		return rc != 0 ? rc : sieve_matching_value(x, span_sub(text, start, end - start));
+		return rc != 0 ? rc : sieve_matching_value(x, epilogue(span_sub(text, start, end - start)));
 	}
-	if (part->flags & MIME_MESSAGE && part->child != NULL)
-		return sieve_matching_value(x, span_sub(text, part->child->header.offset, part->child->header.size));
+	if (part->flags & MIME_MESSAGE && part->child != NULL) {
+		content = span_sub(text, part->child->header.offset, part->child->header.size);
+		return sieve_matching_value(x, ends_empty(content) ? without_line_end(content) : content);
+	}
 	return sieve_part_text(x->r, x->n, part, text, html, &content) == -1 ? -1 : sieve_matching_value(x, content);
+}
+
+/* "text/plain/x" is no type (RFC 2045 section 5.1), though its begin looks like one. */
+static bool
+has_odd_type(const struct mime_part *part, struct span text)
+{
+	struct span value;
+
+	if (!header_get(span_sub(text, part->header.offset, part->header.size), SPAN("Content-Type"), &value))
+		return false;
+	value = span_sub(value, 0, span_chr(value, ';'));
+	value = span_from(value, span_chr(value, '/') + 1);
+	return span_chr(span_sub(value, 0, span_chr(value, '(')), '/') < span_chr(value, '(');
+}
+
+/* RFC 2045 section 6.4: what has an encoding that nobody knows is octets, whatever its type says. */
+static bool
+has_odd_encoding(const struct mime_part *part)
+{
+	static const char *const known[] = { "", "7bit", "8bit", "binary", "quoted-printable", "base64", "x-uuencode", "uuencode" };
+	struct span s = span_trim(part->encoding);
+	size_t i = 0;
+
+	while (i < sizeof(known) / sizeof(known[0]) && !span_ieq(s, span_str(known[i])))
+		i++;
+	return i == sizeof(known) / sizeof(known[0]);
+}
+
+/* Whether :text looks at it (RFC 5173 section 5.3). */
+static bool
+is_readable(const struct mime_part *part, struct span text)
+{
+	bool xhtml = span_ieq(part->type, SPAN("application")) && span_ieq(part->subtype, SPAN("xhtml+xml"));
+
+	return (xhtml || span_ieq(part->type, SPAN("text"))) && !has_odd_type(part, text) && !has_odd_encoding(part);
+}
+
+/* RFC 5173 section 4: where the header is not followed by an empty line, there is no body, not even an empty one. */
+static bool
+has_body(const struct sieve_run *r)
+{
+	return r->message->body.n > 0 || ends_empty(r->message->header);
 }
 
 static int
@@ -71,6 +156,8 @@ test_body(struct sieve_run *r, const struct sieve_node *n)
 	if (sieve_matching_begin(&x, r, n, n->pos[0]) == -1)
 		return -1;
 	x.forget = true;	/* RFC 5173 section 6 */
+	if (!has_body(r))
+		return sieve_matching_end(&x);
 	if (sieve_tag_get(n, TAG_RAW) != NULL) {
 		rc = sieve_run_work(r, n, r->message->body.n / 256) == -1 ? -1 : sieve_matching_value(&x, r->message->body);
 		return rc != 0 ? rc : sieve_matching_end(&x);
@@ -84,7 +171,7 @@ test_body(struct sieve_run *r, const struct sieve_node *n)
 			rc = wanted(r, n, part, content->value);
 			if (rc == 1)
 				rc = match_part(&x, part, text, false);
-		} else if (span_ieq(part->type, SPAN("text"))) {
+		} else if (is_readable(part, text)) {
 			rc = match_part(&x, part, text, true);
 		}
 	}

@@ -309,7 +309,7 @@ sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, con
 			continue;
 		for (size_t k = 0; k < s.n; k++)
 			if (s.p[k] <= ' ' || s.p[k] >= 0x7f || s.p[k] == ':')
-				return sieve_fail(c, n, "\"%.*s\" is no name of a header field", SPAN_ARG(span_sub(s, 0, 60)));
+				return sieve_fail(c, n, "the field name \"%.*s\" is invalid", SPAN_ARG(span_sub(s, 0, 60)));
 		if (s.n == 0)
 			return sieve_fail(c, n, "a header field has a name");
 	}

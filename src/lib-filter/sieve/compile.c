@@ -166,7 +166,7 @@ fetch(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span 
 
 int
 sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span name, bool optional,
-    struct sieve_script **out)
+    bool once, struct sieve_script **out)
 {
 	struct sieve_script *unit = sieve_include_known(c->main, personal, name);
 
@@ -177,6 +177,9 @@ sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal,
 		return -1;
 	switch (unit->state) {
 	case SCRIPT_OPEN:
+		/* Who asks for it once does not get it again. */
+		if (once)
+			break;
 		return sieve_fail(c, n, "\"%.*s\" includes itself", SPAN_ARG(span_sub(name, 0, 60)));
 	case SCRIPT_MISSING:
 		return optional || c->options->upload || c->main->loaded ? 0 :

@@ -15,8 +15,8 @@ struct sieve_script *sieve_include_known(const struct sieve_script *main, bool p
 struct sieve_script *sieve_include_new(struct sieve_script *main, bool personal, struct span name);
 /*
  * The checked script that the command n includes.  *out NULL: it is missing, and may be (optional; or an upload, where the
- * author can still add it).
+ * author can still add it).  once: it may be one that includes this one.
  */
 int sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span name, bool optional,
-    struct sieve_script **out);
+    bool once, struct sieve_script **out);
 #endif

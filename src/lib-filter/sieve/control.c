@@ -20,6 +20,9 @@ check_require(struct sieve_checker *c, struct sieve_node *n)
 		else if (rc == 0)
 			rc = sieve_fail(c, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(names->strings[i], 0, 60)));
 	}
+	/* Its items are those of the test "environment", which comes along. */
+	if (extset_has(&c->required, EXT_VND_ENVIRONMENT) && extset_has(&c->available, EXT_ENVIRONMENT))
+		extset_add(&c->required, EXT_ENVIRONMENT);
 	return rc;
 }
 

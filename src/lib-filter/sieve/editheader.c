@@ -9,6 +9,7 @@
 #define FIELDS_MAX 100000
 #define HEADER_MAX ((size_t)16 << 20)
 #define FIELD_MAX_DEFAULT 2048
+#define FIELD_MAX_LEAST 1024
 #define FOLD_AT 78			/* RFC 5322 section 2.1.1 */
 
 /* A word of the settings "Name Name ..." (with an optional colon). */
@@ -60,13 +61,31 @@ check_deleteheader(struct sieve_checker *c, struct sieve_node *n)
 {
 	if (check_name(c, n) == -1 || sieve_check_index(c, n) == -1)
 		return -1;
-	if (n->pos[1] == NULL) {
-		for (const struct sieve_tagged *t = n->tags; t != NULL; t = t->next)
-			if (t->tag != TAG_INDEX && t->tag != TAG_LAST)
-				return sieve_fail(c, n, "a match type needs values to match");
+	/* A match type without values to match has nothing to say. */
+	return n->pos[1] == NULL ? 0 : sieve_check_match(c, n);
+}
+
+static uint64_t
+value_max(const struct filter_host *host)
+{
+	uint64_t max = sieve_setting_size(host, "sieve_editheader_max_header_size", FIELD_MAX_DEFAULT);
+
+	return max < FIELD_MAX_LEAST ? FIELD_MAX_LEAST : max;
+}
+
+static int
+check_addheader(struct sieve_checker *c, struct sieve_node *n)
+{
+	struct span value = n->pos[1]->strings[0];
+
+	if (check_name(c, n) == -1)
+		return -1;
+	if (!sieve_is_constant(c, value))
 		return 0;
-	}
-	return sieve_check_match(c, n);
+	if (span_chr(value, '\0') < value.n)
+		return sieve_fail(c, n, "the value \"%.*s\" is invalid: it has a NUL",
+		    SPAN_ARG(span_sub(value, 0, span_chr(value, '\0') < 60 ? span_chr(value, '\0') : 60)));
+	return c->options->host != NULL && value.n > value_max(c->options->host) ? sieve_fail(c, n, "the value is too long") : 0;
 }
 
 static int
@@ -75,12 +94,12 @@ field_name(struct sieve_run *r, const struct sieve_node *n, struct span *out)
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], out) == -1)
 		return -1;
 	return is_field_name(*out) ? 0 :
-	    sieve_run_fail(r, n, "\"%.*s\" is no name of a header field", SPAN_ARG(span_sub(*out, 0, 60)));
+	    sieve_run_fail(r, n, "the field name \"%.*s\" is invalid", SPAN_ARG(span_sub(*out, 0, 60)));
 }
 
 /*
- * One line, or folded: a line end in it stays only where white space follows (RFC 5293 section 4: what is given is unfolded
- * text); there is none that ends the field early.  What is not ASCII becomes encoded words.
+ * One line, or folded anew: text that is given folded is unfolded first, and any other line end becomes a space, so that none
+ * ends the field early.  What is not ASCII becomes encoded words.
  */
 static void
 put_value(const struct sieve_run *r, struct buf *out, struct span name, struct span value)
@@ -89,8 +108,14 @@ put_value(const struct sieve_run *r, struct buf *out, struct span name, struct s
 	struct span eol = sieve_message_eol(r), rest;
 	size_t column = name.n + 2;
 
-	for (size_t i = 0; i < value.n; i++)
-		buf_addc(&text, value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0' ? ' ' : value.p[i]);
+	for (size_t i = 0; i < value.n; i++) {
+		bool crlf = value.p[i] == '\r' && i + 1 < value.n && value.p[i + 1] == '\n', odd = value.p[i] == '\r' ||
+		    value.p[i] == '\n' || value.p[i] == '\0';
+
+		if (crlf || (odd && i + 1 < value.n && ascii_is_wsp(value.p[i + 1])))
+			continue;
+		buf_addc(&text, odd ? ' ' : value.p[i]);
+	}
 	encoded_word_encode(&encoded, span_trim(buf_span(&text)));
 	/* Long lines of plain text are folded at their spaces; encoded words are folded already. */
 	rest = buf_span(&encoded);
@@ -147,14 +172,13 @@ fields_of(struct span header, struct span *blank)
 static int
 run_addheader(struct sieve_run *r, const struct sieve_node *n)
 {
-	uint64_t max = sieve_setting_size(r->host, "sieve_editheader_max_header_size", FIELD_MAX_DEFAULT);
 	struct buf text = BUF_INIT(2 * HEADER_MAX);
 	struct span name, value, fields, blank;
 
 	if (field_name(r, n, &name) == -1 || sieve_run_string(r, n, n->pos[1]->strings[0], &value) == -1 ||
 	    sieve_run_work(r, n, 1 + (r->message->header.n + value.n) / 64) == -1)
 		return -1;
-	if (value.n > (max < 1024 ? 1024 : max))
+	if (value.n > value_max(r->host))
 		return sieve_run_fail(r, n, "the value of the field %.*s is too long", SPAN_ARG(span_sub(name, 0, 60)));
 	/* Section 6: what may not be changed is left as it is; that is no error. */
 	if (!may_add(r, name))
@@ -279,7 +303,7 @@ static const struct sieve_tag_use delete_tags[] = {
 };
 
 const struct sieve_word sieve_words_editheader[] = {
-	{ .name = "addheader", .ext = EXT_EDITHEADER, .args = "SS", .tags = add_tags, .check = check_name, .run = run_addheader },
+	{ .name = "addheader", .ext = EXT_EDITHEADER, .args = "SS", .tags = add_tags, .check = check_addheader, .run = run_addheader },
 	{ .name = "deleteheader", .ext = EXT_EDITHEADER, .args = "S?L", .tags = delete_tags, .check = check_deleteheader,
 	    .run = run_deleteheader },
 	{ .name = NULL },

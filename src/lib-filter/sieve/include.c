@@ -27,7 +27,7 @@ check_include(struct sieve_checker *c, struct sieve_node *n)
 	if (name.n == 0 || name.n > NAME_MAX_OCTETS || span_chr(name, '/') < name.n || name.p[0] == '.')
 		return sieve_fail(c, n, "\"%.*s\" is no name of a script", SPAN_ARG(span_sub(name, 0, 60)));
 	return sieve_include_find(c, n, sieve_tag_get(n, TAG_GLOBAL) == NULL, name, sieve_tag_get(n, TAG_OPTIONAL) != NULL,
-	    &inc->unit);
+	    sieve_tag_get(n, TAG_ONCE) != NULL, &inc->unit);
 }
 
 static int
@@ -111,7 +111,8 @@ check_ihave(struct sieve_checker *c, struct sieve_node *n)
 
 		if (!sieve_is_constant(c, names->strings[i]))
 			return sieve_fail(c, n, "the names have no variables");
-		if (e == EXT_CORE || !extset_has(&c->available, e))
+		/* These two change what strings are: they can not come later (RFC 5463 section 4). */
+		if (e == EXT_CORE || e == EXT_VARIABLES || e == EXT_ENCODED_CHARACTER || !extset_has(&c->available, e))
 			n->holds = SIEVE_NEVER;
 	}
 	for (size_t i = 0; i < names->count && n->holds == SIEVE_ALWAYS; i++)

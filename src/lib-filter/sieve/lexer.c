@@ -129,7 +129,7 @@ take_number(struct sieve_lexer *l, struct sieve_token *out)
 static void
 take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 {
-	size_t end = 1, n = 0, escapes = 0;
+	size_t end = 1, n = 0, escapes = 0, lines = 0;
 	char *room;
 
 	out->type = TOKEN_STRING;
@@ -142,6 +142,7 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 			escapes++;
 			end++;
 		}
+		lines += l->in.p[end] == '\n';
 		end++;
 	}
 	if (end >= l->in.n) {
@@ -149,8 +150,9 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 		return;
 	}
 	out->text = span_sub(l->in, 1, end - 1);
-	if (escapes > 0) {
-		room = arena_alloc(l->a, out->text.n, 1);
+	/* A line end is CRLF (RFC 5228 section 2.4.2), in a script that was written to a file too. */
+	if (escapes + lines > 0) {
+		room = arena_alloc(l->a, out->text.n + lines, 1);
 		if (room == NULL) {
 			bad(l, out, "the script is too large");
 			return;
@@ -158,6 +160,8 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 		for (size_t i = 0; i < out->text.n; i++) {
 			if (out->text.p[i] == '\\')
 				i++;
+			if (out->text.p[i] == '\n' && (n == 0 || room[n - 1] != '\r'))
+				room[n++] = '\r';
 			room[n++] = out->text.p[i];
 		}
 		out->text = span_of(room, n);
@@ -169,7 +173,7 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 static void
 take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 {
-	size_t n = 0, line_end;
+	size_t n = 0, line_end, lines = 0;
 	char *room;
 
 	out->type = TOKEN_STRING;
@@ -184,7 +188,9 @@ take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 		return;
 	}
 	step(l, 1);
-	room = arena_alloc(l->a, l->in.n + 1, 1);
+	for (size_t i = 0; i < l->in.n; i++)
+		lines += l->in.p[i] == '\n';
+	room = arena_alloc(l->a, l->in.n + lines + 1, 1);
 	if (room == NULL) {
 		bad(l, out, "the script is too large");
 		return;
@@ -212,8 +218,11 @@ take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 			return;
 		}
 		from = line.p[0] == '.' && line.n > 1 && line.p[1] == '.';
-		memcpy(room + n, line.p + from, line.n - from);
-		n += line.n - from;
+		/* CRLF: as above. */
+		line = span_sub(line, from, line.n - from - (line.n > 1 && line.p[line.n - 2] == '\r' ? 2 : 1));
+		memcpy(room + n, line.p, line.n);
+		memcpy(room + n + line.n, "\r\n", 2);
+		n += line.n + 2;
 	}
 	out->text = span_of(room, n);
 }

@@ -93,7 +93,8 @@ sieve_mime_value(struct sieve_matching *x, struct span field, struct span value)
 	if (sieve_tag_get(x->n, TAG_TYPE) != NULL)
 		return ct.type.n == 0 ? 0 : sieve_matching_value(x, ct.type);
 	if (sieve_tag_get(x->n, TAG_SUBTYPE) != NULL)
-		return ct.subtype.n == 0 ? 0 : sieve_matching_value(x, ct.subtype);
+		/* A disposition has one that is always empty. */
+		return ct.subtype.n == 0 && span_ieq(field, SPAN("Content-Type")) ? 0 : sieve_matching_value(x, ct.subtype);
 	if (ct.type.n == 0)
 		return 0;
 	both = ct.subtype.n == 0 ? ct.type : span_str(arena_printf(x->r->a, "%.*s/%.*s", SPAN_ARG(ct.type), SPAN_ARG(ct.subtype)));
@@ -206,7 +207,7 @@ run_extracttext(struct sieve_run *r, const struct sieve_node *n)
 	struct span text, content = SPAN("");
 
 	if (sieve_message_part(r, n, &part, &text) == -1 ||
-	    (part->flags & MIME_TEXT && sieve_part_text(r, n, part, text, false, &content) == -1))
+	    (part->flags & MIME_TEXT && sieve_part_text(r, n, part, text, true, &content) == -1))
 		return -1;
 	if (first != NULL) {
 		size_t end = 0;

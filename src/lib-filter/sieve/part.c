@@ -28,19 +28,20 @@ decode(struct sieve_run *r, const struct mime_part *part, struct span text, bool
 	struct buf raw = BUF_INIT(SIEVE_PART_MAX), utf8 = BUF_INIT(3 * SIEVE_PART_MAX);
 	struct mime_part some = *part;
 	struct buf charset = BUF_INIT(200);
+	bool xhtml = html && span_ieq(part->subtype, SPAN("xhtml+xml"));
 
 	if (some.body.size > SIEVE_PART_MAX)
 		some.body.size = SIEVE_PART_MAX;
 	if (!mime_decode(&raw, text, &some))
 		buf_add(&raw, span_sub(text, some.body.offset, some.body.size));
-	if (!(part->flags & MIME_TEXT)) {
+	if (!(part->flags & MIME_TEXT) && !xhtml) {
 		buf_add(out, buf_span(&raw));
 	} else {
 		/* Without a charset it is US-ASCII, and what is not that most likely UTF-8. */
 		if (!param_get(r->charsets, &part->params, SPAN("charset"), &charset) || span_ieq(buf_span(&charset), SPAN("us-ascii")))
 			buf_reset(&charset);
 		charset_to_utf8(r->charsets, &utf8, buf_span(&charset), buf_span(&raw));
-		if (html && span_ieq(part->subtype, SPAN("html")))
+		if (xhtml || (html && span_ieq(part->subtype, SPAN("html"))))
 			html_to_text(out, buf_span(&utf8));
 		else
 			buf_add(out, span_sub(buf_span(&utf8), 0, SIEVE_PART_MAX));

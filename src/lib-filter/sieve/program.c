@@ -23,6 +23,11 @@ is_program(struct span s)
 	for (size_t i = 0; i < s.n; i++)
 		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '/')
 			return false;
+	/* Nor the control characters and line ends of Unicode: U+0080 to U+009F, U+2028, U+2029. */
+	for (size_t i = 0; i + 1 < s.n; i++)
+		if ((s.p[i] == '\xc2' && (unsigned char)s.p[i + 1] < 0xa0) || span_starts(span_from(s, i), SPAN("\xe2\x80\xa8")) ||
+		    span_starts(span_from(s, i), SPAN("\xe2\x80\xa9")))
+			return false;
 	return true;
 }
 
@@ -119,16 +124,16 @@ program_of(struct sieve_run *r, const struct sieve_node *n, struct program *x)
 	return 0;
 }
 
-/* The message with the line ends that the setting asks for: CRLF, if it does not say "lf". */
+/* Text with the line ends that the setting asks for: CRLF, if it does not say "lf". */
 static int
-input_of(struct sieve_run *r, const struct sieve_node *n, struct span *out)
+with_line_ends(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out)
 {
-	struct span eol = span_ieq(setting_of(r, n, "input_eol"), SPAN("lf")) ? SPAN("\n") : SPAN("\r\n"), text, rest;
+	struct span eol = span_ieq(setting_of(r, n, "input_eol"), SPAN("lf")) ? SPAN("\n") : SPAN("\r\n"), rest;
 	struct buf b;
 	size_t lines = 0;
 	int rc;
 
-	if (sieve_message_text(r, n, &text) == -1 || sieve_run_work(r, n, 1 + text.n / 1024) == -1)
+	if (sieve_run_work(r, n, 1 + text.n / 1024) == -1)
 		return -1;
 	for (size_t i = 0; i < text.n; i++)
 		lines += text.p[i] == '\n';
@@ -143,9 +148,17 @@ input_of(struct sieve_run *r, const struct sieve_node *n, struct span *out)
 			buf_add(&b, eol);
 		rest = span_from(rest, lf + 1);
 	}
-	rc = b.failed ? sieve_run_fail(r, n, "the message is too large") : sieve_run_dup(r, n, buf_span(&b), out);
+	rc = b.failed ? sieve_run_fail(r, n, "the input of the program is too large") : sieve_run_dup(r, n, buf_span(&b), out);
 	buf_clear(&b);
 	return rc;
+}
+
+static int
+input_of(struct sieve_run *r, const struct sieve_node *n, struct span *out)
+{
+	struct span text;
+
+	return sieve_message_text(r, n, &text) == -1 ? -1 : with_line_ends(r, n, text, out);
 }
 
 static int
@@ -239,7 +252,7 @@ do_execute(struct sieve_run *r, const struct sieve_node *n, bool is_test)
 	struct span in = SPAN(""), out;
 	int rc;
 
-	if (input != NULL ? sieve_run_string(r, n, input->value->strings[0], &in) == -1 :
+	if (input != NULL ? sieve_run_string(r, n, input->value->strings[0], &in) == -1 || with_line_ends(r, n, in, &in) == -1 :
 	    sieve_tag_get(n, TAG_PIPE) != NULL && input_of(r, n, &in) == -1)
 		return -1;
 	rc = run_program(r, n, is_test, in, &out);

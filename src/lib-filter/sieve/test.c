@@ -62,13 +62,14 @@ sieve_check_match(struct sieve_checker *c, struct sieve_node *n)
 static int
 check_header(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]) == -1 || sieve_check_index(c, n) == -1 || sieve_check_mime(c, n) == -1 ? -1 : sieve_check_match(c, n);
+	/* A name that no field has is no mistake: no field has it (RFC 5228 section 2.4.2.2). */
+	return sieve_check_index(c, n) == -1 || sieve_check_mime(c, n) == -1 ? -1 : sieve_check_match(c, n);
 }
 
 static int
 check_exists(struct sieve_checker *c, struct sieve_node *n)
 {
-	return sieve_check_field_names(c, n, n->pos[0]) == -1 ? -1 : sieve_check_mime(c, n);
+	return sieve_check_mime(c, n);
 }
 
 /* RFC 5228 section 5.1: only fields that hold addresses. */

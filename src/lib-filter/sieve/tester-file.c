@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-filter/sieve/tester-file.h"
 
+#include <limits.h>
+#include <stdlib.h>
+
 #include "lib/sys.h"
 
 #define FILE_MAX ((size_t)16 << 20)
@@ -39,16 +42,19 @@ on_report(void *ctx, struct span test, unsigned line, struct span why)
 
 int
 sieve_tester_run_file(const char *path, void (*on_test)(void *ctx, struct span test, unsigned line, struct span why), void *ctx,
-    struct sieve_tester_result *out, struct sieve_error *error)
+    sieve_tester_program *run, struct sieve_tester_result *out, struct sieve_error *error)
 {
 	const char *slash = strrchr(path, '/');
 	struct tester_file f = { path, slash == NULL ? 0 : (size_t)(slash - path) + 1, on_test, ctx };
-	struct sieve_tester_io io = { .ctx = &f, .read = on_read, .report = on_report };
+	struct sieve_tester_io io = { .ctx = &f, .read = on_read, .report = on_report, .run = run };
+	char dir[PATH_MAX], *end;
 	struct buf text = BUF_INIT(FILE_MAX);
 	struct err e = ERR_INIT;
 	int rc;
 
 	*out = (struct sieve_tester_result){ 0 };
+	if (realpath(path, dir) != NULL && (end = strrchr(dir, '/')) != NULL)
+		io.dir = span_of(dir, (size_t)(end - dir));
 	rc = file_read(path, FILE_MAX, &text, &e) == -1 ? sieve_error_set(error, 0, "%s", e.log) :
 	    sieve_tester_run(buf_span(&text), &io, out, error);
 	buf_clear(&text);

@@ -71,6 +71,8 @@ tester_error(struct sieve_tester *t, const char *text)
 		t->errors[t->error_count++] = arena_dup(t->a, span_str(text));
 }
 
+#define VARIABLE_OCTETS 4000
+
 struct sieve_limits
 tester_limits(const struct sieve_tester *t)
 {
@@ -78,6 +80,8 @@ tester_limits(const struct sieve_tester *t)
 
 	limits.actions = sieve_setting_number(&t->host, "sieve_max_actions", limits.actions);
 	limits.redirects = sieve_setting_number(&t->host, "sieve_max_redirects", limits.redirects);
+	/* The least that a server grants (RFC 5229 section 6): what passes here passes anywhere. */
+	limits.variable_octets = sieve_setting_size(&t->host, "sieve_variables_max_variable_size", VARIABLE_OCTETS);
 	return limits;
 }
 
@@ -171,6 +175,39 @@ on_environment(void *ctx, struct span name, struct arena *a, struct span *out)
 	return true;
 }
 
+/* A program gets what it gets in a delivery. */
+static int
+on_run(void *ctx, const struct filter_program *p, struct span input, struct arena *a, struct span *out, int *status, struct err *e)
+{
+	const struct sieve_tester *t = ctx;
+	const struct {
+		const char *name;
+		struct span value;
+	} list[] = {
+		{ "USER", t->host.user }, { "HOME", t->host.home }, { "HOST", span_str(host_name()) }, { "SENDER", t->message.sender },
+		{ "RECIPIENT", t->message.recipient }, { "ORIG_RECIPIENT", t->message.orig_recipient }, { "PATH", SPAN("/usr/bin:/bin") },
+	};
+	struct span env[sizeof(list) / sizeof(list[0])];
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+		char *text = arena_printf(a, "%s=%.*s", list[i].name, SPAN_ARG(list[i].value));
+
+		if (text == NULL)
+			return err_set(e, ERR_LIMIT, "out of memory");
+		env[i] = span_str(text);
+	}
+	return t->io->run(t->io->ctx, p, env, sizeof(env) / sizeof(env[0]), input, a, out, status, e);
+}
+
+bool
+tester_variable(const struct sieve_tester *t, struct span name, struct span *out)
+{
+	if (!span_ieq(name, SPAN("path")))
+		return false;
+	*out = t->io->dir;
+	return true;
+}
+
 void
 tester_world_init(struct sieve_tester *t)
 {
@@ -178,6 +215,7 @@ tester_world_init(struct sieve_tester *t)
 		.ctx = t, .mailbox_exists = on_mailbox, .special_use_exists = on_special_use, .mailbox_id_exists = on_mailbox_id,
 		.metadata = on_metadata, .is_marked = on_marked, .script = on_script, .environment = on_environment,
 		.setting = on_setting, .tester = t, .user = SPAN("user"), .home = SPAN("/nonexistent"),
+		.run = t->io->run == NULL ? NULL : on_run,
 	};
 	for (int i = EXT_CORE + 1; i < EXT_COUNT; i++)
 		if (i != EXT_TESTSUITE)
@@ -201,6 +239,22 @@ first_address(struct sieve_tester *t, struct span header, struct span field, str
 			out = arena_dup(t->a, buf_span(&bare));
 	}
 	buf_clear(&bare);
+	return out;
+}
+
+struct span
+tester_mail_lines(struct sieve_tester *t, struct span text)
+{
+	struct buf b = BUF_INIT(2 * text.n + 1);
+	struct span out;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '\n' && (i == 0 || text.p[i - 1] != '\r'))
+			buf_addc(&b, '\r');
+		buf_addc(&b, text.p[i]);
+	}
+	out = b.failed ? SPAN_NONE : arena_dup(t->a, buf_span(&b));
+	buf_clear(&b);
 	return out;
 }
 
@@ -314,6 +368,26 @@ save(struct sieve_tester *t, const struct filter_action *x, struct span text, bo
 	return 1;
 }
 
+/* False: the program could not be run, or failed, and the message is to be kept. */
+static bool
+pipe_to(struct sieve_tester *t, const struct filter_action *x, struct span text)
+{
+	const struct filter_program p = { .path = x->target, .socket = x->socket, .args = x->args, .arg_count = x->arg_count,
+		.timeout = x->timeout };
+	struct err e = ERR_INIT;
+	struct span out;
+	int status = -1;
+
+	if (t->host.run == NULL)
+		tester_error(t, "no programs are run here");
+	else if (t->host.run(t, &p, text, t->a, &out, &status, &e) == 0 && status == 0)
+		return true;
+	else if (e.code == ERR_TIMEOUT)
+		tester_error(t, e.log);
+	tester_error(t, "failed to pipe the message to a program");
+	return false;
+}
+
 static bool
 remember(struct sieve_tester *t, const struct filter_action *x)
 {
@@ -344,8 +418,11 @@ tester_execute(struct sieve_tester *t, const struct filter_action *actions)
 		case FILTER_SEND:
 			ok = send_message(t, x->text, x->sender, x->target);
 			break;
-		case FILTER_FILE:
 		case FILTER_PIPE:
+			if (!pipe_to(t, x, text))
+				fallback = fallback || x->or_keep;
+			break;
+		case FILTER_FILE:
 		case FILTER_MARK:
 			break;
 		}

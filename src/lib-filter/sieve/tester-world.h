@@ -54,8 +54,12 @@ bool tester_pair_set(struct sieve_tester *t, struct tester_pair **list, struct s
 struct tester_pair *tester_pair_get(struct tester_pair *list, struct span mailbox, struct span name);
 struct tester_mailbox *tester_mailbox_get(const struct sieve_tester *t, struct span name);
 struct tester_mailbox *tester_mailbox_add(struct sieve_tester *t, struct span name);
+/* The text with CRLF at the end of each line: mail as it comes.  p == NULL: no memory. */
+struct span tester_mail_lines(struct sieve_tester *t, struct span text);
 /* The message is this now, and the envelope what its header says. */
 bool tester_set_message(struct sieve_tester *t, struct span text);
+/* ${tst.NAME} in a test; false: there is none of that name. */
+bool tester_variable(const struct sieve_tester *t, struct span name, struct span *out);
 /* Does the actions.  1; 0: some could not be done, and the message was kept; -1: no memory. */
 int tester_execute(struct sieve_tester *t, const struct filter_action *actions);
 void tester_error(struct sieve_tester *t, const char *text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The words of "vnd.dovecot.testsuite", and the run of a test script. */
+#include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester.h"
 
 #include <stdio.h>
@@ -109,7 +110,8 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 	if (string_at(r, n, 0, &object) == -1 || string_at(r, n, 1, &value) == -1)
 		return -1;
 	if (span_ieq(object, SPAN("message"))) {
-		if (!tester_set_message(t, value))
+		value = tester_mail_lines(t, value);
+		if (value.p == NULL || !tester_set_message(t, value))
 			return no_memory(r, n);
 		r->flags = SPAN_NONE;
 		if (sieve_message_use(r, n, &t->message) == -1)
@@ -243,7 +245,7 @@ run_config_unset(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
-/* Settings are looked at when they are needed: all but the set of extensions. */
+/* Settings are looked at when they are needed: all but the set of extensions, and the size of this script's variables. */
 static int
 run_config_reload(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -254,6 +256,7 @@ run_config_reload(struct sieve_run *r, const struct sieve_node *n)
 	if (p != NULL && !sieve_extset_parse(&t->available, p->value, &bad))
 		return sieve_run_fail(r, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(bad, 0, 60)));
 	extset_remove(&t->available, EXT_TESTSUITE);
+	r->limits.variable_octets = tester_limits(t).variable_octets;
 	return 0;
 }
 
@@ -278,7 +281,11 @@ reset_result(struct sieve_run *r)
 static struct sieve_compile_options
 options_of(struct sieve_tester *t)
 {
-	return (struct sieve_compile_options){ .available = t->available, .available_global = t->available, .host = &t->host };
+	return (struct sieve_compile_options){
+		.available = t->available, .available_global = t->available, .host = &t->host,
+		.includes = sieve_setting_number(&t->host, "sieve_include_max_includes", 0),
+		.include_depth = (unsigned)sieve_setting_number(&t->host, "sieve_include_max_nesting_depth", 0),
+	};
 }
 
 static void
@@ -459,10 +466,10 @@ test_multiscript(struct sieve_run *r, const struct sieve_node *n)
 static int
 run_result_reset(struct sieve_run *r, const struct sieve_node *n)
 {
-	(void)n;
 	reset_result(r);
 	tester_of(r)->sent = NULL;
-	return 0;
+	/* What the test's own actions have made of the message is a result, too. */
+	return sieve_message_use(r, n, &tester_of(r)->message);
 }
 
 static int
@@ -582,6 +589,7 @@ sieve_tester_run(struct span text, const struct sieve_tester_io *io, struct siev
 	}
 	t->io = io;
 	tester_world_init(t);
+	limits.variable_octets = tester_limits(t).variable_octets;
 	options.host = &t->host;
 	options.available = options.available_global = t->available;
 	extset_add(&options.available, EXT_TESTSUITE);

@@ -7,10 +7,16 @@
  */
 #include "lib-filter/sieve/script.h"
 
+/* As filter.h's run, with variables NAME=value. */
+typedef int sieve_tester_program(void *ctx, const struct filter_program *p, const struct span *env, size_t env_count,
+    struct span input, struct arena *a, struct span *out, int *status, struct err *e);
+
 struct sieve_tester_io {
 	void *ctx;
 	/* A file that a test names, from the directory of the test; in a.  ERR_NOTFOUND. */
 	int (*read)(void *ctx, struct span path, struct arena *a, struct span *out, struct err *e);
+	sieve_tester_program *run;	/* NULL: programs are not run */
+	struct span dir;		/* ${tst.path}: the directory of the test */
 	/* A test has ended; why: empty when it passed. */
 	void (*report)(void *ctx, struct span test, unsigned line, struct span why);
 };

@@ -2,6 +2,7 @@
 /* Variables (RFC 5229): set, string, ${name} and ${1} in strings; and encoded-character (RFC 5228 section 2.4.2.4). */
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/run.h"
+#include "lib-filter/sieve/tester-world.h"
 #include "lib/encode.h"
 
 #define NAME_MAX_OCTETS 64
@@ -193,6 +194,8 @@ value_of(const struct sieve_run *r, struct span inside, struct span *out)
 			*out = SPAN("");
 		return true;
 	}
+	if (r->host->tester != NULL && span_istarts(inside, SPAN("tst.")))
+		return tester_variable(r->host->tester, span_from(inside, 4), out);
 	if (!is_name(&r->script->required, inside))
 		return false;
 	*out = sieve_variable_get(r, inside);

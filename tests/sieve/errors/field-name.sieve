@@ -1,1 +1,2 @@
-if header "a b" "c" {}
+require "editheader";
+addheader "a b" "c";

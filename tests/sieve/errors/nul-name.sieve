@@ -1,1 +1,2 @@
-if header "" "c" {}
+require "editheader";
+addheader "" "c";

@@ -1,0 +1,2 @@
+require ["editheader", "encoded-character"];
+addheader "a" "b${hex:00}c";
