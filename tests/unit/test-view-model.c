@@ -596,6 +596,7 @@ do_mailbox(struct play *p, struct client *c)
 		model_note(m, "%s is renamed to %s", model_names[from], model_names[to]);
 		MUST(storage_rename(c->st, span_str(model_names[from]), span_str(model_names[to]), &e), &e);
 		m->names[to] = m->names[from];
+		m->names[to]->renamed = true;
 	}
 	m->names[from] = NULL;
 	if (what != 3)

@@ -298,7 +298,8 @@ model_absorb(struct model *m, int name, bool settled)
 		return;
 	}
 	if (b->uidvalidity == 0) {
-		MODEL_CHECK(m, st.uidvalidity > m->validity_before[name], "%s was made anew with UIDVALIDITY %u, after %u",
+		MODEL_CHECK(m, b->renamed ? st.uidvalidity != m->validity_before[name] :
+		    st.uidvalidity > m->validity_before[name], "%s was made anew with UIDVALIDITY %u, after %u",
 		    model_names[name], st.uidvalidity, m->validity_before[name]);
 		b->uidvalidity = st.uidvalidity;
 	}

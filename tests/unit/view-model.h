@@ -27,6 +27,7 @@ struct model_msg {
 
 struct model_box {
 	uint32_t uidvalidity, uidnext;
+	bool renamed;		/* a mailbox of another name before: its UIDVALIDITY may be less than that of one deleted here */
 	uint64_t highest;
 	struct model_msg msgs[4 * MODEL_MOST];
 	size_t count;
