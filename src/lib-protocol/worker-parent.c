@@ -228,6 +228,8 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 	char how[64];
 
 	(void)ctx;
+	/* What it said before it ended: a client that it gave back may be among that. */
+	peer_drain(r->channel);
 	worker_rest_ended(r);
 	if (!r->killed && service_death(status, how, sizeof(how))) {
 		log_error("user %.*s: session <%.*s>: process %ld was %s", SPAN_ARG(r->ws.id.user),

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "lib/log.h"
 
+#define DRAIN_MOST 1000	/* frames */
+
 struct queued {
 	struct queued *next;
 	struct ipc_out out;	/* its descriptors are ours */
@@ -128,6 +130,13 @@ on_read(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	/* A few frames a turn: fast, and no peer keeps the others waiting. */
 	for (int i = 0; i < 16 && peer_step(p); i++)
+		;
+}
+
+void
+peer_drain(struct peer *p)
+{
+	for (int i = 0; p != NULL && i < DRAIN_MOST && peer_step(p); i++)
 		;
 }
 

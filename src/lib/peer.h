@@ -34,6 +34,8 @@ struct peer_options {
 /* Takes *fd over (-1 on success).  NULL when memory is out. */
 struct peer *peer_new(struct ev_loop *loop, int *fd, const struct peer_options *o);
 void peer_free(struct peer *p);		/* closes; on_close is not called.  NULL is fine */
+/* Handles what has come of one that has ended; with that it may be closed (on_close), and is gone then.  NULL is fine. */
+void peer_drain(struct peer *p);
 /* Sends or queues o, and clears it; descriptors in it are duplicated if they must wait.  A peer that can not take it
  * is closed (on_close is called from the loop, never from here). */
 void peer_send(struct peer *p, struct ipc_out *o);
