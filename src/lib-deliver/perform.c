@@ -222,12 +222,14 @@ do_redirect(struct work *w, const struct filter_action *a, struct err *e)
 			      .keep_for = w->r->recipient, .dsn = dsn_of(w, a) };
 	int64_t memory = redirect_memory(w);
 	struct span mark = memory > 0 ? redirect_mark(w, a) : SPAN(""), whole = a->message;
+	struct span me = set_plugin(w->r->view, "sieve_user_email");
 	struct buf head = BUF_INIT(HEADER_MAX);
 	char what[WHY_MAX];
 	int rc;
 
 	/* What is in the user's mailbox has been delivered to the user. */
-	if ((!w->r->stays && outgoing_is_loop(came(w->r), w->r->recipient)) || outgoing_is_loop(came(w->r), a->target))
+	if ((!w->r->stays && outgoing_is_loop(came(w->r), w->r->recipient)) || outgoing_is_loop(came(w->r), a->target) ||
+	    (me.n > 0 && outgoing_is_loop(came(w->r), me)))
 		return err_set(e, ERR_LIMIT, "not passed on to <%.*s>: the message has been there, it is in a loop",
 		    SPAN_ARG(span_sub(a->target, 0, 100)));
 	if (mark.n > 0 && deliver_host_is_marked(w->host, mark, memory)) {

@@ -17,12 +17,22 @@ check_redirect(struct sieve_checker *c, struct sieve_node *n)
 	return sieve_check_redirect_options(c, n);
 }
 
+/* RFC 5429 section 2.4: what is refused is not delivered. */
+static int
+check_not_refused(struct sieve_run *r, const struct sieve_node *n)
+{
+	for (const struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (a->kind == FILTER_REJECT)
+			return sieve_run_fail(r, n, "a message that is refused can not be delivered");
+	return 0;
+}
+
 static int
 run_keep(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct filter_flags flags;
 
-	if (sieve_flags_of(r, n, &flags) == -1)
+	if (check_not_refused(r, n) == -1 || sieve_flags_of(r, n, &flags) == -1)
 		return -1;
 	r->keep = false;
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
@@ -65,7 +75,8 @@ run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 	struct filter_flags flags;
 	struct span target;
 
-	if (sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 || sieve_flags_of(r, n, &flags) == -1)
+	if (check_not_refused(r, n) == -1 || sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 ||
+	    sieve_flags_of(r, n, &flags) == -1)
 		return -1;
 	if (target.n == 0 || target.n > MAILBOX_MAX)
 		return sieve_run_fail(r, n, "\"%.*s\" is no name of a mailbox", SPAN_ARG(span_sub(target, 0, 60)));
@@ -100,6 +111,8 @@ redirect_sender(const struct sieve_run *r)
 		return m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient;
 	if (span_ieq(how, SPAN("user_email")))
 		return r->host->user_address.n > 0 ? r->host->user_address : m->recipient;
+	if (span_eq(how, SPAN("<>")))
+		return SPAN("");
 	if (how.n > 2 && how.p[0] == '<' && sieve_is_address(span_sub(how, 1, how.n - 2)))
 		return span_sub(how, 1, how.n - 2);
 	return m->sender;
@@ -133,7 +146,7 @@ run_redirect(struct sieve_run *r, const struct sieve_node *n)
 	struct span target, *members = &target;
 	size_t count = 1;
 
-	if (sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 ||
+	if (check_not_refused(r, n) == -1 || sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 ||
 	    (sieve_tag_get(n, TAG_LIST) != NULL && sieve_list_members(r, n, target, &members, &count) == -1))
 		return -1;
 	if (count == 0)
@@ -154,7 +167,8 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 	struct span reason;
 
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT)
+		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT ||
+		    (a->kind == FILTER_SEND && a->verb != NULL && span_eq(span_str(a->verb), SPAN("vacation"))))
 			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
 		return -1;

@@ -45,6 +45,35 @@ sieve_compose_text(struct buf *out, const char *name, struct span text)
 	buf_clear(&plain);
 }
 
+void
+sieve_compose_address(struct sieve_run *r, struct buf *out, const char *name, const struct address *ad)
+{
+	struct buf encoded = BUF_INIT(SUBJECT_MAX), plain = BUF_INIT(SUBJECT_MAX);
+
+	buf_addf(out, "%s: ", name);
+	encoded_word_decode(r->charsets, &plain, ad->name);
+	encoded_word_encode(&encoded, buf_span(&plain));
+	if (ad->name.n > 0 && span_starts(buf_span(&encoded), SPAN("=?"))) {
+		buf_add(out, buf_span(&encoded));
+		buf_addc(out, ' ');
+	} else if (ad->name.n > 0) {
+		buf_addc(out, '"');
+		for (size_t i = 0; i < ad->name.n; i++) {
+			char c = ad->name.p[i];
+
+			if (c == '"' || c == '\\')
+				buf_addc(out, '\\');
+			buf_addc(out, (unsigned char)c < ' ' || c == 0x7f ? ' ' : c);
+		}
+		buf_adds(out, "\" ");
+	}
+	buf_addc(out, '<');
+	address_write(out, ad);
+	buf_adds(out, ">\r\n");
+	buf_clear(&encoded);
+	buf_clear(&plain);
+}
+
 int
 sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text)
 {

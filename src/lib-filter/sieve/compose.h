@@ -3,6 +3,7 @@
 #define CULVER_LIB_FILTER_SIEVE_COMPOSE_H
 /* Pieces of the messages that scripts make: answers, notifications, reports.  CRLF line ends. */
 #include "lib-filter/sieve/run.h"
+#include "lib-mail/address.h"
 
 /* local@domain of what may have a name with it; empty: there is no address.  -1: no memory. */
 int sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out);
@@ -10,6 +11,8 @@ int sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct s
 void sieve_compose_text(struct buf *out, const char *name, struct span text);
 /* A list of addresses, with names in other than ASCII encoded.  -1: no memory. */
 int sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text);
+/* One address, its name in quotes or encoded. */
+void sieve_compose_address(struct sieve_run *r, struct buf *out, const char *name, const struct address *ad);
 /* The fields of a text part, an empty line, the text. */
 void sieve_compose_body(struct buf *out, struct span text);
 /* The same as a part of a message that has its MIME-Version. */

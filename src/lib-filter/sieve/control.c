@@ -23,6 +23,9 @@ check_require(struct sieve_checker *c, struct sieve_node *n)
 	/* Its items are those of the test "environment", which comes along. */
 	if (extset_has(&c->required, EXT_VND_ENVIRONMENT) && extset_has(&c->available, EXT_ENVIRONMENT))
 		extset_add(&c->required, EXT_ENVIRONMENT);
+	/* RFC 6131 section 2 */
+	if (extset_has(&c->required, EXT_VACATION_SECONDS) && extset_has(&c->available, EXT_VACATION))
+		extset_add(&c->required, EXT_VACATION);
 	return rc;
 }
 

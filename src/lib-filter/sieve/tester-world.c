@@ -72,6 +72,7 @@ tester_error(struct sieve_tester *t, const char *text)
 }
 
 #define VARIABLE_OCTETS 4000
+#define TESTER_MESSAGE_MAX ((size_t)256 << 20)
 
 struct sieve_limits
 tester_limits(const struct sieve_tester *t)
@@ -388,6 +389,38 @@ pipe_to(struct sieve_tester *t, const struct filter_action *x, struct span text)
 	return false;
 }
 
+/* A message that this address has passed on before is in a loop: it is kept. */
+static bool
+has_been_at(const struct sieve_tester *t, struct span text, struct span address)
+{
+	struct header_iter it;
+	struct header_field f;
+
+	header_begin(&it, text, SIZE_MAX, SIZE_MAX);
+	while (header_next(&it, &f))
+		if ((span_ieq(f.name, SPAN("x-sieve-redirected-from")) || span_ieq(f.name, SPAN("delivered-to"))) &&
+		    (span_ieq(span_trim(f.value), t->message.recipient) || span_ieq(span_trim(f.value), address)))
+			return true;
+	return false;
+}
+
+/* 1: sent; 0: to be kept; -1: no room. */
+static int
+redirect(struct sieve_tester *t, const struct filter_action *x, struct span text)
+{
+	struct span me = t->host.user_address.n > 0 ? t->host.user_address : t->message.recipient;
+	struct buf out = BUF_INIT(TESTER_MESSAGE_MAX);
+	bool ok;
+
+	if (has_been_at(t, text, me))
+		return 0;
+	buf_addf(&out, "X-Sieve-Redirected-From: %.*s\r\n", SPAN_ARG(me));
+	buf_add(&out, text);
+	ok = !out.failed && send_message(t, buf_span(&out), x->sender, x->target);
+	buf_clear(&out);
+	return ok ? 1 : -1;
+}
+
 static bool
 remember(struct sieve_tester *t, const struct filter_action *x)
 {
@@ -400,6 +433,7 @@ tester_execute(struct sieve_tester *t, const struct filter_action *actions)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	bool fallback = false, ok = true;
+	int sent;
 
 	for (const struct filter_action *x = actions; x != NULL && ok; x = x->next) {
 		struct span text = x->message.p != NULL ? x->message : t->message.text;
@@ -410,7 +444,10 @@ tester_execute(struct sieve_tester *t, const struct filter_action *actions)
 				return -1;
 			break;
 		case FILTER_REDIRECT:
-			ok = send_message(t, text, x->sender, x->target);
+			sent = redirect(t, x, text);
+			ok = sent != -1;
+			if (sent == 0 && !t->kept && save(t, &keep, t->message.text, &(bool){ false }) == -1)
+				return -1;
 			break;
 		case FILTER_REJECT:
 			ok = refuse(t, x);

@@ -9,6 +9,7 @@
 #include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester-world.h"
 
 #define TESTER_MEMORY ((size_t)512 << 20)
@@ -245,7 +246,7 @@ run_config_unset(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
-/* Settings are looked at when they are needed: all but the set of extensions, and the size of this script's variables. */
+/* Settings are looked at when they are needed: all but the set of extensions, the size of this script's variables, the user's address. */
 static int
 run_config_reload(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -257,6 +258,7 @@ run_config_reload(struct sieve_run *r, const struct sieve_node *n)
 		return sieve_run_fail(r, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(bad, 0, 60)));
 	extset_remove(&t->available, EXT_TESTSUITE);
 	r->limits.variable_octets = tester_limits(t).variable_octets;
+	t->host.user_address = sieve_setting_text(&t->host, "sieve_user_email");
 	return 0;
 }
 

@@ -159,15 +159,32 @@ vacation_forbidden(struct sieve_run *r, const struct sieve_node *n, struct vacat
 
 /* ---- the answer ---- */
 
-/* The first so many characters. */
-static struct span
-cut_characters(struct span s, uint64_t max)
+/* The octets of the first so many characters. */
+static size_t
+size_of_characters(struct span s, uint64_t max)
 {
 	size_t n = 0;
 
 	while (n < s.n && (((unsigned char)s.p[n] & 0xc0) == 0x80 || max-- > 0))
 		n++;
-	return span_sub(s, 0, n);
+	return n;
+}
+
+/* So many characters at most: what is cut ends in an ellipsis, which is one of them. */
+static void
+shorten(struct buf *text, uint64_t max)
+{
+	struct span most = span_sub(buf_span(text), 0, SUBJECT_MAX);
+
+	if (max == 0)
+		max = SUBJECT_MAX;
+	if (most.n == text->n && size_of_characters(most, max) == most.n)
+		return;
+	text->n = size_of_characters(most, max - 1);
+	/* SUBJECT_MAX may have cut within a character. */
+	while (text->n == SUBJECT_MAX || (text->n > 0 && text->n < most.n && ((unsigned char)most.p[text->n] & 0xc0) == 0x80))
+		text->n--;
+	buf_adds(text, "\xe2\x80\xa6");
 }
 
 static int
@@ -208,7 +225,12 @@ put_subject(struct sieve_run *r, const struct sieve_node *n, const struct vacati
 	struct buf text = BUF_INIT(4 * REPLY_MAX);
 
 	if (v->subject.p != NULL) {
-		buf_add(&text, v->subject);
+		/* Scripts that programs have written have it in encoded words. */
+		if (sieve_run_decode(r, n, v->subject, &subject) == -1) {
+			buf_clear(&text);
+			return -1;
+		}
+		buf_add(&text, subject);
 	} else if (original_subject(r, n, &subject) == -1) {
 		buf_clear(&text);
 		return -1;
@@ -217,7 +239,8 @@ put_subject(struct sieve_run *r, const struct sieve_node *n, const struct vacati
 	} else {
 		buf_add(&text, fallback.n > 0 ? fallback : SPAN("Automated reply"));
 	}
-	sieve_compose_text(out, "Subject", cut_characters(span_sub(buf_span(&text), 0, SUBJECT_MAX), max));
+	shorten(&text, max);
+	sieve_compose_text(out, "Subject", buf_span(&text));
 	buf_clear(&text);
 	return 0;
 }
@@ -281,18 +304,32 @@ put_entity(struct buf *out, struct span reason)
 	sieve_compose_lines(out, span_from(reason, it.pos));
 }
 
-/* Whom the field To names: as the envelope has it, or (a setting) as the message itself does. */
-static struct span
-addressee(const struct sieve_run *r, const struct vacation *v)
+/*
+ * Whom the field To names: the envelope's sender, with the name that a field of the message gives to that address; or (a
+ * setting) whoever the message itself says that it is from.
+ */
+static int
+put_addressee(struct sieve_run *r, const struct sieve_node *n, const struct vacation *v, struct buf *out)
 {
 	static const char *const fields[] = { "Sender", "Resent-From", "From" };
+	bool any = sieve_setting_bool(r->host, "sieve_vacation_to_header_ignore_envelope", false);
 	struct span value;
 
-	if (sieve_setting_bool(r->host, "sieve_vacation_to_header_ignore_envelope", false))
-		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-			if (header_get(r->message->header, span_str(fields[i]), &value) && value.n > 0)
-				return value;
-	return v->to;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		struct address *list = NULL;
+
+		if (!header_get(r->message->header, span_str(fields[i]), &value))
+			continue;
+		if (address_parse(r->a, value, 10, &list, NULL) == -1)
+			return sieve_run_fail(r, n, "the script needs too much memory");
+		for (const struct address *ad = list; ad != NULL; ad = ad->next)
+			if (ad->mailbox.n > 0 && ad->domain.n > 0 && (any || same_address(v->to, ad))) {
+				sieve_compose_address(r, out, "To", ad);
+				return 0;
+			}
+	}
+	buf_addf(out, "To: <%.*s>\r\n", SPAN_ARG(v->to));
+	return 0;
 }
 
 static struct span
@@ -313,7 +350,7 @@ vacation_compose(struct sieve_run *r, const struct sieve_node *n, const struct v
 
 	if (sieve_compose_start(r, n, &text, "vacation", v->to) == -1 ||
 	    sieve_compose_addresses(r, n, &text, "From", answerer(r, v)) == -1 ||
-	    sieve_compose_addresses(r, n, &text, "To", addressee(r, v)) == -1 || put_subject(r, n, v, &text) == -1)
+	    put_addressee(r, n, v, &text) == -1 || put_subject(r, n, v, &text) == -1)
 		goto out;
 	put_references(&text, r->message->header);
 	buf_adds(&text, "Auto-Submitted: auto-replied (vacation)\r\nX-Auto-Response-Suppress: All\r\nPrecedence: bulk\r\n");
