@@ -36,6 +36,8 @@
 struct parent;
 struct pool;
 
+#define DECLINED_MOST 100
+
 struct job {
 	struct job *prev, *next;	/* of all jobs, in the order of arrival */
 	struct parent *parent;
@@ -53,7 +55,7 @@ struct job {
 	enum { JOB_DELIVER, JOB_FITS, JOB_TARGET } kind;	/* FITS: there is no message, only its size */
 	bool alone;			/* its worker is confined to its user */
 	bool junk;
-	bool declined;			/* by a worker that can not see the mail any more: the next one can */
+	unsigned declined;		/* by so many workers that could not see the mail any more: a new one can */
 	uint64_t size;
 };
 
@@ -63,6 +65,7 @@ struct worker {
 	struct pool *pool;
 	pid_t pid;
 	struct peer *channel;
+	bool ended;			/* the process; what it said last may still be in the channel */
 	struct job *job;		/* NULL: idle */
 	uint64_t users[DELIVER_STORAGES];	/* hashes of the users it served last, the newest first */
 	char session[SESSION_ID_MAX];	/* its name at hub */
@@ -202,10 +205,9 @@ on_declined(struct peer *peer, struct ipc_msg *m, struct err *e)
 	w->job = NULL;
 	j->worker = NULL;
 	worker_dismiss(w);
-	if (j->declined)
+	/* All that wait for this user's mail may be of before. */
+	if (j->declined++ >= DECLINED_MOST)
 		job_fail(j);
-	else
-		j->declined = true;
 	dispatch(p);
 	return 0;
 }
@@ -247,6 +249,9 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 	struct worker *w = data;
 	char how[64];
 
+	/* It may have delivered, or declined, before it ended. */
+	w->ended = true;
+	peer_drain(w->channel);
 	if (service_death(status, how, sizeof(how)))
 		log_error("delivering process %ld was %s%s%.*s", (long)pid, how, w->job != NULL ? ", user " : "",
 		    SPAN_ARG(w->job != NULL ? w->job->identity.user : SPAN("")));
@@ -351,7 +356,7 @@ idle_worker(const struct pool *pool, uint64_t user, bool alone)
 	struct worker *best = NULL;
 
 	for (struct worker *w = pool->workers; w != NULL; w = w->next) {
-		if (w->job != NULL || w->channel == NULL || (w->only_user == 0 ? alone : w->only_user != user))
+		if (w->job != NULL || w->channel == NULL || w->ended || (w->only_user == 0 ? alone : w->only_user != user))
 			continue;
 		if (has_user(w, user))
 			return w;
@@ -370,7 +375,7 @@ retire_one(struct parent *p, const struct pool *wanting, bool alone)
 
 	for (struct pool *pool = p->pools; pool != NULL; pool = pool->next)
 		for (struct worker *w = pool->workers; w != NULL; w = w->next)
-			if (w->job == NULL && w->channel != NULL && (pool != wanting || w->only_user != 0 || alone) &&
+			if (w->job == NULL && w->channel != NULL && !w->ended && (pool != wanting || w->only_user != 0 || alone) &&
 			    (oldest == NULL || w->last_id < oldest->last_id))
 				oldest = w;
 	if (oldest != NULL)
