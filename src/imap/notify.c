@@ -84,11 +84,23 @@ watch_notes(struct imap_session *s, struct names *names, struct known *k)
 		log_error("NOTIFY: %s", e.log);
 }
 
+/* One that is not in the index yet, or is being renamed, has its number when it has been opened. */
+static void
+learn_number(struct imap_session *s, struct names *names, struct known *k)
+{
+	struct mailbox_status st;
+	struct err e = ERR_INIT;
+
+	if (k->number != 0 || !notify_can_open(k) || storage_status(s->st, k->name, STATUS_UIDVALIDITY, &st, &e) == -1)
+		return;
+	k->number = storage_mailbox_number(s->st, k->name);
+	notify_remember_number(names, k);
+}
+
 static void
 watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 {
 	struct err e = ERR_INIT;
-	struct mailbox_status st;
 
 	if (!notify_can_open(k))
 		return;
@@ -96,11 +108,8 @@ watch(struct imap_session *s, struct names *names, struct known *k, bool tells)
 		watch_notes(s, names, k);
 	if ((k->events & NOTIFY_MESSAGE_EVENTS) == 0) {
 		/* By its number a mailbox is known when it is renamed. */
-		if ((k->events & NOTIFY_MAILBOX_NAME) != 0 && k->number == 0 &&
-		    storage_status(s->st, k->name, STATUS_UIDVALIDITY, &st, &e) == 0) {
-			k->number = storage_mailbox_number(s->st, k->name);
-			notify_remember_number(names, k);
-		}
+		if ((k->events & NOTIFY_MAILBOX_NAME) != 0)
+			learn_number(s, names, k);
 		return;
 	}
 	if (k->watch_id != 0)
@@ -236,10 +245,18 @@ compare_name(struct imap_session *s, struct names *before, struct names *now, st
 {
 	struct imap_notify *n = s->notify;
 	struct known *old = hash_get(before->by_name, k->name), *renamed = NULL;
-	bool is_new = is_there(k) && !is_there(old), same = old != NULL && (old->number == k->number || old->number == 0);
+	bool is_new = is_there(k) && !is_there(old), same;
 
-	if (is_new && k->events != 0)
+	/* Without a number it may be renamed just now: the next look tells. */
+	if (old != NULL && k->number == 0) {
+		k->number = old->number;
+		notify_remember_number(now, k);
+	}
+	same = old != NULL && (old->number == k->number || old->number == 0);
+	if (is_new && k->events != 0) {
+		learn_number(s, now, k);
 		renamed = old_of(before, now, k);
+	}
 	if (renamed != NULL)
 		inherit(now, k, renamed);
 	else if (same)
