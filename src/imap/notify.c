@@ -247,16 +247,16 @@ compare_name(struct imap_session *s, struct names *before, struct names *now, st
 	struct known *old = hash_get(before->by_name, k->name), *renamed = NULL;
 	bool is_new = is_there(k) && !is_there(old), same;
 
-	/* Without a number it may be renamed just now: the next look tells. */
+	if (k->events != 0 && is_there(k))
+		learn_number(s, now, k);
+	/* What is listed and can not be opened is renamed or deleted just now: the next look tells. */
 	if (old != NULL && k->number == 0) {
 		k->number = old->number;
 		notify_remember_number(now, k);
 	}
 	same = old != NULL && (old->number == k->number || old->number == 0);
-	if (is_new && k->events != 0) {
-		learn_number(s, now, k);
+	if (is_new && k->events != 0)
 		renamed = old_of(before, now, k);
-	}
 	if (renamed != NULL)
 		inherit(now, k, renamed);
 	else if (same)
