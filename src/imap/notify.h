@@ -6,8 +6,8 @@
  * selected that is the figures of STATUS and the list of names: a notice of hub says which to look at.  The selected mailbox has
  * its view; sync.c asks here what of its changes is wanted.
  *
- * What this session did itself to other mailboxes is not told (section 5): hub sends no notices of it.  Names are compared as a
- * whole, so those it changed itself are passed over by name.
+ * What this session did itself to other mailboxes need not be told (section 5): hub sends no notices of it, but where it sees a
+ * file in a directory that it watches.  Names are compared as a whole, so those it changed itself are passed over by name.
  */
 #include "imap/session.h"
 #include "lib-protocol/imap-notify.h"
