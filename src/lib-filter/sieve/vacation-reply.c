@@ -313,11 +313,11 @@ put_addressee(struct sieve_run *r, const struct sieve_node *n, const struct vaca
 {
 	static const char *const fields[] = { "Sender", "Resent-From", "From" };
 	bool any = sieve_setting_bool(r->host, "sieve_vacation_to_header_ignore_envelope", false);
+	struct address *list = NULL;
 	struct span value;
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		struct address *list = NULL;
-
+		list = NULL;
 		if (!header_get(r->message->header, span_str(fields[i]), &value))
 			continue;
 		if (address_parse(r->a, value, 10, &list, NULL) == -1)
@@ -328,7 +328,12 @@ put_addressee(struct sieve_run *r, const struct sieve_node *n, const struct vaca
 				return 0;
 			}
 	}
-	buf_addf(out, "To: <%.*s>\r\n", SPAN_ARG(v->to));
+	list = NULL;
+	if (address_parse(r->a, v->to, 1, &list, NULL) == -1)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	if (list == NULL || list->mailbox.n == 0)
+		return sieve_compose_addresses(r, n, out, "To", v->to);
+	sieve_compose_address(r, out, "To", list);
 	return 0;
 }
 
