@@ -44,6 +44,7 @@ PROGRAMS = {
     "cat": "cat",
     "length": 'printf "%%s" "$(wc -c)"',
     "empty": "cat > /dev/null",
+    "note": 'cat > /dev/null; echo x >> "%(dir)s/noted"',
     "slow": "sleep 30",
     "endless": "cat > /dev/null; exec yes",
     "fork": "cat > /dev/null; sleep 300 & sleep 300 & echo x",
@@ -206,20 +207,24 @@ class Programs(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_helper_killed(self):
         """Without the process that runs programs mail is kept, and the next message has a new one."""
-        self.script(REQUIRE + 'pipe "empty";')
+        noted = self.server.path("home", "noted")
+        self.script(REQUIRE + 'pipe "note";')
         self.server.deliver(culver.message(), "alice")
-        self.assertEqual(self.found(), [])
+        self.assertEqual((self.found(), os.path.getsize(noted)), ([], 2))
         workers = [p for p in self.server.pids("deliver") if os.stat("/proc/%d" % p).st_uid == self.server.uid]
         helpers = [int(c) for p in workers for c in open("/proc/%d/task/%d/children" % (p, p)).read().split()]
         self.assertTrue(helpers)
         for pid in helpers:
             os.kill(pid, signal.SIGKILL)
         self.server.deliver(culver.message(), "alice")
-        if not self.found():  # then the worker had ended already, and another one ran the program
+        kept = len(self.found())
+        if kept == 0:  # then the worker had ended already, and another one ran the program
             self.assertFalse(set(workers) & set(self.server.pids("deliver")))
+        self.assertEqual(kept * 2 + os.path.getsize(noted), 4)
         culver.wait_for(lambda: not [p for p in workers if os.path.exists("/proc/%d" % p)], "the workers have ended")
         self.server.deliver(culver.message(), "alice")
         self.assertEqual(self.found(), [])
+        self.assertEqual(kept * 2 + os.path.getsize(noted), 6)
 
     def test_large(self):
         self.script(REQUIRE + 'if not filter "upper" { discard; }')
