@@ -9,10 +9,10 @@ static const struct {
 	enum kind kind;
 } names[] = {
 	{ "sieve", PLACE }, { "sieve_dir", TEXT }, { "sieve_before#", PLACE }, { "sieve_after#", PLACE }, { "sieve_default", PLACE },
-	{ "sieve_global_path", PLACE },
-	{ "sieve_default_name", IDLE }, { "sieve_enabled", YESNO }, { "sieve_redirect_duplicate_period", TIME },
+	{ "sieve_default_name", IDLE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
+	{ "sieve_global_path", PLACE }, { "sieve_enabled", YESNO }, { "sieve_redirect_duplicate_period", TIME },
 	{ "sieve_include_max_includes", NUMBER }, { "sieve_include_max_nesting_depth", NUMBER },
-	{ "sieve_variables_max_scope_size", NUMBER }, { "sieve_variables_max_variable_size", SIZE }, { "sieve_discard", PLACE }, { "sieve_global", PLACE }, { "sieve_global_dir", PLACE },
+	{ "sieve_variables_max_scope_size", NUMBER }, { "sieve_variables_max_variable_size", SIZE },
 	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
 	{ "sieve_redirect_envelope_from", TEXT },
 	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },

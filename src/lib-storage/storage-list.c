@@ -285,7 +285,8 @@ storage_listed_name(struct storage *st, struct span name, struct buf *room)
 	struct buf inner = BUF_INIT(INDEX_NAME_MAX);
 	struct err none = ERR_INIT;
 	struct namespace *ns;
-	bool ok = span_istarts(name, SPAN("INBOX")) && storage_resolve(st, name, &ns, &inner, &none) == 0 && storage_visible(ns, buf_span(&inner), room);
+	bool ok = span_istarts(name, SPAN("INBOX")) && storage_resolve(st, name, &ns, &inner, &none) == 0 &&
+	    storage_visible(ns, buf_span(&inner), room);
 
 	buf_clear(&inner);
 	return ok ? buf_span(room) : name;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The words of "vnd.dovecot.testsuite", and the run of a test script. */
-#include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester.h"
 
 #include <stdio.h>

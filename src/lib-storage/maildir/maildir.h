@@ -136,11 +136,11 @@ int maildir_make_dirs(struct maildir_store *s, struct span name, struct err *e);
 enum drv_rc maildir_box_make(struct maildir_store *s, struct span name, bool only_parent, struct err *e);
 #define MAILDIR_TRASH_MAX 64
 enum drv_rc maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR_TRASH_MAX], struct err *e);
+int maildir_foreign_guid(void *box, char out[65], struct err *e);	/* facts.c */
 /* Removes what was deleted; trash NULL: whatever a crash left. */
 void maildir_trash_empty(struct maildir_store *s, const char *trash);
 enum drv_rc maildir_box_rename(struct maildir_store *s, struct span from, struct span to, struct err *e);
 /* Behind those two, when no transaction is open: what became of the name survives a power cut. */
-int maildir_foreign_guid(void *box, char out[65], struct err *e);	/* facts.c */
 enum drv_rc maildir_sync_moved(struct maildir_store *s, struct span name, struct err *e);
 
 /* numbers.c: begins a write in which numbers are given; a new index sees those of all mailboxes first. */
