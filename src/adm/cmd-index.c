@@ -29,6 +29,17 @@ mask_matches(const struct job *j, const struct mailbox_info *info)
 	return j->count == 0;
 }
 
+/* Deleted since it was listed: that is nobody's mistake. */
+static bool
+is_gone(struct storage *st, struct span name, const struct err *why)
+{
+	struct mailbox_info info;
+	struct err e = ERR_INIT;
+
+	return (why->code == ERR_NOTFOUND || why->code == ERR_GONE) && storage_mailbox_info(st, name, &info, &e) == 0 &&
+	    (info.attrs & MBOX_EXISTS) == 0;
+}
+
 /* Each mailbox that a mask names, or each at all; the worst exit status. */
 static int
 each_mailbox(struct adm *a, struct storage *st, struct job *j, box_work *work)
@@ -44,7 +55,8 @@ each_mailbox(struct adm *a, struct storage *st, struct job *j, box_work *work)
 		if ((infos[i].attrs & MBOX_EXISTS) == 0 || (infos[i].attrs & MBOX_NOSELECT) != 0 || !mask_matches(j, &infos[i]))
 			continue;
 		found++;
-		if (work(st, infos[i].name, j, &e) == -1)
+		e = (struct err)ERR_INIT;
+		if (work(st, infos[i].name, j, &e) == -1 && !is_gone(st, infos[i].name, &e))
 			rc = adm_fail_err(&e, arena_printf(a->arena, "%.*s", SPAN_ARG(infos[i].name)));
 	}
 	return found > 0 || j->count == 0 ? rc : adm_fail(ADM_NOT_FOUND, "there is no such mailbox");

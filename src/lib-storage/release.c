@@ -120,8 +120,15 @@ each_mailbox(struct storage *st, each_fn *fn, void *ctx, struct err *e)
 			continue;
 		buf_reset(&inner);
 		rc = storage_resolve(st, infos[i].name, &ns, &inner, e);
-		if (rc == 0 && ns->info.type == NS_PRIVATE && ns->store->drv->release != NULL)
-			rc = fn(st, ns, &infos[i], buf_span(&inner), ctx, e);
+		if (rc == -1 || ns->info.type != NS_PRIVATE || ns->store->drv->release == NULL)
+			continue;
+		rc = fn(st, ns, &infos[i], buf_span(&inner), ctx, e);
+		/* Deleted since it was listed: the others still want theirs. */
+		if (rc == -1 && (e->code == ERR_NOTFOUND || e->code == ERR_GONE) &&
+		    ns->store->drv->exists(ns->store->handle, buf_span(&inner)) == 0) {
+			*e = (struct err)ERR_INIT;
+			rc = 0;
+		}
 	}
 	buf_clear(&inner);
 	arena_free(a);

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include "lib-index/check.h"
 #include "lib-mail/crlf.h"
 #include "lib-storage/storage-priv.h"
@@ -20,9 +21,19 @@ struct scrub {
 	bool found;			/* something that one of the repairs below is for */
 };
 
+/* What is missing of a mailbox that somebody deletes meanwhile is no problem. */
+static bool
+is_gone(const struct scrub *s)
+{
+	return s->box != NULL && strcmp(s->box->inner, "INBOX") != 0 &&
+	    s->box->drv->exists(s->box->store->handle, span_str(s->box->inner)) == 0;
+}
+
 static void
 problem(struct scrub *s, struct span name, const char *text, bool repaired)
 {
+	if (is_gone(s))
+		return;
 	s->out->problems++;
 	s->out->repaired += repaired;
 	s->found = true;
