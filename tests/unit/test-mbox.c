@@ -429,6 +429,9 @@ static void
 test_locks(void **state)
 {
 	struct fixture f;
+	static const char *const held[] = { "echo 1:$(uname -n) > mail/inbox.lock", "sh -c 'echo $$:elsewhere' > mail/inbox.lock",
+		"echo $PPID:elsewhere > mail/inbox.lock", "echo $PPID:$(uname -n).elsewhere > mail/inbox.lock", "echo 0 > mail/inbox.lock",
+		": > mail/inbox.lock" };
 	struct mailbox *box;
 	struct err e = ERR_INIT;
 	struct arena *a = arena_new(65536);
@@ -446,23 +449,31 @@ test_locks(void **state)
 	fixture_run(&f, "sh -c 'echo $$:'$(uname -n) > mail/inbox.lock");
 	assert_int_equal(save_numbered(box, 1), 1);
 	assert_int_equal(fixture_number(&f, "ls mail/inbox.lock 2>/dev/null | wc -l"), 0);
-	fixture_run(&f, "echo 1:$(uname -n) > mail/inbox.lock");
-	MUST(saver_new(box, &s, &e), &e);
-	MUST(saver_begin(s, &p, &e), &e);
-	MUST(saver_write(s, SPAN("A: b\r\n\r\nc\r\n"), &e), &e);
-	MUST(saver_finish(s, &e), &e);
-	assert_int_equal(saver_commit(s, a, &validity, &uids, &e), -1);
-	assert_int_equal(e.code, ERR_INUSE);
-	e.code = ERR_NONE;
+	/* Our own number on this host: of a process that had it before. */
+	fixture_run(&f, "echo %d:$(uname -n) > mail/inbox.lock", (int)getpid());
+	assert_int_equal(save_numbered(box, 2), 2);
+	assert_int_equal(fixture_number(&f, "ls mail/inbox.lock 2>/dev/null | wc -l"), 0);
+	/* One that lives; numbers on another host, which say nothing here, dead or ours; what other programs write, or nothing. */
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+		fixture_run(&f, "%s", held[i]);	/* PPID: this process */
+		MUST(saver_new(box, &s, &e), &e);
+		MUST(saver_begin(s, &p, &e), &e);
+		MUST(saver_write(s, SPAN("A: b\r\n\r\nc\r\n"), &e), &e);
+		MUST(saver_finish(s, &e), &e);
+		assert_int_equal(saver_commit(s, a, &validity, &uids, &e), -1);
+		assert_int_equal(e.code, ERR_INUSE);
+		assert_int_equal(fixture_number(&f, "ls mail/inbox.lock 2>/dev/null | wc -l"), 1);
+		e.code = ERR_NONE;
+		saver_free(s);
+	}
 	fixture_run(&f, "touch -d '10 minutes ago' mail/inbox mail/inbox.lock");
 	f.conf.mbox.dotlock_change_ms = 1000;
-	saver_free(s);
 	mailbox_close(box);
 	fixture_close(&f);
 	sleep(2);
 	fixture_open(&f);
 	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
-	assert_int_equal(save_numbered(box, 2), 2);
+	assert_int_equal(save_numbered(box, 3), 3);
 	assert_int_equal(fixture_number(&f, "ls mail/inbox.lock 2>/dev/null | wc -l"), 0);
 	mailbox_close(box);
 	arena_free(a);
