@@ -4,15 +4,16 @@
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-filter/sieve/setting.h"
+#include "lib-mail/address-single.h"
 
 #define MAILBOX_MAX 1000
 
 static int
 check_redirect(struct sieve_checker *c, struct sieve_node *n)
 {
-	struct span to = n->pos[0]->strings[0];
+	struct span to = n->pos[0]->strings[0], bare;
 
-	if (sieve_tag_get(n, TAG_LIST) == NULL && sieve_is_constant(c, to) && !sieve_is_address(to))
+	if (sieve_tag_get(n, TAG_LIST) == NULL && sieve_is_constant(c, to) && address_single_parse(c->a, to, &bare) == -1)
 		return sieve_fail(c, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(to, 0, 60)));
 	return sieve_check_redirect_options(c, n);
 }
@@ -123,8 +124,7 @@ redirect_to(struct sieve_run *r, const struct sieve_node *n, struct span target)
 {
 	struct filter_action *action;
 
-	target = span_trim(target);
-	if (!sieve_is_address(target))
+	if (address_single_parse(r->a, target, &target) == -1)
 		return sieve_run_fail(r, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(target, 0, 60)));
 	if (find_action(r, FILTER_REDIRECT, target) != NULL)
 		return 0;
