@@ -226,9 +226,9 @@ test_limits(void **state)
 	limits.actions = 2;
 	limits.redirects = 1;
 	got = outcome("require \"fileinto\"; fileinto \"a\"; fileinto \"b\"; fileinto \"c\";", a, limits);
-	assert_span(got, "failed at line 1: fileinto: there are more than 2 actions: keep");
+	assert_span(got, "failed at line 1: fileinto: the total number of actions exceeds policy limit (2): keep");
 	got = outcome("redirect \"a@b.c\"; redirect \"d@b.c\";", a, limits);
-	assert_span(got, "failed at line 1: redirect: there are more than 1 redirects: keep");
+	assert_span(got, "failed at line 1: redirect: the number of redirect actions exceeds policy limit (1): keep");
 	limits.steps = 10;
 	got = outcome("keep; keep; keep; keep; keep; keep; keep; keep; keep; keep; keep;", a, limits);
 	assert_span(got, "failed at line 1: keep: the script takes too much work: keep");

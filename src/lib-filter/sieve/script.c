@@ -42,7 +42,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	struct filter_action *action;
 
 	if (r->action_count >= r->limits.actions) {
-		sieve_run_fail(r, n, "there are more than %zu actions", r->limits.actions);
+		sieve_run_fail(r, n, "the total number of actions exceeds policy limit (%zu)", r->limits.actions);
 		return NULL;
 	}
 	action = arena_alloc(r->a, 1, sizeof(*action));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/sys.h"
+#include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -216,6 +217,7 @@ tester_world_init(struct sieve_tester *t)
 		.ctx = t, .mailbox_exists = on_mailbox, .special_use_exists = on_special_use, .mailbox_id_exists = on_mailbox_id,
 		.metadata = on_metadata, .is_marked = on_marked, .script = on_script, .environment = on_environment,
 		.setting = on_setting, .tester = t, .user = SPAN("user"), .home = SPAN("/nonexistent"),
+		.keep_mailbox = SPAN("INBOX"),
 		.run = t->io->run == NULL ? NULL : on_run,
 	};
 	for (int i = EXT_CORE + 1; i < EXT_COUNT; i++)
@@ -361,7 +363,7 @@ save(struct sieve_tester *t, const struct filter_action *x, struct span text, bo
 		*fallback = true;
 		return 0;
 	}
-	t->kept = t->kept || x->keep;
+	t->kept = t->kept || sieve_action_keeps(x, t->host.keep_mailbox);
 	m = add_message(t, &box->messages, text);
 	if (m == NULL)
 		return -1;
@@ -429,15 +431,17 @@ remember(struct sieve_tester *t, const struct filter_action *x)
 }
 
 int
-tester_execute(struct sieve_tester *t, const struct filter_action *actions)
+tester_execute(struct sieve_tester *t, struct filter_action *actions)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	bool fallback = false, ok = true;
 	int sent;
 
-	for (const struct filter_action *x = actions; x != NULL && ok; x = x->next) {
+	for (struct filter_action *x = actions; x != NULL && ok; x = x->next) {
 		struct span text = x->message.p != NULL ? x->message : t->message.text;
 
+		if (x->kind == FILTER_SAVE && sieve_action_known(actions, x, t->host.keep_mailbox) != NULL)
+			continue;
 		switch (x->kind) {
 		case FILTER_SAVE:
 			if (save(t, x, text, &fallback) == -1)

@@ -379,11 +379,34 @@ run_one(struct sieve_run *r, const struct sieve_script *s, struct filter_action 
 	return 0;
 }
 
+/* As in a sequence of scripts: what was wanted before is not wanted again.  What saves where a keep does is called a keep. */
+static void
+add_result(struct sieve_tester *t, struct filter_action *actions)
+{
+	struct filter_action **tail = &t->result, *next;
+
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	for (struct filter_action *x = actions; x != NULL; x = next) {
+		struct filter_action *known = sieve_action_known(t->result, x, t->host.keep_mailbox);
+
+		next = x->next;
+		x->next = NULL;
+		if (known == NULL) {
+			*tail = x;
+			tail = &x->next;
+		} else if (x->keep && x->verb != NULL) {
+			known->verb = x->verb;
+		}
+	}
+	t->has_result = true;
+}
+
 static int
 test_script_run(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct sieve_tester *t = tester_of(r);
-	struct filter_action *actions, **tail;
+	struct filter_action *actions;
 
 	if (t->script == NULL)
 		return sieve_run_fail(r, n, "no script was compiled");
@@ -392,10 +415,7 @@ test_script_run(struct sieve_run *r, const struct sieve_node *n)
 	t->error_count = 0;
 	if (run_one(r, t->script, &actions) == 0)
 		return 0;
-	for (tail = &t->result; *tail != NULL;)
-		tail = &(*tail)->next;
-	*tail = actions;
-	t->has_result = true;
+	add_result(t, actions);
 	return 1;
 }
 
@@ -405,21 +425,21 @@ execute(struct sieve_run *r)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	struct sieve_tester *t = tester_of(r);
-	const struct filter_action *from = t->has_result ? t->result : r->actions, *last;
-	bool rest = !t->has_result && r->keep && !t->kept;
+	struct filter_action *from = t->has_result ? t->result : r->actions, *last;
+	bool rest = !t->has_result && r->keep;
 	int rc;
 
 	for (last = from; last != NULL && last->next != NULL; last = last->next)
 		;
 	/* What was done already is not done again. */
-	for (const struct filter_action *x = from; x != NULL && t->done != NULL; x = x->next)
+	for (struct filter_action *x = from; x != NULL && t->done != NULL; x = x->next)
 		if (x == t->done) {
 			from = x->next;
 			break;
 		}
 	rc = tester_execute(t, from);
 	t->done = last != NULL ? last : t->done;
-	if (rc != -1 && rest) {
+	if (rc != -1 && rest && !t->kept) {
 		struct filter_action implicit = keep;
 
 		if (sieve_run_implicit_keep(r, &implicit) == -1 || tester_execute(t, &implicit) == -1)
