@@ -188,7 +188,8 @@ static const struct {
 	{ "keep \"x\";", "line 1: keep: there are too many arguments" },
 	{ "/* x", "line 1: a comment has no end" },
 	{ "keep;\n\"x", "line 2: a string has no end" },
-	{ "require \"\xff\";", "line 1: require: a string is not UTF-8" },
+	{ "require \"\xff\n\xc3\xa4\xc3\";", "line 1: require: there is no extension \"???\xc3\xa4?\"" },
+	{ "require \"fileinto\"; fileinto \"a\xff\";", "line 1: fileinto: \"a?\" is an invalid folder name" },
 	{ "require \"variables\"; set \"1\" \"x\";", "line 1: set: \"1\" is no name of a variable" },
 	{ "keep; \x01", "line 1: an octet that can not be here" },
 };

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/encode.h"
 #include "lib/sys.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/setting.h"
@@ -47,6 +48,20 @@ tester_mailbox_get(const struct sieve_tester *t, struct span name)
 	while (m != NULL && (m->deleted || !(span_eq(m->name, name) || (span_ieq(name, SPAN("INBOX")) && span_ieq(m->name, name)))))
 		m = m->next;
 	return m;
+}
+
+/* What the mailboxes of a server can be called, with "/" or "." between levels. */
+static bool
+is_name(struct span name)
+{
+	struct span level, rest = name;
+
+	if (name.n == 0 || !utf8_is_valid(name) || name.p[name.n - 1] == '/')
+		return false;
+	while (span_next(&rest, '/', &level))
+		if (level.n == 0 || span_eq(level, SPAN(".")) || span_eq(level, SPAN("..")))
+			return false;
+	return true;
 }
 
 struct tester_mailbox *
@@ -356,10 +371,16 @@ refuse(struct sieve_tester *t, const struct filter_action *x)
 static int
 save(struct sieve_tester *t, const struct filter_action *x, struct span text, bool *fallback)
 {
-	struct tester_mailbox *box = mailbox_of(t, x);
+	struct tester_mailbox *box = x->keep || is_name(x->target) ? mailbox_of(t, x) : NULL;
 	struct tester_message *m;
 
 	if (box == NULL) {
+		char *why = arena_printf(t->a, "failed to store into mailbox '%.*s': %s", SPAN_ARG(x->target),
+		    is_name(x->target) ? "it does not exist" : "no mailbox can have that name");
+
+		if (why == NULL)
+			return -1;
+		tester_error(t, why);
 		*fallback = true;
 		return 0;
 	}
