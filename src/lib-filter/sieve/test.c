@@ -3,6 +3,7 @@
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/mime.h"
+#include "lib-filter/sieve/path.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
@@ -271,18 +272,27 @@ test_address(struct sieve_run *r, const struct sieve_node *n)
 }
 
 static int
-match_path(struct sieve_matching *x, struct span path)
+match_user(struct sieve_matching *x, struct span name)
 {
-	size_t at = path.n;
+	size_t at = name.n;
 	struct span part;
 
+	while (at > 0 && name.p[at - 1] != '@')
+		at--;
+	return part_of(x, span_sub(name, 0, at == 0 ? name.n : at - 1), at == 0 ? SPAN("") : span_from(name, at), name,
+	    &part) ? sieve_matching_value(x, part) : 0;
+}
+
+static int
+match_path(struct sieve_matching *x, struct span path)
+{
 	/* The empty path of a bounce is "" in every part (RFC 5228 section 5.4). */
 	if (path.n == 0)
 		return x->m->part == SIEVE_DETAIL ? 0 : sieve_matching_value(x, SPAN(""));
-	while (at > 0 && path.p[at - 1] != '@')
-		at--;
-	return part_of(x, span_sub(path, 0, at == 0 ? path.n : at - 1), at == 0 ? SPAN("") : span_from(path, at), path,
-	    &part) ? sieve_matching_value(x, part) : 0;
+	/* Who made it no address meant none: it matches nothing. */
+	if (!sieve_path_is_valid(path))
+		return 0;
+	return match_user(x, path);
 }
 
 static int
@@ -306,7 +316,7 @@ test_envelope(struct sieve_run *r, const struct sieve_node *n)
 		else if (span_ieq(name, SPAN("orig_to")))
 			rc = match_path(&x, m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient);
 		else if (span_ieq(name, SPAN("auth")) && m->auth_user.n > 0)
-			rc = match_path(&x, m->auth_user);
+			rc = match_user(&x, m->auth_user);
 		else if (sieve_dsn_item(name) != EXT_CORE && extset_has(&r->script->required, sieve_dsn_item(name)))
 			rc = sieve_dsn_match(&x, name);
 	}

@@ -8,6 +8,7 @@
 #include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/path.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester-world.h"
 
@@ -94,13 +95,6 @@ run_test_fail(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- the message ---- */
 
-static struct span
-without_brackets(struct span path)
-{
-	path = span_trim(path);
-	return path.n >= 2 && path.p[0] == '<' && path.p[path.n - 1] == '>' ? span_sub(path, 1, path.n - 2) : path;
-}
-
 static int
 run_test_set(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -118,7 +112,7 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 			return -1;
 		return 0;
 	}
-	value = arena_dup(t->a, without_brackets(value));
+	value = arena_dup(t->a, sieve_path_bare(value));
 	if (value.p == NULL)
 		return no_memory(r, n);
 	if (span_ieq(object, SPAN("envelope.from")))
