@@ -218,11 +218,17 @@ static int
 run_config_set(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct sieve_tester *t = tester_of(r);
+	const struct span here = SPAN("${tst.path}");
 	struct span name, value;
 
 	if (string_at(r, n, 0, &name) == -1 || string_at(r, n, 1, &value) == -1)
 		return -1;
-	return tester_pair_set(t, &t->settings, SPAN(""), name, value) ? 0 : no_memory(r, n);
+	/* Also in a test without "variables". */
+	if (span_starts(value, here)) {
+		value = span_from(value, here.n);
+		value = span_str(arena_printf(t->a, "%.*s%.*s", SPAN_ARG(t->io->dir), SPAN_ARG(value)));
+	}
+	return value.p != NULL && tester_pair_set(t, &t->settings, SPAN(""), name, value) ? 0 : no_memory(r, n);
 }
 
 static int
