@@ -232,11 +232,6 @@ match_address(struct sieve_matching *x, const struct address *ad)
 	struct buf all = BUF_INIT(65536);
 	struct span text, part;
 
-	if (ad->flags & ADDRESS_INVALID) {
-		/* RFC 5228 section 2.7.4: what is no address is compared only as a whole. */
-		if (x->m->part != SIEVE_ALL)
-			return 0;
-	}
 	buf_add(&all, ad->mailbox);
 	if (ad->domain.n > 0) {
 		buf_addc(&all, '@');
@@ -249,20 +244,43 @@ match_address(struct sieve_matching *x, const struct address *ad)
 	return part_of(x, ad->mailbox, ad->domain, text, &part) ? sieve_matching_value(x, part) : 0;
 }
 
+/* What is no address is compared only as a whole (RFC 5228 section 2.7.4), as it is written. */
+static int
+match_whole(struct sieve_matching *x, struct span raw)
+{
+	struct buf line = BUF_INIT(HEADER_MAX);
+	struct span text;
+
+	if (x->m->part != SIEVE_ALL)
+		return 0;
+	header_unfold(&line, raw);
+	text = arena_dup(x->r->a, span_trim(buf_span(&line)));
+	buf_clear(&line);
+	return text.p == NULL ? sieve_run_fail(x->r, x->n, "the script needs too much memory") : sieve_matching_value(x, text);
+}
+
 static int
 on_address(struct sieve_matching *x, struct span raw)
 {
 	struct address *list = NULL;
+	bool any = false, bad = false;
 	int rc = 0;
 
 	if (sieve_run_work(x->r, x->n, raw.n / 64) == -1)
 		return -1;
 	if (address_parse(x->r->a, raw, ADDRESSES_MAX, &list, NULL) == -1)
 		return sieve_run_fail(x->r, x->n, "the script needs too much memory");
-	for (const struct address *ad = list; ad != NULL && rc == 0; ad = ad->next)
-		if (!address_is_group_start(ad) && !address_is_group_end(ad))
+	for (const struct address *ad = list; ad != NULL && rc == 0; ad = ad->next) {
+		if (address_is_group_start(ad) || address_is_group_end(ad))
+			continue;
+		bad = bad || (ad->flags & ADDRESS_INVALID) != 0;
+		if (!(ad->flags & ADDRESS_INVALID)) {
+			any = true;
 			rc = match_address(x, ad);
-	return rc;
+		}
+	}
+	/* Neither a group without members nor a comment is to be looked at, but a field without anything is empty. */
+	return rc != 0 || any || !(bad || span_trim(raw).n == 0) ? rc : match_whole(x, raw);
 }
 
 static int
