@@ -148,6 +148,9 @@ address :contains "cc" "undisclosed"
 address :domain :matches "to" "*.com"
 address "to" "bob@[192.0.2.1]"
 address :index 1 :domain "to" "example.com"
+address :matches "from" "a@b*"
+address :contains "from" "missing"
+date :zone "+0000" "date" "iso8601" "2023-11-14T08:00:00Z"
 envelope "from" "ann@example.org"
 envelope :domain "to" "example.com"
 envelope :localpart :matches "to" "b?b"
@@ -289,6 +292,28 @@ notify :message "m" :importance "1" "mailto:x@example.org,y@example.org";
 notify :importance "3" "mailto:x@example.org?cc=y@example.org&subject=a%20b";
 %%
 fileinto "${unknown}";
+%%
+redirect "Ann <x@example.org>"; redirect " x @ example.org (again)"; redirect "\\"x\\"@example.org"; redirect "\\"x y\\"@example.org";
+%%
+redirect "ann bob@example.org";
+%%
+redirect "<x@example.org";
+%%
+redirect "x@example..org";
+%%
+set "a" "Ann <x@example.org>"; redirect "${a}";
+%%
+fileinto "INBOX"; keep;
+%%
+fileinto :flags "\\Seen" "INBOX"; fileinto "A"; keep :flags "\\Flagged";
+%%
+keep :flags "\\Flagged"; fileinto :flags "$a" "INBOX";
+%%
+set "a" "${hex:ff}"; fileinto "${a}";
+%%
+fileinto "${hex:ff}";
+%%
+if header :contains "subject" "${hex:ff}" { fileinto "A"; }
 %%
 redirect "${unknown}";
 %%
