@@ -212,10 +212,17 @@ own(struct arena *a, struct span *s)
 static bool
 own_actions(struct arena *a, struct filter_action *x)
 {
+	struct span text = SPAN_NONE, copy = SPAN_NONE;
 	bool ok = true;
 
 	for (; x != NULL && ok; x = x->next) {
-		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
+		/* One notification to several has one text. */
+		if (text.p == NULL || x->text.p != text.p || x->text.n != text.n) {
+			text = copy = x->text;
+			ok = own(a, &copy);
+		}
+		x->text = copy;
+		ok = ok && own(a, &x->target) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
 		    own(a, &x->dsn_notify) && own(a, &x->dsn_ret);
 		for (size_t i = 0; i < x->arg_count && ok; i++)
 			ok = own(a, &x->args[i]);

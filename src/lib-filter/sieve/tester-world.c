@@ -11,6 +11,7 @@
 
 #define DEFAULT_SENDER "sender@example.com"
 #define DEFAULT_RECIPIENT "recipient@example.com"
+#define DEFAULT_POSTMASTER "postmaster@example.com"
 
 struct tester_pair *
 tester_pair_get(struct tester_pair *list, struct span mailbox, struct span name)
@@ -156,7 +157,11 @@ on_setting(void *ctx, const char *name, struct span *out)
 
 	if (p != NULL)
 		*out = p->value;
-	return p != NULL;
+	else if (strcmp(name, "postmaster_address") == 0)
+		*out = SPAN(DEFAULT_POSTMASTER);
+	else
+		return false;
+	return true;
 }
 
 static bool

@@ -277,6 +277,7 @@ reset_result(struct sieve_run *r)
 	r->action_count = r->redirect_count = 0;
 	r->keep = true;
 	r->vacation = false;
+	r->notes = NULL;
 }
 
 static struct sieve_compile_options
@@ -511,11 +512,14 @@ static int
 test_result_action(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_tester *t = tester_of(r);
+	const struct filter_action *before = NULL;
 	struct span names[256];
 	size_t count = 0;
 
-	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; x = x->next)
-		if (x->verb != NULL && x->kind != FILTER_MARK)
+	/* A notification to several is one action. */
+	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; before = x, x = x->next)
+		if (x->verb != NULL && x->kind != FILTER_MARK &&
+		    (before == NULL || x->kind != FILTER_SEND || before->kind != FILTER_SEND || before->text.p != x->text.p))
 			names[count++] = strcmp(x->verb, "fileinto") == 0 ? SPAN("store") : span_str(x->verb);
 	return match_values(r, n, names, count);
 }
