@@ -57,6 +57,10 @@ static const struct rig_case notifies[] = {
 	{ "require \"notify\"; notify :options \"x@example.org\"; notify :options \"y@example.org\"; denotify; keep;", "keep" },
 	{ "require \"notify\"; notify :method \"sms\" :options \"x@example.org\";", "line 1: notify: the one method is \"mailto\"" },
 	{ "require \"notify\"; notify;", "line 1: notify: :options takes the addresses, 8 at most" },
+	{ "require [\"notify\",\"enotify\"];", "line 1: require: \"notify\" and \"enotify\" can not be together" },
+	{ "require [\"imap4flags\",\"imapflags\"];", "line 1: require: \"imapflags\" and \"imap4flags\" can not be together" },
+	{ "require [\"ihave\",\"enotify\"]; if ihave \"notify\" { notify; }",
+	    "line 1: ihave: \"notify\" and \"enotify\" can not be together" },
 	{ "require \"imapflags\"; addflag \"a\"; mark; keep;", "keep flag4 a" },
 	{ "require \"imapflags\"; setflag [\"\\\\Flagged\",\"b\"]; unmark;", "keep b" },
 };

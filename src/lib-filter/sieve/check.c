@@ -56,6 +56,23 @@ sieve_is_constant(const struct sieve_checker *c, struct span s)
 	return !extset_has(&c->required, EXT_VARIABLES) || span_find(s, SPAN("${")) == SIZE_MAX;
 }
 
+int
+sieve_check_require(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e)
+{
+	/* Old forms that have the words of what came later. */
+	static const enum sieve_ext pairs[][2] = {
+		{ EXT_NOTIFY, EXT_ENOTIFY }, { EXT_IMAPFLAGS, EXT_IMAP4FLAGS }, { EXT_VND_DUPLICATE, EXT_DUPLICATE },
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if ((e == pairs[i][0] && extset_has(&c->required, pairs[i][1])) ||
+		    (e == pairs[i][1] && extset_has(&c->required, pairs[i][0])))
+			return sieve_fail(c, n, "\"%s\" and \"%s\" can not be together", sieve_extensions[pairs[i][0]].name,
+			    sieve_extensions[pairs[i][1]].name);
+	extset_add(&c->required, e);
+	return 0;
+}
+
 static bool
 has_type(const struct sieve_arg *arg, char type)
 {
