@@ -46,6 +46,7 @@ struct filter_flags {
 	unsigned flags;		/* enum msg_flag */
 	struct span *keywords;
 	size_t keyword_count;
+	bool of_script;		/* they were set for all that the script does, not for the one action */
 };
 
 struct filter_action {

@@ -39,12 +39,23 @@ tester_pair_set(struct sieve_tester *t, struct tester_pair **list, struct span m
 	return p->value.p != NULL && p->name.p != NULL;
 }
 
+/* "INBOX" is the same in any case, also in front of a separator. */
+static bool
+is_same_mailbox(struct span a, struct span b)
+{
+	bool in_inbox = span_istarts(a, SPAN("INBOX")) && span_istarts(b, SPAN("INBOX"));
+
+	if (in_inbox && (a.n == 5 || a.p[5] == '.' || a.p[5] == '/'))
+		return span_eq(span_from(a, 5), span_from(b, 5));
+	return span_eq(a, b);
+}
+
 struct tester_mailbox *
 tester_mailbox_get(const struct sieve_tester *t, struct span name)
 {
 	struct tester_mailbox *m = t->mailboxes;
 
-	while (m != NULL && (m->deleted || !(span_eq(m->name, name) || (span_ieq(name, SPAN("INBOX")) && span_ieq(m->name, name)))))
+	while (m != NULL && (m->deleted || !is_same_mailbox(m->name, name)))
 		m = m->next;
 	return m;
 }
