@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/run.h"
+#include "lib-filter/sieve/tester-world.h"
 #include "lib-mail/encoded-word.h"
 
 #define STEP_OCTETS 64		/* octets that are looked at in one step */
@@ -25,6 +26,25 @@ sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	return sieve_error_set(&r->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+}
+
+void
+sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...)
+{
+	struct sieve_error error;
+	char text[SIEVE_ERROR_MAX], line[SIEVE_ERROR_MAX + 40];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sieve_error_set(&error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+	if (r->host->tester != NULL)
+		tester_error(r->host->tester, error.text);
+	len = snprintf(line, sizeof(line), "line %u: %s", error.line, error.text);
+	if (r->host->log != NULL)
+		r->host->log(r->host->ctx, span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }
 
 int
