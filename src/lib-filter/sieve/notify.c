@@ -221,6 +221,33 @@ is_mailbox(struct arena *a, struct span s)
 	    !(list->flags & ADDRESS_INVALID) && list->domain.n > 0;
 }
 
+/* name=value (RFC 5435 section 3.5). */
+static bool
+is_option(struct span s)
+{
+	size_t eq = span_chr(s, '=');
+
+	for (size_t i = 0; i < eq; i++)
+		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && (i == 0 || strchr(".-_", s.p[i]) == NULL))
+			return false;
+	return eq > 0 && eq < s.n && span_chr(s, '\r') == s.n && span_chr(s, '\n') == s.n;
+}
+
+/* There are none that "mailto" knows: they are passed over (RFC 5436 section 2.1). */
+static int
+check_options(struct sieve_checker *c, const struct sieve_node *n)
+{
+	const struct sieve_tagged *options = sieve_tag_get(n, TAG_OPTIONS);
+
+	for (size_t i = 0; options != NULL && i < options->value->count; i++) {
+		struct span s = options->value->strings[i];
+
+		if (sieve_is_constant(c, s) && !is_option(s))
+			return sieve_fail(c, n, "\"%.*s\" is no option of the form name=value", SPAN_ARG(span_sub(s, 0, 60)));
+	}
+	return 0;
+}
+
 static int
 check_notify(struct sieve_checker *c, struct sieve_node *n)
 {
@@ -235,7 +262,7 @@ check_notify(struct sieve_checker *c, struct sieve_node *n)
 		return sieve_fail(c, n, ":importance takes \"1\", \"2\" or \"3\"");
 	if (from != NULL && sieve_is_constant(c, from->value->strings[0]) && !is_mailbox(c->a, from->value->strings[0]))
 		return sieve_fail(c, n, ":from takes one address");
-	return sieve_check_fcc(c, n);
+	return check_options(c, n) == -1 ? -1 : sieve_check_fcc(c, n);
 }
 
 static int

@@ -27,6 +27,12 @@ check_here(struct sieve_checker *c, struct sieve_node *n)
 }
 
 static int
+check_fail_here(struct sieve_checker *c, struct sieve_node *n)
+{
+	return c->options->test_fails ? 0 : check_here(c, n);
+}
+
+static int
 check_match_here(struct sieve_checker *c, struct sieve_node *n)
 {
 	return check_here(c, n) == -1 || sieve_check_match(c, n) == -1 ? -1 : 0;
@@ -283,8 +289,12 @@ reset_result(struct sieve_run *r)
 static struct sieve_compile_options
 options_of(struct sieve_tester *t)
 {
+	struct sieve_extset available = t->available;
+
+	/* A script may say that its test has failed. */
+	extset_add(&available, EXT_TESTSUITE);
 	return (struct sieve_compile_options){
-		.available = t->available, .available_global = t->available, .host = &t->host,
+		.available = available, .available_global = available, .host = &t->host, .test_fails = true,
 		.includes = sieve_setting_number(&t->host, "sieve_include_max_includes", 0),
 		.include_depth = (unsigned)sieve_setting_number(&t->host, "sieve_include_max_nesting_depth", 0),
 	};
@@ -547,7 +557,7 @@ static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_INDEX
 
 const struct sieve_word sieve_words_tester[] = {
 	{ WORD("test", "S"), .block = true, .run = run_test },
-	{ WORD("test_fail", "S"), .run = run_test_fail },
+	{ .name = "test_fail", .ext = EXT_TESTSUITE, .args = "S", .check = check_fail_here, .run = run_test_fail },
 	{ WORD("test_set", "SS"), .run = run_test_set },
 	{ WORD("test_message", "N"), .tags = message_tags, .run = run_test_message },
 	{ TEST("test_message", "N"), .tags = message_tags, .run = find_message },
