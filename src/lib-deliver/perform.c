@@ -439,7 +439,7 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 
 		if (a->kind == FILTER_MARK)
 			remember(&w, a);
-		rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : a->kind == FILTER_SEND ? do_send(&w, a, &one) : 0;
+		rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : filter_sends(a->kind) ? do_send(&w, a, &one) : 0;
 
 		if (rc == 0)
 			continue;

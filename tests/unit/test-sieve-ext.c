@@ -122,7 +122,7 @@ on_now(void *ctx)
 static void
 put_actions(struct buf *out, const struct filter_action *actions)
 {
-	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
+	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
 		if (x != actions)
@@ -420,7 +420,7 @@ answer(struct world *w, const char *script, const char *message, const char *sen
 	struct outcome o = outcome_of(w, script, message, sender, a);
 
 	for (const struct filter_action *x = o.actions; x != NULL; x = x->next)
-		if (x->kind == FILTER_SEND)
+		if (x->kind == FILTER_ANSWER)
 			return x->text;
 	return o.text;
 }

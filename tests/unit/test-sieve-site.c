@@ -144,7 +144,7 @@ test_locations(void **state)
 static const char *
 run(struct fixture *f, struct buf *out)
 {
-	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
+	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
 	struct filter_host host = { .user = SPAN("bob") };
 	static const char *const places[] = { "before", "personal", "default", "after", "discard" };
 	struct sieve_sequence *q = f->q;

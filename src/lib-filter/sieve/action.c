@@ -153,7 +153,7 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
 		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT ||
-		    (a->kind == FILTER_SEND && a->verb != NULL && span_eq(span_str(a->verb), SPAN("vacation"))))
+		    a->kind == FILTER_ANSWER)
 			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
 		return -1;

@@ -469,6 +469,7 @@ tester_execute(struct sieve_tester *t, const struct filter_action *actions)
 			ok = refuse(t, x);
 			break;
 		case FILTER_SEND:
+		case FILTER_ANSWER:
 			ok = send_message(t, x->text, x->sender, x->target);
 			break;
 		case FILTER_PIPE:
