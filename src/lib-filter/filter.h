@@ -24,7 +24,7 @@ struct filter_message {
 
 /* A program that a script names: a service that is reached over a socket, or else a file. */
 struct filter_program {
-	struct span path;		/* empty: there is no directory of programs */
+	struct span path;		/* empty: there is no directory of programs; with socket empty, too, it can not be run */
 	struct span socket;		/* relative to base_dir, or absolute; empty: there is no directory of sockets */
 	const struct span *args;
 	size_t arg_count;

@@ -360,6 +360,21 @@ test_postmaster(void **state)
 	world_clear(&w);
 }
 
+/* A program that can not be run leaves the message, and all else that the script wants is done. */
+static void
+test_pipe(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "plugin {\n sieve_extensions = +vnd.dovecot.pipe\n}\n");
+	deliver_with(&w, "require [\"vnd.dovecot.pipe\", \"copy\"]; pipe \"report\"; redirect :copy \"carol@example.com\"; discard;");
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(count(&w, "INBOX"), 1);
+	world_clear(&w);
+}
+
 /* sieve_redirect_duplicate_period and sieve_enabled. */
 static void
 test_period(void **state)
@@ -586,7 +601,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};

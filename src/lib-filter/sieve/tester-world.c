@@ -397,6 +397,8 @@ pipe_to(struct sieve_tester *t, const struct filter_action *x, struct span text)
 
 	if (t->host.run == NULL)
 		tester_error(t, "no programs are run here");
+	else if (p.path.n == 0 && p.socket.n == 0)
+		tester_error(t, "no directory of programs is configured");
 	else if (t->host.run(t, &p, text, t->a, &out, &status, &e) == 0 && status == 0)
 		return true;
 	else if (e.code == ERR_TIMEOUT)
