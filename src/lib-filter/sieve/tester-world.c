@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/sys.h"
+#include "lib-filter/sieve/dict.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -150,12 +151,21 @@ on_marked(void *ctx, struct span mark, int64_t seconds)
 	return tester_pair_get(t->marks, SPAN(""), mark) != NULL;
 }
 
-/* As the tests of the field have them: personal scripts in included/, the server's in included-global/. */
+/* As the tests of the field have them: personal scripts in included/, the server's in included-global/; or in a dictionary. */
 static int
 on_script(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e)
 {
 	const struct sieve_tester *t = ctx;
-	char *path = arena_printf(a, "%s/%.*s.sieve", personal ? "included" : "included-global", SPAN_ARG(name));
+	struct span dict = sieve_setting_text(&t->host, personal ? "sieve" : "sieve_global");
+	char *path;
+
+	if (span_starts(dict, SPAN("dict:file:"))) {
+		dict = span_sub(dict, 10, span_chr(span_from(dict, 10), ';'));
+		if (t->io->read(t->io->ctx, dict, a, &dict, e) == -1)
+			return -1;
+		return sieve_dict_get(dict, name, out) ? 0 : err_set(e, ERR_NOTFOUND, "there is no such script");
+	}
+	path = arena_printf(a, "%s/%.*s.sieve", personal ? "included" : "included-global", SPAN_ARG(name));
 
 	return path == NULL ? err_set(e, ERR_LIMIT, "out of memory") : t->io->read(t->io->ctx, span_str(path), a, out, e);
 }
