@@ -27,6 +27,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
 	src/lib-filter/sieve/compose.c src/lib-filter/sieve/compose.h \
 	src/lib-filter/sieve/control.c \
+	src/lib-filter/sieve/dict.c src/lib-filter/sieve/dict.h \
 	src/lib-filter/sieve/date.c \
 	src/lib-filter/sieve/dsn.c src/lib-filter/sieve/dsn.h \
 	src/lib-filter/sieve/duplicate.c \
@@ -138,6 +139,10 @@ fuzz_fuzz_sieve_regex_SOURCES = fuzz/fuzz-sieve-regex.c $(fuzz_main)
 fuzz_fuzz_sieve_regex_LDADD = $(FILTER_LIBS)
 fuzz_fuzz_sieve_regex_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += fuzz/fuzz-sieve-dict
+fuzz_fuzz_sieve_dict_SOURCES = fuzz/fuzz-sieve-dict.c $(fuzz_main)
+fuzz_fuzz_sieve_dict_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS += fuzz/fuzz-sieve-mailto
 fuzz_fuzz_sieve_mailto_SOURCES = fuzz/fuzz-sieve-mailto.c $(fuzz_main)
 fuzz_fuzz_sieve_mailto_LDADD = $(FILTER_LIBS)

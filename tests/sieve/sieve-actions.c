@@ -86,10 +86,10 @@ print_action(const struct filter_action *x)
 		printf("reject %.*s\n", SPAN_ARG(span_trim(x->text)));
 		return;
 	case FILTER_SEND:
-		if (x->verb != NULL && strcmp(x->verb, "vacation") == 0)
-			printf("vacation\n");
-		else
-			printf("%s %.*s\n", x->verb == NULL ? "send" : x->verb, SPAN_ARG(x->target));
+		printf("%s %.*s\n", x->verb == NULL ? "send" : x->verb, SPAN_ARG(x->target));
+		return;
+	case FILTER_ANSWER:
+		printf("vacation\n");
 		return;
 	case FILTER_PIPE:
 		printf("pipe %.*s\n", SPAN_ARG(x->target));

@@ -254,6 +254,41 @@ test_limits(void **state)
 	arena_free(a);
 }
 
+/* "text:" takes room for what is in it, however much of the script follows. */
+static void
+test_multiline(void **state)
+{
+	static const struct {
+		const char *script, *want;
+	} lines[] = {
+		{ "require \"reject\"; reject text:\r\n..a\r\n.b\r\n\r\n.\r\n;", "reject .a\r\n.b\r\n\r\n" },
+		{ "require \"reject\"; reject text: # why\n.\n;", "reject " },
+		{ "require \"reject\"; reject text:\na\n. \n.\n;", "reject a\r\n. \r\n" },
+		{ "require \"reject\"; reject text:\na\n.", "line 3: the script ends where \";\" or \"{\" is expected" },
+		{ "require \"reject\"; reject text: a\n.\n;", "line 1: text: is followed by a new line" },
+		{ "require \"reject\";\nreject text:\na\n..\n;", "line 2: a text: has no end" },
+		{ "require \"reject\"; reject text:\na\n.\n;\nfrop;", "line 5: frop is no command" },
+	};
+	struct arena *a = arena_new((size_t)64 << 20);
+	struct buf many = BUF_INIT((size_t)4 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct span got = outcome(lines[i].script, a, SIEVE_LIMITS_DEFAULT);
+
+		assert_span(got, lines[i].want);
+	}
+	buf_adds(&many, "require \"reject\"; if false {");
+	for (int i = 0; i < 20000; i++)
+		buf_adds(&many, "reject text:\nab\n.\n;\n");
+	buf_adds(&many, "}");
+	buf_addc(&many, '\0');
+	assert_false(many.failed);
+	assert_span(outcome(many.p, a, SIEVE_LIMITS_DEFAULT), "keep");
+	buf_clear(&many);
+	arena_free(a);
+}
+
 static void
 test_extset(void **state)
 {
@@ -317,6 +352,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_flags_of_before),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_multiline),
 		cmocka_unit_test(test_extset),
 	};
 

@@ -3,6 +3,7 @@
 #include "lib/encode.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/compose.h"
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-filter/sieve/setting.h"
@@ -137,26 +138,13 @@ run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
-/* sieve_redirect_envelope_from.  What came without a sender goes on without one. */
-static struct span
-redirect_sender(const struct sieve_run *r)
+/* sieve_redirect_envelope_from; else who has sent it.  What came without a sender goes on without one. */
+static int
+redirect_sender(struct sieve_run *r, const struct sieve_node *n, struct span *out)
 {
-	struct span how = span_trim(sieve_setting_text(r->host, "sieve_redirect_envelope_from"));
-	const struct filter_message *m = r->message;
+	struct span set = r->message->sender.n > 0 ? sieve_address_setting(r, "sieve_redirect_envelope_from") : SPAN("");
 
-	if (m->sender.n == 0)
-		return SPAN("");
-	if (span_ieq(how, SPAN("recipient")))
-		return m->recipient;
-	if (span_ieq(how, SPAN("orig_recipient")))
-		return m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient;
-	if (span_ieq(how, SPAN("user_email")))
-		return r->host->user_address.n > 0 ? r->host->user_address : m->recipient;
-	if (span_eq(how, SPAN("<>")))
-		return SPAN("");
-	if (how.n > 2 && how.p[0] == '<' && sieve_is_address(span_sub(how, 1, how.n - 2)))
-		return span_sub(how, 1, how.n - 2);
-	return m->sender;
+	return sieve_envelope_address(r, n, set.p != NULL ? set : r->message->sender, out);
 }
 
 static int
@@ -176,9 +164,8 @@ redirect_to(struct sieve_run *r, const struct sieve_node *n, struct span target)
 		return -1;
 	r->redirect_count++;
 	action->target = target;
-	action->sender = redirect_sender(r);
 	action->or_keep = true;
-	return sieve_redirect_options(r, n, action);
+	return redirect_sender(r, n, &action->sender) == -1 ? -1 : sieve_redirect_options(r, n, action);
 }
 
 static int
@@ -209,7 +196,7 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
 		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT ||
-		    (a->kind == FILTER_SEND && a->verb != NULL && span_eq(span_str(a->verb), SPAN("vacation"))))
+		    a->kind == FILTER_ANSWER)
 			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
 		return -1;

@@ -5,7 +5,7 @@
 
 #include "lib-filter/sieve/compile.h"
 
-#define BINARY_VERSION 2	/* 2: lines of strings end in CRLF */
+#define BINARY_VERSION 3	/* 2: lines of strings end in CRLF; 3: one extension more */
 #define HEAD (4 + 4 + SIEVE_DIGEST)
 #define STAMP (8 + 8 + 8 + SIEVE_DIGEST)
 #define NUMBER_MAX ((uint64_t)1 << 62)

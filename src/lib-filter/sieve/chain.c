@@ -141,8 +141,11 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 		next = x->next;
 		x->next = NULL;
 		x->script = c->name;
-		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
+		if (x->message.p == NULL && !filter_sends(x->kind) && c->message == &c->changed)
 			x->message = c->changed.text;
+		/* What a script before has set (RFC 5232 section 2) goes along to where one that knows of no flags files it. */
+		if (x->kind == FILTER_SAVE && !x->own && !x->keep && !x->flags.given && c->keep->flags.of_script)
+			x->flags = c->keep->flags;
 		if (x->kind == FILTER_SAVE && x->keep) {
 			keep = x;
 		} else if (sieve_action_known(c->actions, x, c->host->keep_mailbox) == NULL) {

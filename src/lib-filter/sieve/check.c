@@ -56,6 +56,23 @@ sieve_is_constant(const struct sieve_checker *c, struct span s)
 	return !extset_has(&c->required, EXT_VARIABLES) || span_find(s, SPAN("${")) == SIZE_MAX;
 }
 
+int
+sieve_check_require(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e)
+{
+	/* Old forms that have the words of what came later. */
+	static const enum sieve_ext pairs[][2] = {
+		{ EXT_NOTIFY, EXT_ENOTIFY }, { EXT_IMAPFLAGS, EXT_IMAP4FLAGS }, { EXT_VND_DUPLICATE, EXT_DUPLICATE },
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if ((e == pairs[i][0] && extset_has(&c->required, pairs[i][1])) ||
+		    (e == pairs[i][1] && extset_has(&c->required, pairs[i][0])))
+			return sieve_fail(c, n, "\"%s\" and \"%s\" can not be together", sieve_extensions[pairs[i][0]].name,
+			    sieve_extensions[pairs[i][1]].name);
+	extset_add(&c->required, e);
+	return 0;
+}
+
 static bool
 has_type(const struct sieve_arg *arg, char type)
 {
@@ -214,6 +231,18 @@ check_tests(struct sieve_checker *c, struct sieve_node *n)
 	return 0;
 }
 
+/* When all that is required is known: what has no use without something else (RFC 5703 section 5). */
+static int
+check_required(struct sieve_checker *c, const struct sieve_node *n)
+{
+	if (extset_has(&c->required, EXT_EXTRACTTEXT) &&
+	    (!extset_has(&c->required, EXT_FOREVERYPART) || !extset_has(&c->required, EXT_VARIABLES))) {
+		c->told = false;
+		return sieve_error_set(c->error, n->line, "\"extracttext\" needs require \"foreverypart\" and \"variables\"");
+	}
+	return 0;
+}
+
 static int check_list(struct sieve_checker *c, struct sieve_node *n);
 
 /* reached: false for a branch that is never taken, since "ihave" has decided for another. */
@@ -230,7 +259,11 @@ check_node(struct sieve_checker *c, struct sieve_node *n, bool reached)
 	}
 	if (!extset_has(&c->required, n->word->ext))
 		return sieve_fail(c, n, "needs require \"%s\"", sieve_extensions[n->word->ext].name);
-	c->requires_over = c->requires_over || !is_require;
+	if (!is_require && !c->requires_over) {
+		c->requires_over = true;
+		if (check_required(c, n) == -1)
+			return -1;
+	}
 	for (struct sieve_node *t = n->tests; t != NULL; t = t->next)
 		t->parent = n;
 	for (struct sieve_node *b = n->block; b != NULL; b = b->next)

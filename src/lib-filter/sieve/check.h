@@ -53,6 +53,8 @@ int sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n,
 /* variables.c: a name of a variable without namespace; one that a command sets, with it. */
 bool sieve_is_variable(struct span name);
 int sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name);
+/* The extension is one of the script's from here on.  -1: it can not be together with another of them. */
+int sieve_check_require(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e);
 /* One address of the form local@domain. */
 bool sieve_is_address(struct span s);
 #endif

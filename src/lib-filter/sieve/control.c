@@ -16,7 +16,7 @@ check_require(struct sieve_checker *c, struct sieve_node *n)
 		enum sieve_ext e = sieve_extension_find(names->strings[i]);
 
 		if (e != EXT_CORE && extset_has(&c->available, e))
-			extset_add(&c->required, e);
+			rc = sieve_check_require(c, n, e) == -1 ? -1 : rc;
 		else if (rc == 0)
 			rc = sieve_fail(c, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(names->strings[i], 0, 60)));
 	}

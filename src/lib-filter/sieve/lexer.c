@@ -174,11 +174,39 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 	step(l, end + 1);
 }
 
+/* Whether line is the one that ends a text:; the last of a script may have no line end. */
+static bool
+is_dot(struct span line)
+{
+	return span_eq(line, SPAN(".\n")) || span_eq(line, SPAN(".\r\n")) ||
+	    (span_chr(line, '\n') == line.n && span_eq(span_trim(line), SPAN(".")));
+}
+
+/* Octets of in before the line with the dot, and how many lines they are.  False: there is no such line. */
+static bool
+find_dot(struct span in, size_t *octets_out, size_t *lines_out)
+{
+	size_t lines = 0;
+
+	for (struct span rest = in; rest.n > 0; lines++) {
+		struct span line = span_sub(rest, 0, span_chr(rest, '\n') + 1);
+
+		if (is_dot(line)) {
+			*octets_out = in.n - rest.n;
+			*lines_out = lines;
+			return true;
+		}
+		rest = span_from(rest, line.n);
+	}
+	return false;
+}
+
 /* "text:" *(SP / HTAB) (hash-comment / CRLF) lines "." CRLF, where lines that begin with a dot have another in front. */
 static void
 take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 {
-	size_t n = 0, line_end, lines = 0;
+	size_t n = 0, octets, lines;
+	struct span text;
 	char *room;
 
 	out->type = TOKEN_STRING;
@@ -192,43 +220,37 @@ take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 		bad(l, out, "text: is followed by a new line");
 		return;
 	}
+	if (!find_dot(span_from(l->in, 1), &octets, &lines)) {
+		bad(l, out, "a text: has no end");
+		return;
+	}
 	step(l, 1);
-	for (size_t i = 0; i < l->in.n; i++)
-		lines += l->in.p[i] == '\n';
-	room = arena_alloc(l->a, l->in.n + lines + 1, 1);
+	text = span_sub(l->in, 0, octets);
+	if (octets > 0 && memchr(text.p, '\0', octets) != NULL) {
+		bad(l, out, "there is a NUL in a text:");
+		return;
+	}
+	/* A line end is CRLF, as above: an octet more a line at most. */
+	room = arena_alloc(l->a, octets + lines + 1, 1);
 	if (room == NULL) {
 		bad(l, out, "the script is too large");
 		return;
 	}
-	for (;; step(l, line_end)) {
-		size_t from = 0;
-		struct span line;
+	while (text.n > 0) {
+		size_t end = span_chr(text, '\n');
+		struct span line = span_sub(text, 0, end);
 
-		line_end = span_chr(l->in, '\n') + 1;
-		if (line_end > l->in.n) {
-			if (span_eq(span_trim(l->in), SPAN("."))) {
-				step(l, l->in.n);
-				break;
-			}
-			bad(l, out, "a text: has no end");
-			return;
-		}
-		line = span_sub(l->in, 0, line_end);
-		if (span_eq(line, SPAN(".\n")) || span_eq(line, SPAN(".\r\n"))) {
-			step(l, line_end);
-			break;
-		}
-		if (memchr(line.p, '\0', line.n) != NULL) {
-			bad(l, out, "there is a NUL in a text:");
-			return;
-		}
-		from = line.p[0] == '.' && line.n > 1 && line.p[1] == '.';
-		/* CRLF: as above. */
-		line = span_sub(line, from, line.n - from - (line.n > 1 && line.p[line.n - 2] == '\r' ? 2 : 1));
+		if (span_ends(line, SPAN("\r")))
+			line.n--;
+		if (span_starts(line, SPAN("..")))
+			line = span_from(line, 1);
 		memcpy(room + n, line.p, line.n);
 		memcpy(room + n + line.n, "\r\n", 2);
 		n += line.n + 2;
+		text = span_from(text, end + 1);
 	}
+	step(l, octets);
+	step(l, span_sub(l->in, 0, span_chr(l->in, '\n') + 1).n);
 	out->text = span_of(room, n);
 }
 

@@ -137,8 +137,11 @@ run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 	struct span text;
 	int rc = 0;
 
+	if (r->loops == FOREVERYPART_DEPTH_MAX)
+		return sieve_run_fail(r, n, "loops are nested too deeply");
 	if (sieve_message_mime(r, n, &root, &text) == -1)
 		return -1;
+	r->loops++;
 	top = outer == NULL ? root : outer;
 	/* Within another loop: of the parts below the one that is at work there. */
 	part = outer == NULL ? root : sieve_message_was_replaced(r, outer) ? NULL : sieve_part_next(outer, top);
@@ -159,6 +162,7 @@ run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 		}
 		part = sieve_message_was_replaced(r, part) ? sieve_part_skip(part, top) : sieve_part_next(part, top);
 	}
+	r->loops--;
 	r->edits.part = outer;
 	sieve_message_loop_end(r);
 	return rc;

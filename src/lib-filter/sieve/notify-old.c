@@ -134,7 +134,7 @@ run_notify(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_tagged *message = sieve_tag_get(n, TAG_MESSAGE), *id = sieve_tag_get(n, TAG_ID),
 	    *method = sieve_tag_get(n, TAG_METHOD);
-	struct sieve_notification x = { .importance = importance_of(n) };
+	struct sieve_notification x = { .importance = importance_of(n), .old = true };
 	struct mailto to = { .recipient_count = 0 };
 	struct span text = SPAN("$from$: $subject$");
 	size_t end = 0;

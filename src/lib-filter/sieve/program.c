@@ -112,8 +112,6 @@ program_of(struct sieve_run *r, const struct sieve_node *n, struct program *x)
 		return -1;
 	if (p->path.n > 0 && p->path.p[0] != '/')
 		p->path = SPAN("");
-	if (p->path.n == 0 && p->socket.n == 0)
-		return sieve_run_fail(r, n, "no directory of programs is configured");
 	for (size_t i = 0; n->pos[1] != NULL && i < n->pos[1]->count; i++) {
 		if (sieve_run_string(r, n, n->pos[1]->strings[i], &x->args[i]) == -1)
 			return -1;
@@ -204,6 +202,8 @@ run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struc
 
 	if (program_of(r, n, &p) == -1 || sieve_run_work(r, n, 1000 + input.n / 256) == -1)
 		return -1;
+	if (p.p.path.n == 0 && p.p.socket.n == 0)
+		return sieve_run_fail(r, n, "no directory of programs is configured");
 	if (r->host->run == NULL)
 		return sieve_run_fail(r, n, "no programs are run here");
 	*out = SPAN("");

@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/run.h"
+#include "lib-filter/sieve/tester-world.h"
 #include "lib-mail/encoded-word.h"
 
 #define STEP_OCTETS 64		/* octets that are looked at in one step */
@@ -25,6 +26,25 @@ sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	return sieve_error_set(&r->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+}
+
+void
+sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...)
+{
+	struct sieve_error error;
+	char text[SIEVE_ERROR_MAX], line[SIEVE_ERROR_MAX + 40];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sieve_error_set(&error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+	if (r->host->tester != NULL)
+		tester_error(r->host->tester, error.text);
+	len = snprintf(line, sizeof(line), "line %u: %s", error.line, error.text);
+	if (r->host->log != NULL)
+		r->host->log(r->host->ctx, span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }
 
 int
@@ -54,7 +74,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	action->kind = kind;
 	action->line = n->line;
 	action->verb = n->word == NULL ? NULL : n->word->name;
-	if (r->edits.changed && kind != FILTER_SEND && sieve_message_text(r, n, &action->message) == -1)
+	if (r->edits.changed && !filter_sends(kind) && sieve_message_text(r, n, &action->message) == -1)
 		return NULL;
 	*r->tail = action;
 	r->tail = &action->next;
@@ -231,10 +251,17 @@ own(struct arena *a, struct span *s)
 static bool
 own_actions(struct arena *a, struct filter_action *x)
 {
+	struct span text = SPAN_NONE, copy = SPAN_NONE;
 	bool ok = true;
 
 	for (; x != NULL && ok; x = x->next) {
-		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
+		/* One notification to several has one text. */
+		if (text.p == NULL || x->text.p != text.p || x->text.n != text.n) {
+			text = copy = x->text;
+			ok = own(a, &copy);
+		}
+		x->text = copy;
+		ok = ok && own(a, &x->target) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
 		    own(a, &x->dsn_notify) && own(a, &x->dsn_ret);
 		for (size_t i = 0; i < x->arg_count && ok; i++)
 			ok = own(a, &x->args[i]);

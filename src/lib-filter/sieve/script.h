@@ -45,6 +45,7 @@ struct sieve_compile_options {
 	void *on_error_ctx;
 	bool upload;				/* a script that is included may still be missing */
 	bool tests;				/* it is run by the tester (tester.h) */
+	bool test_fails;			/* it is tested: of the tester's words it has "test_fail" */
 	bool no_binary;				/* from a file: none is written beside it */
 };
 

@@ -28,6 +28,12 @@ check_here(struct sieve_checker *c, struct sieve_node *n)
 }
 
 static int
+check_fail_here(struct sieve_checker *c, struct sieve_node *n)
+{
+	return c->options->test_fails ? 0 : check_here(c, n);
+}
+
+static int
 check_match_here(struct sieve_checker *c, struct sieve_node *n)
 {
 	return check_here(c, n) == -1 || sieve_check_match(c, n) == -1 ? -1 : 0;
@@ -277,13 +283,18 @@ reset_result(struct sieve_run *r)
 	r->action_count = r->redirect_count = 0;
 	r->keep = true;
 	r->vacation = false;
+	r->notes = NULL;
 }
 
 static struct sieve_compile_options
 options_of(struct sieve_tester *t)
 {
+	struct sieve_extset available = t->available;
+
+	/* A script may say that its test has failed. */
+	extset_add(&available, EXT_TESTSUITE);
 	return (struct sieve_compile_options){
-		.available = t->available, .available_global = t->available, .host = &t->host,
+		.available = available, .available_global = available, .host = &t->host, .test_fails = true,
 		.includes = sieve_setting_number(&t->host, "sieve_include_max_includes", 0),
 		.include_depth = (unsigned)sieve_setting_number(&t->host, "sieve_include_max_nesting_depth", 0),
 	};
@@ -531,11 +542,14 @@ static int
 test_result_action(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_tester *t = tester_of(r);
+	const struct filter_action *before = NULL;
 	struct span names[256];
 	size_t count = 0;
 
-	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; x = x->next)
-		if (x->verb != NULL && x->kind != FILTER_MARK)
+	/* A notification to several is one action. */
+	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; before = x, x = x->next)
+		if (x->verb != NULL && x->kind != FILTER_MARK &&
+		    (before == NULL || x->kind != FILTER_SEND || before->kind != FILTER_SEND || before->text.p != x->text.p))
 			names[count++] = strcmp(x->verb, "fileinto") == 0 ? SPAN("store") : span_str(x->verb);
 	return match_values(r, n, names, count);
 }
@@ -563,7 +577,7 @@ static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_INDEX
 
 const struct sieve_word sieve_words_tester[] = {
 	{ WORD("test", "S"), .block = true, .run = run_test },
-	{ WORD("test_fail", "S"), .run = run_test_fail },
+	{ .name = "test_fail", .ext = EXT_TESTSUITE, .args = "S", .check = check_fail_here, .run = run_test_fail },
 	{ WORD("test_set", "SS"), .run = run_test_set },
 	{ WORD("test_message", "N"), .tags = message_tags, .run = run_test_message },
 	{ TEST("test_message", "N"), .tags = message_tags, .run = find_message },

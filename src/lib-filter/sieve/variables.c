@@ -270,26 +270,51 @@ swap(struct buf *a, struct buf *b)
 	buf_reset(b);
 }
 
-/* Quotes each octet that is one of specials. */
-static void
-put_quoted(struct buf *out, struct span s, const char *specials)
+/* Octets of the first character of s. */
+static size_t
+char_octets(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] != '\0' && strchr(specials, s.p[i]) != NULL)
+	size_t n = 1;
+
+	while (n < s.n && n < 4 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+/*
+ * Quotes each octet that is one of specials.  What is longer than a variable may be is cut between two characters, never within
+ * the form of one (RFC 5229 section 4.1.4).
+ */
+static void
+put_quoted(struct buf *out, struct span s, const char *specials, size_t max)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		bool special = s.p[i] != '\0' && strchr(specials, s.p[i]) != NULL;
+
+		n = char_octets(span_from(s, i));
+		if (n + special > max - out->n)
+			return;
+		if (special)
 			buf_addc(out, '\\');
-		buf_addc(out, s.p[i]);
+		buf_add(out, span_sub(s, i, n));
 	}
 }
 
-/* RFC 5435 section 6: all but "unreserved" of RFC 3986. */
+/* RFC 5435 section 6: all but "unreserved" of RFC 3986.  It is cut as above. */
 static void
-put_url(struct buf *out, struct span s)
+put_url(struct buf *out, struct span s, size_t max)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL))
-			buf_addc(out, s.p[i]);
-		else
-			buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
+	for (size_t i = 0, n; i < s.n; i += n) {
+		bool plain = ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL);
+
+		n = char_octets(span_from(s, i));
+		if (3 * n - (plain ? 2 : 0) > max - out->n)
+			return;
+		for (size_t k = i; k < i + n; k++)
+			if (plain && k == i)
+				buf_addc(out, s.p[k]);
+			else
+				buf_addf(out, "%%%02X", (unsigned char)s.p[k]);
 	}
 }
 
@@ -310,11 +335,12 @@ sieve_run_modify(struct sieve_run *r, const struct sieve_node *n, struct span va
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_QUOTEWILDCARD) != NULL || sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
-		put_quoted(&next, buf_span(&text), sieve_tag_get(n, TAG_QUOTEREGEX) != NULL ? "\\^$.[]|()?*+{}" : "*?\\");
+		put_quoted(&next, buf_span(&text), sieve_tag_get(n, TAG_QUOTEREGEX) != NULL ? "\\^$.[]|()?*+{}" : "*?\\",
+		    r->limits.variable_octets);
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_ENCODEURL) != NULL) {
-		put_url(&next, buf_span(&text));
+		put_url(&next, buf_span(&text), r->limits.variable_octets);
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_LENGTH) != NULL) {
