@@ -434,7 +434,8 @@ mbox_make(struct mbox_store *s, struct span name, bool only_parent, struct err *
 static void
 control_remove(const struct mbox_store *s, struct span name)
 {
-	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append", MBOX_METADATA };
+	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append", MBOX_METADATA,
+		"dovecot-acl" };
 	struct err e = ERR_INIT;
 	char *path = mbox_control_path(s, name, &e), file[MBOX_PATH_MAX + 32];
 
