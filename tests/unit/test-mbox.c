@@ -423,53 +423,6 @@ test_rename_keeps_id(void **state)
 	fixture_clear(&f);
 }
 
-/* Who could see a mailbox that is gone has no right to another of that name. */
-static void
-test_rights_go(void **state)
-{
-	struct fixture f;
-	struct err e = ERR_INIT;
-
-	(void)state;
-	begin(&f);
-	fixture_open(&f);
-	for (int i = 0; i < 2; i++) {
-		MUST(storage_create(f.st, SPAN("Work/2026"), false, &e), &e);
-		mailbox_close(box_of(f.st, "Work/2026", MAILBOX_READ));
-		fixture_run(&f, "echo user=bob lr > mail/.culver.control/Work/2026/dovecot-acl");
-		if (i == 0)
-			MUST(storage_delete(f.st, SPAN("Work/2026"), &e), &e);
-	}
-	assert_int_equal(storage_create(f.st, SPAN("Work/2026/x"), false, &e), -1);
-	e.code = ERR_NONE;
-	/* One that another program removed, and another takes its name. */
-	MUST(storage_create(f.st, SPAN("Home"), false, &e), &e);
-	mailbox_close(box_of(f.st, "Home", MAILBOX_READ));
-	fixture_run(&f, "rm mail/Work/2026 && echo user=carol lr > mail/.culver.control/Home/dovecot-acl");
-	MUST(storage_rename(f.st, SPAN("Home"), SPAN("Work/2026"), &e), &e);
-	assert_int_equal(fixture_number(&f, "grep -c carol mail/.culver.control/Work/2026/dovecot-acl"), 1);
-	MUST(storage_delete(f.st, SPAN("Work/2026"), &e), &e);
-	assert_int_equal(fixture_number(&f, "find mail -name dovecot-acl | wc -l"), 0);
-	fixture_clear(&f);
-}
-
-/* Below a file there is nothing, which is no fault of the server's. */
-static void
-test_below_a_file(void **state)
-{
-	struct fixture f;
-	struct mailbox *box;
-	struct err e = ERR_INIT;
-
-	(void)state;
-	begin(&f);
-	fixture_open(&f);
-	MUST(storage_create(f.st, SPAN("Work"), false, &e), &e);
-	assert_int_equal(mailbox_open(f.st, SPAN("Work/2026"), MAILBOX_SAVE, &box, &e), -1);
-	assert_int_equal(e.code, ERR_NOTFOUND);
-	fixture_clear(&f);
-}
-
 /* ---- locks ---- */
 
 static void
@@ -818,8 +771,6 @@ main(void)
 		cmocka_unit_test(test_outside_changes),
 		cmocka_unit_test(test_folders),
 		cmocka_unit_test(test_rename_keeps_id),
-		cmocka_unit_test(test_rights_go),
-		cmocka_unit_test(test_below_a_file),
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test(test_lock_methods),
