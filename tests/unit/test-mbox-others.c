@@ -146,6 +146,25 @@ test_below_a_file(void **state)
 	fixture_clear(&f);
 }
 
+/* Dovecot puts index files where INBOX's mail would be: nothing is called as DIRNAME says. */
+static void
+test_dirname(void **state)
+{
+	struct fixture f;
+	struct err e = ERR_INIT;
+	struct mailbox_info *list;
+	size_t count;
+
+	(void)state;
+	fixture_init(&f);
+	f.conf.location = SPAN("mbox:~/mail:DIRNAME=mBoX");
+	fixture_run(&f, "mkdir -p mail/Work/mBoX && touch mail/inbox mail/Work/mBoX/dovecot.index.log");
+	fixture_open(&f);
+	MUST(storage_list(f.st, f.a, &list, &count, &e), &e);
+	assert_int_equal(count, 2);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -154,6 +173,7 @@ main(void)
 		cmocka_unit_test(test_base_removed),
 		cmocka_unit_test(test_rights_go),
 		cmocka_unit_test(test_below_a_file),
+		cmocka_unit_test(test_dirname),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

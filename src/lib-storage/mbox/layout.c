@@ -243,7 +243,7 @@ list_entry(struct listing *l, int dir, const struct dirent *d, struct buf *name,
 		}
 		return S_ISREG(sb.st_mode) ? list_add(l, buf_span(name), true, false) : 0;
 	}
-	if (is_reserved(span_str(disk)))
+	if (is_reserved(span_str(disk)) || (l->s->dirname != NULL && strcmp(disk, l->s->dirname) == 0))
 		return 0;
 	if ((rc = entry_stat(l, dir, d, &sb)) != 1)
 		return rc;
