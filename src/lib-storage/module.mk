@@ -113,6 +113,9 @@ tests_unit_test_mbox_crash_SOURCES = tests/unit/test-mbox-crash.c tests/unit/sto
 tests_unit_test_mbox_crash_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_mbox_crash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pwrite64,--wrap=write,--wrap=ftruncate \
 	-Wl,--wrap=ftruncate64,--wrap=unlinkat,--wrap=renameat
+UNIT_TESTS += tests/unit/test-mbox-others
+tests_unit_test_mbox_others_SOURCES = tests/unit/test-mbox-others.c tests/unit/storage-fixture.c
+tests_unit_test_mbox_others_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-driver-faults
 tests_unit_test_driver_faults_SOURCES = tests/unit/test-driver-faults.c tests/unit/storage-fixture.c \
 	tests/unit/faulty-driver.c tests/unit/faulty-driver.h
