@@ -287,8 +287,8 @@ test_alone(void **state)
 
 	for (int blind = 0; blind < 2; blind++) {
 		fixture_init(&f);
-		work = prepare(&f, what);
 		is_blind = blind != 0;
+		work = prepare(&f, what);
 		wanted = what(&f, work);
 		lists = 0;
 		sync_box(work, NULL);
@@ -313,8 +313,8 @@ test_blind(void **state)
 	(void)state;
 	for (unsigned at = 1; at < 8; at++) {
 		fixture_init(&f);
-		work = prepare(&f, find_new);
 		is_blind = true;
+		work = prepare(&f, find_new);
 		snprintf(mail, sizeof(mail), "%s/other.mail", f.home);
 		snprintf(as, sizeof(as), "%s/Maildir/.Work/new/1700000001.other.host", f.home);
 		other.mail = mail;

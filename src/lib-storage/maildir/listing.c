@@ -47,13 +47,18 @@ maildir_seal_both(struct maildir_box *box, bool coarse, struct maildir_seal *out
 			out->coarse = true;
 }
 
+bool
+maildir_stamp_is(const struct idx_stamp *s, const struct stat *sb)
+{
+	return s->sec == sb->st_mtim.tv_sec && s->nsec == (uint32_t)sb->st_mtim.tv_nsec && s->ino == (uint64_t)sb->st_ino;
+}
+
 static bool
 stamp_eq(struct maildir_box *box, int sub, const struct idx_stamp *s)
 {
 	struct stat sb;
 
-	return fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == 0 && s->sec == sb.st_mtim.tv_sec &&
-	    s->nsec == (uint32_t)sb.st_mtim.tv_nsec && s->ino == (uint64_t)sb.st_ino;
+	return fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == 0 && maildir_stamp_is(s, &sb);
 }
 
 bool

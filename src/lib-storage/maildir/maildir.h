@@ -228,6 +228,7 @@ enum drv_rc maildir_sync(void *box, bool thorough, struct err *e);
 /* listing.c */
 /* Whether the directory is as the index has it: asked before changing it. */
 bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub);
+bool maildir_stamp_is(const struct idx_stamp *s, const struct stat *sb);
 
 /*
  * own.c: changes of our own to new/ and cur/, within a write transaction, between a begin and an end.  Before the first one
@@ -237,12 +238,11 @@ bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, in
  * be read again.
  */
 struct maildir_own {
-	struct maildir_own *next;
-	struct maildir_box *box;	/* NULL: ended */
+	struct maildir_box *box;
 	const struct idx_state *st;
-	int wd[2];		/* inotify's; -1: nobody watches */
-	bool begun[2], held[2], listed, lost;
-	unsigned events[2], seen[2], unread;
+	struct watched *watched[2];	/* NULL: nobody counts the directory's changes */
+	bool begun[2], held[2];
+	unsigned events[2], before[2], lost, unread;
 };
 void maildir_own_begin(struct maildir_own *o, struct maildir_box *box, const struct idx_state *st);
 void maildir_own_will(struct maildir_own *o, int sub);

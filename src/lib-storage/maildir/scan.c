@@ -170,10 +170,8 @@ apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err
 	for (int sub = 0; sub < 2; sub++)
 		st->stamp[sub] = s->seal.stamp[sub];
 	maildir_own_begin(&s->own, s->box, st);
-	if (scan_take_new(s, t, st, e) == -1) {
-		maildir_own_end(&s->own, NULL);
+	if (scan_take_new(s, t, st, e) == -1)
 		return -1;
-	}
 	maildir_own_end(&s->own, st);
 	s->box->blind = st->bits & IDX_STATE_WINDOW;
 	c.adds = (struct change_add *)(void *)s->adds.p;
@@ -220,7 +218,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	if (drc != DRV_OK)
 		return drc;
 	*again_out = false;
-	s->own = (struct maildir_own){ .box = NULL };
+	maildir_own_begin(&s->own, s->box, &st);
 	s->uidvalidity = st.uidvalidity;
 	rc = maildir_claim_left(s->box, t, &claim, e);
 	if (rc == 0 && claim.left != 0)
