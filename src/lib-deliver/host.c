@@ -226,6 +226,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 		.list_members = list_members,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
 		.run = r->means != NULL && (r->means->programs != NULL || deliver_sockets_wanted(r->view)) ? run : NULL,
+		.keep_mailbox = r->stays ? SPAN("") : deliver_place(r),
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
 	};
 	if (r->storage != NULL && storage_user_dir(r->storage, &h->dir_fd, &e) == -1) {

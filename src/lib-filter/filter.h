@@ -110,6 +110,7 @@ struct filter_host {
 	/* A setting of plugin {} by its name ("sieve_vacation_min_period"), and recipient_delimiter.  False: it is not set. */
 	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
+	struct span keep_mailbox;	/* where what is kept goes: "INBOX"; empty: to no other place than it is in */
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
 	struct sieve_tester *tester;	/* of "culveradm sieve test" (sieve/tester.h); NULL elsewhere */
 	const struct span *aliases;	/* further addresses that are the user's */

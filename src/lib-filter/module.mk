@@ -51,6 +51,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/notify.c src/lib-filter/sieve/notify.h \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/part.c src/lib-filter/sieve/part.h \
+	src/lib-filter/sieve/path.c src/lib-filter/sieve/path.h \
 	src/lib-filter/sieve/program.c \
 	src/lib-filter/sieve/regex.c src/lib-filter/sieve/regex.h \
 	src/lib-filter/sieve/replace.c \

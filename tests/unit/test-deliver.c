@@ -121,6 +121,8 @@ test_places(void **state)
 		{ "discard;", 250, 0, 0, 0, 0 },
 		{ "require \"fileinto\"; fileinto \"Junk\";", 250, 0, 1, 0, 0 },
 		{ "require \"fileinto\"; fileinto \"Junk\"; keep;", 250, 1, 1, 0, 0 },
+		{ "require \"fileinto\"; fileinto \"INBOX\"; keep;", 250, 1, 0, 0, 0 },
+		{ "require [\"fileinto\", \"copy\"]; fileinto :copy \"inbox\";", 250, 1, 0, 0, 0 },
 		/* Not there, and not to be made: it is kept. */
 		{ "require \"fileinto\"; fileinto \"Work\";", 250, 1, 0, 0, 0 },
 		{ "require \"fileinto\"; fileinto \"../../etc\";", 250, 1, 0, 0, 0 },

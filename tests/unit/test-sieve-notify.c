@@ -161,7 +161,7 @@ static const struct rig_case lists[] = {
 	{ L "redirect :list \"friends\";", "redirect ann@example.org; redirect carl@example.org" },
 	{ L "redirect :copy :list \"friends\";", "redirect ann@example.org; redirect carl@example.org; keep" },
 	{ L "redirect :list \"empty\";", "keep" },
-	{ L "redirect :list \"many\";", "failed at line 1: redirect: there are more than 4 redirects: keep" },
+	{ L "redirect :list \"many\";", "failed at line 1: redirect: the number of redirect actions exceeds policy limit (4): keep" },
 	{ L "redirect :list \"foes\";", "failed at line 1: redirect: there is no list \"foes\": keep" },
 	{ "if header :list \"a\" \"b\" {}", "line 1: header: :list needs require \"extlists\"" },
 };

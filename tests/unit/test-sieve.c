@@ -188,7 +188,8 @@ static const struct {
 	{ "keep \"x\";", "line 1: keep: there are too many arguments" },
 	{ "/* x", "line 1: a comment has no end" },
 	{ "keep;\n\"x", "line 2: a string has no end" },
-	{ "require \"\xff\";", "line 1: require: a string is not UTF-8" },
+	{ "require \"\xff\n\xc3\xa4\xc3\";", "line 1: require: there is no extension \"???\xc3\xa4?\"" },
+	{ "require \"fileinto\"; fileinto \"a\xff\";", "line 1: fileinto: \"a?\" is an invalid folder name" },
 	{ "require \"variables\"; set \"1\" \"x\";", "line 1: set: \"1\" is no name of a variable" },
 	{ "keep; \x01", "line 1: an octet that can not be here" },
 };
@@ -226,9 +227,9 @@ test_limits(void **state)
 	limits.actions = 2;
 	limits.redirects = 1;
 	got = outcome("require \"fileinto\"; fileinto \"a\"; fileinto \"b\"; fileinto \"c\";", a, limits);
-	assert_span(got, "failed at line 1: fileinto: there are more than 2 actions: keep");
+	assert_span(got, "failed at line 1: fileinto: the total number of actions exceeds policy limit (2): keep");
 	got = outcome("redirect \"a@b.c\"; redirect \"d@b.c\";", a, limits);
-	assert_span(got, "failed at line 1: redirect: there are more than 1 redirects: keep");
+	assert_span(got, "failed at line 1: redirect: the number of redirect actions exceeds policy limit (1): keep");
 	limits.steps = 10;
 	got = outcome("keep; keep; keep; keep; keep; keep; keep; keep; keep; keep; keep;", a, limits);
 	assert_span(got, "failed at line 1: keep: the script takes too much work: keep");

@@ -95,12 +95,10 @@ type_name(char type)
 static int
 check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_arg *arg)
 {
-	for (size_t i = 0; i < arg->count; i++) {
+	/* Octets that are not UTF-8 are no mistake: "${hex:}" makes them, and scripts in Latin-1 are in use. */
+	for (size_t i = 0; i < arg->count; i++)
 		if (!arg->decoded && extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
 			return sieve_fail(c, n, "${unicode:} names no character, or the script is too large");
-		if (!utf8_is_valid(arg->strings[i]))
-			return sieve_fail(c, n, "a string is not UTF-8");
-	}
 	arg->decoded = true;
 	return 0;
 }

@@ -4,21 +4,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/encode.h"
+
 #define NUMBER_MAX ((uint64_t)1 << 62)
 
 int
 sieve_error_set(struct sieve_error *e, unsigned line, const char *fmt, ...)
 {
+	size_t pos = 0, at;
+	struct span text;
+	uint32_t cp;
 	va_list ap;
 
 	e->line = line;
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	/* It quotes the script, and goes into logs and answers of one line. */
-	for (char *p = e->text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	/* It quotes the script, and goes into logs and answers of one line, in UTF-8. */
+	for (text = span_str(e->text); (at = pos) < text.n;)
+		if (!utf8_next(text, &pos, &cp) || cp < ' ' || cp == 0x7f)
+			e->text[at] = '?';
 	return -1;
 }
 

@@ -62,7 +62,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	struct filter_action *action;
 
 	if (r->action_count >= r->limits.actions) {
-		sieve_run_fail(r, n, "there are more than %zu actions", r->limits.actions);
+		sieve_run_fail(r, n, "the total number of actions exceeds policy limit (%zu)", r->limits.actions);
 		return NULL;
 	}
 	action = arena_alloc(r->a, 1, sizeof(*action));
@@ -118,14 +118,33 @@ sieve_run_mark(struct sieve_run *r, const struct sieve_node *n, const char *kind
 	return out->p == NULL ? sieve_run_fail(r, n, "no digest could be made") : 0;
 }
 
+/*
+ * A line that goes on behind a tab (Exchange folds so) goes on behind a space for who reads it, and for scripts on other servers.
+ * RFC 5322 section 2.2.3 would leave the tab.
+ */
+static void
+tabs_to_spaces(struct span *raw, struct buf *room)
+{
+	if (span_find(*raw, SPAN("\n\t")) == SIZE_MAX)
+		return;
+	buf_add(room, *raw);
+	for (size_t i = 1; i < room->n; i++)
+		if (room->p[i] == '\t' && room->p[i - 1] == '\n')
+			room->p[i] = ' ';
+	*raw = buf_span(room);
+}
+
 int
 sieve_run_decode(struct sieve_run *r, const struct sieve_node *n, struct span raw, struct span *out)
 {
-	struct buf text = BUF_INIT(4 * FIELD_MAX);
+	struct buf text = BUF_INIT(4 * FIELD_MAX), room = BUF_INIT(FIELD_MAX);
 
 	if (sieve_run_work(r, n, raw.n / STEP_OCTETS) == -1)
 		return -1;
-	encoded_word_decode(r->charsets, &text, span_sub(raw, 0, FIELD_MAX));
+	raw = span_sub(raw, 0, FIELD_MAX);
+	tabs_to_spaces(&raw, &room);
+	encoded_word_decode(r->charsets, &text, raw);
+	buf_clear(&room);
 	*out = arena_dup(r->a, span_trim(buf_span(&text)));
 	buf_clear(&text);
 	return out->p == NULL ? sieve_run_fail(r, n, "the script needs too much memory") : 0;

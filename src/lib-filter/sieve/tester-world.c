@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "lib/encode.h"
 #include "lib/sys.h"
+#include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/dict.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
@@ -59,6 +61,20 @@ tester_mailbox_get(const struct sieve_tester *t, struct span name)
 	while (m != NULL && (m->deleted || !is_same_mailbox(m->name, name)))
 		m = m->next;
 	return m;
+}
+
+/* What the mailboxes of a server can be called, with "/" or "." between levels. */
+static bool
+is_name(struct span name)
+{
+	struct span level, rest = name;
+
+	if (name.n == 0 || !utf8_is_valid(name) || name.p[name.n - 1] == '/')
+		return false;
+	while (span_next(&rest, '/', &level))
+		if (level.n == 0 || span_eq(level, SPAN(".")) || span_eq(level, SPAN("..")))
+			return false;
+	return true;
 }
 
 struct tester_mailbox *
@@ -242,6 +258,7 @@ tester_world_init(struct sieve_tester *t)
 		.ctx = t, .mailbox_exists = on_mailbox, .special_use_exists = on_special_use, .mailbox_id_exists = on_mailbox_id,
 		.metadata = on_metadata, .is_marked = on_marked, .script = on_script, .environment = on_environment,
 		.setting = on_setting, .tester = t, .user = SPAN("user"), .home = SPAN("/nonexistent"),
+		.keep_mailbox = SPAN("INBOX"),
 		.run = t->io->run == NULL ? NULL : on_run,
 	};
 	for (int i = EXT_CORE + 1; i < EXT_COUNT; i++)
@@ -380,14 +397,20 @@ refuse(struct sieve_tester *t, const struct filter_action *x)
 static int
 save(struct sieve_tester *t, const struct filter_action *x, struct span text, bool *fallback)
 {
-	struct tester_mailbox *box = mailbox_of(t, x);
+	struct tester_mailbox *box = x->keep || is_name(x->target) ? mailbox_of(t, x) : NULL;
 	struct tester_message *m;
 
 	if (box == NULL) {
+		char *why = arena_printf(t->a, "failed to store into mailbox '%.*s': %s", SPAN_ARG(x->target),
+		    is_name(x->target) ? "it does not exist" : "no mailbox can have that name");
+
+		if (why == NULL)
+			return -1;
+		tester_error(t, why);
 		*fallback = true;
 		return 0;
 	}
-	t->kept = t->kept || x->keep;
+	t->kept = t->kept || sieve_action_keeps(x, t->host.keep_mailbox);
 	m = add_message(t, &box->messages, text);
 	if (m == NULL)
 		return -1;
@@ -457,15 +480,17 @@ remember(struct sieve_tester *t, const struct filter_action *x)
 }
 
 int
-tester_execute(struct sieve_tester *t, const struct filter_action *actions)
+tester_execute(struct sieve_tester *t, struct filter_action *actions)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	bool fallback = false, ok = true;
 	int sent;
 
-	for (const struct filter_action *x = actions; x != NULL && ok; x = x->next) {
+	for (struct filter_action *x = actions; x != NULL && ok; x = x->next) {
 		struct span text = x->message.p != NULL ? x->message : t->message.text;
 
+		if (x->kind == FILTER_SAVE && sieve_action_known(actions, x, t->host.keep_mailbox) != NULL)
+			continue;
 		switch (x->kind) {
 		case FILTER_SAVE:
 			if (save(t, x, text, &fallback) == -1)

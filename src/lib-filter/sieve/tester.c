@@ -8,6 +8,7 @@
 #include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/path.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester-world.h"
 
@@ -100,13 +101,6 @@ run_test_fail(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- the message ---- */
 
-static struct span
-without_brackets(struct span path)
-{
-	path = span_trim(path);
-	return path.n >= 2 && path.p[0] == '<' && path.p[path.n - 1] == '>' ? span_sub(path, 1, path.n - 2) : path;
-}
-
 static int
 run_test_set(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -124,7 +118,7 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 			return -1;
 		return 0;
 	}
-	value = arena_dup(t->a, without_brackets(value));
+	value = arena_dup(t->a, sieve_path_bare(value));
 	if (value.p == NULL)
 		return no_memory(r, n);
 	if (span_ieq(object, SPAN("envelope.from")))
@@ -230,11 +224,17 @@ static int
 run_config_set(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct sieve_tester *t = tester_of(r);
+	const struct span here = SPAN("${tst.path}");
 	struct span name, value;
 
 	if (string_at(r, n, 0, &name) == -1 || string_at(r, n, 1, &value) == -1)
 		return -1;
-	return tester_pair_set(t, &t->settings, SPAN(""), name, value) ? 0 : no_memory(r, n);
+	/* Also in a test without "variables". */
+	if (span_starts(value, here)) {
+		value = span_from(value, here.n);
+		value = span_str(arena_printf(t->a, "%.*s%.*s", SPAN_ARG(t->io->dir), SPAN_ARG(value)));
+	}
+	return value.p != NULL && tester_pair_set(t, &t->settings, SPAN(""), name, value) ? 0 : no_memory(r, n);
 }
 
 static int
@@ -390,11 +390,34 @@ run_one(struct sieve_run *r, const struct sieve_script *s, struct filter_action 
 	return 0;
 }
 
+/* As in a sequence of scripts: what was wanted before is not wanted again.  What saves where a keep does is called a keep. */
+static void
+add_result(struct sieve_tester *t, struct filter_action *actions)
+{
+	struct filter_action **tail = &t->result, *next;
+
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	for (struct filter_action *x = actions; x != NULL; x = next) {
+		struct filter_action *known = sieve_action_known(t->result, x, t->host.keep_mailbox);
+
+		next = x->next;
+		x->next = NULL;
+		if (known == NULL) {
+			*tail = x;
+			tail = &x->next;
+		} else if (x->keep && x->verb != NULL) {
+			known->verb = x->verb;
+		}
+	}
+	t->has_result = true;
+}
+
 static int
 test_script_run(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct sieve_tester *t = tester_of(r);
-	struct filter_action *actions, **tail;
+	struct filter_action *actions;
 
 	if (t->script == NULL)
 		return sieve_run_fail(r, n, "no script was compiled");
@@ -403,10 +426,7 @@ test_script_run(struct sieve_run *r, const struct sieve_node *n)
 	t->error_count = 0;
 	if (run_one(r, t->script, &actions) == 0)
 		return 0;
-	for (tail = &t->result; *tail != NULL;)
-		tail = &(*tail)->next;
-	*tail = actions;
-	t->has_result = true;
+	add_result(t, actions);
 	return 1;
 }
 
@@ -416,21 +436,21 @@ execute(struct sieve_run *r)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	struct sieve_tester *t = tester_of(r);
-	const struct filter_action *from = t->has_result ? t->result : r->actions, *last;
-	bool rest = !t->has_result && r->keep && !t->kept;
+	struct filter_action *from = t->has_result ? t->result : r->actions, *last;
+	bool rest = !t->has_result && r->keep;
 	int rc;
 
 	for (last = from; last != NULL && last->next != NULL; last = last->next)
 		;
 	/* What was done already is not done again. */
-	for (const struct filter_action *x = from; x != NULL && t->done != NULL; x = x->next)
+	for (struct filter_action *x = from; x != NULL && t->done != NULL; x = x->next)
 		if (x == t->done) {
 			from = x->next;
 			break;
 		}
 	rc = tester_execute(t, from);
 	t->done = last != NULL ? last : t->done;
-	if (rc != -1 && rest) {
+	if (rc != -1 && rest && !t->kept) {
 		struct filter_action implicit = keep;
 
 		if (sieve_run_implicit_keep(r, &implicit) == -1 || tester_execute(t, &implicit) == -1)
