@@ -188,8 +188,8 @@ run_pipe(struct sieve_run *r, const struct sieve_node *n)
 }
 
 /*
- * 1: the program ended well; 0: it did not, or there is none, which is logged.  -1: as a command it took too long: what the
- * script wanted of it is not known, and the message is kept.  A test tells the script, which decides.
+ * 1: the program ended well; 0: it did not, which is logged.  -1: as a command it is not there, or took too long: what the
+ * script wanted of it is not done, and the message is kept.  A test tells the script, which decides.
  */
 static int
 run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struct span input, struct span *out)
@@ -209,7 +209,7 @@ run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struc
 	*out = SPAN("");
 	if (r->host->run(r->host->ctx, &p.p, input, r->a, out, &status, &e) == 0 && status == 0)
 		return 1;
-	if (!is_test && (e.code == ERR_TIMEOUT || e.code == ERR_TEMP))
+	if (!is_test && (e.code == ERR_TIMEOUT || e.code == ERR_TEMP || e.code == ERR_NOTFOUND || e.code == ERR_DENIED))
 		return sieve_run_fail(r, n, "%s", e.log);
 	path = p.p.path.n > 0 ? p.p.path : p.p.socket;
 	why = e.code != ERR_NONE ? arena_printf(r->a, "%.*s: %s", SPAN_ARG(path), e.log) :
