@@ -116,6 +116,19 @@ static const struct {
 	{ "require \"fileinto\",;\nfileinto \"a\"; jump;", "1: ," NO_COMMAND "2: jump is no command\n" },
 	/* a loop whose name is wrong may have any */
 	{ "require \"foreverypart\";\nforeverypart :name 1 {\n break :name \"a\"; }", "2: foreverypart: :name takes a string\n" },
+	/* special uses */
+	{ "require [\"special-use\",\"fileinto\",\"variables\"];\nif specialuse_exists \"Junk\" {}\n"
+	    "if specialuse_exists [\"\\\\Junk\",\"\\\\J x\"] {}\nfileinto :specialuse \"Junk\" \"x\"; fileinto :specialuse \"${x}\" \"x\";",
+	    "2: specialuse_exists: \"Junk\" is no special use: those are as \"\\Junk\"\n"
+	    "3: specialuse_exists: \"\\J x\" is no special use: those are as \"\\Junk\"\n"
+	    "4: fileinto: \"Junk\" is no special use: those are as \"\\Junk\"\n" },
+	/* ${} names nothing that can not be there */
+	{ "require [\"variables\",\"include\"];\nredirect \"${a.b}${\";\nredirect \"${global.x.y}\";\nstop 1;",
+	    "2: redirect: the namespace of ${a.b} is not known\n3: redirect: the namespace of ${global.x.y} is not known\n"
+	    "4: stop: there are too many arguments\n" },
+	{ "require [\"variables\"];\nredirect \"${32}${a.1}${a. b}${.a}${a.}${a-b.c}${global.x}@x.org\";",
+	    "2: redirect: the namespace of ${global.x} is not known\n" },
+	{ "redirect \"a@${a.b}\";", "1: redirect: \"a@${a.b}\" is no address\n" },
 	/* includes */
 	{ "require \"include\";\ninclude \"wrong\"; include \"good\";\ninclude \"wrong\";\nstop 1;",
 	    "2: in the included script \"wrong\": an octet that can not be here\n1: in the included script \"wrong\": jump is no command\n"

@@ -100,9 +100,12 @@ static int
 check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_arg *arg)
 {
 	/* Octets that are not UTF-8 are no mistake: "${hex:}" makes them, and scripts in Latin-1 are in use. */
-	for (size_t i = 0; i < arg->count; i++)
+	for (size_t i = 0; i < arg->count; i++) {
 		if (!arg->decoded && extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
 			return sieve_fail(c, n, "${unicode:} names no character, or the script is too large");
+		if (extset_has(&c->required, EXT_VARIABLES) && sieve_check_references(c, n, arg->strings[i]) == -1)
+			return -1;
+	}
 	arg->decoded = true;
 	return 0;
 }

@@ -48,11 +48,15 @@ int sieve_check_regex(struct sieve_checker *c, struct sieve_node *n, struct siev
 #define SIEVE_INDEX_TAGS { TAG_INDEX, EXT_INDEX }, { TAG_LAST, EXT_INDEX }
 /* :last needs :index, which counts from 1 (RFC 5260 section 6). */
 int sieve_check_index(struct sieve_checker *c, const struct sieve_node *n);
+/* mailbox.c: every constant string of the list is the name of a special use. */
+int sieve_check_special_use(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
 /* Every constant string of the list is a header field's name (RFC 5322 section 2.2). */
 int sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
 /* variables.c: a name of a variable without namespace; one that a command sets, with it. */
 bool sieve_is_variable(struct span name);
 int sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name);
+/* What ${} in a string names can be there: no namespace of an extension that was not required (RFC 5229 section 3). */
+int sieve_check_references(struct sieve_checker *c, const struct sieve_node *n, struct span s);
 /* The extension is one of the script's from here on.  -1: it can not be together with another of them. */
 int sieve_check_require(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e);
 /* One address of the form local@domain. */
