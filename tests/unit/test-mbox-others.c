@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* mbox: what is in the file, and beside it, for other programs, and what becomes of it. */
 #include "storage-fixture.h"
+#include "testing.h"
 
 #include <stdio.h>
+#include "lib-storage/uidl.h"
 
 #define ONE "From: a@example.org\r\nSubject: one\r\n\r\nfirst\r\n"
 
@@ -165,6 +167,36 @@ test_dirname(void **state)
 	fixture_clear(&f);
 }
 
+/* A message has no file: %f is another name that it keeps, and not one for all. */
+static void
+test_uidl(void **state)
+{
+	static const char *const formats[] = { "%f", "%{filename}", "%m", "%g" };
+	struct fixture f;
+	struct mailbox *box;
+
+	(void)state;
+	begin(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	save_text(box, "Message-ID: <one@example.org>\r\n\r\nx\r\n", 0);
+	save_text(box, "Message-ID: <two@example.org>\r\n\r\nx\r\n", 0);
+	sync_box(box, NULL);
+	for (size_t i = 0; i < COUNT(formats); i++) {
+		const struct uidl_rules rules = { .format = span_str(formats[i]) };
+		struct buf one = BUF_INIT(256), two = BUF_INIT(256);
+		struct err e = ERR_INIT;
+
+		MUST(mailbox_uidl(box, 1, &rules, &one, &e), &e);
+		MUST(mailbox_uidl(box, 2, &rules, &two, &e), &e);
+		assert_int_equal(one.n, 32);
+		assert_false(span_eq(buf_span(&one), buf_span(&two)));
+		buf_clear(&one);
+		buf_clear(&two);
+	}
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -174,6 +206,7 @@ main(void)
 		cmocka_unit_test(test_rights_go),
 		cmocka_unit_test(test_below_a_file),
 		cmocka_unit_test(test_dirname),
+		cmocka_unit_test(test_uidl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
