@@ -3,8 +3,8 @@
 
 Left out is where the two servers that run them are known to differ: :value with letters beside other characters, :count
 without i;ascii-numeric or of parts of what is no address, :index with several names or of dates, empty address fields,
-`string' without a comparator, halves of characters, actions around a change of the message, the implicit keep beside INBOX
-(which sieve-test prints though it is not done).
+`string' without a comparator, halves of characters, and the implicit keep beside INBOX (which sieve-test prints though it is not
+done).
 """
 
 MESSAGES = {
@@ -108,6 +108,7 @@ def modifiers(r):
 def condition(r):
     return r.choice([
         "true", "false", 'header :matches "subject" "*%s*"' % r.choice("aeo "), 'address :matches "from" "*@*"', 'exists "x-tag"',
+        'header :count "eq" :comparator "i;ascii-numeric" "x-a" "%d"' % r.randrange(3),
         'string :matches :comparator "i;octet" %s "%s"' % (r.choice(STRINGS), r.choice(["*", "*x*", "a?b", "*a*b*"])),
         'string :is :comparator "i;octet" %s %s' % (r.choice(STRINGS), r.choice(STRINGS)),
         "hasflag %s" % r.choice(FLAGS), 'hasflag :contains "%s"' % r.choice(["seen", "a", "abc", "x"]),
@@ -115,7 +116,7 @@ def condition(r):
 
 
 def command(r, depth=0):
-    kind = r.randrange(16)
+    kind = r.randrange(18)
     if kind == 0:
         return r.choice(["keep;", "discard;", "keep :flags %s;" % r.choice(FLAGS)])
     if kind in (1, 2, 3):
@@ -133,6 +134,11 @@ def command(r, depth=0):
         return 'set %s "%s" %s;' % (modifiers(r), name, value)
     if kind == 9:
         return r.choice(["stop;", "keep;", "keep;", 'reject "no";'])
+    if kind == 10:
+        return 'addheader %s "X-A" %s;' % (r.choice(["", ":last"]), r.choice(STRINGS))
+    if kind == 11:
+        return 'deleteheader %s "%s" %s;' % (r.choice(["", ":index 1", ":index 2 :last", ":index 1 :last"]),
+                                             r.choice(["x-a", "x-tag", "subject"]), r.choice(["", '"one"']))
     if depth == 3:
         return "keep;"
     text = "if %s { %s }" % (condition(r), " ".join(command(r, depth + 1) for _ in range(r.randrange(4))))

@@ -77,6 +77,10 @@ run_keep(struct sieve_run *r, const struct sieve_node *n)
 		return -1;
 	action->keep = true;
 	action->flags = flags;
+	/* What was filed there before is this message now, with the changes since then. */
+	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (sieve_action_keeps(a, r->host->keep_mailbox))
+			a->message = action->message;
 	return 0;
 }
 

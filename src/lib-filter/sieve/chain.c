@@ -108,10 +108,11 @@ is_same(const struct filter_action *x, const struct filter_action *y, struct spa
 		return false;
 	if (x->kind == FILTER_REJECT)
 		return true;
-	if ((x->kind != FILTER_SAVE && x->kind != FILTER_REDIRECT && x->kind != FILTER_MARK) || !span_eq(x->message, y->message))
-		return false;
+	/* One copy is kept, also when the message was changed between the two. */
 	if (sieve_action_keeps(x, keep_mailbox) && sieve_action_keeps(y, keep_mailbox))
 		return true;
+	if ((x->kind != FILTER_SAVE && x->kind != FILTER_REDIRECT && x->kind != FILTER_MARK) || !span_eq(x->message, y->message))
+		return false;
 	return x->keep == y->keep && span_eq(x->target, y->target) && span_eq(x->mark, y->mark) &&
 	    span_eq(x->special_use, y->special_use) && span_eq(x->mailbox_id, y->mailbox_id);
 }

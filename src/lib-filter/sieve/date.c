@@ -135,6 +135,8 @@ on_field(struct sieve_matching *x, struct span value)
 	struct mail_date d;
 	size_t from = value.n;
 
+	if (sieve_run_work(x->r, x->n, value.n / 64) == -1)
+		return -1;
 	while (from > 0 && value.p[from - 1] != ';')
 		from--;
 	if (!date_parse(span_from(value, from), &d))

@@ -163,6 +163,17 @@ sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct
 	return x->m->type == SIEVE_REGEX ? sieve_regex_prepare(x, keys) : 0;
 }
 
+/* One value and one key: 1, 0, -1.  What comparing them cost is counted when it is known. */
+static int
+match_key(struct sieve_matching *x, struct span value, struct span key, struct sieve_captures *captures)
+{
+	uint64_t steps = x->r->limits.steps - x->r->steps;
+	uint64_t most = (steps < UINT64_MAX / STEP_OCTETS ? steps + 1 : steps / STEP_OCTETS) * STEP_OCTETS, left = most;
+	bool found = sieve_match_one(x->m, value, key, captures, &left);
+
+	return sieve_run_work(x->r, x->n, left == 0 ? steps + 1 : (most - left) / STEP_OCTETS) == -1 ? -1 : found;
+}
+
 int
 sieve_matching_value(struct sieve_matching *x, struct span value)
 {
@@ -174,22 +185,16 @@ sieve_matching_value(struct sieve_matching *x, struct span value)
 	if (x->m->type == SIEVE_COUNT)
 		return 0;
 	for (size_t i = 0; i < x->key_count; i++) {
-		/* At worst every octet of the value is compared with every octet of the key. */
-		uint64_t product = (uint64_t)(value.n + 1) * (x->keys[i].n + 1);
+		struct sieve_captures *parts = remember ? &captures : NULL;
+		int rc = sieve_run_work(x->r, x->n, 1);
 
-		if (sieve_run_work(x->r, x->n, 1 + product / (STEP_OCTETS * STEP_OCTETS)) == -1)
+		if (rc == 0)
+			rc = x->m->type == SIEVE_LIST ? sieve_list_has(x->r, x->n, x->keys[i], value) :
+			    x->m->type == SIEVE_REGEX ? sieve_regex_run(x, i, value, parts) : match_key(x, value, x->keys[i], parts);
+		if (rc == -1)
 			return -1;
-		if (x->m->type == SIEVE_REGEX || x->m->type == SIEVE_LIST) {
-			int rc = x->m->type == SIEVE_LIST ? sieve_list_has(x->r, x->n, x->keys[i], value) :
-			    sieve_regex_run(x, i, value, remember ? &captures : NULL);
-
-			if (rc == -1)
-				return -1;
-			if (rc == 0)
-				continue;
-		} else if (!sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL)) {
+		if (rc == 0)
 			continue;
-		}
 		return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
 	}
 	return 0;
