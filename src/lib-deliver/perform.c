@@ -18,6 +18,7 @@
 #define REDIRECT_MEMORY_MOST ((int64_t)365 * 86400)
 #define HEADER_MAX ((size_t)1 << 20)
 #define WHY_MAX 400
+#define SUBJECT_MAX 900		/* of the refused message's in a rejection */
 
 struct work {
 	const struct deliver_request *r;
@@ -325,7 +326,8 @@ send_rejection(struct work *w, const struct filter_action *a, const struct filte
 
 	if (x.hostname.n == 0)
 		x.hostname = span_str(host_name());
-	header_get(m->header, SPAN("subject"), &subject);
+	if (header_get(m->header, SPAN("subject"), &subject))
+		subject = span_sub(subject, 0, SUBJECT_MAX);
 	header_get(m->header, SPAN("message-id"), &x.message_id);
 	random_bytes(random, sizeof(random));
 	hex_encode(&unique, span_of(random, sizeof(random)));

@@ -254,6 +254,7 @@ test_lists(void **state)
 static void
 test_reply(void **state)
 {
+	struct buf long_one = BUF_INIT((size_t)1 << 20);
 	struct world w;
 
 	(void)state;
@@ -275,7 +276,17 @@ test_reply(void **state)
 	assert_int_equal(w.out.reply, 550);
 	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> ??");
 	assert_int_equal(w.sent, 1);
+	/* A subject of any length is told by its beginning. */
+	for (buf_adds(&long_one, "Subject: "); long_one.n < 200000;)
+		buf_adds(&long_one, "endless ");
+	buf_adds(&long_one, "\n\nbody\n");
+	w.r.message = buf_span(&long_one);
+	deliver_with(&w, "require \"reject\"; reject \"\xc3\xbc\";");
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 2);
+	assert_true(span_find(buf_span(&w.message), SPAN("\r\nSubject: Rejected: endless endless")) != SIZE_MAX);
 	world_clear(&w);
+	buf_clear(&long_one);
 }
 
 static void

@@ -197,6 +197,26 @@ test_posix(void **state)
 	arena_free(a);
 }
 
+/* Matching takes nothing of the arena that the expression is in: a compiled script is used for mail after mail. */
+static void
+test_again_and_again(void **state)
+{
+	struct arena *a = arena_new(1 << 16);
+	char why[120];
+	const struct sieve_regex *re = sieve_regex_compile(a, SPAN("(a|b)*(c|d)$"), SIEVE_CASEMAP, why, sizeof(why));
+	size_t used = arena_used(a);
+
+	(void)state;
+	assert_non_null(re);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct sieve_captures c = { .count = 0 };
+
+		assert_int_equal(sieve_regex_match(re, a, i % 2 == 0 ? SPAN("xabc") : SPAN("x"), i % 4 < 2 ? &c : NULL), i % 2 == 0);
+	}
+	assert_int_equal(arena_used(a), used);
+	arena_free(a);
+}
+
 /* No expression and no value takes more than its share. */
 static void
 test_hostile(void **state)
@@ -287,7 +307,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_regex),
-		cmocka_unit_test(test_posix),
+		cmocka_unit_test(test_posix), cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_html),
 	};

@@ -19,6 +19,7 @@
 
 struct sieve_regex {
 	pcre2_code *code;
+	uint32_t groups;		/* and the whole match */
 	bool utf8;
 	bool exact;			/* has back references: these know no longest match */
 };
@@ -64,7 +65,11 @@ sieve_regex_compile(struct arena *a, struct span ere, enum sieve_comparator cmp,
 			snprintf(error, room, "error %d", code);
 	}
 	buf_clear(&text);
-	return re->code == NULL ? NULL : re;
+	if (re->code == NULL)
+		return NULL;
+	pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &re->groups);
+	re->groups++;
+	return re;
 }
 
 /* The longest match that begins where the one in data does; it takes its place there. */
@@ -124,7 +129,8 @@ sieve_regex_match(const struct sieve_regex *re, struct arena *a, struct span val
 		if (value.p == NULL)
 			return -1;
 	}
-	data = pcre2_match_data_create_from_pattern(re->code, NULL);
+	/* Not made from the pattern: what matching needs would be taken from the pattern's arena, and stay there. */
+	data = pcre2_match_data_create(re->groups, NULL);
 	ctx = pcre2_match_context_create(NULL);
 	if (data == NULL || ctx == NULL) {
 		rc = PCRE2_ERROR_NOMEMORY;

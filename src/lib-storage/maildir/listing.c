@@ -68,14 +68,6 @@ maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub
 	return !(st->bits & (IDX_STATE_COARSE | IDX_STATE_UNSCANNED)) && stamp_eq(box, sub, &st->stamp[sub]);
 }
 
-void
-maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub)
-{
-	if (!maildir_seal(box, sub, (st->bits & IDX_STATE_COARSE) != 0, &st->stamp[sub]))
-		st->bits |= IDX_STATE_COARSE;
-	st->bits |= IDX_STATE_WINDOW;
-}
-
 int
 maildir_list_dir(struct maildir_box *box, int sub, maildir_listed_fn *fn, void *ctx, struct err *e)
 {
