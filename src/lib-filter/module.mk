@@ -81,6 +81,10 @@ UNIT_TESTS += tests/unit/test-sieve
 tests_unit_test_sieve_SOURCES = tests/unit/test-sieve.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
 tests_unit_test_sieve_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-sieve-mistakes
+tests_unit_test_sieve_mistakes_SOURCES = tests/unit/test-sieve-mistakes.c
+tests_unit_test_sieve_mistakes_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-sieve-ext
 tests_unit_test_sieve_ext_SOURCES = tests/unit/test-sieve-ext.c
 tests_unit_test_sieve_ext_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)

@@ -31,8 +31,11 @@ is_mailbox_name(struct span name)
 static int
 check_fileinto(struct sieve_checker *c, struct sieve_node *n)
 {
+	const struct sieve_tagged *use = sieve_tag_get(n, TAG_SPECIALUSE);
 	struct span name = n->pos[0]->strings[0];
 
+	if (use != NULL && sieve_check_special_use(c, n, use->value) == -1)
+		return -1;
 	return !sieve_is_constant(c, name) || is_mailbox_name(name) ? 0 :
 	    sieve_fail(c, n, "\"%.*s\" is an invalid folder name", SPAN_ARG(span_sub(name, 0, 60)));
 }

@@ -10,6 +10,7 @@
 
 #define PERIOD_DEFAULT (12 * 3600)
 #define PERIOD_MAX (2 * 86400)
+#define SECONDS_MAX ((uint64_t)1 << 62)
 
 static int
 check_duplicate(struct sieve_checker *c, struct sieve_node *n)
@@ -60,7 +61,7 @@ test_duplicate(struct sieve_run *r, const struct sieve_node *n)
 	bool again;
 
 	if (seconds != NULL)
-		period = seconds->value->number;
+		period = seconds->value->number > SECONDS_MAX ? SECONDS_MAX : seconds->value->number;
 	if (max > 0 && period > max)
 		period = max;
 	parts[0] = SPAN("");

@@ -11,11 +11,13 @@ int
 sieve_check_fcc(struct sieve_checker *c, const struct sieve_node *n)
 {
 	static const enum sieve_tag need[] = { TAG_CREATE, TAG_FLAGS, TAG_SPECIALUSE, TAG_MAILBOXID };
+	const struct sieve_tagged *use;
 
 	for (size_t i = 0; i < sizeof(need) / sizeof(need[0]) && sieve_tag_get(n, TAG_FCC) == NULL; i++)
 		if (sieve_tag_get(n, need[i]) != NULL)
 			return sieve_fail(c, n, ":create, :flags, :specialuse and :mailboxid need :fcc");
-	return 0;
+	use = sieve_tag_get(n, TAG_SPECIALUSE);
+	return use == NULL ? 0 : sieve_check_special_use(c, n, use->value);
 }
 
 int

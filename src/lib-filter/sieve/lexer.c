@@ -6,7 +6,7 @@
 
 #include "lib/encode.h"
 
-#define NUMBER_MAX ((uint64_t)1 << 62)
+#define NUMBER_MAX UINT64_MAX
 
 int
 sieve_error_set(struct sieve_error *e, unsigned line, const char *fmt, ...)
@@ -27,21 +27,71 @@ sieve_error_set(struct sieve_error *e, unsigned line, const char *fmt, ...)
 	return -1;
 }
 
+int
+sieve_mistake(struct sieve_mistakes *m, unsigned line, const char *fmt, ...)
+{
+	char text[SIEVE_ERROR_MAX];
+	struct sieve_error e;
+	va_list ap;
+
+	if (m->over)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (m->within.p != NULL)
+		sieve_error_set(&e, line, "in the included script \"%.*s\": %.140s", SPAN_ARG(span_sub(m->within, 0, 40)), text);
+	else
+		sieve_error_set(&e, line, "%s", text);
+	if (m->count++ == 0)
+		m->first = e;
+	if (m->tell != NULL)
+		m->tell(m->ctx, &e);
+	m->over = m->tell == NULL || m->count == SIEVE_MISTAKES_MAX;
+	return -1;
+}
+
+int
+sieve_mistake_last(struct sieve_mistakes *m, unsigned line, const char *text)
+{
+	sieve_mistake(m, line, "%s", text);
+	m->over = true;
+	return -1;
+}
+
 void
-sieve_lexer_init(struct sieve_lexer *l, struct span script, struct arena *a, struct sieve_error *error)
+sieve_lexer_init(struct sieve_lexer *l, struct span script, struct arena *a, struct sieve_mistakes *mistakes)
 {
 	/* A byte order mark in front, as some editors leave it. */
 	if (span_starts(script, SPAN("\xef\xbb\xbf")))
 		script = span_from(script, 3);
-	*l = (struct sieve_lexer){ script, a, 1, error };
+	*l = (struct sieve_lexer){ .in = script, .a = a, .line = 1, .mistakes = mistakes };
 }
 
 static void
-bad(struct sieve_lexer *l, struct sieve_token *out, const char *why)
+tell(struct sieve_lexer *l, const char *why)
 {
-	sieve_error_set(l->error, l->line, "%s", why);
+	if (!l->quiet)
+		sieve_mistake(l->mistakes, l->line, "%s", why);
+}
+
+/* Where the next token begins nobody knows. */
+static void
+lose(struct sieve_lexer *l, struct sieve_token *out, const char *why)
+{
+	tell(l, why);
 	out->type = TOKEN_BAD;
 	l->in = SPAN_NONE;
+	l->lost = true;
+}
+
+static void
+no_memory(struct sieve_lexer *l, struct sieve_token *out)
+{
+	sieve_mistake_last(l->mistakes, l->line, "the script is too large");
+	out->type = TOKEN_BAD;
+	l->in = SPAN_NONE;
+	l->lost = true;
 }
 
 static void
@@ -98,19 +148,16 @@ take_word(struct sieve_lexer *l)
 static void
 take_number(struct sieve_lexer *l, struct sieve_token *out)
 {
+	bool fits = true;
 	unsigned shift = 0;
 	size_t n = 0;
 
 	out->type = TOKEN_NUMBER;
-	while (n < l->in.n && ascii_is_digit(l->in.p[n])) {
+	for (; n < l->in.n && ascii_is_digit(l->in.p[n]); n++) {
 		uint64_t digit = (uint64_t)(l->in.p[n] - '0');
 
-		if (out->number > (NUMBER_MAX - digit) / 10) {
-			bad(l, out, "the number is too large");
-			return;
-		}
-		out->number = out->number * 10 + digit;
-		n++;
+		fits = fits && out->number <= (NUMBER_MAX - digit) / 10;
+		out->number = fits ? out->number * 10 + digit : 0;
 	}
 	if (n < l->in.n) {
 		char unit = ascii_upper(l->in.p[n]);
@@ -118,15 +165,15 @@ take_number(struct sieve_lexer *l, struct sieve_token *out)
 		shift = unit == 'K' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0;
 		n += shift > 0;
 	}
+	fits = fits && out->number <= NUMBER_MAX >> shift;
 	if (n < l->in.n && is_word(l->in.p[n])) {
-		bad(l, out, "a number ends with K, M, G or its last digit");
-		return;
+		tell(l, fits ? "a number ends with K, M, G or its last digit" : "the number is too large");
+		while (n < l->in.n && is_word(l->in.p[n]))
+			n++;
+	} else if (!fits) {
+		tell(l, "the number is too large");
 	}
-	if (out->number > NUMBER_MAX >> shift) {
-		bad(l, out, "the number is too large");
-		return;
-	}
-	out->number <<= shift;
+	out->number = fits ? out->number << shift : 0;
 	step(l, n);
 }
 
@@ -135,13 +182,14 @@ static void
 take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 {
 	size_t end = 1, n = 0, escapes = 0, lines = 0;
+	bool nul = false;
 	char *room;
 
 	out->type = TOKEN_STRING;
 	while (end < l->in.n && l->in.p[end] != '"') {
-		if (l->in.p[end] == '\0') {
-			bad(l, out, "there is a NUL in a string");
-			return;
+		if (l->in.p[end] == '\0' && !nul) {
+			nul = true;
+			tell(l, "there is a NUL in a string");
 		}
 		if (l->in.p[end] == '\\' && end + 1 < l->in.n) {
 			escapes++;
@@ -151,7 +199,8 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 		end++;
 	}
 	if (end >= l->in.n) {
-		bad(l, out, "a string has no end");
+		l->quiet = l->quiet || nul;	/* one of the two is enough */
+		lose(l, out, "a string has no end");
 		return;
 	}
 	out->text = span_sub(l->in, 1, end - 1);
@@ -159,7 +208,7 @@ take_quoted(struct sieve_lexer *l, struct sieve_token *out)
 	if (escapes + lines > 0) {
 		room = arena_alloc(l->a, out->text.n + lines, 1);
 		if (room == NULL) {
-			bad(l, out, "the script is too large");
+			no_memory(l, out);
 			return;
 		}
 		for (size_t i = 0; i < out->text.n; i++) {
@@ -217,23 +266,29 @@ take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 	if (span_starts(l->in, SPAN("\r\n")))
 		step(l, 1);
 	if (l->in.n == 0 || l->in.p[0] != '\n') {
-		bad(l, out, "text: is followed by a new line");
-		return;
+		tell(l, "text: is followed by a new line");
+		/* Its lines are no commands all the same, if they end. */
+		octets = span_chr(l->in, '\n');
+		l->no_dot = l->no_dot || !find_dot(span_from(l->in, octets), &n, &lines);
+		if (l->no_dot || octets >= l->in.n) {
+			out->type = TOKEN_BAD;
+			return;
+		}
+		n = 0;
+		step(l, octets);
 	}
 	if (!find_dot(span_from(l->in, 1), &octets, &lines)) {
-		bad(l, out, "a text: has no end");
+		lose(l, out, "a text: has no end");
 		return;
 	}
 	step(l, 1);
 	text = span_sub(l->in, 0, octets);
-	if (octets > 0 && memchr(text.p, '\0', octets) != NULL) {
-		bad(l, out, "there is a NUL in a text:");
-		return;
-	}
+	if (octets > 0 && memchr(text.p, '\0', octets) != NULL)
+		tell(l, "there is a NUL in a text:");
 	/* A line end is CRLF, as above: an octet more a line at most. */
 	room = arena_alloc(l->a, octets + lines + 1, 1);
 	if (room == NULL) {
-		bad(l, out, "the script is too large");
+		no_memory(l, out);
 		return;
 	}
 	while (text.n > 0) {
@@ -254,6 +309,17 @@ take_multiline(struct sieve_lexer *l, struct sieve_token *out)
 	out->text = span_of(room, n);
 }
 
+/* How many octets of in are no beginning of any token: they are one mistake with that before them. */
+static size_t
+octets_between(struct span in)
+{
+	size_t n = 0;
+
+	while (n < in.n && !is_word(in.p[n]) && (in.p[n] == '\0' || strchr(" \t\r\n\"()[]{},;:#/", in.p[n]) == NULL))
+		n++;
+	return n;
+}
+
 void
 sieve_lexer_next(struct sieve_lexer *l, struct sieve_token *out)
 {
@@ -261,11 +327,12 @@ sieve_lexer_next(struct sieve_lexer *l, struct sieve_token *out)
 
 	*out = (struct sieve_token){ .line = l->line };
 	if (!skip(l)) {
-		bad(l, out, "a comment has no end");
+		lose(l, out, "a comment has no end");
 		return;
 	}
 	out->line = l->line;
-	if (l->in.n == 0) {
+	if (l->in.n == 0 || l->mistakes->over) {
+		l->lost = l->lost || l->mistakes->over;
 		out->type = TOKEN_END;
 		return;
 	}
@@ -290,6 +357,8 @@ sieve_lexer_next(struct sieve_lexer *l, struct sieve_token *out)
 		out->text = span_sub(l->in, 0, 1);
 		step(l, 1);
 	} else {
-		bad(l, out, "an octet that can not be here");
+		tell(l, "an octet that can not be here");
+		out->type = TOKEN_BAD;
+		step(l, 1 + octets_between(span_from(l->in, 1)));
 	}
 }

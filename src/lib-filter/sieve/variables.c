@@ -103,15 +103,21 @@ sieve_decode_characters(struct arena *a, struct span *s)
 
 /* ---- names ---- */
 
-bool
-sieve_is_variable(struct span s)
+static bool
+is_identifier(struct span s)
 {
-	if (s.n == 0 || s.n > NAME_MAX_OCTETS || ascii_is_digit(s.p[0]))
+	if (s.n == 0 || ascii_is_digit(s.p[0]))
 		return false;
 	for (size_t i = 0; i < s.n; i++)
 		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '_')
 			return false;
 	return true;
+}
+
+bool
+sieve_is_variable(struct span s)
+{
+	return s.n <= NAME_MAX_OCTETS && is_identifier(s);
 }
 
 /* "global." is the one namespace (RFC 6609 section 3.4), where "include" is there. */
@@ -373,6 +379,49 @@ sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct
 {
 	return is_name(&c->required, name) ? 0 :
 	    sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+}
+
+/* *namespace identifier: "a.b".  False: what is in ${} is nothing of that form, and a text. */
+static bool
+has_namespace(struct span inside)
+{
+	size_t dots = 0;
+
+	for (;; dots++) {
+		size_t dot = span_chr(inside, '.');
+
+		if (!is_identifier(span_sub(inside, 0, dot)))
+			return false;
+		if (dot == inside.n)
+			return dots > 0;
+		inside = span_from(inside, dot + 1);
+	}
+}
+
+static bool
+is_namespace(const struct sieve_checker *c, struct span inside)
+{
+	const struct filter_host *host = c->options->host;
+
+	return (extset_has(&c->required, EXT_VND_ENVIRONMENT) && span_istarts(inside, SPAN("env."))) ||
+	    (host != NULL && host->tester != NULL && span_istarts(inside, SPAN("tst."))) || is_name(&c->required, inside);
+}
+
+int
+sieve_check_references(struct sieve_checker *c, const struct sieve_node *n, struct span s)
+{
+	size_t at;
+
+	for (; (at = span_find(s, SPAN("${"))) != SIZE_MAX; s = span_from(s, at + 2)) {
+		struct span inside = span_from(s, at + 2);
+
+		inside = span_sub(inside, 0, span_chr(inside, '}'));
+		if (at + 2 + inside.n >= s.n)
+			return 0;
+		if (has_namespace(inside) && !is_namespace(c, inside))
+			return sieve_fail(c, n, "the namespace of ${%.*s} is not known", SPAN_ARG(span_sub(inside, 0, 60)));
+	}
+	return 0;
 }
 
 static int
