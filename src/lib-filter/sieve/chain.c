@@ -53,7 +53,8 @@ take_keep(struct sieve_chain *c, struct filter_action *keep)
 		else if (c->keep != NULL)
 			keep->flags = c->keep->flags;
 	} else if (c->keep != NULL && c->keep->flags.given && (c->keep->flags.flags != 0 || c->keep->flags.keyword_count > 0) &&
-	    (keep->verb == NULL || !keep->flags.given) && keep->flags.flags == 0 && keep->flags.keyword_count == 0)
+	    (keep->verb == NULL || !keep->flags.given) && keep->flags.flags == 0 && keep->flags.keyword_count == 0 &&
+	    !(keep->flags.given && c->keep->flags.of_script))
 		keep->flags = c->keep->flags;
 	if (keep->message.p != NULL) {		/* the next script sees what this one has made of it */
 		struct filter_message m = *c->message;
@@ -130,11 +131,12 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 {
 	struct filter_action *actions, *next, *keep = NULL;
 	struct filter_message m = *c->message;
+	struct span flags;
 
 	if (!sieve_chain_goes_on(c))
 		return 0;
 	m.flags = c->flags;
-	if (sieve_script_run(s, &m, c->host, &c->limits, c->a, &actions, error) == -1)
+	if (sieve_script_run_flags(s, &m, c->host, &c->limits, c->a, &actions, &flags, error) == -1)
 		return -1;
 	if (conflicts(c, actions))
 		return sieve_error_set(error, 0, "a message can not be refused that another script delivers");
@@ -155,6 +157,9 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 			c->tail = &x->next;
 		}
 	}
+	/* What one script has set, the next one finds; a message in a mailbox has the flags that a keep gives it. */
+	if (!c->message->has_flags)
+		c->flags = flags;
 	if (keep != NULL)
 		take_keep(c, keep);
 	else

@@ -280,6 +280,16 @@ int
 sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
     const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error)
 {
+	struct span flags;
+
+	return sieve_script_run_flags(s, m, host, limits, a, out, &flags, error);
+}
+
+int
+sieve_script_run_flags(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct span *flags_out,
+    struct sieve_error *error)
+{
 	struct sieve_run r = {
 		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true, .flags = m->flags,
 		.charsets = charset_cache_new(), .variables = hash_new(limits->variables),
@@ -310,5 +320,6 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 	free(r.included);
 	charset_cache_free(r.charsets);
 	*out = r.actions;
+	*flags_out = r.flags;
 	return rc;
 }

@@ -73,4 +73,8 @@ void sieve_script_free(struct sieve_script *s);	/* NULL is fine */
  */
 int sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
     const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error);
+/* And what imap4flags' variable (RFC 5232 section 2) is in the end, in a: words with a space between. */
+int sieve_script_run_flags(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct span *flags_out,
+    struct sieve_error *error);
 #endif
