@@ -10,10 +10,9 @@
 
 #include "lib-filter/sieve/compile.h"
 
-#define BINARY_VERSION 2	/* 2: lines of strings end in CRLF */
+#define BINARY_VERSION 3	/* 2: lines of strings end in CRLF; 3: one extension more */
 #define HEAD (4 + 4 + SIEVE_DIGEST)
 #define STAMP (8 + 8 + 8 + SIEVE_DIGEST)
-#define NUMBER_MAX ((uint64_t)1 << 62)
 
 enum { NODE_TEST_LIST = 1, NODE_BLOCK = 2, NODE_TEST = 4 };
 enum { ARG_LIST = 1, ARG_DECODED = 2 };
@@ -254,7 +253,6 @@ take_arg(struct loader *l)
 	case SIEVE_NUMBER:
 		arg->type = SIEVE_NUMBER;
 		arg->number = take_u64(l);
-		l->bad = l->bad || arg->number > NUMBER_MAX;
 		break;
 	case SIEVE_TAG:
 		arg->type = SIEVE_TAG;
