@@ -455,6 +455,7 @@ KNOWN.update({
     r"edge/end lost exitcode zero": "mail that could not be stored is not acknowledged",
     r"edge/formail (twice )?(-I To: -x To:|-i To: -x To:|-R To: X-T: -x To:)": "a filter without output leaves the message as it was",
     r"edge/formail -A Message-ID: -x Message-ID:": "a filter without output leaves the message as it was",
+    r"edge/option (variable|quoted variable|match|backquotes)": "a variable's value is no option for sendmail",
     r"edge/block (one line(?! (false|star)).*|brace flag|nested one line)": "a recipe whose action is missing is passed over",
     r"edge/formail (twice )?(-ru To:|-r -u Subject:|-ru To: -a \"To: y\")": "-u has no effect on what -r makes",
 })

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Whole rcfiles once more: names that look like others, how a run ends, and what formail's options mean together."""
 
+from corners import MAILER
+
 # Behind "X=", with variables whose names begin with an underscore.
 UNDERSCORES = [
     '"$_A"', '"$_"', '"$__"', '"$_1"', '"${_A}"', '"${_}"', '"${__}"', '"${_A-none}"', '"${_N-none}"', '"${_N:-none}"', '"${_A:+some}"',
@@ -111,6 +113,13 @@ BLOCKS = {
     "nested one line": ":0\n{ :0 {\n:0\none\n} }\n:0\nbox\n",
 }
 
+# Options for sendmail that come from variables.
+OPTIONS = {
+    "option literal": ":0w\n! -q a@b\n", "option variable": "X=-q\n:0w\n! $X a@b\n:0\nbox\n", "option quoted variable": "X=-q\n:0w\n! \"$X\"\n:0\nbox\n",
+    "option match": ":0\n* ^Subject: hell\\/o\n{ X=-$MATCH }\n:0w\n! $X\n:0\nbox\n", "option default": ":0w\n! ${X:--q} a@b\n",
+    "option flags": "X=-q\nSENDMAILFLAGS=$X\n:0w\n! a@b\n", "option inside": "X=-q\n:0w\n! a$X b\n", "option backquotes": ":0w\n! `echo -q` a@b\n:0\nbox\n",
+}
+
 FORMAIL = [
     '-ru To:', '-r -u Subject:', '-ru To: -a "To: y"', '-ru References:', '-ru To: -I "To: y"', '-ru To: -i "To: y"', '-ru X-Number:',
     '-rtu From:',
@@ -136,6 +145,7 @@ RECIPES = {"name %s" % x: NAMED + "X=%s\nLOG=\"[$X]\n\"\n:0\nbox\n" % x for x in
 RECIPES.update({"end " + name: rc for name, rc in ENDS.items()})
 RECIPES.update({"delivered " + name: QUIET + rc for name, rc in DELIVERED.items()})
 RECIPES.update(NOT_DELIVERED)
+RECIPES.update({name: MAILER + rc for name, rc in OPTIONS.items()})
 RECIPES.update(LOGS)
 RECIPES.update(MAILDIRS)
 RECIPES.update({"macro " + x: "MATCH=none\n:0\n* %s\n{ LOG=\"yes\n\" }\nLOG=\"[$MATCH]\n\"\n:0\nbox\n" % x for x in MACROS})

@@ -52,6 +52,8 @@ static const struct {
 	{ ":0 {\n:0\nx\n}\n", "1 error: what is behind the flags belongs on the next line, and is passed over: \"{\"\n"
 	    "1 error: a recipe without an action\n4 error: a closing brace without a block: \"}\"\n" },
 	{ ":0 w | cat >x\ny\n", "1 error: what is behind the flags belongs on the next line, and is passed over: \"| cat >x\"\n" },
+	{ "A=-oQ/tmp\n:0c\n! -oi a@b\n:0c\n! $A a@b\n:0\n! \"$B\" x$A\n",
+	    "5 warning: \"-oQ/tmp\" is a variable's value: it is no option for sendmail, and the recipe fails\n" },
 	/* programs */
 	{ "A=`date`\n:0\n* ? test -f x\n| y\n", "" },
 	/* what is included, as far as it is known */

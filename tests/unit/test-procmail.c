@@ -59,6 +59,7 @@ struct world {
 	struct buf log, done;
 	unsigned programs;
 	bool logs;		/* the log's files and texts in brackets, and when they are opened */
+	bool locks;		/* what is locked is in `done' too */
 	bool full;		/* nothing but the mailbox can be written */
 	struct procmail_cache *cache;
 };
@@ -138,6 +139,25 @@ on_open_log(void *ctx, struct span dir, struct span name, unsigned mask, struct 
 	return span_eq(name, SPAN("bad")) ? err_set(e, ERR_DENIED, "it is bad") : 0;
 }
 
+static int
+on_lock(void *ctx, const struct procmail_lock *l, struct err *e)
+{
+	struct world *w = ctx;
+
+	(void)e;
+	buf_addf(&w->done, "lock:%.*s ", SPAN_ARG(l->name));
+	return 0;
+}
+
+static void
+on_unlock(void *ctx, struct span dir, struct span name)
+{
+	struct world *w = ctx;
+
+	(void)dir;
+	buf_addf(&w->done, "unlock:%.*s ", SPAN_ARG(name));
+}
+
 static struct procmail_result
 run_rc(struct world *w, struct span text, struct procmail_limits limits)
 {
@@ -148,6 +168,10 @@ run_rc(struct world *w, struct span text, struct procmail_limits limits)
 	struct procmail_result result;
 	struct err e = ERR_INIT;
 
+	if (w->locks) {
+		host.lock = on_lock;
+		host.unlock = on_unlock;
+	}
 	w->log = BUF_INIT((size_t)1 << 22);
 	w->done = BUF_INIT(65536);
 	assert_int_equal(procmail_run(&r, &host, &limits, &result, &e), 0);
@@ -176,6 +200,11 @@ test_deliveries(void **state)
 		{ ":0fw\n| false\n:0e\nfailed\n", "0:failed " },
 		{ "A=\"b@y, <c@z>,d@w\"\n:0\n! a@x $A ,\n", "!a@x !b@y !c@z !d@w " },
 		{ ":0\n! ,\n:0\nnobody\n", "0:nobody " },
+		{ "A=-t\n:0\n! a@x $A\n:0\nbox\n", "0:box " },
+		{ "A='a -t'\n:0\n! $A\n:0\nbox\n", "0:box " },
+		{ ":0\n* ^Subject: hell\\/.*\n{ A=-$MATCH }\n:0\n! \"$A\"\n:0\nbox\n", "0:box " },
+		{ "A=-t\n:0\n! ${B:-$A}\n:0\nbox\n", "0:box " },
+		{ "A=-t\n:0\n! x$A\n", "!x-t " },
 		{ ":0fw\n| formail -A 'X-A: b'\n:0\n* ^X-A: b\nbox\n", "0:box " },
 		{ "_A=b\n:0c\n$_A\n:0\n${_A}\n", "0:rcA 0:b " },
 		{ ":0\n* ^TO_bob\n* ! \\^TO_bob\n* \\^To:\nbox\n", "0:box " },
@@ -186,6 +215,33 @@ test_deliveries(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct world w = { .rc = cases[i].rc };
+
+		assert_true(run_rc(&w, span_str(mail), PROCMAIL_LIMITS_DEFAULT).delivered);
+		assert_span(buf_span(&w.done), cases[i].done);
+		buf_clear(&w.log);
+		buf_clear(&w.done);
+	}
+}
+
+/* A lock of the folder's own name would be its end. */
+static void
+test_locks(void **state)
+{
+	static const struct { const char *rc, *done; } cases[] = {
+		{ ":0:\nbox\n", "lock:box.lock 0:box unlock:box.lock " },
+		{ "LOCKEXT=.l\n:0:\nbox\n", "lock:box.l 0:box unlock:box.l " },
+		{ "LOCKEXT=\n:0:\nbox\n", "0:box " },
+		{ "LOCKEXT\n:0:\nbox\n", "0:box " },
+		{ "LOCKEXT=\n:0:other\nbox\n", "lock:other 0:box unlock:other " },
+		{ ":0:box\nbox\n", "0:box " },
+		{ "A=box\n:0:$A\n\"$A\"\n", "0:box " },
+		{ "LOCKEXT=\n:0w:\n| cat >>out\n:0\nbox\n", "0:box " },
+		{ "DEFAULT=box\nLOCKEXT=\n", "0:box " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct world w = { .rc = cases[i].rc, .locks = true };
 
 		assert_true(run_rc(&w, span_str(mail), PROCMAIL_LIMITS_DEFAULT).delivered);
 		assert_span(buf_span(&w.done), cases[i].done);
@@ -360,7 +416,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_regex), cmocka_unit_test(test_deliveries), cmocka_unit_test(test_ends), cmocka_unit_test(test_log), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_regex), cmocka_unit_test(test_deliveries), cmocka_unit_test(test_locks), cmocka_unit_test(test_ends), cmocka_unit_test(test_log), cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_large_message), cmocka_unit_test(test_formail),
 	};

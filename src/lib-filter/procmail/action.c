@@ -465,7 +465,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		shell[0] = procmail_value(s, "SHELL");
 		shell[1] = procmail_value(s, "SHELLFLAGS");
 		shell[2] = line;
-		words = (struct procmail_words){ shell, 3 };
+		words = (struct procmail_words){ .word = shell, .count = 3 };
 	} else {
 		if (!procmail_expand_words(s, line, &words) || words.count == 0)
 			return -1;
@@ -681,7 +681,19 @@ forward_to_queue(struct procmail_state *s, const struct procmail_words *words, s
 	return PROCMAIL_FAILED;
 }
 
-/* ! addresses: what begins with - is for sendmail. */
+/* An option for sendmail that is none of the recipe's: whoever wrote the message may have thought of it. */
+static bool
+has_made_options(struct procmail_state *s, const struct procmail_words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (words->is_value[i] && span_starts(words->word[i], SPAN("-"))) {
+			procmail_log(s, "No address to forward to: \"%.*s\": a variable's value is no option", SPAN_ARG(words->word[i]));
+			return true;
+		}
+	return false;
+}
+
+/* ! addresses: what begins with - is for sendmail, if the recipe says it itself. */
 static enum procmail_done
 forward(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
 {
@@ -691,7 +703,7 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	bool plain;
 	int status = 0;
 
-	if (!procmail_expand_words(s, recipe->text, &words) || !count_delivery(s) || !mailer_words(s, &words, &argv))
+	if (!procmail_expand_words(s, recipe->text, &words) || has_made_options(s, &words) || !count_delivery(s) || !mailer_words(s, &words, &argv))
 		return PROCMAIL_FAILED;
 	s->ran = join_words(s, &argv);
 	/* Other flags than those of the beginning are for the program. */
