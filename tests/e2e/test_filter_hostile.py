@@ -28,7 +28,7 @@ plugin {
 """
 REQUIRE = ('require ["fileinto", "mailbox", "variables", "regex", "body", "mime", "foreverypart", "extracttext", '
            '"editheader", "vacation", "enotify", "copy", "reject", "include", "date", "relational", "duplicate"];\n')
-MEMORY = 900 << 20
+MEMORY = (900 << 20) * culver.SLOW
 SECONDS = 30 * culver.SLOW
 
 
