@@ -23,7 +23,7 @@ struct sieve_match {
 bool sieve_comparator_find(struct span name, enum sieve_comparator *out);
 bool sieve_relation_find(struct span name, enum sieve_relation *out);
 
-#define SIEVE_CAPTURES 32		/* wildcards of a pattern that are remembered */
+#define SIEVE_CAPTURES 33		/* the whole value, and wildcards of a pattern that are remembered */
 
 struct sieve_captures {			/* what wildcards stood for: spans into the value; [0] is the whole */
 	struct span part[SIEVE_CAPTURES];

@@ -222,9 +222,9 @@ sieve_regex_prepare(struct sieve_matching *x, const struct sieve_arg *keys)
 		if (sieve_run_work(x->r, x->n, 100 + x->keys[i].n) == -1)
 			return -1;
 		x->regexes[i] = sieve_regex_compile(x->r->a, x->keys[i], x->m->comparator, why, sizeof(why));
+		/* Of a variable: that it matches nothing is better than that mail is not filed. */
 		if (x->regexes[i] == NULL)
-			return sieve_run_fail(x->r, x->n, "\"%.*s\" is no regular expression: %s", SPAN_ARG(span_sub(x->keys[i], 0, 60)),
-			    why);
+			sieve_run_complain(x->r, x->n, "\"%.*s\" is no regular expression: %s", SPAN_ARG(span_sub(x->keys[i], 0, 60)), why);
 	}
 	return 0;
 }
@@ -232,9 +232,13 @@ sieve_regex_prepare(struct sieve_matching *x, const struct sieve_arg *keys)
 int
 sieve_regex_run(struct sieve_matching *x, size_t key, struct span value, struct sieve_captures *captures)
 {
-	uint64_t before = cpu_us(), spent, max_us = (x->r->limits.steps - x->r->steps) / STEPS_PER_US;
-	int rc = sieve_regex_match(x->regexes[key], x->r->a, value, max_us, captures);
+	uint64_t before, spent, max_us = (x->r->limits.steps - x->r->steps) / STEPS_PER_US;
+	int rc;
 
+	if (x->regexes[key] == NULL)
+		return 0;
+	before = cpu_us();
+	rc = sieve_regex_match(x->regexes[key], x->r->a, value, max_us, captures);
 	spent = cpu_us() - before;
 	if (rc == -1)
 		return sieve_run_fail(x->r, x->n, "matching \"%.*s\" takes too much work", SPAN_ARG(span_sub(x->keys[key], 0, 60)));
