@@ -4,6 +4,7 @@
  * client to the storage as it comes, never whole into memory; what can be refused is refused before it is invited.
  */
 #include "imap/event.h"
+#include "imap/notify.h"
 #include "imap/session.h"
 #include "lib-mail/date.h"
 #include "lib-storage/quota.h"
@@ -171,6 +172,7 @@ commit(struct imap_session *s, struct append *ap, struct err *e)
 	s->stats.appended += uids.count;
 	if (s->box != NULL && span_eq(mailbox_name(ap->target), mailbox_name(s->box)))
 		s->added = uids;
+	imap_notify_own_mail(s, ap->target, &uids);
 	if (s->events != NULL)
 		imap_event_appended(s, ap->target, uidvalidity, &uids);
 	imap_okf(s, "[APPENDUID %u ", uidvalidity);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* COPY (RFC 3501 section 6.4.7), MOVE (RFC 6851), EXPUNGE (RFC 3501 section 6.4.3, UID EXPUNGE of RFC 4315). */
 #include "imap/event.h"
+#include "imap/notify.h"
 #include "imap/session.h"
 
 /* "[COPYUID 38505 304,319:320 3956:3958] " (RFC 4315 section 3) */
@@ -43,6 +44,7 @@ copy_to(struct imap_session *s, const struct uid_list *uids, struct span name, b
 		imap_event_copied(s, mailbox_name(target), &cr);
 	if (span_eq(mailbox_name(target), mailbox_name(s->box)))
 		s->added = cr.to;
+	imap_notify_own_mail(s, target, &cr.to);
 	mailbox_close(target);
 	if (rc == -1) {
 		if (move && cr.to.count > 0)

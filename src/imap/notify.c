@@ -505,6 +505,23 @@ imap_notify_name(struct imap_session *s, struct span name, struct arena *a)
 }
 
 void
+imap_notify_own_mail(struct imap_session *s, const struct mailbox *box, const struct uid_list *uids)
+{
+	struct imap_notify *n = s->notify;
+	struct known *k;
+
+	if (n == NULL || n->names == NULL || uids->count == 0 || (k = notify_numbered(n->names, mailbox_number(box))) == NULL ||
+	    k->watch_id == 0)
+		return;
+	/* Anything that others do takes a UID, a message or a MODSEQ: then what there is differs from this, and is told whole. */
+	if (uids->uids[0] != k->told.uidnext || uids->uids[uids->count - 1] - uids->uids[0] != uids->count - 1)
+		return;
+	k->told.uidnext += (uint32_t)uids->count;
+	k->told.messages += (uint32_t)uids->count;
+	k->told.highestmodseq++;
+}
+
+void
 imap_notify_own_metadata(struct imap_session *s, struct span mailbox, const struct metadata *list, size_t count)
 {
 	struct imap_notify *n = s->notify;

@@ -6,8 +6,9 @@
  * selected that is the figures of STATUS and the list of names: a notice of hub says which to look at.  The selected mailbox has
  * its view; sync.c asks here what of its changes is wanted.
  *
- * What this session did itself to other mailboxes need not be told (section 5): hub sends no notices of it, but where it sees a
- * file in a directory that it watches.  Names are compared as a whole, so those it changed itself are passed over by name.
+ * What this session did itself to other mailboxes is not told (section 5).  hub sends no notices of it, but where it sees a file
+ * in a directory that it watches, so what was saved counts as told.  Names are compared as a whole: those it changed itself are
+ * passed over by name.
  */
 #include "imap/session.h"
 #include "lib-protocol/imap-notify.h"
@@ -33,6 +34,8 @@ void imap_notify_left(struct imap_session *s);			/* s->box is about to be unsele
 struct span imap_notify_name(struct imap_session *s, struct span name, struct arena *a);
 /* A command has made, removed, renamed or (un)subscribed these; `to' may be SPAN_NONE.  Spans in s->arena. */
 void imap_notify_own(struct imap_session *s, struct span from, struct span to);
+/* It has saved these in box, with one change: where nobody else did anything meanwhile, that is known. */
+void imap_notify_own_mail(struct imap_session *s, const struct mailbox *box, const struct uid_list *uids);
 /* And these annotations, of a mailbox or with an empty name of the server. */
 void imap_notify_own_metadata(struct imap_session *s, struct span mailbox, const struct metadata *list, size_t count);
 /* Tells of other mailboxes what there is to tell: behind a command, or in IDLE. */

@@ -86,6 +86,61 @@ test_email_id(void **state)
 	sharing_clear(&s);
 }
 
+/*
+ * What an mbox can not keep as it was (a line that would begin a message, a header field that is the file's own, a header that nothing
+ * ends) is other content: the copy then has another id, as it must (RFC 8474 section 5.1), and keeps that wherever it goes.  The id is the
+ * same exactly where what clients see is.
+ */
+static void
+test_email_id_of_changed_content(void **state)
+{
+	static const bool kept[] = { true, false, false, true, true, false };
+	char first[6][33], copy[6][33], again[6][33];
+	struct sharing s;
+	struct storage *st;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	sharing_init(&s, STORES);
+	sharing_run(&s, "mkdir -p home/a/Maildir/cur home/a/Maildir/new home/a/Maildir/tmp home/a/mail && cd home/a/Maildir/cur && "
+	    "printf 'From: a@b\\n\\n>From me\\n from\\n' > 1.a.h:2, && "
+	    "printf 'From: a@b\\n\\nFrom me\\n' > 2.a.h:2, && "
+	    "printf 'From: a@b\\nX-UID: 7\\nStatus: RO\\n\\ntext\\n' > 3.a.h:2, && "
+	    "printf 'From: a@b\\n\\nx From me\\nFrom\\n' > 4.a.h:2, && "
+	    "printf 'From: a@b\\n\\ntext' > 5.a.h:2, && "
+	    "printf 'From: a@b\\n' > 6.a.h:2,");
+	st = sharing_open(&s, "a");
+	assert_int_equal(sharing_create(st, "Old/mbox"), ERR_NONE);
+	assert_int_equal(sharing_create(st, "Back"), ERR_NONE);
+	email_ids(st, "INBOX", first, 6);
+	copy_all(&s, st, "INBOX", "Old/mbox");
+	copy_all(&s, st, "Old/mbox", "Back");
+	for (int i = 0; i < 2; i++) {
+		struct mailbox *a = sharing_box(st, "INBOX", MAILBOX_READ), *b = sharing_box(st, "Old/mbox", MAILBOX_READ);
+
+		email_ids(st, "Old/mbox", copy, 6);
+		email_ids(st, "Back", again, 6);
+		must_be_same(copy, again, 6);
+		for (uint32_t j = 0; j < 6; j++) {
+			struct span before, after;
+			bool same;
+
+			MUST(mailbox_body(a, mailbox_uid(a, j + 1), &before, &e), &e);
+			MUST(mailbox_body(b, mailbox_uid(b, j + 1), &after, &e), &e);
+			same = span_eq(before, after);
+			assert_int_equal(same, kept[j]);
+			assert_int_equal(strcmp(first[j], copy[j]) == 0, same);
+		}
+		mailbox_close(a);
+		mailbox_close(b);
+		storage_close(st);
+		sharing_run(&s, "rm -rf home/a/Maildir/culver.index home/a/mail/culver.index home/a/mail/.culver.index");
+		st = sharing_open(&s, "a");
+	}
+	storage_close(st);
+	sharing_clear(&s);
+}
+
 static const char *
 mailbox_id(struct sharing *s, struct storage *st, const char *name)
 {
@@ -151,6 +206,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_email_id),
+		cmocka_unit_test(test_email_id_of_changed_content),
 		cmocka_unit_test(test_mailbox_id),
 	};
 
