@@ -195,6 +195,31 @@ on_unlock(void *ctx, struct span dir, struct span name)
 		(void)unlink(path);
 }
 
+static int
+open_log(const char *path, mode_t mode)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+}
+
+static int
+on_open_log(void *ctx, struct span dir, struct span name, unsigned mask, struct err *e)
+{
+	char path[PROCMAIL_PATH];
+	mode_t before;
+	int fd;
+
+	(void)ctx;
+	if (procmail_path(dir, name, path, e) == -1)
+		return -1;
+	before = umask((mode_t)(mask & 0777));
+	fd = open_log(path, 0667);	/* as procmail's */
+	(void)umask(before);
+	if (fd == -1)
+		return err_errno(e, "%s", path);
+	close(fd);
+	return 0;
+}
+
 static void
 on_log(void *ctx, struct span dir, struct span name, struct span text)
 {
@@ -205,7 +230,7 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 	int fd = -1;
 
 	if (name.n > 0 && procmail_path(dir, name, path, &e) == 0)
-		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+		fd = open_log(path, 0600);
 	if (fd == -1) {
 		if (f->log != NULL)
 			f->log(f->ctx, text);
@@ -243,5 +268,5 @@ procmail_files_host(struct procmail_files *f, struct procmail_host *out)
 	*out = (struct procmail_host){ .ctx = f, .read = on_read, .enter = on_enter, .is_dir = on_is_dir,
 		.is_file = on_is_file, .deliver = on_deliver,
 		.forward = f->forward == NULL ? NULL : on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock,
-		.log = on_log, .now = on_now, .pause = on_pause };
+		.open_log = on_open_log, .log = on_log, .now = on_now, .pause = on_pause };
 }

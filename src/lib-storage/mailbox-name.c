@@ -85,14 +85,16 @@ storage_resolve(struct storage *st, struct span name, struct namespace **ns_out,
 			return err_set(e, ERR_LIMIT, "%.*s: too many levels", SPAN_ARG(name));
 		if (depth > 1)
 			buf_addc(inner, '/');
-		if (depth == 1 && span_ieq(level, SPAN("INBOX")))
+		/* As the first level of what a client says it is INBOX in any case; behind a prefix it is a name like another. */
+		if (depth == 1 && skip == 0 && span_ieq(level, SPAN("INBOX")))
 			buf_adds(inner, "INBOX");
 		else
 			buf_add(inner, level);
 	}
 	if (inner->failed)
 		return err_set(e, ERR_LIMIT, "a mailbox name is too long");
-	if (ns->alias == NULL && ns->owner == NULL && span_eq(span_from(buf_span(inner), start), SPAN("INBOX")))
+	/* Behind the prefix of INBOX's own namespace it is INBOX once more, as old scripts and subscriptions have it. */
+	if (!ns->info.inbox && ns->alias == NULL && ns->owner == NULL && span_eq(span_from(buf_span(inner), start), SPAN("INBOX")))
 		return err_set(e, ERR_SYNTAX, "%.*s: the name of INBOX is taken", SPAN_ARG(name));
 	*ns_out = ns;
 	return 0;
@@ -102,6 +104,7 @@ bool
 storage_visible(const struct namespace *ns, struct span inner, struct buf *out)
 {
 	char sep = ns->info.separator;
+	size_t start = out->n;
 	bool first = true;
 	struct span level;
 
@@ -124,6 +127,9 @@ storage_visible(const struct namespace *ns, struct span inner, struct buf *out)
 	buf_add(out, ns->info.prefix);
 	while (span_next(&inner, '/', &level)) {
 		if (span_chr(level, sep) != level.n)
+			return false;
+		/* It would lead to INBOX, or to what is below INBOX. */
+		if (first && out->n == start && span_ieq(level, SPAN("INBOX")) && !span_eq(level, SPAN("INBOX")))
 			return false;
 		if (!first)
 			buf_addc(out, sep);

@@ -2,6 +2,7 @@
 /* Namespaces: prefixes, aliases, what LIST shows of them, whose file subscriptions are in, copies between stores. */
 #include "sharing.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 static const char conf[] =
@@ -152,6 +153,75 @@ test_inbox_prefix(void **state)
 	sharing_clear(&s);
 }
 
+/*
+ * Folders on disk that are called like INBOX.  "INBOX/INBOX" is INBOX once more, as with Dovecot; only below an empty prefix is the
+ * first level INBOX in any case.  What is listed can be opened, and is what was listed.
+ */
+static void
+test_called_like_inbox(void **state)
+{
+	static const char *const folders[] = { ".INBOX", "..INBOX", ".INBOX.Sub", ".INBOX.INBOX", ".inbox", ".inbox.x", ".Inbox2" };
+	static const char with[] = "mail_location = maildir:~/Maildir\nmail_fsync = never\n"
+	    "namespace inbox {\n inbox = yes\n prefix = INBOX/\n separator = /\n}\n";
+	static const char without[] = "mail_location = maildir:~/Maildir\nmail_fsync = never\n"
+	    "namespace inbox {\n inbox = yes\n separator = /\n}\n";
+	static const struct {
+		const char *conf, *list;
+		struct {
+			const char *name;
+			unsigned messages;	/* UINT_MAX: there is none */
+		} boxes[8];
+	} cases[] = {
+		{ with, "INBOX INBOX/INBOX/INBOX INBOX/INBOX/Sub INBOX/Inbox2 INBOX/inbox INBOX/inbox/x ", {
+			{ "INBOX", 1 }, { "INBOX/INBOX", 1 }, { "inbox/INBOX", 1 }, { "INBOX/inbox", 5 }, { "inbox/inbox", 5 },
+			{ "INBOX/INBOX/INBOX", 4 }, { "INBOX/inbox/x", 6 }, { "INBOX/Inbox", UINT_MAX } } },
+		{ without, "INBOX INBOX/INBOX INBOX/Sub Inbox2 ", {
+			{ "INBOX", 1 }, { "inbox", 1 }, { "INBOX/INBOX", 4 }, { "inbox/INBOX", 4 }, { "INBOX/inbox", UINT_MAX },
+			{ "inbox/x", UINT_MAX }, { "INBOX/x", UINT_MAX }, { "inbox/Sub", 3 } } },
+	};
+	struct mailbox_status status;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sharing s;
+		struct storage *st;
+
+		sharing_init(&s, cases[i].conf);
+		st = sharing_open(&s, "bob");
+		assert_int_equal(sharing_save(st, "INBOX", MAILBOX_SAVE, 0), ERR_NONE);
+		for (unsigned j = 0; j < sizeof(folders) / sizeof(folders[0]); j++) {
+			sharing_run(&s, "mkdir -p home/bob/Maildir/%s/cur home/bob/Maildir/%s/new home/bob/Maildir/%s/tmp",
+			    folders[j], folders[j], folders[j]);
+			for (unsigned k = 0; k < j + 1; k++)
+				sharing_run(&s, "printf 'a: b\\n\\nc\\n' > home/bob/Maildir/%s/new/1.%u", folders[j], k);
+		}
+		assert_string_equal(sharing_names(&s, st, MBOX_EXISTS), cases[i].list);
+		for (size_t j = 0; j < 8; j++) {
+			struct span name = span_str(cases[i].boxes[j].name);
+
+			if (cases[i].boxes[j].messages == UINT_MAX) {
+				assert_int_equal(storage_status(st, name, STATUS_MESSAGES, &status, &e), -1);
+				assert_int_equal(e.code, ERR_NOTFOUND);
+				continue;
+			}
+			MUST(storage_status(st, name, STATUS_MESSAGES, &status, &e), &e);
+			assert_int_equal(status.messages, cases[i].boxes[j].messages);
+		}
+		if (cases[i].conf == with) {
+			assert_int_equal(sharing_create(st, "INBOX/INBOX"), ERR_EXISTS);
+			assert_int_equal(storage_delete(st, SPAN("INBOX/INBOX"), &e), -1);
+			assert_int_equal(e.code, ERR_DENIED);
+			MUST(storage_rename(st, SPAN("INBOX/inbox"), SPAN("INBOX/Found"), &e), &e);
+			MUST(storage_status(st, SPAN("INBOX/Found"), STATUS_MESSAGES, &status, &e), &e);
+			assert_int_equal(status.messages, 5);
+			MUST(storage_status(st, SPAN("INBOX/Found/x"), STATUS_MESSAGES, &status, &e), &e);
+		}
+		storage_close(st);
+		sharing_clear(&s);
+	}
+}
+
 /* What a site has that came from Courier: names without "INBOX." go on, in a namespace that nobody sees. */
 static void
 test_old_names(void **state)
@@ -202,6 +272,7 @@ main(void)
 		cmocka_unit_test(test_subscriptions),
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_inbox_prefix),
+		cmocka_unit_test(test_called_like_inbox),
 		cmocka_unit_test(test_old_names),
 	};
 

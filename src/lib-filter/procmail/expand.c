@@ -200,11 +200,11 @@ put_dollar(struct work *w, struct span s, bool quoted)
 		put_special(w, s.p[0], quoted);
 		return 1;
 	}
-	n = procmail_name_length(s);
-	if (n == 1 && s.p[0] == '_') {
+	if (s.p[0] == '_') {	/* whatever follows: names that begin with it need braces */
 		put_special(w, '_', quoted);
 		return 1;
 	}
+	n = procmail_name_length(s);
 	if (n == 0 && ascii_is_digit(s.p[0]))
 		n = 1;
 	if (n == 0) {

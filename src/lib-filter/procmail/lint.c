@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "lib/hash.h"
 #include "lib-filter/procmail/expand.h"
+#include "lib-filter/procmail/formail.h"
 #include "lib-filter/procmail/regex.h"
 
 #define VARIABLES_MAX 2000
@@ -282,6 +283,22 @@ lint_condition(struct procmail_lint *l, const struct procmail_condition *c)
 
 /* ---- recipes ---- */
 
+/* The words of a command, as far as they are known. */
+static void
+lint_command(struct procmail_lint *l, const struct procmail_statement *s)
+{
+	struct procmail_words w;
+	const char *why;
+
+	l->expander.overflow = false;
+	if (procmail_expand(&l->expander, PROCMAIL_EXPAND_WORDS_MODE, s->text, l->a, &w) == -1 || w.count == 0 ||
+	    !formail_is(w.word[0]))
+		return;
+	why = formail_warning(w.word + 1, w.count - 1);
+	if (why != NULL)
+		tell(l, false, s->action_line, "%s", why);
+}
+
 static void
 lint_recipe(struct procmail_lint *l, const struct procmail_statement *s)
 {
@@ -293,8 +310,10 @@ lint_recipe(struct procmail_lint *l, const struct procmail_statement *s)
 		tell(l, false, s->line, "a lock file on a block without the flag c is not taken");
 	if (s->action == PROCMAIL_PIPE && span_trim(s->text).n == 0)
 		tell(l, false, s->action_line, "a | alone fails: there is no standard output");
-	else if (pipe)
+	else if (pipe) {
 		lint_programs(l, s->action_line);
+		lint_command(l, s);
+	}
 	if (pipe && (s->flags & PROCMAIL_FLAG_f) != 0 && (s->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W)) == 0)
 		tell(l, false, s->line, "a filter that fails or writes nothing leaves the message as it was");
 }
