@@ -8,22 +8,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The file of them. */
 static void
-read_kept(struct span rest)
+read_kept(struct span all)
 {
 	static uint32_t room[IMAP_EVENT_UIDS];
-	struct imap_event event;
+	struct kept_event kept;
 	struct err e = ERR_INIT;
 	struct ipc_msg m;
-	size_t before = rest.n;
-	int64_t time;
+	size_t at = 0, before = 0;
 
 	if (ipc_msg_init(&m, &e) == -1)
 		return;
-	while (kept_events_next(&rest, 1700000000, &m, room, &event, &time)) {
-		if (rest.n >= before || event.count == 0 || (!event.scripts && event.learn == SPAM_CHECK))
+	while (kept_events_next(all, &at, 1700000000, &m, room, &kept)) {
+		if (at <= before || at > all.n || kept.at < before || kept.at >= at || kept.next >= kept.event.count ||
+		    kept.event.scripts == (kept.event.learn != SPAM_CHECK))
 			abort();
-		before = rest.n;
+		before = at;
 	}
+	if (at > all.n)
+		abort();
 	ipc_msg_clear(&m);
 }
 

@@ -81,7 +81,7 @@ look_at(const struct filter_action *actions, struct span mail, bool failed, cons
 			abort();
 		if (x->message.n > mail.n + limits->memory || header_size(x->message) > x->message.n)
 			abort();
-		if (x->kind == FILTER_SEND && (x->target.n == 0 || x->text.n == 0))
+		if (filter_sends(x->kind) && (x->target.n == 0 || x->text.n == 0))
 			abort();
 	}
 	if (count > limits->actions + 1 || kept > 1 || (failed && count != 1))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Any script on a message: it is refused with a line that it has, or it runs within its limits; the message is not lost. */
+/*
+ * Any script on a message: it is refused with a line that it has, or it runs within its limits; the message is not lost.  Whoever
+ * asks for all that is wrong with it is told first what others are told, and so many things at most.
+ */
 #include <stdlib.h>
 #include "lib-filter/sieve/script.h"
 
@@ -57,6 +60,40 @@ on_script(void *ctx, bool personal, struct span name, struct arena *a, struct sp
 	return 0;
 }
 
+struct told {
+	const struct sieve_error *first;
+	unsigned count, lines;
+};
+
+static bool
+has_line(const struct sieve_error *error, unsigned lines)
+{
+	return error->text[0] != '\0' && (error->line <= lines || span_starts(span_str(error->text), SPAN("in the included")));
+}
+
+static void
+on_error(void *ctx, const struct sieve_error *error)
+{
+	struct told *t = ctx;
+
+	if ((t->count++ == 0 && (error->line != t->first->line || strcmp(error->text, t->first->text) != 0)) || !has_line(error, t->lines) ||
+	    t->count > SIEVE_MISTAKES_MAX)
+		abort();
+}
+
+/* first: of a script that is wrong. */
+static void
+tell_all(struct span text, struct sieve_compile_options options, const struct sieve_error *first, unsigned lines)
+{
+	struct told told = { first, 0, lines };
+	struct sieve_error again;
+
+	options.on_error = on_error;
+	options.on_error_ctx = &told;
+	if (sieve_compile_with(text, &options, &again) != NULL || told.count == 0 || strcmp(again.text, first->text) != 0)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -81,8 +118,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.available_global = options.available;
 	script = sieve_compile_with(text, &options, &error);
 	if (script == NULL) {
-		if (error.text[0] == '\0' || (error.line > lines && !span_starts(span_str(error.text), SPAN("in the included"))))
+		if (!has_line(&error, lines))
 			abort();
+		tell_all(text, options, &error, lines);
 		arena_free(a);
 		return 0;
 	}

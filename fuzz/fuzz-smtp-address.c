@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A path that is accepted, written as it was read, must be read as the same again. */
+/* A path that is accepted, written as it was read, must be read as the same again, and is one to Sieve's tests. */
 #include <stdlib.h>
 #include "lib-deliver/smtp-path.h"
+#include "lib-filter/sieve/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,6 +21,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		if (p.text.n > 0 && (smtp_address_parse(p.text, a, &again, &why) == -1 ||
 		    !span_eq(again.local, p.local) || !span_eq(again.domain, p.domain)))
+			abort();
+		if (p.text.n > 0 && !sieve_path_is_valid(p.text))
+			abort();
+		if (!span_starts(in, SPAN("<@")) && !span_eq(sieve_path_bare(span_sub(in, 0, used)), p.text))
 			abort();
 		rest = span_from(in, used);
 		while (smtp_param_next(&rest, &param) == 1)

@@ -99,8 +99,9 @@ cmd_sieve_test(struct adm *a)
 
 struct compiling {
 	struct sieve_compile_options options;
+	const char *path;		/* the script at work */
 	size_t max;
-	unsigned failed;
+	unsigned failed, told;
 };
 
 /*
@@ -119,17 +120,26 @@ on_include(void *ctx, bool personal, struct span name, struct arena *a, struct s
 }
 
 static void
+on_error(void *ctx, const struct sieve_error *error)
+{
+	struct compiling *c = ctx;
+
+	c->told++;
+	printf("%s:%u: error: %s\n", c->path, error->line, error->text);
+}
+
+static void
 compile_file(struct compiling *c, const char *path)
 {
 	struct sieve_error error = { 0 };
 	struct err e = ERR_INIT;
 
+	c->path = path;
+	c->told = 0;
 	if (sieve_cache_make(path, c->max, &c->options, &error, &e) == 0)
 		return;
 	c->failed++;
-	if (e.code == ERR_SYNTAX)
-		printf("%s:%u: error: %s\n", path, error.line, error.text);
-	else
+	if (c->told == 0)
 		printf("%s: error: %s\n", path, e.log);
 }
 
@@ -160,7 +170,7 @@ int
 cmd_sieve_compile(struct adm *a)
 {
 	const struct filter_host host = { .ctx = a, .script = on_include };
-	struct compiling c = { .options = { .host = &host } };
+	struct compiling c = { .options = { .host = &host, .on_error = on_error, .on_error_ctx = &c } };
 	struct sieve_site site = { .ctx = NULL };
 	struct stat st;
 	int rc = access(a->config_path, R_OK) == 0 ? adm_settings(a) : ADM_OK;

@@ -150,6 +150,7 @@ action(struct planner *p, const struct filter_action *x)
 		note(p, x->quiet_bounce ? "refused: " : "rejected: ", span_sub(x->text, 0, span_chr(x->text, '\n')));
 		break;
 	case FILTER_SEND:
+	case FILTER_ANSWER:
 		snprintf(what, sizeof(what), "%s to <", x->verb == NULL ? "message" : x->verb);
 		note(p, what, x->target);
 		break;

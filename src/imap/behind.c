@@ -26,7 +26,9 @@ struct waiting {
 	struct imap_event event;
 	struct imap_lessons lessons;
 	size_t scripts_next;	/* the first message on which they have not run */
-	bool old;		/* of another process, which was told to end: nobody waits for it */
+	bool old;		/* of another process, which was told to end: nobody waits for it; b->work_fd has it */
+	size_t at;		/* there */
+	uint32_t tries;		/* processes that ended over its next message */
 	bool kept;		/* for the next one */
 	int64_t time;		/* when it happened, in seconds */
 	size_t octets;
@@ -42,6 +44,9 @@ struct behind {
 	struct ipc_msg msg;
 	bool closed;		/* nothing more comes */
 	const struct waiting *at_work;	/* its scripts run; NULL: none do */
+	int dir_fd, work_fd;	/* of what another process left (kept-events.h); -1: there is nothing */
+	size_t old_count;	/* events of it */
+	bool work_stays;	/* some of it is left for the next one */
 };
 
 /* A server that stops has patience for what is quickly done. */
@@ -168,6 +173,13 @@ take_in(struct behind *b, int timeout_ms)
 
 /* ---- what is left for the next one ---- */
 
+/* How far an old one is: it has either scripts or lessons. */
+static size_t *
+progress(struct waiting *w)
+{
+	return w->event.scripts ? &w->scripts_next : &w->lessons.next;
+}
+
 /* What is still to be done of it; *messages: of how many. */
 static void
 write_rest(struct buf *out, const struct waiting *w, size_t *messages)
@@ -191,7 +203,7 @@ write_rest(struct buf *out, const struct waiting *w, size_t *messages)
 }
 
 /*
- * Everything that waits goes to the file.  So does a message on which a program is at work, for who knows whether it will end in
+ * Everything that waits goes to the file, or stays in the one that it came from.  So does a message on which a program is at work, for who knows whether it will end in
  * time: better that a lesson is given twice.
  */
 static void
@@ -205,9 +217,14 @@ keep_for_later(struct behind *b)
 	for (struct waiting *w = b->first; w != NULL; w = w->next) {
 		if (w->kept)
 			continue;
-		if (w->scripts_next > 0 && w == b->at_work)
-			w->scripts_next--;
-		write_rest(&out, w, &one);
+		if (w->old) {
+			one = w->event.count - *progress(w);
+			b->work_stays = true;
+		} else {
+			if (w->scripts_next > 0 && w == b->at_work)
+				w->scripts_next--;
+			write_rest(&out, w, &one);
+		}
 		w->kept = true;
 		messages += one;
 	}
@@ -215,7 +232,7 @@ keep_for_later(struct behind *b)
 		return;
 	if (out.failed)
 		err_set(&e, ERR_LIMIT, "too much is waiting");
-	else if (storage_user_dir(b->st, &dir, &e) == 0)
+	else if (out.n > 0 && storage_user_dir(b->st, &dir, &e) == 0)
 		(void)kept_events_add(dir, buf_span(&out), &e);
 	if (e.code == ERR_NONE)
 		log_info("what is to be done with %zu messages waits for the next time: told to end", messages);
@@ -227,33 +244,72 @@ keep_for_later(struct behind *b)
 }
 
 static void
-take_kept(struct behind *b)
+put_kept(struct behind *b, struct span all)
 {
 	static uint32_t room[IMAP_EVENT_UIDS];
+	const int64_t now = clock_wall_us() / 1000000;
+	struct kept_event kept;
+	size_t at = 0;
+
+	while (kept_events_next(all, &at, now, &b->msg, room, &kept)) {
+		struct waiting *w = waiting_new(&kept.event, kept.time);
+
+		if (w == NULL) {
+			b->work_stays = true;
+			return;
+		}
+		w->old = true;
+		w->at = kept.at;
+		w->tries = kept.tries;
+		*progress(w) = kept.next;
+		put_waiting(b, w);
+		b->old_count++;
+	}
+	if (at < all.n)
+		log_error("what was left to be done: %zu octets are not understood", all.n - at);
+}
+
+/* When all of it is done others may have left more meanwhile. */
+static void
+take_kept(struct behind *b)
+{
 	struct buf all = BUF_INIT(KEPT_EVENTS_MAX + 1);
 	struct err e = ERR_INIT;
-	struct imap_event event;
-	struct waiting *w;
-	struct span rest;
-	int64_t time;
-	int dir;
 
-	if (storage_user_dir(b->st, &dir, &e) == -1)
+	if (storage_user_dir(b->st, &b->dir_fd, &e) == -1) {
+		b->dir_fd = -1;
 		return;
-	if (kept_events_take(dir, &all, &e) == -1)
-		log_error("what was left to be done: %s", e.log);
-	close(dir);
-	rest = buf_span(&all);
-	while (kept_events_next(&rest, clock_wall_us() / 1000000, &b->msg, room, &event, &time)) {
-		w = waiting_new(&event, time);
-		if (w == NULL)
-			break;
-		w->old = true;
-		put_waiting(b, w);
 	}
-	if (rest.n > 0)
-		log_error("what was left to be done: %zu octets are not understood", rest.n);
+	while (e.code == ERR_NONE && b->old_count == 0 && !b->work_stays &&
+	       kept_events_take(b->dir_fd, &all, &b->work_fd, &e) == 0 && b->work_fd != -1) {
+		put_kept(b, buf_span(&all));
+		buf_reset(&all);
+		if (b->old_count == 0 && !b->work_stays)
+			(void)kept_events_done(b->dir_fd, &b->work_fd, &e);
+	}
+	if (e.code != ERR_NONE)
+		log_error("what was left to be done: %s", e.log);
+	if (b->work_fd == -1) {
+		close(b->dir_fd);
+		b->dir_fd = -1;
+	}
 	buf_clear(&all);
+}
+
+/* The last of them is done, or will not be done by this process. */
+static void
+end_kept(struct behind *b)
+{
+	struct err e = ERR_INIT;
+
+	if (b->work_stays)
+		return;			/* with the lock, until this process ends */
+	if (kept_events_done(b->dir_fd, &b->work_fd, &e) == -1)
+		log_error("what was left to be done: %s", e.log);
+	close(b->dir_fd);
+	b->dir_fd = -1;
+	if (e.code == ERR_NONE)
+		take_kept(b);
 }
 
 /* While a scanner or a program takes its time the session goes on: it must not find the way here full. */
@@ -297,7 +353,45 @@ drop_first(struct behind *b)
 		b->tail = &b->first;
 	b->count--;
 	b->octets -= w->octets;
+	if (w->old && --b->old_count == 0)
+		end_kept(b);
 	free(w);
+}
+
+/*
+ * The next message of an old event: the file is told before, so that one that ends process after process is given up, and afterwards,
+ * so that none is worked off again.  A signal to end is no fault of a lesson's; what a script has done by then it may do again.
+ */
+static void
+work_off_old(struct behind *b, struct waiting *w)
+{
+	size_t *next = progress(w), begun = *next, done = 0;
+	const uint32_t tries = w->tries, uid = w->event.uids[begun];
+	struct imap_event one = w->event;
+	struct err e = ERR_INIT;
+
+	if (tries >= KEPT_TRIES) {
+		log_error("%.*s UID %u: %s: given up, %u processes have ended over it", SPAN_ARG(w->event.mailbox), uid,
+		    w->event.scripts ? "its scripts do not run" : "it is not learned", tries);
+		(*next)++;
+	} else if (kept_events_mark(b->work_fd, w->at, (uint32_t)begun, ++w->tries, &e) == -1) {
+		log_error("what was left to be done waits for the next time: %s", e.log);
+		b->work_stays = true;
+		*next = w->event.count;
+		return;
+	} else if (w->event.scripts) {
+		one.uids += begun;
+		one.count = 1;
+		imap_react_scripts(b->react, &one, &done);
+		*next += done;
+	} else
+		imap_react_teach(b->react, &w->event, &w->lessons);
+	if (*next > begun)
+		w->tries = 0;
+	else if (!w->event.scripts)
+		w->tries = tries;
+	if (kept_events_mark(b->work_fd, w->at, (uint32_t)*next, w->tries, &e) == -1)
+		log_error("what was left to be done: %s", e.log);
 }
 
 /* Scripts come first, whatever waits for the scanner.  False: there is nothing to do. */
@@ -309,17 +403,23 @@ work(struct behind *b)
 	while (w != NULL && w->scripts_next == w->event.count)
 		w = w->next;
 	if (w != NULL) {
+		if (w->old) {
+			work_off_old(b, w);
+			return true;
+		}
 		b->at_work = w;
 		imap_react_scripts(b->react, &w->event, &w->scripts_next);
 		b->at_work = NULL;
-		if (w->scripts_next == w->event.count && !w->old)
+		if (w->scripts_next == w->event.count)
 			tell_done(b, w->event.id);
 		return true;
 	}
 	w = b->first;
 	if (w == NULL)
 		return false;
-	if (w->lessons.next < w->event.count)
+	if (w->lessons.next < w->event.count && w->old)
+		work_off_old(b, w);
+	else if (w->lessons.next < w->event.count)
 		imap_react_teach(b->react, &w->event, &w->lessons);
 	if (w->lessons.next == w->event.count) {
 		imap_react_teach_end(&w->event, &w->lessons);
@@ -410,7 +510,7 @@ imap_behind_serve(const struct session_start *ss)
 	struct deliver_means means = { .ctx = ss->view, .submit = queue_submit };
 	struct imap_react_params rp = { .view = ss->view, .user = ss->id.user, .home = ss->id.home, .session = ss->session,
 					.means = &means, .scan = &scan, .told_to_end = is_over };
-	struct behind b = { .ss = ss };
+	struct behind b = { .ss = ss, .dir_fd = -1, .work_fd = -1 };
 	struct err e = ERR_INIT;
 
 	b.tail = &b.first;
@@ -434,6 +534,10 @@ imap_behind_serve(const struct session_start *ss)
 	}
 	take_kept(&b);
 	run(&b);
+	if (b.work_fd != -1) {
+		close(b.work_fd);
+		close(b.dir_fd);
+	}
 	imap_react_free(b.react);
 	storage_close(b.st);
 	program_helper_stop(&programs);

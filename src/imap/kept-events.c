@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,28 +12,65 @@
 #include "lib/ipc-types.h"
 #include "lib/sys.h"
 
-#define HEAD 12
+#define HEAD 20
+#define HEAD_NEXT 12		/* where `next' and `tries' are */
+#define LOCK_MS 10000		/* who adds something has the lock for as long as a sync takes */
+#define LOCK_PAUSE_MS 5
 
-/* Locked, and still there: who takes it removes it under the lock. */
+/* Whether the file that name is is this one. */
+static bool
+is_named(int dir_fd, const char *name, const struct stat *st)
+{
+	struct stat named;
+
+	return fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && named.st_dev == st->st_dev && named.st_ino == st->st_ino;
+}
+
+static int
+open_plain(int dir_fd, const char *name, int flags, struct stat *st, struct err *e)
+{
+	int fd = openat(dir_fd, name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd == -1)
+		return err_errno(e, "open %s", name);
+	if (fstat(fd, st) == -1)
+		err_errno(e, "look at %s", name);
+	else if (!S_ISREG(st->st_mode))
+		err_set(e, ERR_DENIED, "%s is no plain file", name);
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/*
+ * Locked, and still of that name: who takes it renames it under the lock, and has that for as long as the work takes.  So nobody waits
+ * for the lock of a file without looking for the name again.
+ */
 static int
 open_file(int dir_fd, int flags, struct stat *st, struct err *e)
 {
-	for (;;) {
-		int fd = openat(dir_fd, KEPT_EVENTS_FILE, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	const int64_t until = clock_ms() + LOCK_MS;
+
+	do {
+		int fd = open_plain(dir_fd, KEPT_EVENTS_FILE, flags, st, e);
+		bool locked;
 
 		if (fd == -1)
-			return err_errno(e, "open %s", KEPT_EVENTS_FILE);
-		if (fd_flock(fd, LOCK_EX) == -1 || fstat(fd, st) == -1) {
+			return -1;
+		locked = fd_flock(fd, LOCK_EX | LOCK_NB) == 0;
+		if (locked && fstat(fd, st) == 0 && is_named(dir_fd, KEPT_EVENTS_FILE, st))
+			return fd;
+		if (!locked && errno != EWOULDBLOCK) {
 			err_errno(e, "lock %s", KEPT_EVENTS_FILE);
 			close(fd);
 			return -1;
 		}
-		if (S_ISREG(st->st_mode) && st->st_nlink > 0)
-			return fd;
+		if (!locked && is_named(dir_fd, KEPT_EVENTS_FILE, st))
+			(void)poll(NULL, 0, LOCK_PAUSE_MS);
 		close(fd);
-		if (!S_ISREG(st->st_mode))
-			return err_set(e, ERR_DENIED, "%s is no plain file", KEPT_EVENTS_FILE);
-	}
+	} while (clock_ms() < until);
+	return err_set(e, ERR_TEMP, "%s stays locked", KEPT_EVENTS_FILE);
 }
 
 int
@@ -64,54 +103,133 @@ kept_events_write(struct buf *out, const struct imap_event *event, int64_t time)
 	imap_event_write(&o, event);
 	buf_add_be32(out, (uint32_t)o.b.n);
 	buf_add_be64(out, (uint64_t)time);
+	buf_add_be64(out, 0);		/* next, tries */
 	buf_add(out, buf_span(&o.b));
 	out->failed = out->failed || o.b.failed;
 	ipc_out_clear(&o);
 }
 
-int
-kept_events_take(int dir_fd, struct buf *out, struct err *e)
-{
-	struct stat st;
-	int fd = open_file(dir_fd, O_RDWR, &st, e), rc;
+enum work { WORK_FAILED = -1, WORK_NONE, WORK_OTHERS, WORK_OURS };
 
-	if (fd == -1 && e->code == ERR_NOTFOUND) {
-		*e = (struct err)ERR_INIT;
-		return 0;
+/* What a process had taken that is no more. */
+static enum work
+take_over(int dir_fd, int *fd_out, struct err *e)
+{
+	struct err one = ERR_INIT;
+	struct stat st;
+	int fd = open_plain(dir_fd, KEPT_EVENTS_WORK, O_RDWR, &st, &one);
+
+	if (fd == -1 && one.code == ERR_NOTFOUND)
+		return WORK_NONE;
+	if (fd == -1) {
+		*e = one;
+		return WORK_FAILED;
 	}
-	if (fd == -1)
-		return -1;
-	rc = fd_read_all(fd, KEPT_EVENTS_MAX, out, e);
-	/* What can not be read now can not be read ever. */
-	if (unlinkat(dir_fd, KEPT_EVENTS_FILE, 0) == -1) {
-		rc = err_errno(e, "remove %s", KEPT_EVENTS_FILE);
-		buf_reset(out);		/* else it would come again and again */
+	if (fd_flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(dir_fd, KEPT_EVENTS_WORK, &st)) {
+		*fd_out = fd;
+		return WORK_OURS;
 	}
 	close(fd);
+	return WORK_OTHERS;
+}
+
+/* Only who has the lock of the one makes the other of it: so it can not be there all of a sudden. */
+static enum work
+take_new(int dir_fd, int *fd_out, struct err *e)
+{
+	struct err one = ERR_INIT;
+	struct stat st;
+	int fd = open_file(dir_fd, O_RDWR, &st, &one);
+
+	if (fd == -1 && one.code == ERR_NOTFOUND)
+		return WORK_NONE;
+	if (fd == -1) {
+		*e = one;
+		return WORK_FAILED;
+	}
+	if (fstatat(dir_fd, KEPT_EVENTS_WORK, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		close(fd);
+		return WORK_OTHERS;
+	}
+	if (renameat(dir_fd, KEPT_EVENTS_FILE, dir_fd, KEPT_EVENTS_WORK) == -1) {
+		err_errno(e, "rename %s", KEPT_EVENTS_FILE);
+		close(fd);
+		return WORK_FAILED;
+	}
+	*fd_out = fd;
+	return WORK_OURS;
+}
+
+int
+kept_events_take(int dir_fd, struct buf *out, int *work_out, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	int fd = -1;
+	enum work whose = take_over(dir_fd, &fd, e);
+
+	*work_out = -1;
+	if (whose == WORK_NONE)
+		whose = take_new(dir_fd, &fd, e);
+	if (whose != WORK_OURS)
+		return whose == WORK_FAILED ? -1 : 0;
+	if (fd_read_all(fd, KEPT_EVENTS_MAX, out, e) == -1) {
+		buf_reset(out);
+		(void)kept_events_done(dir_fd, &fd, &ignored);
+		return -1;
+	}
+	*work_out = fd;
+	return 0;
+}
+
+int
+kept_events_mark(int work_fd, size_t at, uint32_t next, uint32_t tries, struct err *e)
+{
+	char b[8];
+
+	be64_put(b, (uint64_t)next << 32 | tries);
+	if (pwrite(work_fd, b, sizeof(b), (off_t)at + HEAD_NEXT) != (ssize_t)sizeof(b))
+		return err_errno(e, "write %s", KEPT_EVENTS_WORK);
+	return 0;
+}
+
+int
+kept_events_done(int dir_fd, int *work_fd, struct err *e)
+{
+	int rc = 0;
+
+	if (unlinkat(dir_fd, KEPT_EVENTS_WORK, 0) == -1)
+		rc = err_errno(e, "remove %s", KEPT_EVENTS_WORK);
+	close(*work_fd);
+	*work_fd = -1;
 	return rc;
 }
 
 bool
-kept_events_next(struct span *rest, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS], struct imap_event *out,
-    int64_t *time_out)
+kept_events_next(struct span all, size_t *at, int64_t now, struct ipc_msg *m, uint32_t room[IMAP_EVENT_UIDS],
+    struct kept_event *out)
 {
 	struct err e = ERR_INIT;
 
-	while (rest->n >= HEAD) {
-		uint32_t n = be32_get(rest->p);
-		uint64_t age = (uint64_t)now - be64_get(rest->p + 4);
-		struct span frame = span_sub(*rest, HEAD, n);
+	while (all.n - *at >= HEAD) {
+		const char *head = all.p + *at;
+		uint32_t n = be32_get(head);
+		uint64_t age = (uint64_t)now - be64_get(head + 4);
+		struct span frame = span_sub(all, *at + HEAD, n);
+		struct imap_event *event = &out->event;
 
-		if (frame.n < n || ipc_parse(m, frame, &e) != 1 || m->type != MSG_EVENT || imap_event_read(m, room, out, &e) == -1)
+		if (frame.n < n || ipc_parse(m, frame, &e) != 1 || m->type != MSG_EVENT || imap_event_read(m, room, event, &e) == -1)
 			return false;
-		*rest = span_from(*rest, HEAD + (size_t)n);
+		out->next = be32_get(head + HEAD_NEXT);
+		out->tries = be32_get(head + HEAD_NEXT + 4);
+		if (out->next > event->count || event->scripts == (event->learn != SPAM_CHECK))
+			return false;
+		out->at = *at;
+		out->time = now - (int64_t)age;
+		*at += HEAD + (size_t)n;
 		/* A clock that was set back makes nothing old. */
-		if (age > KEPT_LESSONS_S && age < INT64_MAX)
-			out->learn = SPAM_CHECK;
-		if (age > KEPT_SCRIPTS_S && age < INT64_MAX)
-			out->scripts = false;
-		*time_out = now - (int64_t)age;
-		if (out->scripts || out->learn != SPAM_CHECK)
+		if (age > (event->scripts ? KEPT_SCRIPTS_S : KEPT_LESSONS_S) && age < INT64_MAX)
+			continue;
+		if (out->next < event->count)
 			return true;
 	}
 	return false;

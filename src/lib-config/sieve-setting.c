@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, LIST, TIME, SIZE, NUMBER, YESNO, IDLE };
+enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, SCRIPT_FILE, LIST, TIME, SIZE, NUMBER, YESNO, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -143,8 +143,13 @@ check_value(enum kind kind, struct span value, struct err *e)
 			return span_starts(value, SPAN("dict:file:")) ? 0 : err_set(e, ERR_SYNTAX, "lists are in files, or dict:file: dictionaries");
 		return 0;
 	case PLACE:
+		if (span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")))
+			return span_starts(value, SPAN("dict:file:")) ? 0 :
+			    err_set(e, ERR_SYNTAX, "scripts are in files, or dict:file: dictionaries");
+		return 0;
+	case SCRIPT_FILE:
 		return span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")) ?
-		    err_set(e, ERR_SYNTAX, "scripts are in files only") : 0;
+		    err_set(e, ERR_SYNTAX, "scripts for events are in files only") : 0;
 	case TIME:
 		return number(value, &unit) && is_unit(unit, times) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no time", SPAN_ARG(value));
 	case SIZE:
@@ -177,7 +182,8 @@ check_mailbox(struct span part, struct span value, struct err *e)
 	static const struct {
 		const char *part;
 		enum kind kind;
-	} parts[] = { { "name", TEXT }, { "from", TEXT }, { "causes", CAUSES }, { "before", PLACE }, { "after", PLACE } };
+	} parts[] = { { "name", TEXT }, { "from", TEXT }, { "causes", CAUSES }, { "before", SCRIPT_FILE },
+		{ "after", SCRIPT_FILE } };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (span_eq(part, span_str(parts[i].part)))

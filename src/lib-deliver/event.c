@@ -110,6 +110,10 @@ add_script(struct run *r, struct sieve_step *steps, size_t n, enum sieve_place p
 		log_error("imapsieve: %s", e.log);
 		return n;
 	}
+	if (where.dict) {
+		log_error("imapsieve: %s: scripts for events are in files only", where.path);
+		return n;
+	}
 	steps[n] = (struct sieve_step){ place, where.path };
 	return n + 1;
 }

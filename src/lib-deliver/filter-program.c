@@ -141,6 +141,8 @@ run(struct deliver_host *h, const struct filter_program *p, struct span input, s
 
 	if (h->r->means == NULL)
 		return err_set(e, ERR_NOTFOUND, "programs are not run");
+	if (here && p->path.n == 0)
+		return err_set(e, ERR_NOTFOUND, "no directory of programs is configured");
 	if (argv == NULL || !make_env(h->r, a, env, &q.env_count))
 		return err_set(e, ERR_LIMIT, "out of memory");
 	q.waiting = h->r->means->waiting;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-config/vars.h"
 #include "lib-deliver/filter-program.h"
 #include "lib-deliver/save.h"
 #include "lib-mail/header.h"
@@ -133,11 +134,34 @@ environment(void *ctx, struct span name, struct arena *a, struct span *out)
 	return true;
 }
 
+int
+deliver_host_postmaster(struct deliver_host *h, struct span *out, struct err *e)
+{
+	struct span hostname = set_str(h->r->view, SET_hostname);
+	struct var vars[VARS_USER_COUNT + 2];
+	struct buf text = BUF_INIT(1024);
+	int rc;
+
+	vars_for_user(vars, h->r->user, h->r->home);
+	vars[VARS_USER_COUNT] = (struct var){ 0, "hostname", hostname.n > 0 ? hostname : span_str(host_name()) };
+	vars[VARS_USER_COUNT + 1] = (struct var){ 0, NULL, SPAN_NONE };
+	rc = vars_expand(&text, set_str(h->r->view, SET_postmaster_address), vars, e);
+	if (rc == 0) {
+		*out = arena_dup(h->a, buf_span(&text));
+		rc = out->p == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
+	}
+	buf_clear(&text);
+	return rc;
+}
+
 static bool
 setting(void *ctx, const char *name, struct span *out)
 {
 	struct deliver_host *h = ctx;
+	struct err e = ERR_INIT;
 
+	if (strcmp(name, "postmaster_address") == 0)
+		return deliver_host_postmaster(h, out, &e) == 0;
 	*out = strcmp(name, "recipient_delimiter") == 0 ? set_str(h->r->view, SET_recipient_delimiter) : set_plugin(h->r->view, name);
 	return out->p != NULL;
 }
@@ -202,6 +226,7 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 		.list_members = list_members,
 		.is_marked = is_marked, .environment = environment, .log = write_log, .now = now, .setting = setting,
 		.run = r->means != NULL && (r->means->programs != NULL || deliver_sockets_wanted(r->view)) ? run : NULL,
+		.keep_mailbox = r->stays ? SPAN("") : deliver_place(r),
 		.user = r->user, .home = r->home, .user_address = set_plugin(r->view, "sieve_user_email"),
 	};
 	if (r->storage != NULL && storage_user_dir(r->storage, &h->dir_fd, &e) == -1) {

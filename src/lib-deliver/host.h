@@ -25,6 +25,8 @@ void deliver_host_begin(struct deliver_host *h, const struct deliver_request *r,
 void deliver_host_end(struct deliver_host *h);
 bool deliver_host_is_marked(struct deliver_host *h, struct span mark, int64_t seconds);
 void deliver_host_mark(struct deliver_host *h, struct span mark, int64_t seconds);
+/* Who signs what the server writes: postmaster_address with its variables, which may have a name with it; in a. */
+int deliver_host_postmaster(struct deliver_host *h, struct span *out, struct err *e);
 /* The mailbox with that special use (mailbox: empty: any); in a. */
 bool deliver_special_use(struct storage *st, struct span mailbox, struct span use, struct arena *a, struct span *name_out);
 /* A step for the journal: what was done, and which rule wanted it (action may be NULL). */

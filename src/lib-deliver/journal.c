@@ -73,6 +73,7 @@ bool
 journal_parse(struct span line, struct arena *a, struct journal_entry *out)
 {
 	struct span rest = line, word, *const heads[] = { &out->message_id, &out->sender, &out->recipient, &out->session };
+	const size_t count = sizeof(heads) / sizeof(heads[0]);
 	uint64_t when;
 
 	*out = (struct journal_entry){ .step_count = 0 };
@@ -80,9 +81,13 @@ journal_parse(struct span line, struct arena *a, struct journal_entry *out)
 	    !span_next(&rest, '\t', &word) || !span_u64(word, INT64_MAX, &when))
 		return false;
 	out->time = (int64_t)when;
-	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
-		if (!span_next(&rest, '\t', &word) || !unescape(a, word, heads[i]))
+	for (size_t i = 0; i < count; i++) {
+		/* Nothing behind the last tab is an empty value, too. */
+		bool empty = i == count - 1 && rest.n == 0 && line.p[line.n - 1] == '\t';
+
+		if ((!empty && !span_next(&rest, '\t', &word)) || !unescape(a, empty ? SPAN("") : word, heads[i]))
 			return false;
+	}
 	while (out->step_count < JOURNAL_STEPS && span_next(&rest, '\t', &word))
 		if (!unescape(a, word, &out->steps[out->step_count++]))
 			return false;

@@ -60,7 +60,7 @@ tests_unit_test_smtp_path_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a
 
 FUZZ_TARGETS += fuzz/fuzz-smtp-address
 fuzz_fuzz_smtp_address_SOURCES = fuzz/fuzz-smtp-address.c $(fuzz_main)
-fuzz_fuzz_smtp_address_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a
+fuzz_fuzz_smtp_address_LDADD = src/lib-deliver/libdeliver.a src/lib-filter/libfilter.a src/lib/libbase.a
 fuzz_fuzz_smtp_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
 UNIT_TESTS += tests/unit/test-deliver

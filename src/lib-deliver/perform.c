@@ -18,6 +18,7 @@
 #define REDIRECT_MEMORY_MOST ((int64_t)365 * 86400)
 #define HEADER_MAX ((size_t)1 << 20)
 #define WHY_MAX 400
+#define SUBJECT_MAX 900		/* of the refused message's in a rejection */
 
 struct work {
 	const struct deliver_request *r;
@@ -313,25 +314,6 @@ expand(struct work *w, enum setting id, struct span reason, struct span subject,
 }
 
 static int
-postmaster(struct work *w, struct span hostname, struct span *out, struct err *e)
-{
-	struct var vars[VARS_USER_COUNT + 2];
-	struct buf text = BUF_INIT(1024);
-	int rc;
-
-	vars_for_user(vars, w->r->user, w->r->home);
-	vars[VARS_USER_COUNT] = (struct var){ 0, "hostname", hostname };
-	vars[VARS_USER_COUNT + 1] = (struct var){ 0, NULL, SPAN_NONE };
-	rc = vars_expand(&text, set_str(w->r->view, SET_postmaster_address), vars, e);
-	if (rc == 0) {
-		*out = arena_dup(w->host->a, buf_span(&text));
-		rc = out->p == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
-	}
-	buf_clear(&text);
-	return rc;
-}
-
-static int
 send_rejection(struct work *w, const struct filter_action *a, const struct filter_message *m, struct err *e)
 {
 	struct buf text = BUF_INIT((size_t)1 << 20), date = BUF_INIT(64), unique = BUF_INIT(64);
@@ -344,7 +326,8 @@ send_rejection(struct work *w, const struct filter_action *a, const struct filte
 
 	if (x.hostname.n == 0)
 		x.hostname = span_str(host_name());
-	header_get(m->header, SPAN("subject"), &subject);
+	if (header_get(m->header, SPAN("subject"), &subject))
+		subject = span_sub(subject, 0, SUBJECT_MAX);
 	header_get(m->header, SPAN("message-id"), &x.message_id);
 	random_bytes(random, sizeof(random));
 	hex_encode(&unique, span_of(random, sizeof(random)));
@@ -353,7 +336,7 @@ send_rejection(struct work *w, const struct filter_action *a, const struct filte
 	x.date = buf_span(&date);
 	if (expand(w, SET_rejection_subject, a->text, subject, &x.subject, e) == 0 &&
 	    expand(w, SET_rejection_reason, a->text, subject, &x.text, e) == 0 &&
-	    postmaster(w, x.hostname, &x.from, e) == 0) {
+	    deliver_host_postmaster(w->host, &x.from, e) == 0) {
 		outgoing_rejection_write(&text, &x);
 		o.parts[0] = buf_span(&text);
 		o.part_count = 1;
@@ -458,7 +441,7 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 
 		if (a->kind == FILTER_MARK)
 			remember(&w, a);
-		rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : a->kind == FILTER_SEND ? do_send(&w, a, &one) : 0;
+		rc = a->kind == FILTER_REDIRECT ? do_redirect(&w, a, &one) : filter_sends(a->kind) ? do_send(&w, a, &one) : 0;
 
 		if (rc == 0)
 			continue;

@@ -10,6 +10,8 @@
 #include "lib-deliver/procmail-folder.h"
 #include "lib/sys.h"
 
+#define LOCK_OCTETS 255		/* in a lock file, at most */
+
 /* dir and name as a path; an absolute name is one already. */
 int
 procmail_path(struct span dir, struct span name, char out[PROCMAIL_PATH], struct err *e)
@@ -139,6 +141,30 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	return program_run(&r, &f->limits, out, said, status, e);
 }
 
+/*
+ * Whether it may be one: programs write nothing into theirs, a digit, or who has it.  A folder of the name that a recipe gives to the
+ * lock is none, however old it is.
+ */
+static bool
+may_be_lock(const char *path)
+{
+	struct stat st;
+	char head[5];
+	ssize_t n;
+	int fd;
+
+	if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode))
+		return true;			/* not there any more, or a link, as some programs make them */
+	if (st.st_size > LOCK_OCTETS)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1)
+		return true;
+	n = read(fd, head, sizeof(head));
+	close(fd);
+	return n < (ssize_t)sizeof(head) || memcmp(head, "From ", sizeof(head)) != 0;
+}
+
 /* Takes away a lock that nobody has touched for longer than timeout; whether it did. */
 static bool
 break_lock(const char *path, unsigned timeout)
@@ -172,6 +198,8 @@ on_lock(void *ctx, const struct procmail_lock *l, struct err *e)
 		}
 		if (errno != EEXIST)
 			return err_errno(e, "%s", path);
+		if (!may_be_lock(path))
+			return err_set(e, ERR_EXISTS, "%s is no lock file", path);
 		if (break_lock(path, l->timeout))
 			continue;
 		if (clock_ms() >= deadline)
@@ -189,10 +217,37 @@ on_unlock(void *ctx, struct span dir, struct span name)
 {
 	char path[PROCMAIL_PATH];
 	struct err e = ERR_INIT;
+	struct stat st;
 
 	(void)ctx;
-	if (procmail_path(dir, name, path, &e) == 0)
+	/* Another size: somebody else's by now, or a program has written mail to it. */
+	if (procmail_path(dir, name, path, &e) == 0 && lstat(path, &st) == 0 && st.st_size <= 1)
 		(void)unlink(path);
+}
+
+static int
+open_log(const char *path, mode_t mode)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode);
+}
+
+static int
+on_open_log(void *ctx, struct span dir, struct span name, unsigned mask, struct err *e)
+{
+	char path[PROCMAIL_PATH];
+	mode_t before;
+	int fd;
+
+	(void)ctx;
+	if (procmail_path(dir, name, path, e) == -1)
+		return -1;
+	before = umask((mode_t)(mask & 0777));
+	fd = open_log(path, 0667);	/* as procmail's */
+	(void)umask(before);
+	if (fd == -1)
+		return err_errno(e, "%s", path);
+	close(fd);
+	return 0;
 }
 
 static void
@@ -205,7 +260,7 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 	int fd = -1;
 
 	if (name.n > 0 && procmail_path(dir, name, path, &e) == 0)
-		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+		fd = open_log(path, 0600);
 	if (fd == -1) {
 		if (f->log != NULL)
 			f->log(f->ctx, text);
@@ -243,5 +298,5 @@ procmail_files_host(struct procmail_files *f, struct procmail_host *out)
 	*out = (struct procmail_host){ .ctx = f, .read = on_read, .enter = on_enter, .is_dir = on_is_dir,
 		.is_file = on_is_file, .deliver = on_deliver,
 		.forward = f->forward == NULL ? NULL : on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock,
-		.log = on_log, .now = on_now, .pause = on_pause };
+		.open_log = on_open_log, .log = on_log, .now = on_now, .pause = on_pause };
 }

@@ -48,13 +48,21 @@ is_value(struct span s)
 	return true;
 }
 
+/* A space only in a quoted local part. */
 static bool
 is_address(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] == '<' || s.p[i] == '>' || s.p[i] == ' ')
+	bool quoted = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '"' && (quoted || i == 0))
+			quoted = !quoted;
+		if (s.p[i] == '\\' && quoted)
+			i++;
+		if (i < s.n && (s.p[i] == '<' || s.p[i] == '>' || (s.p[i] == ' ' && !quoted)))
 			return false;
-	return is_value(s);
+	}
+	return !quoted && is_value(s);
 }
 
 static bool

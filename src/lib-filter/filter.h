@@ -24,7 +24,7 @@ struct filter_message {
 
 /* A program that a script names: a service that is reached over a socket, or else a file. */
 struct filter_program {
-	struct span path;		/* empty: there is no directory of programs */
+	struct span path;		/* empty: there is no directory of programs; with socket empty, too, it can not be run */
 	struct span socket;		/* relative to base_dir, or absolute; empty: there is no directory of sockets */
 	const struct span *args;
 	size_t arg_count;
@@ -37,6 +37,7 @@ enum filter_kind {
 	FILTER_REDIRECT,	/* the message goes on to the address `target', with the envelope sender `sender' */
 	FILTER_REJECT,		/* refused with `text' as the reason */
 	FILTER_SEND,		/* the message `text', of our making, goes to `target' with the envelope sender `sender' */
+	FILTER_ANSWER,		/* the same, to who has sent the message that came: it is not refused as well */
 	FILTER_PIPE,		/* the program `target' gets the message */
 	FILTER_MARK,		/* nothing, but that `mark' is remembered */
 };
@@ -46,6 +47,7 @@ struct filter_flags {
 	unsigned flags;		/* enum msg_flag */
 	struct span *keywords;
 	size_t keyword_count;
+	bool of_script;		/* they were set for all that the script does, not for the one action */
 };
 
 struct filter_action {
@@ -71,6 +73,13 @@ struct filter_action {
 	struct span mark;		/* what the host is to remember when this has been done, for so many seconds */
 	int64_t mark_seconds;
 };
+
+/* Whether the action sends a message of our making: `message' is none of it. */
+static inline bool
+filter_sends(enum filter_kind kind)
+{
+	return kind == FILTER_SEND || kind == FILTER_ANSWER;
+}
 
 /* What a filter asks.  ctx is the host's; a NULL function is answered as in its comment. */
 struct filter_host {
@@ -101,6 +110,7 @@ struct filter_host {
 	/* A setting of plugin {} by its name ("sieve_vacation_min_period"), and recipient_delimiter.  False: it is not set. */
 	bool (*setting)(void *ctx, const char *name, struct span *out);
 	struct span user, home;
+	struct span keep_mailbox;	/* where what is kept goes: "INBOX"; empty: to no other place than it is in */
 	struct span user_address;	/* the address that answers are sent from; empty: the envelope's recipient */
 	struct sieve_tester *tester;	/* of "culveradm sieve test" (sieve/tester.h); NULL elsewhere */
 	const struct span *aliases;	/* further addresses that are the user's */

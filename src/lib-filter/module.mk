@@ -27,6 +27,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/compile.c src/lib-filter/sieve/compile.h \
 	src/lib-filter/sieve/compose.c src/lib-filter/sieve/compose.h \
 	src/lib-filter/sieve/control.c \
+	src/lib-filter/sieve/dict.c src/lib-filter/sieve/dict.h \
 	src/lib-filter/sieve/date.c \
 	src/lib-filter/sieve/dsn.c src/lib-filter/sieve/dsn.h \
 	src/lib-filter/sieve/duplicate.c \
@@ -50,6 +51,7 @@ src_lib_filter_libfilter_a_SOURCES = \
 	src/lib-filter/sieve/notify.c src/lib-filter/sieve/notify.h \
 	src/lib-filter/sieve/parse.c src/lib-filter/sieve/parse.h \
 	src/lib-filter/sieve/part.c src/lib-filter/sieve/part.h \
+	src/lib-filter/sieve/path.c src/lib-filter/sieve/path.h \
 	src/lib-filter/sieve/program.c \
 	src/lib-filter/sieve/regex.c src/lib-filter/sieve/regex.h \
 	src/lib-filter/sieve/replace.c \
@@ -78,6 +80,10 @@ FILTER_LIBS = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib-config/l
 UNIT_TESTS += tests/unit/test-sieve
 tests_unit_test_sieve_SOURCES = tests/unit/test-sieve.c tests/unit/sieve-rig.c tests/unit/sieve-rig.h
 tests_unit_test_sieve_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-sieve-mistakes
+tests_unit_test_sieve_mistakes_SOURCES = tests/unit/test-sieve-mistakes.c
+tests_unit_test_sieve_mistakes_LDADD = $(FILTER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test-sieve-ext
 tests_unit_test_sieve_ext_SOURCES = tests/unit/test-sieve-ext.c
@@ -137,6 +143,10 @@ fuzz_fuzz_sieve_regex_SOURCES = fuzz/fuzz-sieve-regex.c $(fuzz_main)
 fuzz_fuzz_sieve_regex_LDADD = $(FILTER_LIBS)
 fuzz_fuzz_sieve_regex_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 
+FUZZ_TARGETS += fuzz/fuzz-sieve-dict
+fuzz_fuzz_sieve_dict_SOURCES = fuzz/fuzz-sieve-dict.c $(fuzz_main)
+fuzz_fuzz_sieve_dict_LDADD = $(FILTER_LIBS)
+fuzz_fuzz_sieve_dict_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 FUZZ_TARGETS += fuzz/fuzz-sieve-mailto
 fuzz_fuzz_sieve_mailto_SOURCES = fuzz/fuzz-sieve-mailto.c $(fuzz_main)
 fuzz_fuzz_sieve_mailto_LDADD = $(FILTER_LIBS)

@@ -7,6 +7,7 @@
 #include <utf8proc.h>
 
 #include "lib/encode.h"
+#include "lib/lane.h"
 
 enum { NAME_OCTETS = 48, CACHE_SLOTS = 8, CARRY = 16 };
 
@@ -360,22 +361,15 @@ charset_to_utf8(struct charset_cache *cache, struct buf *out, struct span name, 
 	return known;
 }
 
-typedef unsigned char lane __attribute__((vector_size(16)));
-
 /* Sixteen ASCII octets without a CR, in lower case, to `to`; false when they are not that. */
 static bool
 fold_lane(const char *from, char *to)
 {
-	const lane zero = { 0 };
-	lane v, odd;
-	uint64_t any[2];
+	lane v = lane_load(from);
 
-	memcpy(&v, from, sizeof(v));
-	odd = (lane)(v == zero + '\r') | (v & (zero + 0x80));
-	memcpy(any, &odd, sizeof(any));
-	if ((any[0] | any[1]) != 0)
+	if (lane_any((lane)(v == lane_of('\r')) | (v & lane_of('\x80'))))
 		return false;
-	v += (lane)((v - (zero + 'A')) < (zero + 26)) & (zero + 0x20);
+	v += (lane)((v - lane_of('A')) < lane_of(26)) & lane_of(0x20);
 	memcpy(to, &v, sizeof(v));
 	return true;
 }

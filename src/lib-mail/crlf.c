@@ -1,23 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-mail/crlf.h"
 
-/* Sixteen octets at a time: SSE2 or NEON, without a word of either. */
-typedef unsigned char lane __attribute__((vector_size(16)));
-
-static lane
-lane_load(const char *p)
-{
-	lane v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static lane
-lane_of(char c)
-{
-	return (lane){ 0 } + (unsigned char)c;
-}
+#include "lib/lane.h"
 
 static size_t
 lane_sum(lane v)

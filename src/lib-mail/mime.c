@@ -10,6 +10,7 @@
 #include "lib-mail/crlf.h"
 #include "lib-mail/lex.h"
 #include "lib/encode.h"
+#include "lib/lane.h"
 
 /* More than RFC 2046 allows (70), and short enough that comparing a line with the whole stack stays cheap. */
 enum { BOUNDARY_OCTETS = 1000 };
@@ -108,8 +109,6 @@ delimiter_at(const struct parser *ps, size_t offset, struct delimiter *out)
 	return true;
 }
 
-typedef unsigned char lane __attribute__((vector_size(16)));
-
 /* The index of the next "\n--" in s, or s.n. */
 static size_t
 find_dashes(struct span s)
@@ -117,15 +116,9 @@ find_dashes(struct span s)
 	size_t i = 0;
 
 	while (s.n - i >= sizeof(lane) + 2) {
-		lane a, b, c;
-		uint64_t any[2];
+		lane a = lane_load(s.p + i), b = lane_load(s.p + i + 1), c = lane_load(s.p + i + 2);
 
-		memcpy(&a, s.p + i, sizeof(a));
-		memcpy(&b, s.p + i + 1, sizeof(b));
-		memcpy(&c, s.p + i + 2, sizeof(c));
-		a = (lane)((a == (lane){ 0 } + '\n') & (b == (lane){ 0 } + '-') & (c == (lane){ 0 } + '-'));
-		memcpy(any, &a, sizeof(any));
-		if ((any[0] | any[1]) != 0)
+		if (lane_any((lane)((a == lane_of('\n')) & (b == lane_of('-')) & (c == lane_of('-')))))
 			break;
 		i += sizeof(lane);
 	}

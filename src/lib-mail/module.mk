@@ -2,6 +2,7 @@
 noinst_LIBRARIES += src/lib-mail/libmail.a
 src_lib_mail_libmail_a_SOURCES = \
 	src/lib-mail/address.c src/lib-mail/address.h \
+	src/lib-mail/address-single.c src/lib-mail/address-single.h \
 	src/lib-mail/charset.c src/lib-mail/charset.h \
 	src/lib-mail/crlf.c src/lib-mail/crlf.h \
 	src/lib-mail/date.c src/lib-mail/date.h \
@@ -56,6 +57,7 @@ tests_unit_test_mail_messages_CPPFLAGS = $(AM_CPPFLAGS) -DGENERATOR='"$(abs_top_
 
 FUZZ_TARGETS += \
 	fuzz/fuzz-address \
+	fuzz/fuzz-address-single \
 	fuzz/fuzz-charset \
 	fuzz/fuzz-date \
 	fuzz/fuzz-encoded-word \
@@ -67,6 +69,9 @@ FUZZ_TARGETS += \
 fuzz_fuzz_address_SOURCES = fuzz/fuzz-address.c $(fuzz_main)
 fuzz_fuzz_address_LDADD = $(mail_ldadd)
 fuzz_fuzz_address_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+fuzz_fuzz_address_single_SOURCES = fuzz/fuzz-address-single.c $(fuzz_main)
+fuzz_fuzz_address_single_LDADD = $(mail_ldadd)
+fuzz_fuzz_address_single_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 fuzz_fuzz_charset_SOURCES = fuzz/fuzz-charset.c $(fuzz_main)
 fuzz_fuzz_charset_LDADD = $(mail_ldadd)
 fuzz_fuzz_charset_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -7,6 +7,7 @@
 #include "lib-mail/subject.h"
 
 #include "lib-mail/encoded-word.h"
+#include "lib/lane.h"
 
 static struct span
 skip_wsp(struct span s)
@@ -131,23 +132,16 @@ decode(struct charset_cache *cache, struct buf *room, struct span value)
 	return span_of(room->p, n);
 }
 
-typedef unsigned char lane __attribute__((vector_size(16)));
-
 /* Sixteen octets at p, and the one behind them: no control, nothing of eight bits, no run of spaces, no "=?". */
 static bool
 is_plain_lane(const char *p)
 {
-	const lane zero = { 0 };
-	lane v, next, odd;
-	uint64_t any[2];
+	const lane v = lane_load(p), next = lane_load(p + 1);
+	lane odd = (lane)(v - lane_of(' ') > lane_of('~' - ' '));
 
-	memcpy(&v, p, sizeof(v));
-	memcpy(&next, p + 1, sizeof(next));
-	odd = (lane)(v - (zero + ' ') > zero + ('~' - ' '));
-	odd |= (lane)(v == zero + ' ') & (lane)(next == zero + ' ');
-	odd |= (lane)(v == zero + '=') & (lane)(next == zero + '?');
-	memcpy(any, &odd, sizeof(any));
-	return (any[0] | any[1]) == 0;
+	odd |= (lane)(v == lane_of(' ')) & (lane)(next == lane_of(' '));
+	odd |= (lane)(v == lane_of('=')) & (lane)(next == lane_of('?'));
+	return !lane_any(odd);
 }
 
 /* Is step 1 nothing to it? */

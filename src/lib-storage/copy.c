@@ -18,6 +18,7 @@ map_keywords(struct mailbox *from, struct mailbox *to, const uint32_t *uids, siz
 	struct index_txn *t;
 	struct idx_message m;
 	uint64_t used = 0, bit;
+	struct span name;
 
 	memset(map, KEYWORD_UNKNOWN, INDEX_KEYWORDS);
 	if (mailbox_load_keywords(from, NULL, e) == -1 || index_read(from->store->ix, &t, e) == -1)
@@ -34,12 +35,13 @@ map_keywords(struct mailbox *from, struct mailbox *to, const uint32_t *uids, siz
 	for (size_t i = 0; i < INDEX_KEYWORDS; i++) {
 		if (!(used >> i & 1))
 			continue;
+		name = from->forwarded >> i & 1 ? FORWARDED : i < from->keyword_count ? from->keywords[i] : SPAN_NONE;
 		/* A letter in the name of a file that nobody knows the word of. */
-		if (i >= from->keyword_count || from->keywords[i].n == 0) {
+		if (name.n == 0) {
 			map[i] = KEYWORD_NONE;
 			continue;
 		}
-		if (mailbox_keyword_mask(to, &from->keywords[i], 1, true, &bit, e) == -1) {
+		if (mailbox_keyword_mask(to, &name, 1, true, &bit, e) == -1) {
 			/* A mailbox full of keywords: the message is more than its label. */
 			if (e->code != ERR_LIMIT)
 				return -1;

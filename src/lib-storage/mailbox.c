@@ -216,6 +216,14 @@ mailbox_load_keywords(struct mailbox *box, bool *changed_out, struct err *e)
 		return err_set(e, ERR_CORRUPT, "index: the keywords of %s are damaged", box->name);
 	}
 	box->keyword_count = (size_t)count;
+	/* Other servers have a letter for it. */
+	box->forwarded = 0;
+	for (int i = 0; i < count; i++) {
+		if (!span_ieq(box->keywords[i], FORWARDED))
+			continue;
+		box->forwarded |= (uint64_t)1 << i;
+		box->keywords[i] = SPAN_NONE;
+	}
 	if (changed_out != NULL)
 		*changed_out = true;
 	return 0;
@@ -231,6 +239,10 @@ mailbox_keywords(struct mailbox *box, const struct span **names_out)
 static bool
 keyword_bit(const struct mailbox *box, struct span name, uint64_t *mask)
 {
+	if (span_ieq(name, FORWARDED)) {
+		*mask |= box->forwarded;
+		return box->forwarded != 0;
+	}
 	for (size_t i = 0; i < box->keyword_count; i++) {
 		if (box->keywords[i].n > 0 && span_ieq(box->keywords[i], name)) {
 			*mask |= (uint64_t)1 << i;
@@ -280,7 +292,7 @@ mailbox_keywords_full(struct mailbox *box)
 	size_t used = 0;
 
 	for (size_t i = 0; i < box->keyword_count; i++)
-		used += box->keywords[i].n > 0;
+		used += box->keywords[i].n > 0 || box->forwarded >> i & 1;
 	return used >= box->drv->keywords_max(box->handle);
 }
 
@@ -303,13 +315,17 @@ mailbox_get(struct mailbox *box, uint32_t uid, struct msg_rec *out, struct err *
 		.save_date = m.save_date, .size = m.size, .physical_size = m.physical_size,
 		.has_uidl = (m.bits & IDX_UIDL) != 0,
 	};
+	if (m.keywords & box->forwarded) {
+		out->flags |= MSG_PASSED;
+		out->keywords &= ~box->forwarded;
+	}
 	/* Sizes that nobody has compared with the file are not told to clients. */
 	if (m.bits & IDX_BY_NAME) {
 		out->internal_date = DATE_UNKNOWN;
 		out->size = SIZE_UNKNOWN;
 	}
 	if (box->private != NULL)
-		out->flags = (m.flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);
+		out->flags = (out->flags & ~(unsigned)MSG_SEEN) | (private_seen(box, uid) ? MSG_SEEN : 0);
 	return 0;
 }
 
@@ -356,6 +372,8 @@ mailbox_store(struct mailbox *box, const uint32_t *uids, size_t count, const str
 	struct change_set cs = { .box = { &c, NULL }, .driver_box = { box->handle, NULL },
 		.durable = box->st->conf.fsync == FSYNC_ALWAYS };
 
+	if (f.op == CHANGE_REMOVE && f.flags & IDX_PASSED)
+		f.keywords |= box->forwarded;
 	if (may_write(box, e) == -1 || restrict_flags(box, &f, e) == -1)
 		return -1;
 	if (modified != NULL)

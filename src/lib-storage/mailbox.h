@@ -161,7 +161,7 @@ int mailbox_header(struct mailbox *box, uint32_t uid, struct span *out, struct e
 /* Limits of parsing (mail_max_header_size and so on); live as long as the box. */
 const struct mail_limits *mailbox_limits(const struct mailbox *box);
 
-/* Keywords.  The names of bits 0..count-1; an unused bit has an empty name. */
+/* Keywords.  The names of bits 0..count-1; an unused bit has an empty name.  $Forwarded is none of them, but MSG_PASSED. */
 size_t mailbox_keywords(struct mailbox *box, const struct span **names_out);
 /* The bit mask of names; create makes those that are missing.  ERR_LIMIT: no more keywords fit (PERMANENTFLAGS has no \*
  * then), or a name is too long; without create unknown names are passed over. */

@@ -41,6 +41,7 @@ src_lib_storage_libstorage_a_SOURCES = \
 	src/lib-storage/maildir/outcome.c \
 	src/lib-storage/maildir/scan-match.c \
 	src/lib-storage/maildir/scan-new.c \
+	src/lib-storage/maildir/own.c \
 	src/lib-storage/maildir/scan.c src/lib-storage/maildir/scan.h \
 	src/lib-storage/maildir/stage.c \
 	src/lib-storage/maildir/uidlist.c src/lib-storage/maildir/uidlist.h \
@@ -113,6 +114,9 @@ tests_unit_test_mbox_crash_SOURCES = tests/unit/test-mbox-crash.c tests/unit/sto
 tests_unit_test_mbox_crash_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_mbox_crash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pwrite,--wrap=pwrite64,--wrap=write,--wrap=ftruncate \
 	-Wl,--wrap=ftruncate64,--wrap=unlinkat,--wrap=renameat
+UNIT_TESTS += tests/unit/test-mbox-others
+tests_unit_test_mbox_others_SOURCES = tests/unit/test-mbox-others.c tests/unit/storage-fixture.c
+tests_unit_test_mbox_others_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test-driver-faults
 tests_unit_test_driver_faults_SOURCES = tests/unit/test-driver-faults.c tests/unit/storage-fixture.c \
 	tests/unit/faulty-driver.c tests/unit/faulty-driver.h
@@ -193,6 +197,11 @@ UNIT_TESTS += tests/unit/test-maildir-claims
 tests_unit_test_maildir_claims_SOURCES = tests/unit/test-maildir-claims.c tests/unit/storage-fixture.c
 tests_unit_test_maildir_claims_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_maildir_claims_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=mdb_txn_commit
+UNIT_TESTS += tests/unit/test-maildir-window
+tests_unit_test_maildir_window_SOURCES = tests/unit/test-maildir-window.c tests/unit/storage-fixture.c
+tests_unit_test_maildir_window_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_maildir_window_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=renameat,--wrap=linkat,--wrap=unlinkat,--wrap=utimensat \
+	-Wl,--wrap=inotify_add_watch,--wrap=maildir_list_dir
 UNIT_TESTS += tests/unit/test-storage-stress
 tests_unit_test_storage_stress_SOURCES = tests/unit/test-storage-stress.c tests/unit/storage-fixture.c
 tests_unit_test_storage_stress_LDADD = $(STORAGE_LIBS) $(CMOCKA_LIBS)

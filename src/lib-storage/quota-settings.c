@@ -123,6 +123,7 @@ quota_settings_read(const struct set_view *v, const struct var *vars, struct are
     struct err *e)
 {
 	struct quota_amount most = { 0 };
+	struct err ignored = ERR_INIT;
 	struct span text, size = set_plugin(v, "quota_max_mail_size");
 
 	memset(out, 0, sizeof(*out));
@@ -145,6 +146,9 @@ quota_settings_read(const struct set_view *v, const struct var *vars, struct are
 	out->vsizes = span_ieq(text, SPAN("yes")) || span_ieq(text, SPAN("y")) || span_eq(text, SPAN("1")) ||
 	    span_ieq(text, SPAN("true"));
 	out->base_dir = set_str(v, SET_base_dir);
-	out->words = set_plugin(v, "quota_exceeded_message");
+	out->words = text = set_plugin(v, "quota_exceeded_message");
+	/* "100% full" is to be said as it is. */
+	if (text.n > 0 && expand(text, vars, a, &out->words, &ignored) == -1)
+		out->words = text;
 	return 0;
 }

@@ -150,7 +150,7 @@ list_namespace(struct lister *l, struct namespace *ns)
 
 		buf_reset(&name);
 		if (storage_subscribed_visible(l->st, ns, subs[i], &home, &name))
-			rc = add(l, home, buf_span(&name), MBOX_SUBSCRIBED, true);
+			rc = add(l, home, buf_span(&name), MBOX_SUBSCRIBED, false);	/* it may not be there */
 	}
 	arena_free(a);
 	buf_clear(&name);

@@ -189,6 +189,7 @@ struct mailbox {
 	struct buf keyword_text;	/* as in the index */
 	struct span keywords[INDEX_KEYWORDS];
 	size_t keyword_count;
+	uint64_t forwarded;		/* the bit, without a name there, of a keyword that is MSG_PASSED */
 	struct buf body;		/* a small message */
 	void *map;			/* a large one */
 	size_t map_n;
@@ -302,6 +303,7 @@ bool view_push(struct view *v, uint32_t first, uint32_t last);	/* both above all
 int view_cache_get(struct index_txn *t, uint32_t id, struct view *v, struct err *e);
 int view_cache_put(struct index_txn *t, uint32_t id, const struct view *v, struct err *e);
 /* mailbox.c */
+#define FORWARDED SPAN("$Forwarded")
 int mailbox_load_keywords(struct mailbox *box, bool *changed_out, struct err *e);
 /* mailbox-packed.c: box->body holds the first octets of a compressed body (or box->map all of it); afterwards, the content. */
 bool mailbox_is_packed(const struct mailbox *box);

@@ -532,6 +532,8 @@ mailbox_driver_sync(struct mailbox *box, bool thorough, struct err *e)
 		return DRV_OK;
 	}
 	box->told_full = false;
+	if (drc == DRV_OK && box->st->dirty_since == 0 && box->drv->is_due(box->handle))
+		box->st->dirty_since = clock_ms();
 	return drc;
 }
 

@@ -109,7 +109,7 @@ formatted(struct mailbox *box, uint32_t uid, const struct mailbox_names *names, 
 	char uid_text[16], validity_text[16], email_id[33] = "";
 	struct buf md5 = BUF_INIT(64);
 	struct mailbox_view_state vs;
-	struct span guid = span_str(names->guid);
+	struct span guid = span_str(names->guid), file = span_str(names->file);
 	bool wants_guid, digest;
 	int rc = -1;
 
@@ -117,22 +117,25 @@ formatted(struct mailbox *box, uint32_t uid, const struct mailbox_names *names, 
 	snprintf(uid_text, sizeof(uid_text), "%u", uid);
 	snprintf(validity_text, sizeof(validity_text), "%u", vs.uidvalidity);
 	wants_guid = guid.n == 0 && has_variable(format, 'g', SPAN("guid"));
-	/* In an mbox the digest is both. */
-	digest = has_variable(format, 'm', SPAN("md5")) || (wants_guid && names->file[0] == '\0');
+	/* In an mbox the digest is all three. */
+	digest = has_variable(format, 'm', SPAN("md5")) ||
+	    (file.n == 0 && (wants_guid || uidl_format_has_file(format)));
 	if (digest && header_md5(box, uid, &md5, e) == -1)
 		goto out;
-	if (wants_guid && names->file[0] == '\0') {
+	if (wants_guid && file.n == 0) {
 		guid = buf_span(&md5);
 	} else if (wants_guid) {
 		if (mailbox_email_id(box, uid, email_id, e) == -1)
 			goto out;
 		guid = span_str(email_id);
 	}
+	if (file.n == 0)
+		file = buf_span(&md5);
 	rc = vars_expand(out, format, (struct var[]){
 		{ 'u', "uid", span_str(uid_text) },
 		{ 'v', "uidvalidity", span_str(validity_text) },
 		{ 'm', "md5", buf_span(&md5) },
-		{ 'f', "filename", span_str(names->file) },
+		{ 'f', "filename", file },
 		{ 'g', "guid", guid },
 		{ 0, NULL, SPAN_NONE },
 	}, e);

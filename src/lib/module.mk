@@ -8,6 +8,7 @@ src_lib_libbase_a_SOURCES = \
 	src/lib/err.c src/lib/err.h \
 	src/lib/hash.c src/lib/hash.h \
 	src/lib/ipc.c src/lib/ipc.h src/lib/ipc-types.h \
+	src/lib/lane.h \
 	src/lib/log.c src/lib/log.h \
 	src/lib/pack.c src/lib/pack.h \
 	src/lib/squeeze.c src/lib/squeeze.h \

@@ -52,7 +52,7 @@ msieve_paths(const struct storage_params *p, struct arena *a, const char *const 
 		paths[n++] = directory_of(a, personal.active);
 	}
 	if (sieve_site_location(&site, "sieve_global", a, &global, &none) == 0)
-		paths[n++] = global.path;
+		paths[n++] = global.dict ? directory_of(a, global.path) : global.path;
 	paths[n] = NULL;
 	*rw_out = paths;
 	return 0;

@@ -12,6 +12,7 @@ imap_metadata = yes
 mail_server_comment = for tests
 plugin {
   sieve_before = %(dir)s/before.sieve
+  sieve_after = dict:file:%(dir)s/dicts/late.dict;name=late
   sieve_extensions = +extlists +mboxmetadata +servermetadata
   sieve_list_friends = %(dir)s/lists/friends
   sieve_list_pipe = %(dir)s/lists/pipe
@@ -228,6 +229,18 @@ class Filter(unittest.TestCase):
         self.server.deliver(message("spam"), "carol")
         self.assertEqual(self.subjects("carol", "Junk"), ["spam"])
         os.unlink(self.server.path("before.sieve"))
+
+    def test_dict(self):
+        """A script of a file dictionary, which is read behind the wall that other scripts are behind."""
+        os.makedirs(self.server.path("dicts"), exist_ok=True)
+        with open(self.server.path("dicts", "late.dict"), "w") as f:
+            f.write('priv/sieve/name/late\n3\npriv/sieve/data/3\nrequire ["fileinto", "mailbox"]; '
+                    'if header "subject" "dict" { fileinto :create "Dict"; }\n')
+        self.server.deliver(message("dict"), "carol")
+        self.server.deliver(message("no dict"), "carol")
+        os.unlink(self.server.path("dicts", "late.dict"))
+        self.server.deliver(message("dict"), "carol")
+        self.assertEqual(self.subjects("carol", "Dict"), ["dict"])
 
     def test_xclient_and_utf8(self):
         with self.server.raw("lmtp") as client:

@@ -205,6 +205,55 @@ class Moves(unittest.TestCase):
             self.asked(4)
             self.assertFalse(os.path.exists(os.path.join(server.maildir("alice"), "culver-filter.events")))
 
+    def test_killed_over_what_was_left(self):
+        """A process that is killed over the lessons of an earlier one has an heir; a lesson that ends one after the other is given up."""
+        self.silence()
+        with culver.Server(extra=settings("spamd", self.address(), more="spam_scanner_timeout = 30s\n")) as server:
+            server.allowed = ("was killed", "given up, 3 processes have ended over it")
+            left = os.path.join(server.maildir("alice"), "culver-filter.events")
+            add(server, count=3, body="left\r\n")
+            add(server, count=4, body="new\r\n")
+            imap = server.imap()
+            imap.select()
+            imap.uid("MOVE", "1:3", "Spam")
+            self.asked(1)
+            server.stop()
+            self.assertTrue(os.path.exists(left))
+            # From now on it takes everything but the second of them, over which it is silent.
+            fake, asked = self.fake, []
+
+            def serve(conn):
+                with conn:
+                    data = conn.recv(65536)
+                    while b"\r\n\r\n" not in data or len(data) < Fake.whole(data):
+                        data += conn.recv(65536)
+                    what = data.split(b"Subject: Number ")[1][:1].decode() + ("left" if b"left" in data else "new")
+                    asked.append(what)
+                    if what == "1left":
+                        fake.over.wait(60)
+                    conn.sendall(LEARNED)
+            fake.serve = serve
+            server.start()
+            for uid in range(4, 8):
+                imap = server.imap()
+                imap.select()
+                known = server.pids("imap")
+                imap.uid("MOVE", str(uid), "Spam")
+                if uid == 7:
+                    break
+                culver.wait_for(lambda: asked.count("1left") == uid - 3, "it is at the second")
+                self.assertTrue(os.path.exists(left + "-at-work"))
+                self.assertFalse(os.path.exists(left))
+                behind = set(server.pids("imap")) - set(known)
+                self.assertEqual(len(behind), 1)
+                os.kill(behind.pop(), 9)
+                culver.wait_for(lambda: set(server.pids("imap")) == set(known), "it is gone")
+                imap.logout()
+            culver.wait_for(lambda: not os.path.exists(left + "-at-work"), "all of them are done with")
+            culver.wait_for(lambda: asked.count("3new") == 1, "the new one too")
+            self.assertEqual(asked, ["0left", "1left", "1left", "1left", "2left", "3new"])
+            self.assertIn("Spam UID 2: it is not learned: given up, 3 processes have ended over it", server.log_text())
+
     def test_stop_with_work(self):
         """What waits when the server stops is still learned, if the scanner is quick."""
         serve = self.fake.serve

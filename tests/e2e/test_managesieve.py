@@ -194,6 +194,10 @@ class ManageSieve(unittest.TestCase):
             self.assertIn("line 2", text)
             self.assertEqual(c.put(None, command="CHECKSCRIPT")[0], "OK")
             self.assertEqual(c.put(None, "keep", command="CHECKSCRIPT")[0], "NO")
+            word, text, _ = c.put(None, "keep,\r\nkeep;\r\nif true {\r\nstop,;\r\n}\r\njump;\r\n", command="CHECKSCRIPT")
+            self.assertEqual(word, "NO")
+            for line in "line 1", "line 4", "line 6":
+                self.assertIn(line, text)
             self.assertEqual(c.put("zwei \\\"ä\\\"", "keep;\r\n")[0], "OK")
             self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
             self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"one" ACTIVE', '"zwei \\"ä\\""'])

@@ -53,6 +53,25 @@ queue_retry_interval = 1 s
         self.assertEqual([x for x in os.listdir(self.home("bob", "Mail")) if x.endswith(".lock")], [])
         self.assertRegex(self.read("bob", "Mail", "log"), rb" Subject: file\n  Folder: +cat >> piped\t+[0-9 ]+\n")
 
+    def test_locks_named_as_folders(self):
+        """A lock file with a folder's name takes neither its mail away, however old that is, nor the new message."""
+        old = "From old@example.org Sat Nov 28 05:33:20 2026\nSubject: old\n\nold mail\n\n"
+        recipes = {"a": "LOCKEXT=\n:0:\n%s\n", "b": ":0:$HOME/%s\n%s\n", "c": "LOCKFILE=%s\n:0\n%s\n", "d": ":0w:%s\n| cat >>%s\n",
+                   "e": "LOCKEXT=\nDEFAULT=%s\n"}
+        for there in (True, False):
+            for name, text in recipes.items():
+                box = "box-%s-%s" % (name, there)
+                if there:
+                    os.utime(self.write(self.home("dave", box), old, mode=0o600), (1000000000, 1000000000))
+                self.rc("dave", "LOCKTIMEOUT=5\nLOCKSLEEP=1\n" + text % ((box,) * text.count("%s")))
+                self.server.deliver(message(box), "dave")
+                kept = self.read("dave", box).decode() if os.path.exists(self.home("dave", box)) else ""
+                if there:
+                    self.assertTrue(kept.startswith(old), (box, kept))
+                self.assertEqual(kept.count("Subject: " + box) + self.subjects("dave").count(box), 1, (box, kept))
+                self.assertFalse(kept.startswith("0"))
+        os.unlink(self.home("dave", ".procmailrc"))
+
     def test_filters(self):
         self.write(self.home("carol", "extra.rc"), "NAME=`echo box | tr a-z A-Z`\n")
         self.rc("carol", "INCLUDERC=$HOME/extra.rc\n:0 fhw\n| formail -A 'X-Seen: yes'\n\n:0 fbw\n| sed -e 's/Hello/Goodbye/'\n\n"

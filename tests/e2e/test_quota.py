@@ -39,7 +39,7 @@ plugin {
   quota_warning = storage=95%%%% quota-warning 95 %%u
   quota_warning2 = storage=50%%%% quota-warning 50 %%u
   quota_warning3 = -storage=50%%%% quota-warning below %%u
-  quota_exceeded_message = No room for more
+  quota_exceeded_message = No room for more of %%u
   quota_status_success = DUNNO
   quota_status_nouser = DUNNO nobody
   quota_status_overquota = "552 5.2.2 Mailbox is full"
@@ -146,7 +146,7 @@ class Quota(Base):
         self.assertEqual(answer[0], [b'INBOX "User quota"'])
         self.assertEqual(answer[1], [b'"User quota" (STORAGE 12 20 MESSAGE 1 50)'])
         typ, data = self.append(imap, "INBOX", 12000)
-        self.assertEqual((typ, data), ("NO", [b"[OVERQUOTA] No room for more"]))
+        self.assertEqual((typ, data), ("NO", [b"[OVERQUOTA] No room for more of alice"]))
         self.assertEqual(self.append(imap, "Trash", 12000)[0], "OK")
         self.assertEqual(self.append(imap, "Spam", 12000)[0], "OK")
         typ, data = self.append(imap, "Spam", 16000)
@@ -155,7 +155,7 @@ class Quota(Base):
         self.assertEqual(imap.getquota('"User quota"')[1], [b'"User quota" (STORAGE 24 20 MESSAGE 2 50)'])
         imap.select("INBOX")
         typ, data = imap.copy("1", "Trash")
-        self.assertEqual((typ, data), ("NO", [b"[OVERQUOTA] No room for more"]))
+        self.assertEqual((typ, data), ("NO", [b"[OVERQUOTA] No room for more of alice"]))
         imap.select("Spam")
         self.assertEqual(imap._simple_command("MOVE", "1", "INBOX")[0], "NO")
         self.assertEqual(imap._simple_command("SETQUOTA", '"User quota"', "(STORAGE 1000)")[0], "NO")
@@ -174,14 +174,14 @@ class Quota(Base):
             self.assertTrue(client.mail(message(14000), "bob")[0].startswith("250"))
             self.assertTrue(client.mail(message(7500), "bob")[0].startswith("250"))
             self.assertEqual(client.say("MAIL FROM:<a@b>")[:3], "250")
-            self.assertEqual(client.say("RCPT TO:<bob>"), "552 5.2.2 <bob> No room for more")
+            self.assertEqual(client.say("RCPT TO:<bob>"), "552 5.2.2 <bob> No room for more of bob")
             self.assertEqual(client.say("RCPT TO:<carol>")[:3], "250")
             self.assertEqual(client.say("RCPT TO:<dave>")[:3], "250")
             self.assertEqual(client.say("DATA")[:3], "354")
             client.send(message(4000) + ".\r\n")
             self.assertEqual(client.reply()[:3], "250")
             # After DATA: dave has 3000 octets.
-            self.assertEqual(client.reply(), "552 5.2.2 <dave> No room for more")
+            self.assertEqual(client.reply(), "552 5.2.2 <dave> No room for more of dave")
             # SIZE is believed at RCPT.
             self.assertEqual(client.say("MAIL FROM:<a@b> SIZE=19000")[:3], "250")
             self.assertTrue(client.say("RCPT TO:<carol>").startswith("552 5.2.3 "))

@@ -5,6 +5,7 @@ import re
 import typing
 
 import corners
+import edges
 
 FROM = "From ann@example.org Sat Nov 28 05:33:20 2026\n"
 
@@ -450,6 +451,14 @@ KNOWN = {
     r"formail/-r.*/no header": "an answer to what has no header has its body only with -k",
 }
 
+KNOWN.update({
+    r"edge/end lost exitcode zero": "mail that could not be stored is not acknowledged",
+    r"edge/formail (twice )?(-I To: -x To:|-i To: -x To:|-R To: X-T: -x To:)": "a filter without output leaves the message as it was",
+    r"edge/formail -A Message-ID: -x Message-ID:": "a filter without output leaves the message as it was",
+    r"edge/option (variable|quoted variable|match|backquotes)": "a variable's value is no option for sendmail",
+    r"edge/block (one line(?! (false|star)).*|brace flag|nested one line)": "a recipe whose action is missing is passed over",
+    r"edge/formail (twice )?(-ru To:|-r -u Subject:|-ru To: -a \"To: y\")": "-u has no effect on what -r makes",
+})
 KNOWN.update({re.escape("corner/extract " + x): "the end of another way of the left part's" for x in corners.OTHER_MATCH})
 
 PRESENT = "From old@example.org Sat Nov 28 05:33:20 2026\n\nold mail\n\n"
@@ -491,3 +500,5 @@ def cases():
             yield Case("recipes", "recipe/%s/%s" % (recipe, label), text, MESSAGES[label], () if label == "plain" else BOXES)
     for recipe, text in corners.RECIPES.items():
         yield Case("recipes", "corner/" + recipe, text, PLAIN, BOXES)
+    for recipe, text in edges.RECIPES.items():
+        yield Case("recipes", "edge/" + recipe, text, PLAIN, BOXES)

@@ -12,6 +12,7 @@ import concurrent.futures
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ import generated
 # procmail sleeps for a second when it begins an mbox file: so many at once cost little.
 AT_ONCE = 32
 LIMIT = 60      # seconds for one run
+HOST = socket.gethostname().encode()    # of the Message-IDs that formail makes
 
 
 def normal_log(content):
@@ -50,6 +52,7 @@ def tree(top, unordered):
                 if not content.strip():
                     continue
             content = re.sub(rb"(?m)^From (\S+)  .*$", rb"From \1  DATE", content)     # two blanks: formail made it
+            content = re.sub(rb"<[^<>@\s]+@%b>" % re.escape(HOST), rb"<MADE@HOST>", content)
             out.append((relative, os.lstat(path).st_mode & 0o777, content))
     return sorted(out)
 

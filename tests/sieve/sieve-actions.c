@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib-filter/sieve/script.h"
+#include "lib-filter/sieve/chain.h"
 #include "lib-storage/mailbox.h"
 
 #define SETTINGS_MAX 40
@@ -86,10 +86,10 @@ print_action(const struct filter_action *x)
 		printf("reject %.*s\n", SPAN_ARG(span_trim(x->text)));
 		return;
 	case FILTER_SEND:
-		if (x->verb != NULL && strcmp(x->verb, "vacation") == 0)
-			printf("vacation\n");
-		else
-			printf("%s %.*s\n", x->verb == NULL ? "send" : x->verb, SPAN_ARG(x->target));
+		printf("%s %.*s\n", x->verb == NULL ? "send" : x->verb, SPAN_ARG(x->target));
+		return;
+	case FILTER_ANSWER:
+		printf("vacation\n");
 		return;
 	case FILTER_PIPE:
 		printf("pipe %.*s\n", SPAN_ARG(x->target));
@@ -103,7 +103,8 @@ print_action(const struct filter_action *x)
 static int
 run(const struct options *o, struct span script_text, struct span message, bool print)
 {
-	struct filter_host host = { .ctx = (void *)(uintptr_t)o, .setting = on_setting, .mailbox_exists = on_mailbox, .user = SPAN("bob") };
+	struct filter_host host = { .ctx = (void *)(uintptr_t)o, .setting = on_setting, .mailbox_exists = on_mailbox, .user = SPAN("bob"),
+		.keep_mailbox = SPAN("INBOX") };
 	struct sieve_limits limits = SIEVE_LIMITS_DEFAULT;
 	struct arena *a = arena_new((size_t)256 << 20);
 	struct sieve_extset all = { { 0 } };
@@ -128,6 +129,9 @@ run(const struct options *o, struct span script_text, struct span message, bool 
 		printf("failed\n");
 	}
 	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
+		/* A sequence (chain.h) drops such a keep. */
+		if (x->kind == FILTER_SAVE && sieve_action_known(actions, x, host.keep_mailbox) != NULL)
+			continue;
 		print_action(x);
 		if (x->kind == FILTER_SAVE)
 			last = x->message.p != NULL ? x->message : message;

@@ -121,7 +121,7 @@ rig_clear(struct sieve_rig *rig)
 void
 rig_put_actions(struct buf *out, const struct filter_action *actions)
 {
-	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
+	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
 		if (x != actions)
@@ -196,7 +196,7 @@ rig_message(const struct sieve_rig *rig, size_t idx)
 {
 	const struct filter_action *x = rig_action(rig, idx);
 
-	if (x->kind == FILTER_SEND)
+	if (filter_sends(x->kind))
 		return x->text;
 	return x->message.p != NULL ? x->message : span_str(rig->mail);
 }

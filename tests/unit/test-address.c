@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "lib-mail/address-single.h"
 #include "lib-mail/address.h"
 #include "lib-mail/imap-mime.h"
 
@@ -168,6 +169,89 @@ test_limits(void **state)
 	arena_free(a);
 }
 
+static const struct {
+	const char *in, *want;	/* NULL: it is not exactly one address */
+} singles[] = {
+	{ "ann@example.org", "ann@example.org" },
+	{ " \r\n\tann @ example.org ", "ann@example.org" },
+	{ "Ann B. <ann@example.org>", "ann@example.org" },
+	{ " Ann  B  <  ann  @  example.org  > ", "ann@example.org" },
+	{ "Ann<ann@example.org>", "ann@example.org" },
+	{ "<ann@example.org>", "ann@example.org" },
+	{ "(c) ann (d (e\\)) f) @ (g) example.org (h)", "ann@example.org" },
+	{ "\"Ann, B\" <ann@example.org>", "ann@example.org" },
+	{ "J\xc3\xbcrgen <j@example.org>", "j@example.org" },
+	{ "=?utf-8?q?J=C3=BCrgen?= <j@example.org>", "j@example.org" },
+	{ "\"ann\"@example.org", "ann@example.org" },
+	{ "\"a[n]n\"@example.org", "\"a[n]n\"@example.org" },
+	{ "\"a\\n\\\"n\"@example.org", "\"an\\\"n\"@example.org" },
+	{ "\"a..b\"@example.org", "\"a..b\"@example.org" },
+	{ "..a..b..@example.org", "..a..b..@example.org" },
+	{ "\"a@b\"@example.org", "\"a@b\"@example.org" },
+	{ "ann@-_.x", "ann@-_.x" },
+	{ "ann@[192.0.2.1]", "ann@[192.0.2.1]" },
+	{ "ann@localhost", "ann@localhost" },
+	{ "", NULL },
+	{ "ann", NULL },
+	{ "@", NULL },
+	{ "@example.org", NULL },
+	{ "ann@", NULL },
+	{ "ann@.example.org", NULL },
+	{ "ann@example..org", NULL },
+	{ "ann@example.org.", NULL },
+	{ "ann@@example.org", NULL },
+	{ "ann@b@example.org", NULL },
+	{ "ann b@example.org", NULL },
+	{ "Ann B ann@example.org", NULL },
+	{ "ann@example.org b", NULL },
+	{ "ann@example.org>", NULL },
+	{ "<ann@example.org", NULL },
+	{ "<>", NULL },
+	{ "Ann <ann>", NULL },
+	{ "Ann <ann@>", NULL },
+	{ "Ann <", NULL },
+	{ "Ann, B <ann@example.org>", NULL },
+	{ "<@a.example:ann@example.org>", NULL },
+	{ "g: ann@example.org;", NULL },
+	{ "ann@example.org, bob@example.org", NULL },
+	{ "ann@example.org (", NULL },
+	{ "\"\"@example.org", NULL },
+	{ "\"a\\", NULL },
+	{ "\"a\nb\"@example.org", NULL },
+	{ "j\xc3\xbcrgen@example.org", NULL },
+	{ "ann@b\xc3\xbc" "cher.example", NULL },
+};
+
+static void
+test_single(void **state)
+{
+	struct arena *a = arena_new(1 << 20), *small = arena_new(8);
+	struct span got;
+	struct buf text = BUF_INIT(1 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(singles) / sizeof(singles[0]); i++) {
+		int rc = address_single_parse(a, span_str(singles[i].in), &got);
+
+		if (rc != (singles[i].want == NULL ? -1 : 0) || (rc == 0 && !span_eq(got, span_str(singles[i].want))))
+			fail_msg("%s gave %.*s", singles[i].in, rc == 0 ? (int)got.n : 4, rc == 0 ? got.p : "none");
+	}
+	for (size_t i = 0; i < ADDRESS_SINGLE_MAX - 2; i++)
+		buf_addc(&text, 'x');
+	buf_adds(&text, "@y");
+	assert_int_equal(address_single_parse(a, buf_span(&text), &got), 0);
+	buf_addc(&text, 'y');
+	assert_int_equal(address_single_parse(a, buf_span(&text), &got), -1);
+	buf_reset(&text);
+	for (size_t i = 0; i < 100000; i++)
+		buf_adds(&text, "\"(\" (");
+	assert_int_equal(address_single_parse(a, buf_span(&text), &got), -1);
+	assert_int_equal(address_single_parse(small, SPAN("ann@example.org"), &got), -1);
+	buf_clear(&text);
+	arena_free(small);
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -176,6 +260,7 @@ main(void)
 		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_first),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_single),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

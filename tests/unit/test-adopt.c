@@ -541,6 +541,58 @@ test_save_uidls(void **state)
 	fixture_clear(&f);
 }
 
+static unsigned
+flags_and_keywords(struct mailbox *box, uint32_t uid)
+{
+	assert_int_equal(keywords_of(box, uid), 0);
+	return flags_of(box, uid);
+}
+
+/* $Forwarded is a flag of ours, P in names, and a keyword with a letter to Dovecot. */
+static void
+test_forwarded(void **state)
+{
+	static const uint32_t uids[] = { 11, 12 };
+	struct flag_change off = { .op = FLAGS_REMOVE, .flags = MSG_PASSED };
+	const struct span *kw;
+	struct told told = { 0 };
+	struct copy_result r;
+	struct fixture f;
+	struct mailbox *box, *other;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	make_maildir(&f);
+	put(&f, "cur/100.a.host:2,a", 1);
+	put(&f, "cur/101.b.host:2,Sab", 2);
+	put(&f, "cur/102.c.host:2,", 3);
+	fixture_run(&f, "printf '0 $forwarded\\n1 x\\n' > Maildir/dovecot-keywords");
+	fixture_run(&f, "printf '" LIST "11 :100.a.host\\n12 :101.b.host\\n13 :102.c.host\\n' > Maildir/dovecot-uidlist");
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_WRITE);
+	assert_int_equal(flags_and_keywords(box, 11), MSG_PASSED);
+	assert_int_equal(flags_of(box, 12), MSG_PASSED | MSG_SEEN);
+	assert_int_equal(keywords_of(box, 12), 2);
+	/* It is not listed twice. */
+	assert_int_equal(mailbox_keywords(box, &kw), 2);
+	assert_int_equal(kw[0].n, 0);
+	MUST(storage_create(f.st, SPAN("Other"), false, &e), &e);
+	other = box_of(f.st, "Other", MAILBOX_WRITE);
+	MUST(mailbox_copy(box, uids, 1, other, false, f.a, &r, &e), &e);
+	sync_box(other, NULL);
+	assert_int_equal(flags_and_keywords(other, 1), MSG_PASSED);
+	mailbox_close(other);
+	MUST(mailbox_store(box, uids, 1, &off, f.a, NULL, NULL, &e), &e);
+	assert_int_equal(flags_and_keywords(box, 11), 0);
+	add_flags(box, 13, MSG_PASSED);
+	mailbox_close(box);
+	MUST(storage_release(f.st, &plain, on_mailbox, &told, &e), &e);
+	fixture_run(&f, "ls Maildir/cur > names; grep -q '^100.a.host.*:2,$' names && grep -q ':2,Sab$' names && "
+	    "grep -q '^102.*:2,a$' names || { cat names; false; }");
+	fixture_run(&f, "grep -q '^0 .forwarded$' Maildir/dovecot-keywords && grep -q '^0 .Forwarded$' Maildir/.Other/dovecot-keywords");
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -556,6 +608,7 @@ main(void)
 		cmocka_unit_test(test_release_interrupted),
 		cmocka_unit_test(test_not_released),
 		cmocka_unit_test(test_save_uidls),
+		cmocka_unit_test(test_forwarded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

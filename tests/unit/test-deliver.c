@@ -121,6 +121,8 @@ test_places(void **state)
 		{ "discard;", 250, 0, 0, 0, 0 },
 		{ "require \"fileinto\"; fileinto \"Junk\";", 250, 0, 1, 0, 0 },
 		{ "require \"fileinto\"; fileinto \"Junk\"; keep;", 250, 1, 1, 0, 0 },
+		{ "require \"fileinto\"; fileinto \"INBOX\"; keep;", 250, 1, 0, 0, 0 },
+		{ "require [\"fileinto\", \"copy\"]; fileinto :copy \"inbox\";", 250, 1, 0, 0, 0 },
 		/* Not there, and not to be made: it is kept. */
 		{ "require \"fileinto\"; fileinto \"Work\";", 250, 1, 0, 0, 0 },
 		{ "require \"fileinto\"; fileinto \"../../etc\";", 250, 1, 0, 0, 0 },
@@ -252,6 +254,7 @@ test_lists(void **state)
 static void
 test_reply(void **state)
 {
+	struct buf long_one = BUF_INIT((size_t)1 << 20);
 	struct world w;
 
 	(void)state;
@@ -273,7 +276,17 @@ test_reply(void **state)
 	assert_int_equal(w.out.reply, 550);
 	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> ??");
 	assert_int_equal(w.sent, 1);
+	/* A subject of any length is told by its beginning. */
+	for (buf_adds(&long_one, "Subject: "); long_one.n < 200000;)
+		buf_adds(&long_one, "endless ");
+	buf_adds(&long_one, "\n\nbody\n");
+	w.r.message = buf_span(&long_one);
+	deliver_with(&w, "require \"reject\"; reject \"\xc3\xbc\";");
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 2);
+	assert_true(span_find(buf_span(&w.message), SPAN("\r\nSubject: Rejected: endless endless")) != SIZE_MAX);
 	world_clear(&w);
+	buf_clear(&long_one);
 }
 
 static void
@@ -333,6 +346,45 @@ test_redirect(void **state)
 	w.r.message = SPAN("From: x@example.net\r\n\r\nThird\r\n");
 	deliver_message(&w.r, &w.out);
 	assert_int_equal(count(&w, "INBOX"), 3);
+	world_clear(&w);
+}
+
+/* postmaster_address is who notifies and complains; it may have a name. */
+static void
+test_postmaster(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "hostname = mx.example.net\npostmaster_address = Post <postmaster@%d%{hostname}>\n"
+	    "plugin {\n sieve_extensions = +vnd.dovecot.report\n}\n");
+	deliver_with(&w, "require \"enotify\"; notify \"mailto:carol@example.com\";");
+	assert_int_equal(w.sent, 1);
+	assert_string_equal(w.to, "carol@example.com");
+	assert_string_equal(w.from, "postmaster@mx.example.net");
+	assert_true(span_find(buf_span(&w.message), SPAN("\r\nFrom: Post <postmaster@mx.example.net>\r\n")) != SIZE_MAX);
+	deliver_with(&w, "require \"vnd.dovecot.report\"; report \"abuse\" \"Spam.\" \"carol@example.com\";");
+	assert_int_equal(w.sent, 2);
+	assert_string_equal(w.from, "postmaster@mx.example.net");
+	world_clear(&w);
+	world_init(&w, "postmaster_address = post@example.org\nplugin {\n sieve_redirect_envelope_from = postmaster\n}\n");
+	deliver_with(&w, "redirect \"carol@example.com\";");
+	assert_string_equal(w.from, "post@example.org");
+	world_clear(&w);
+}
+
+/* A program that can not be run leaves the message, and all else that the script wants is done. */
+static void
+test_pipe(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, "plugin {\n sieve_extensions = +vnd.dovecot.pipe\n}\n");
+	deliver_with(&w, "require [\"vnd.dovecot.pipe\", \"copy\"]; pipe \"report\"; redirect :copy \"carol@example.com\"; discard;");
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(w.sent, 1);
+	assert_int_equal(count(&w, "INBOX"), 1);
 	world_clear(&w);
 }
 
@@ -562,7 +614,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_redirect), cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
+		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
 		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};

@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "testing.h"
 #include "imap-fixture.h"
@@ -303,79 +305,180 @@ event_of(struct world *w, const char *name, const uint32_t *uids, size_t count)
 				    .uidvalidity = status.uidvalidity, .uids = uids, .count = count };
 }
 
+static void
+expect_kept(struct buf *all, size_t *at, int64_t now, struct kept_event *out)
+{
+	static uint32_t room[IMAP_EVENT_UIDS];
+	struct err e = ERR_INIT;
+	struct ipc_msg m;
+
+	assert_int_equal(ipc_msg_init(&m, &e), 0);
+	assert_true(kept_events_next(buf_span(all), at, now, &m, room, out));
+	out->event.mailbox = out->event.from = SPAN("");	/* the message's */
+	ipc_msg_clear(&m);
+}
+
+static void
+expect_no_kept(struct span all, size_t at, size_t end)
+{
+	static uint32_t room[IMAP_EVENT_UIDS];
+	struct kept_event kept;
+	struct err e = ERR_INIT;
+	struct ipc_msg m;
+
+	assert_int_equal(ipc_msg_init(&m, &e), 0);
+	assert_false(kept_events_next(all, &at, 1700000000, &m, room, &kept));
+	assert_int_equal(at, end);
+	ipc_msg_clear(&m);
+}
+
 /* What is left when the process behind a session is told to end. */
 static void
 test_kept(void **state)
 {
 	static const uint32_t uids[] = { 3, 5, 7 };
-	static uint32_t room[IMAP_EVENT_UIDS];
 	struct buf records = BUF_INIT(KEPT_EVENTS_MAX), all = BUF_INIT(KEPT_EVENTS_MAX + 1), large = BUF_INIT(2 * KEPT_EVENTS_MAX);
 	struct imap_event event = { .cause = IMAPSIEVE_COPY, .learn = SPAM_LEARN_HAM, .mailbox = SPAN("INBOX"), .from = SPAN("Junk"),
-				    .uidvalidity = 9, .uids = uids, .count = 3 }, got;
+				    .uidvalidity = 9, .uids = uids, .count = 3 };
 	const int64_t now = 1700000000;
 	struct err e = ERR_INIT;
-	struct ipc_msg m;
+	struct kept_event got;
 	struct world w;
-	struct span rest;
-	int64_t time;
-	int dir;
+	size_t at = 0, first;
+	int dir, work;
 
 	(void)state;
 	world_init(&w);
-	assert_int_equal(ipc_msg_init(&m, &e), 0);
 	assert_int_equal(storage_user_dir(w.st, &dir, &e), 0);
-	assert_int_equal(kept_events_take(dir, &all, &e), 0);
-	assert_int_equal(all.n, 0);
+	assert_int_equal(kept_events_take(dir, &all, &work, &e), 0);
+	assert_true(all.n == 0 && work == -1);
 	kept_events_write(&records, &event, now);
-	event.scripts = true;
+	first = records.n;
 	event.count = 1;
 	kept_events_write(&records, &event, now - 2 * KEPT_SCRIPTS_S);
+	event.scripts = true;
 	event.learn = SPAM_CHECK;
 	kept_events_write(&records, &event, now - 2 * KEPT_SCRIPTS_S);
 	kept_events_write(&records, &event, now + 100);
 	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
 	assert_int_equal(kept_events_add(dir, SPAN(""), &e), 0);
 	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
-	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &work, &e), 0);
 	assert_int_equal(all.n, 2 * records.n);
-	rest = buf_span(&all);
 	for (int i = 0; i < 2; i++) {
-		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
-		assert_true(got.count == 3 && got.uids[2] == 7 && got.uidvalidity == 9 && got.learn == SPAM_LEARN_HAM && !got.scripts);
-		assert_span(got.from, "Junk");
-		assert_int_equal(time, now);
-		/* Too old for a script, not for a lesson; then too old for what is a script alone. */
-		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
-		assert_true(got.count == 1 && got.learn == SPAM_LEARN_HAM && !got.scripts);
-		assert_int_equal(time, now - 2 * KEPT_SCRIPTS_S);
-		assert_true(kept_events_next(&rest, now, &m, room, &got, &time));
-		assert_true(got.count == 1 && got.learn == SPAM_CHECK && got.scripts);
-		assert_int_equal(time, now + 100);
+		expect_kept(&all, &at, now, &got);
+		assert_true(got.event.count == 3 && got.event.uids[2] == 7 && got.event.uidvalidity == 9 &&
+		    got.event.learn == SPAM_LEARN_HAM && !got.event.scripts && got.next == 0 && got.tries == 0);
+		assert_int_equal(got.time, now);
+		assert_int_equal(got.at, i == 0 ? 0 : records.n);
+		/* Too old for a script, not for a lesson. */
+		expect_kept(&all, &at, now, &got);
+		assert_true(got.event.count == 1 && got.event.learn == SPAM_LEARN_HAM && !got.event.scripts);
+		assert_int_equal(got.time, now - 2 * KEPT_SCRIPTS_S);
+		expect_kept(&all, &at, now, &got);
+		assert_true(got.event.count == 1 && got.event.learn == SPAM_CHECK && got.event.scripts);
+		assert_int_equal(got.time, now + 100);
 	}
-	assert_false(kept_events_next(&rest, now, &m, room, &got, &time));
-	assert_int_equal(rest.n, 0);
-	/* They are gone; what is damaged ends it. */
+	expect_no_kept(buf_span(&all), at, all.n);
+	/* They are gone when they are done; what is damaged ends it. */
+	assert_int_equal(kept_events_done(dir, &work, &e), 0);
+	assert_int_equal(work, -1);
 	buf_reset(&all);
-	assert_int_equal(kept_events_take(dir, &all, &e), 0);
-	assert_int_equal(all.n, 0);
-	for (size_t n = 0; n < 40; n++) {
-		rest = span_sub(buf_span(&records), 0, n);
-		assert_false(kept_events_next(&rest, now, &m, room, &got, &time));
-		assert_int_equal(rest.n, n);
-	}
+	assert_int_equal(kept_events_take(dir, &all, &work, &e), 0);
+	assert_true(all.n == 0 && work == -1);
+	for (size_t n = 0; n < first; n++)
+		expect_no_kept(span_sub(buf_span(&records), 0, n), 0, 0);
+	/* More done than there is; what is both. */
+	records.p[15] = 4;
+	expect_no_kept(buf_span(&records), 0, 0);
+	event.learn = SPAM_LEARN_HAM;
+	kept_events_write(&large, &event, now);
+	expect_no_kept(buf_span(&large), 0, 0);
 	/* There is a limit. */
 	while (large.n <= KEPT_EVENTS_MAX - 10)
 		buf_add(&large, buf_span(&records));
 	assert_int_equal(kept_events_add(dir, span_sub(buf_span(&large), 0, KEPT_EVENTS_MAX), &e), 0);
 	assert_int_equal(kept_events_add(dir, SPAN("x"), &e), -1);
 	assert_int_equal(e.code, ERR_LIMIT);
-	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &work, &e), 0);
+	assert_int_equal(all.n, KEPT_EVENTS_MAX);
+	assert_int_equal(kept_events_done(dir, &work, &e), 0);
 	assert_int_equal(kept_events_add(dir, buf_span(&large), &e), large.n > KEPT_EVENTS_MAX ? -1 : 0);
 	close(dir);
-	ipc_msg_clear(&m);
 	buf_clear(&records);
 	buf_clear(&all);
 	buf_clear(&large);
+	world_clear(&w);
+}
+
+/* A process that takes them, writes down how far it comes, and is killed. */
+static void
+take_and_die(int dir, size_t at, uint32_t next, uint32_t tries)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid != -1);
+	if (pid == 0) {
+		struct buf all = BUF_INIT(KEPT_EVENTS_MAX + 1);
+		struct err e = ERR_INIT;
+		int work;
+
+		if (kept_events_take(dir, &all, &work, &e) == 0 && work != -1 && kept_events_mark(work, at, next, tries, &e) == 0)
+			raise(SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+}
+
+/* Who is killed over them has an heir, who knows how far it came; who is alive has none. */
+static void
+test_kept_taken_over(void **state)
+{
+	static const uint32_t uids[] = { 3, 5, 7 };
+	struct buf records = BUF_INIT(KEPT_EVENTS_MAX), all = BUF_INIT(KEPT_EVENTS_MAX + 1), other = BUF_INIT(KEPT_EVENTS_MAX + 1);
+	const struct imap_event event = { .cause = IMAPSIEVE_COPY, .learn = SPAM_LEARN_HAM, .mailbox = SPAN("INBOX"),
+					  .from = SPAN("Junk"), .uidvalidity = 9, .uids = uids, .count = 3 };
+	const int64_t now = 1700000000;
+	struct err e = ERR_INIT;
+	struct kept_event got;
+	struct world w;
+	size_t at = 0, second;
+	int dir, work, none;
+
+	(void)state;
+	world_init(&w);
+	assert_int_equal(storage_user_dir(w.st, &dir, &e), 0);
+	kept_events_write(&records, &event, now);
+	second = records.n;
+	kept_events_write(&records, &event, now);
+	assert_int_equal(kept_events_add(dir, buf_span(&records), &e), 0);
+	take_and_die(dir, 0, 3, 0);
+	/* What is added meanwhile waits for its turn. */
+	assert_int_equal(kept_events_add(dir, SPAN("later"), &e), 0);
+	take_and_die(dir, second, 1, 2);
+	assert_int_equal(kept_events_take(dir, &all, &work, &e), 0);
+	assert_true(work != -1 && all.n == records.n);
+	expect_kept(&all, &at, now, &got);
+	assert_true(got.at == second && got.next == 1 && got.tries == 2 && got.event.count == 3);
+	expect_no_kept(buf_span(&all), at, all.n);
+	/* Others leave it alone, and do not wait. */
+	assert_int_equal(kept_events_take(dir, &other, &none, &e), 0);
+	assert_true(none == -1 && other.n == 0);
+	assert_int_equal(kept_events_add(dir, SPAN("still"), &e), 0);
+	assert_int_equal(kept_events_done(dir, &work, &e), 0);
+	assert_int_equal(kept_events_take(dir, &other, &work, &e), 0);
+	assert_true(span_eq(buf_span(&other), SPAN("laterstill")));
+	assert_int_equal(kept_events_done(dir, &work, &e), 0);
+	/* No plain file: nobody is held up by it. */
+	assert_int_equal(mkfifoat(dir, KEPT_EVENTS_WORK, 0600), 0);
+	assert_int_equal(kept_events_take(dir, &other, &none, &e), -1);
+	assert_int_equal(unlinkat(dir, KEPT_EVENTS_WORK, 0), 0);
+	close(dir);
+	buf_clear(&records);
+	buf_clear(&all);
+	buf_clear(&other);
 	world_clear(&w);
 }
 
@@ -398,7 +501,7 @@ test_kept_anyhow(void **state)
 	struct err e = ERR_INIT;
 	struct rlimit were, few;
 	struct world w;
-	int dir, fd;
+	int dir, fd, work;
 
 	(void)state;
 	world_init(&w);
@@ -422,8 +525,9 @@ test_kept_anyhow(void **state)
 	assert_int_equal(sigaction(SIGXFSZ, &usual, NULL), 0);
 	e = (struct err)ERR_INIT;
 	assert_int_equal(kept_events_add(dir, SPAN("third"), &e), 0);
-	assert_int_equal(kept_events_take(dir, &all, &e), 0);
+	assert_int_equal(kept_events_take(dir, &all, &work, &e), 0);
 	assert_true(span_eq(buf_span(&all), SPAN("firstsecondthird")));
+	assert_int_equal(kept_events_done(dir, &work, &e), 0);
 	close(dir);
 	buf_clear(&all);
 	world_clear(&w);
@@ -566,7 +670,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_frames), cmocka_unit_test(test_lessons), cmocka_unit_test(test_events),
 		cmocka_unit_test(test_capability), cmocka_unit_test(test_annotations), cmocka_unit_test(test_scripts), cmocka_unit_test(test_kept),
-		cmocka_unit_test(test_kept_anyhow), cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_kept_taken_over), cmocka_unit_test(test_kept_anyhow), cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_teacher),
 	};
 

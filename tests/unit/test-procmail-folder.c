@@ -199,12 +199,73 @@ test_refused(void **state)
 	buf_clear(&out);
 }
 
+static enum err_code
+lock(const char *name, unsigned timeout)
+{
+	struct procmail_files f = { .lock_wait = 1 };
+	const struct procmail_lock l = { .dir = span_str(top), .name = span_str(name), .sleep = 1, .timeout = timeout };
+	struct procmail_host host;
+	struct err e = ERR_INIT;
+
+	procmail_files_host(&f, &host);
+	return host.lock(&f, &l, &e) == 0 ? ERR_NONE : e.code;
+}
+
+static void
+unlock(const char *name)
+{
+	struct procmail_files f = { .lock_wait = 1 };
+	struct procmail_host host;
+
+	procmail_files_host(&f, &host);
+	host.unlock(&f, span_str(top), span_str(name));
+}
+
+static void
+age(const char *name)
+{
+	const struct timespec times[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+
+	assert_int_equal(utimensat(AT_FDCWD, path_of(name), times, 0), 0);
+}
+
+/* A recipe that gives its lock the name of a folder must not be that folder's end. */
+static void
+test_locks(void **state)
+{
+	static const struct { const char *name, *text; bool breaks; } cases[] = {
+		{ "plain", "0", true }, { "empty", "", true }, { "pid", "4711:mx.example.org\n", true }, { "box", mail, false },
+		{ "short", "From a@b  Sat Nov 21\n\n", false },
+		{ "any", "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+			 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+			 "01234567890123456789012345678901234567890123456789012345", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put(cases[i].name, cases[i].text);
+		age(cases[i].name);
+		assert_int_equal(lock(cases[i].name, 10), cases[i].breaks ? ERR_NONE : ERR_EXISTS);
+		expect_file(cases[i].name, cases[i].breaks ? "0" : cases[i].text, "");
+		unlock(cases[i].name);
+		assert_int_equal(access(path_of(cases[i].name), F_OK), cases[i].breaks ? -1 : 0);
+	}
+	/* Mail that a program has put behind the lock's digit stays. */
+	assert_int_equal(lock("out", 10), ERR_NONE);
+	assert_int_equal(lock("out", 10), ERR_INUSE);
+	assert_int_equal(chmod(path_of("out"), 0600), 0);
+	put("out", "0From a@b\n\n");
+	unlock("out");
+	expect_file("out", "0From a@b\n\n", "");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_mbox, setup, teardown), cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dirs, setup, teardown), cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

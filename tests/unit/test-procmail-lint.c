@@ -47,6 +47,13 @@ static const struct {
 	{ ":0:\n* a\n{\n:0:\ny\n}\n", "1 warning: a lock file on a block without the flag c is not taken\n" },
 	{ ":0c:x\n{\n:0Ee\ny\n}\n", "3 error: the flags a and E have no effect with e\n" },
 	{ ":0\n* a\n{\n:0 f\n| x\n}\n", "4 warning: a filter that fails or writes nothing leaves the message as it was\n" },
+	{ ":0fw\n| formail -r -k -u To: -A \"X-Loop: $A\"\n:0fw\n| formail -rk -I \"To: -u\"\n:0fw\n| formail -u To:\n",
+	    "2 warning: with -r, formail's -u and -U have no effect on the fields that -r makes\n" },
+	{ ":0 {\n:0\nx\n}\n", "1 error: what is behind the flags belongs on the next line, and is passed over: \"{\"\n"
+	    "1 error: a recipe without an action\n4 error: a closing brace without a block: \"}\"\n" },
+	{ ":0 w | cat >x\ny\n", "1 error: what is behind the flags belongs on the next line, and is passed over: \"| cat >x\"\n" },
+	{ "A=-oQ/tmp\n:0c\n! -oi a@b\n:0c\n! $A a@b\n:0\n! \"$B\" x$A\n",
+	    "5 warning: \"-oQ/tmp\" is a variable's value: it is no option for sendmail, and the recipe fails\n" },
 	/* programs */
 	{ "A=`date`\n:0\n* ? test -f x\n| y\n", "" },
 	/* what is included, as far as it is known */

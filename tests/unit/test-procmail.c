@@ -58,6 +58,8 @@ struct world {
 	const char *rc;
 	struct buf log, done;
 	unsigned programs;
+	bool logs;		/* the log's files and texts in brackets, and when they are opened */
+	bool locks;		/* what is locked is in `done' too */
 	bool full;		/* nothing but the mailbox can be written */
 	struct procmail_cache *cache;
 };
@@ -120,19 +122,56 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 	struct world *w = ctx;
 
 	(void)dir;
-	(void)name;
-	buf_add(&w->log, text);
+	if (w->logs)
+		buf_addf(&w->log, "[%.*s:%.*s]", SPAN_ARG(name), SPAN_ARG(text));
+	else
+		buf_add(&w->log, text);
+}
+
+static int
+on_open_log(void *ctx, struct span dir, struct span name, unsigned mask, struct err *e)
+{
+	struct world *w = ctx;
+
+	(void)dir;
+	if (w->logs)
+		buf_addf(&w->done, "log:%.*s:%o ", SPAN_ARG(name), mask);
+	return span_eq(name, SPAN("bad")) ? err_set(e, ERR_DENIED, "it is bad") : 0;
+}
+
+static int
+on_lock(void *ctx, const struct procmail_lock *l, struct err *e)
+{
+	struct world *w = ctx;
+
+	(void)e;
+	buf_addf(&w->done, "lock:%.*s ", SPAN_ARG(l->name));
+	return 0;
+}
+
+static void
+on_unlock(void *ctx, struct span dir, struct span name)
+{
+	struct world *w = ctx;
+
+	(void)dir;
+	buf_addf(&w->done, "unlock:%.*s ", SPAN_ARG(name));
 }
 
 static struct procmail_result
 run_rc(struct world *w, struct span text, struct procmail_limits limits)
 {
-	struct procmail_host host = { .ctx = w, .read = on_read, .deliver = on_deliver, .forward = on_forward, .run = on_run, .log = on_log };
+	struct procmail_host host = { .ctx = w, .read = on_read, .deliver = on_deliver, .forward = on_forward, .run = on_run, .open_log = on_open_log,
+				       .log = on_log };
 	struct procmail_request r = { .text = text, .rc_names = SPAN("missing\nrc"), .user = SPAN("bob"), .home = SPAN("/home/bob"),
 		.host_name = SPAN("mx"), .inbox = SPAN("mailbox:INBOX"), .dir = SPAN("/home/bob"), .sendmail = SPAN("/usr/sbin/sendmail"), .cache = w->cache };
 	struct procmail_result result;
 	struct err e = ERR_INIT;
 
+	if (w->locks) {
+		host.lock = on_lock;
+		host.unlock = on_unlock;
+	}
 	w->log = BUF_INIT((size_t)1 << 22);
 	w->done = BUF_INIT(65536);
 	assert_int_equal(procmail_run(&r, &host, &limits, &result, &e), 0);
@@ -161,7 +200,16 @@ test_deliveries(void **state)
 		{ ":0fw\n| false\n:0e\nfailed\n", "0:failed " },
 		{ "A=\"b@y, <c@z>,d@w\"\n:0\n! a@x $A ,\n", "!a@x !b@y !c@z !d@w " },
 		{ ":0\n! ,\n:0\nnobody\n", "0:nobody " },
+		{ "A=-t\n:0\n! a@x $A\n:0\nbox\n", "0:box " },
+		{ "A='a -t'\n:0\n! $A\n:0\nbox\n", "0:box " },
+		{ ":0\n* ^Subject: hell\\/.*\n{ A=-$MATCH }\n:0\n! \"$A\"\n:0\nbox\n", "0:box " },
+		{ "A=-t\n:0\n! ${B:-$A}\n:0\nbox\n", "0:box " },
+		{ "A=-t\n:0\n! x$A\n", "!x-t " },
 		{ ":0fw\n| formail -A 'X-A: b'\n:0\n* ^X-A: b\nbox\n", "0:box " },
+		{ "_A=b\n:0c\n$_A\n:0\n${_A}\n", "0:rcA 0:b " },
+		{ ":0\n* ^TO_bob\n* ! \\^TO_bob\n* \\^To:\nbox\n", "0:box " },
+		{ ":0 {\n:0\n* ^Nope\none\n}\n:0 | cat >two\n:0\nbox\n", "0:box " },
+		{ "MAILDIR\n:0c\nbox$MAILDIR\nMAILDIR=\n:0\nbox$MAILDIR\n", "0:box. 0:box. " },
 	};
 
 	(void)state;
@@ -173,6 +221,82 @@ test_deliveries(void **state)
 		buf_clear(&w.log);
 		buf_clear(&w.done);
 	}
+}
+
+/* A lock of the folder's own name would be its end. */
+static void
+test_locks(void **state)
+{
+	static const struct { const char *rc, *done; } cases[] = {
+		{ ":0:\nbox\n", "lock:box.lock 0:box unlock:box.lock " },
+		{ "LOCKEXT=.l\n:0:\nbox\n", "lock:box.l 0:box unlock:box.l " },
+		{ "LOCKEXT=\n:0:\nbox\n", "0:box " },
+		{ "LOCKEXT\n:0:\nbox\n", "0:box " },
+		{ "LOCKEXT=\n:0:other\nbox\n", "lock:other 0:box unlock:other " },
+		{ ":0:box\nbox\n", "0:box " },
+		{ "A=box\n:0:$A\n\"$A\"\n", "0:box " },
+		{ "LOCKEXT=\n:0w:\n| cat >>out\n:0\nbox\n", "0:box " },
+		{ "DEFAULT=box\nLOCKEXT=\n", "0:box " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct world w = { .rc = cases[i].rc, .locks = true };
+
+		assert_true(run_rc(&w, span_str(mail), PROCMAIL_LIMITS_DEFAULT).delivered);
+		assert_span(buf_span(&w.done), cases[i].done);
+		buf_clear(&w.log);
+		buf_clear(&w.done);
+	}
+}
+
+static void
+test_ends(void **state)
+{
+	static const struct { const char *rc; int code; bool set, delivered; } cases[] = {
+		{ ":0\nbox\n", 0, false, true },
+		{ "EXITCODE=7\n:0\nbox\n", 7, true, true },
+		{ "EXITCODE=abc\n:0\nbox\n", 2, true, true },
+		{ "EXITCODE=yes\n:0\nbox\n", 1, true, true },
+		{ "EXITCODE=no\n:0\nbox\n", 0, false, true },
+		{ "EXITCODE=xyz\n:0\nbox\n", 0, false, true },
+		{ "EXITCODE=xyz\nTRAP=false\n:0\nbox\n", 1, true, true },	/* TRAP's */
+		{ "EXITCODE=-3\n:0\nbox\n", 0, false, true },
+		{ "EXITCODE=260\n:0\nbox\n", 4, true, true },
+		{ "DELIVERED=yes\nEXITCODE=7\n:0\nbox\n", 0, false, true },
+		{ "EXITCODE=7\nDELIVERED=yes\nDELIVERED\nDEFAULT\nORGMAIL\n", 0, false, false },
+		{ "DELIVERED=no\nEXITCODE=7\nDEFAULT\nORGMAIL\n", 7, true, false },
+		{ "DELIVERED=yes\nDEFAULT\nORGMAIL\n", 0, false, false },
+		{ "DEFAULT\nORGMAIL\n", 73, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct world w = { .rc = cases[i].rc };
+		struct procmail_result r = run_rc(&w, span_str(mail), PROCMAIL_LIMITS_DEFAULT);
+
+		if (r.exit_code != cases[i].code || r.exit_code_set != cases[i].set || r.delivered != cases[i].delivered)
+			fail_msg("%s: %d%s%s", cases[i].rc, r.exit_code, r.exit_code_set ? " set" : "", r.delivered ? " delivered" : "");
+		buf_clear(&w.log);
+		buf_clear(&w.done);
+	}
+}
+
+/* A LOGFILE that can not be written leaves the one before. */
+static void
+test_log(void **state)
+{
+	struct world w = { .rc = "LOGABSTRACT=no\nLOG=a\nLOGFILE=one\nLOG=b\nLOGFILE=bad\nLOG=c\nUMASK=22\nLOGFILE=/two\nLOG=d\nLOGFILE\nLOG=e\n",
+			   .logs = true };
+	static const char want[] = "[:a][/home/bob/one:b][/home/bob/one:procmail: Couldn't open LOGFILE \"bad\": it is bad\n][/home/bob/one:c]"
+	    "[/two:d][:e]";
+
+	(void)state;
+	assert_true(run_rc(&w, span_str(mail), PROCMAIL_LIMITS_DEFAULT).delivered);
+	assert_span(buf_span(&w.log), want);
+	assert_span(buf_span(&w.done), "log:one:77 log:bad:77 log:/two:22 4:mailbox:INBOX ");
+	buf_clear(&w.log);
+	buf_clear(&w.done);
 }
 
 /* What is kept from the message before changes nothing, whether there is room for it or not. */
@@ -263,6 +387,11 @@ test_formail(void **state)
 		{ { "-I", "X-", "-I", "Message-ID:", "-A", "B: c" }, "From a@b Sat Nov 28 05:33:20 2026\nSubject: one\n two\nB: c\n\n>From x\n\n" },
 		{ { "-r", "-I", "References:" }, "To: a@b\nSubject: Re: one\n two\nIn-Reply-To: <m@x>\n\n" },
 		{ { "-I", "" }, "\n>From x\n\n" },
+		{ { "-A", "B: c", "-x", "B:" }, " c\n" },
+		{ { "-A", "Message-ID:", "-x", "Message-ID:" }, " <m@x>\n" },
+		{ { "-R", "Subject:", "X-A:", "-uX-A:", "-x", "X-A:" }, " one\n two\n" },
+		{ { "-r", "-a", "X-A: 3", "-x", "X-A:" }, " 3\n" },
+		{ { "-i", "X-A: 3", "-a", "X-A: 4", "-x", "X-A:" }, " 4\n 3\n" },
 	};
 	struct formail_context c = { .now = 0, .host_name = SPAN("mx") };
 	struct span split = SPAN("-s");
@@ -287,7 +416,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_regex), cmocka_unit_test(test_deliveries), cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_regex), cmocka_unit_test(test_deliveries), cmocka_unit_test(test_locks), cmocka_unit_test(test_ends), cmocka_unit_test(test_log), cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_large_message), cmocka_unit_test(test_formail),
 	};

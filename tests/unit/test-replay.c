@@ -45,7 +45,7 @@ static const struct {
 	    "x.sieve line 1", true, true },
 	{ { { .kind = FILTER_REDIRECT, .target = { "x@y", 3 } } }, "not kept; redirected to <x@y>", "", true, false },
 	{ { { .kind = FILTER_REJECT, .text = { "No.\nNever.", 10 } } }, "not kept; rejected: No.", "", true, false },
-	{ { { .kind = FILTER_SEND, .verb = "vacation", .target = { "x@y", 3 } }, { SAVE("S"), .own = true }, { KEEP } },
+	{ { { .kind = FILTER_ANSWER, .verb = "vacation", .target = { "x@y", 3 } }, { SAVE("S"), .own = true }, { KEEP } },
 	    "kept; vacation to <x@y>; copy of an answer to S", "", true, true },
 	{ { { .kind = FILTER_PIPE, .target = { "prog", 4 } } }, "not kept; piped to prog", "", true, false },
 	{ { { SAVE("L"), .message = { "x", 1 } } }, "moved to L; its text changed", "", true, false },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* body (RFC 5173), :regex, and the text of HTML. */
+#include <sys/resource.h>
 #include "lib-filter/sieve/regex.h"
 #include "lib-mail/html-text.h"
 #include "sieve-rig.h"
@@ -38,6 +39,7 @@ static const char mail[] =
     "--x--\n"
     "The epilogue.\n";
 
+#define SECOND 1000000		/* in microseconds */
 #define IF(test) "require [\"fileinto\",\"body\",\"regex\",\"variables\",\"relational\",\"comparator-i;ascii-numeric\"," \
     "\"comparator-i;unicode-casemap\"];\nif " test " { fileinto \"yes\"; } else { fileinto \"no\"; }"
 #define YES "save yes"
@@ -134,8 +136,8 @@ static const struct rig_case regexes[] = {
 	    "save a\\.b\\*\\[c\\]" },
 	{ "require [\"regex\",\"variables\"]; set :quoteregex :quotewildcard \"x\" \"a\";",
 	    "line 1: set: :quotewildcard and :quoteregex can not be together" },
-	{ "require [\"regex\",\"variables\"]; set \"x\" \"(\";\nif string :regex \"a\" \"${x}\" {}",
-	    "failed at line 2: string: \"(\" is no regular expression: a group has no end: keep" },
+	{ "require [\"regex\",\"variables\"]; set \"x\" \"(\";\nif string :regex \"a\" \"${x}\" { discard; }", "keep" },
+	{ "require [\"regex\",\"variables\"]; set \"x\" \"(\";\nif string :regex \"a\" [\"${x}\", \"a\"] { discard; }", "nothing" },
 	{ IF("string :regex \"a\" \"(a\""), "line 2: string: \"(a\" is no regular expression: a group has no end" },
 	{ IF("string :regex \"a\" \"*\""), "line 2: string: \"*\" is no regular expression: there is nothing to repeat" },
 	{ IF("string :regex \"a\" \"[a\""), "line 2: string: \"[a\" is no regular expression: a bracket has no end" },
@@ -186,14 +188,35 @@ test_posix(void **state)
 
 		if (re == NULL)
 			fail_msg("%s: %s", posix[i].re, why);
-		rc = sieve_regex_match(re, a, span_str(posix[i].value), &c);
+		rc = sieve_regex_match(re, a, span_str(posix[i].value), SECOND, &c);
 		if (rc != (posix[i].want != NULL) || (rc == 1 && !span_eq(c.part[0], span_str(posix[i].want))))
 			fail_msg("%s on %s: %d, %.*s", posix[i].re, posix[i].value, rc, SPAN_ARG(c.part[0]));
 	}
 	/* what is not UTF-8 matches as far as it is */
 	const struct sieve_regex *re = sieve_regex_compile(a, SPAN("a.b"), SIEVE_CASEMAP, why, sizeof(why));
 
-	assert_int_equal(sieve_regex_match(re, a, SPAN("xa\xff" "b"), NULL), 1);
+	assert_int_equal(sieve_regex_match(re, a, SPAN("xa\xff" "b"), SECOND, NULL), 1);
+	arena_free(a);
+}
+
+/* Matching takes nothing of the arena that the expression is in: a compiled script is used for mail after mail. */
+static void
+test_again_and_again(void **state)
+{
+	struct arena *a = arena_new(1 << 16);
+	char why[120];
+	const struct sieve_regex *re = sieve_regex_compile(a, SPAN("(a|b)*(c|d)$"), SIEVE_CASEMAP, why, sizeof(why));
+	size_t used = arena_used(a);
+
+	(void)state;
+	assert_non_null(re);
+	for (unsigned i = 0; i < 20000; i++) {
+		struct sieve_captures c = { .count = 0 };
+
+		assert_int_equal(sieve_regex_match(re, a, i % 2 == 0 ? SPAN("xabc") : SPAN("x"), SECOND,
+		    i % 4 < 2 ? &c : NULL), i % 2 == 0);
+	}
+	assert_int_equal(arena_used(a), used);
 	arena_free(a);
 }
 
@@ -238,6 +261,60 @@ test_hostile(void **state)
 	assert_true(span_starts(rig_run(&rig, buf_cstr(&text)), SPAN("failed at line 1: string: ")));
 	buf_clear(&text);
 	rig_clear(&rig);
+}
+
+static double
+cpu_seconds(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	return (double)u.ru_utime.tv_sec + (double)u.ru_utime.tv_usec / 1e6;
+}
+
+/* Keys and messages that are made for each other: comparing them octet by octet would take minutes. */
+static void
+test_made_for_each_other(void **state)
+{
+	static const char *const tests[] = {
+		"body :contains \"KEY\"", "body :comparator \"i;unicode-casemap\" :contains \"KEY\"", "body :matches \"*KEY\"",
+		"body :matches [\"*KEY*KEY\", \"*?KEY?*?KEY\"]", "body :regex \"(a|b){0,250}(a|b){0,250}[cd]\"",
+		"body :raw :regex \"((a|b)*(a|b)*)*[cd]e*\"",
+	};
+	struct buf text = BUF_INIT((size_t)16 << 20), script = BUF_INIT((size_t)1 << 20);
+	struct sieve_rig rig;
+
+	(void)state;
+	buf_adds(&text, "From: ann@example.org\n\n");
+	while (text.n < (size_t)4 << 20)
+		buf_adds(&text, "aaaaaaaaaaaaaaaa");
+	rig_init(&rig, text.p);
+	rig.mail_size = text.n;
+	rig.limits.steps /= 10;		/* all of them would only take as long */
+	for (size_t i = 0; i < COUNT(tests); i++) {
+		double begin = cpu_seconds(), most = 8.0;
+		struct span got;
+
+		buf_reset(&script);
+		buf_adds(&script, "require [\"body\", \"regex\", \"comparator-i;unicode-casemap\"];\nif ");
+		for (struct span rest = span_str(tests[i]), piece; span_next(&rest, 'K', &piece);) {
+			buf_add(&script, piece);
+			if (!span_starts(rest, SPAN("EY")))
+				continue;
+			for (int k = 0; k < 1000; k++)
+				buf_adds(&script, "aaaaaaaaaaaaaaaa");
+			buf_addc(&script, 'b');
+			rest = span_from(rest, 2);
+		}
+		buf_adds(&script, " { discard; }");
+		got = rig_run(&rig, buf_cstr(&script));
+		if (!span_starts(got, SPAN("failed at line 2: body: ")) || span_find(got, SPAN("too much work: keep")) == SIZE_MAX ||
+		    cpu_seconds() - begin > most)
+			fail_msg("%s: %.1f s, %.*s", tests[i], cpu_seconds() - begin, SPAN_ARG(got));
+	}
+	rig_clear(&rig);
+	buf_clear(&text);
+	buf_clear(&script);
 }
 
 static void
@@ -287,8 +364,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_regex),
-		cmocka_unit_test(test_posix),
+		cmocka_unit_test(test_posix), cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_made_for_each_other),
 		cmocka_unit_test(test_html),
 	};
 

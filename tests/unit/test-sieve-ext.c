@@ -122,7 +122,7 @@ on_now(void *ctx)
 static void
 put_actions(struct buf *out, const struct filter_action *actions)
 {
-	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
+	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
 		if (x != actions)
@@ -164,7 +164,7 @@ outcome_of(struct world *w, const char *text, const char *message, const char *s
 	struct filter_message m;
 	struct span bad;
 
-	assert_true(sieve_extset_parse(&options.available, SPAN("+vacation-seconds +mboxmetadata +servermetadata"), &bad));
+	assert_true(sieve_extset_parse(&options.available, SPAN("+vacation-seconds +mboxmetadata +servermetadata +vnd.dovecot.duplicate"), &bad));
 	options.available_global = options.available;
 	filter_message_init(&m, span_str(message));
 	m.sender = span_str(sender);
@@ -238,7 +238,7 @@ static const struct script_case dates[] = {
 	{ IF(DATE, "date :index 3 :originalzone \"received\" \"hour\" \"23\""), NO },
 	{ IF(DATE, "date :value \"ge\" :originalzone \"date\" \"hour\" \"22\""), YES },
 	{ IF(DATE, "date :count \"eq\" \"received\" \"hour\" \"2\""), YES },
-	{ IF(DATE, "currentdate :zone \"+0000\" \"iso8601\" \"2023-11-14T22:13:20+00:00\""), YES },
+	{ IF(DATE, "currentdate :zone \"+0000\" \"iso8601\" \"2023-11-14T22:13:20Z\""), YES },
 	{ IF(DATE, "currentdate :zone \"-1130\" \"time\" \"10:43:20\""), YES },
 	{ IF(DATE, "currentdate :zone \"+0200\" :value \"ge\" \"date\" \"2023-11-15\""), YES },
 	{ IF(DATE, "currentdate :zone \"+0000\" \"julian\" \"60262\""), YES },
@@ -325,6 +325,9 @@ static const struct script_case asks[] = {
 	{ IF("\"duplicate\"", "anyof (duplicate :header \"x-tag\", duplicate :handle \"a\" :uniqueid \"b\")"),
 	    "mark for 43200; mark for 43200; save no" },
 	{ IF("\"duplicate\"", "duplicate :header \"a\" :uniqueid \"b\""), "line 2: duplicate: :uniqueid and :header can not be together" },
+	{ IF("\"vnd.dovecot.duplicate\"", "duplicate :handle \"h\" :seconds 60"), "mark for 60; save no" },
+	{ IF("\"duplicate\", \"vnd.dovecot.duplicate\"", "duplicate"),
+	    "line 1: require: \"vnd.dovecot.duplicate\" and \"duplicate\" can not be together" },
 	{ IF("\"duplicate\"", "duplicate :header \"a b\""), "line 2: duplicate: the field name \"a b\" is invalid" },
 };
 
@@ -417,7 +420,7 @@ answer(struct world *w, const char *script, const char *message, const char *sen
 	struct outcome o = outcome_of(w, script, message, sender, a);
 
 	for (const struct filter_action *x = o.actions; x != NULL; x = x->next)
-		if (x->kind == FILTER_SEND)
+		if (x->kind == FILTER_ANSWER)
 			return x->text;
 	return o.text;
 }

@@ -244,7 +244,8 @@ static const struct rig_case mimes[] = {
 	    "line 1: foreverypart: loops are nested too deeply" },
 	{ M "foreverypart;", "line 1: foreverypart: takes a block" },
 	{ "require [\"foreverypart\",\"extracttext\"]; foreverypart { extracttext \"x\"; }",
-	    "line 1: extracttext: a variable needs require \"variables\"" },
+	    "line 1: \"extracttext\" needs require \"foreverypart\" and \"variables\"" },
+	{ "require [\"extracttext\",\"variables\"];\nkeep;", "line 2: \"extracttext\" needs require \"foreverypart\" and \"variables\"" },
 };
 
 static void

@@ -13,7 +13,8 @@ test_values(void **state)
 	} cases[] = {
 		{ "quota", "x", false, ERR_NONE },
 		{ "sieve", "file:~/sieve;active=~/.dovecot.sieve", true, ERR_NONE },
-		{ "sieve", "dict:file:/x", true, ERR_SYNTAX },
+		{ "sieve", "dict:file:/x;name=y", true, ERR_NONE },
+		{ "sieve", "dict:proxy::sieve", true, ERR_SYNTAX },
 		{ "sieve_before", "/etc/x", true, ERR_NONE },
 		{ "sieve_before2", "ldap:/etc/x", true, ERR_SYNTAX },
 		{ "sieve_before_x", "/etc/x", true, ERR_DENIED },
@@ -26,7 +27,7 @@ test_values(void **state)
 		{ "sieve_list_friends", "ldap:x", true, ERR_SYNTAX },
 		{ "sieve_list_friends", "dict:file:/x;prefix=priv/y/", true, ERR_NONE },
 		{ "sieve_list_friends", "dict:proxy::x", true, ERR_SYNTAX },
-		{ "sieve_before", "dict:file:/x", true, ERR_SYNTAX },
+		{ "sieve_before", "ldap:/x", true, ERR_SYNTAX },
 		{ "sieve_enabled", "no", true, ERR_NONE },
 		{ "sieve_enabled", "maybe", true, ERR_SYNTAX },
 		{ "sieve_redirect_duplicate_period", "1d", true, ERR_NONE },

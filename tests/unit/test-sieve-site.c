@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/sys.h"
+#include "lib-filter/sieve/dict.h"
 #include "lib-filter/sieve/sequence.h"
 #include "lib-filter/sieve/shelf.h"
 #include "lib-filter/sieve/store.h"
@@ -106,7 +107,9 @@ test_locations(void **state)
 		{ "", "code 3" },
 		{ "file:", "code 2" },
 		{ "relative/path", "code 2" },
-		{ "dict:file:/x", "code 2" },
+		{ "dict:file:/x", "/x|-|default" },
+		{ "dict:file:~/x.dict;name=mine;user=bob;bindir=/b", "~/x.dict|-|mine" },
+		{ "dict:proxy::sieve;name=mine", "code 2" },
 		{ "ldap:/etc/x", "code 2" },
 		{ "/x;wrong=1", "code 2" },
 		{ "/x;active=y", "code 2" },
@@ -144,7 +147,7 @@ test_locations(void **state)
 static const char *
 run(struct fixture *f, struct buf *out)
 {
-	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "pipe", "mark" };
+	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
 	struct filter_host host = { .user = SPAN("bob") };
 	static const char *const places[] = { "before", "personal", "default", "after", "discard" };
 	struct sieve_sequence *q = f->q;
@@ -277,6 +280,55 @@ test_failures(void **state)
 	assert_string_equal(run(&f, &got), "1: save after; keep; failed: personal");
 	f.settings = wrong;
 	assert_string_equal(run(&f, &got), "code 2");
+	buf_clear(&got);
+	end(&f);
+}
+
+/* Scripts of file dictionaries: run, included, and those that are not there. */
+static void
+test_dict(void **state)
+{
+	static const char *const settings[][2] = { { "sieve", "dict:file:~/own.dict;name=mine" },
+		{ "sieve_before", "dict:file:~/all.dict;name=first" }, { "sieve_before2", "dict:file:~/none.dict" },
+		{ "sieve_default", "~/default.sieve" }, { "sieve_global", "dict:file:~/all.dict" }, { NULL, NULL } };
+	static const struct {
+		const char *dict, *name, *want;
+	} cases[] = {
+		{ "priv/sieve/name/a\n1\npriv/sieve/data/1\nkeep;\n", "a", "keep;" },
+		{ "priv/sieve/data/1\nkeep;\npriv/sieve/name/a\n1", "a", "keep;" },
+		{ "priv/sieve/name/a\n1\npriv/sieve/data/1\nkeep;\npriv/sieve/data/1\nstop;\n", "a", "stop;" },
+		{ "priv/sieve/name/a\\\\b\n1\npriv/sieve/data/1\nkeep;", "a\\b", "keep;" },
+		{ "priv/sieve/name/a\\b\n1\npriv/sieve/data/1\nkeep;", "a\\b", NULL },
+		{ "priv/sieve/name/ab\n1\npriv/sieve/data/1\nkeep;\n", "a", NULL },
+		{ "priv/sieve/name/a\n1\npriv/sieve/data/1", "a", NULL },
+		{ "\npriv/sieve/name/a\n1\npriv/sieve/data/1\nkeep;\n", "a", NULL },
+		{ "", "a", NULL },
+	};
+	struct buf got = BUF_INIT(4096);
+	struct fixture f;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct span out = SPAN_NONE;
+
+		if (sieve_dict_get(span_str(cases[i].dict), span_str(cases[i].name), &out) != (cases[i].want != NULL) ||
+		    (cases[i].want != NULL && !span_eq(out, span_str(cases[i].want))))
+			fail_msg("case %zu: %.*s", i, SPAN_ARG(out));
+	}
+	begin(&f);
+	f.settings = settings;
+	put(&f, "default.sieve", INTO("default"));
+	assert_string_equal(run(&f, &got), "1: save default; keep;");
+	put(&f, "own.dict", "priv/sieve/name/mine\n7\npriv/sieve/data/7\nrequire \"include\"; include \"second\"; include :global \"shared\";\n"
+	    "priv/sieve/name/second\n8\npriv/sieve/data/8\n" INTO("own") "\n");
+	put(&f, "all.dict", "priv/sieve/name/first\n1\npriv/sieve/data/1\n" INTO("before") "\n"
+	    "priv/sieve/name/shared\n2\npriv/sieve/data/2\n" INTO("shared") "\n");
+	assert_string_equal(run(&f, &got), "2: save before; save own; save shared; keep;");
+	put(&f, "own.dict", "priv/sieve/name/mine\n7\npriv/sieve/data/7\nwrong\n");
+	assert_string_equal(run(&f, &got), "1: save before; keep; failed: personal");
+	put(&f, "own.dict", "priv/sieve/name/other\n7\npriv/sieve/data/7\nkeep;\n");
+	assert_string_equal(run(&f, &got), "2: save before; save default; keep;");
+	assert_string_equal(where(&f, NULL, &got), "code 3");
 	buf_clear(&got);
 	end(&f);
 }
@@ -587,7 +639,7 @@ main(void)
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_shelf),
+		cmocka_unit_test(test_dict), cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_shelf),
 		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
 		cmocka_unit_test(test_extensions),
 	};

@@ -122,6 +122,9 @@ test_programs(void **state)
 	assert_span(rig_run(&rig, P "if not execute :pipe \"e\" { fileinto \"no\"; }"), "save no");
 	assert_span(rig.logged, "/usr/lib/execute/e: it is not there");
 	assert_int_equal(rig.timeout, 10);
+	/* a command whose program is not there is not passed over: what comes behind it may be "discard" */
+	assert_span(rig_run(&rig, P "execute :pipe \"e\"; fileinto \"no\";"), "failed at line 1: execute: it is not there: keep");
+	assert_span(rig_run(&rig, P "filter \"f\"; fileinto \"no\";"), "failed at line 1: filter: it is not there: keep");
 	rig.program_status = -2;
 	assert_span(rig_run(&rig, P "filter \"f\"; fileinto \"no\";"), "failed at line 1: filter: it is not there: keep");
 	assert_span(rig_run(&rig, P "if not filter \"f\" { fileinto \"no\"; }"), "save no");
@@ -133,7 +136,10 @@ test_programs(void **state)
 	rig.no_programs = true;
 	assert_span(rig_run(&rig, P "filter \"f\";"), "failed at line 1: filter: no programs are run here: keep");
 	rig.settings = NULL;
-	assert_span(rig_run(&rig, P "pipe \"f\";"), "failed at line 1: pipe: no directory of programs is configured: keep");
+	assert_span(rig_run(&rig, P "filter \"f\";"), "failed at line 1: filter: no directory of programs is configured: keep");
+	/* All else that the script wants is done, when this fails. */
+	assert_span(rig_run(&rig, P "pipe \"f\";"), "pipe ");
+	assert_true(rig_action(&rig, 0)->or_keep);
 	/* a service behind a socket comes first */
 	rig.no_programs = false;
 	rig.program_output = NULL;

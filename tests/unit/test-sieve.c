@@ -188,7 +188,8 @@ static const struct {
 	{ "keep \"x\";", "line 1: keep: there are too many arguments" },
 	{ "/* x", "line 1: a comment has no end" },
 	{ "keep;\n\"x", "line 2: a string has no end" },
-	{ "require \"\xff\";", "line 1: require: a string is not UTF-8" },
+	{ "require \"\xff\n\xc3\xa4\xc3\";", "line 1: require: there is no extension \"???\xc3\xa4?\"" },
+	{ "require \"fileinto\"; fileinto \"a\xff\";", "line 1: fileinto: \"a?\" is an invalid folder name" },
 	{ "require \"variables\"; set \"1\" \"x\";", "line 1: set: \"1\" is no name of a variable" },
 	{ "keep; \x01", "line 1: an octet that can not be here" },
 };
@@ -226,9 +227,9 @@ test_limits(void **state)
 	limits.actions = 2;
 	limits.redirects = 1;
 	got = outcome("require \"fileinto\"; fileinto \"a\"; fileinto \"b\"; fileinto \"c\";", a, limits);
-	assert_span(got, "failed at line 1: fileinto: there are more than 2 actions: keep");
+	assert_span(got, "failed at line 1: fileinto: the total number of actions exceeds policy limit (2): keep");
 	got = outcome("redirect \"a@b.c\"; redirect \"d@b.c\";", a, limits);
-	assert_span(got, "failed at line 1: redirect: there are more than 1 redirects: keep");
+	assert_span(got, "failed at line 1: redirect: the number of redirect actions exceeds policy limit (1): keep");
 	limits.steps = 10;
 	got = outcome("keep; keep; keep; keep; keep; keep; keep; keep; keep; keep; keep;", a, limits);
 	assert_span(got, "failed at line 1: keep: the script takes too much work: keep");
@@ -250,6 +251,41 @@ test_limits(void **state)
 	got = outcome(deep.p, a, SIEVE_LIMITS_DEFAULT);
 	assert_span(got, "line 1: tests are nested too deeply");
 	buf_clear(&deep);
+	arena_free(a);
+}
+
+/* "text:" takes room for what is in it, however much of the script follows. */
+static void
+test_multiline(void **state)
+{
+	static const struct {
+		const char *script, *want;
+	} lines[] = {
+		{ "require \"reject\"; reject text:\r\n..a\r\n.b\r\n\r\n.\r\n;", "reject .a\r\n.b\r\n\r\n" },
+		{ "require \"reject\"; reject text: # why\n.\n;", "reject " },
+		{ "require \"reject\"; reject text:\na\n. \n.\n;", "reject a\r\n. \r\n" },
+		{ "require \"reject\"; reject text:\na\n.", "line 3: the script ends where \";\" or \"{\" is expected" },
+		{ "require \"reject\"; reject text: a\n.\n;", "line 1: text: is followed by a new line" },
+		{ "require \"reject\";\nreject text:\na\n..\n;", "line 2: a text: has no end" },
+		{ "require \"reject\"; reject text:\na\n.\n;\nfrop;", "line 5: frop is no command" },
+	};
+	struct arena *a = arena_new((size_t)64 << 20);
+	struct buf many = BUF_INIT((size_t)4 << 20);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct span got = outcome(lines[i].script, a, SIEVE_LIMITS_DEFAULT);
+
+		assert_span(got, lines[i].want);
+	}
+	buf_adds(&many, "require \"reject\"; if false {");
+	for (int i = 0; i < 20000; i++)
+		buf_adds(&many, "reject text:\nab\n.\n;\n");
+	buf_adds(&many, "}");
+	buf_addc(&many, '\0');
+	assert_false(many.failed);
+	assert_span(outcome(many.p, a, SIEVE_LIMITS_DEFAULT), "keep");
+	buf_clear(&many);
 	arena_free(a);
 }
 
@@ -316,6 +352,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_flags_of_before),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_multiline),
 		cmocka_unit_test(test_extset),
 	};
 

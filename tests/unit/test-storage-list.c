@@ -337,6 +337,42 @@ test_settings(void **state)
 	fixture_clear(&f);
 }
 
+/* What is subscribed to and not there makes no parents, and no parent have children; what holds others is not deleted. */
+static void
+test_gone(void **state)
+{
+	static const char *const locations[] = { "maildir:~/Maildir", "maildir:~/Maildir:LAYOUT=fs",
+		"maildir:~/Maildir:LAYOUT=fs:DIRNAME=mail", "mbox:~/mail:DIRNAME=mbox" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(locations) / sizeof(locations[0]); i++) {
+		struct fixture f;
+		struct err e = ERR_INIT;
+
+		fixture_init(&f);
+		f.conf.location = span_str(locations[i]);
+		fixture_open(&f);
+		char name[] = "a/b/c", sep = storage_separator(f.st, SPAN("a"));
+		const char below[] = { 'x', sep, 'y', '\0' }, held[] = { 'h', sep, 'z', '\0' };
+
+		name[1] = name[3] = sep;
+		assert_int_equal(create(&f, name), ERR_NONE);
+		assert_int_equal(create(&f, "x"), ERR_NONE);
+		assert_int_equal(create(&f, below), ERR_NONE);
+		MUST(storage_subscribe(f.st, span_str(name), true, &e), &e);
+		MUST(storage_subscribe(f.st, span_str(below), true, &e), &e);
+		assert_int_equal(rename_box(&f, "a", "other"), ERR_NONE);
+		MUST(storage_delete(f.st, span_str(below), &e), &e);
+		assert_int_equal(attrs_of(&f, "a"), 0);
+		assert_int_equal(attrs_of(&f, "x"), MBOX_EXISTS | MBOX_NO_CHILDREN);
+		assert_int_equal(attrs_of(&f, below), MBOX_SUBSCRIBED | MBOX_NO_CHILDREN);
+		assert_int_equal(create(&f, held), ERR_NONE);
+		assert_int_equal(storage_delete(f.st, SPAN("h"), &e), -1);
+		assert_int_equal(attrs_of(&f, held), MBOX_EXISTS | MBOX_NO_CHILDREN);
+		fixture_clear(&f);
+	}
+}
+
 int
 main(void)
 {
@@ -346,6 +382,7 @@ main(void)
 		cmocka_unit_test(test_fs_layout),
 		cmocka_unit_test(test_dovecot_subscriptions),
 		cmocka_unit_test(test_by_hand),
+		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_settings),
 	};
 

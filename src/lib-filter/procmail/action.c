@@ -246,8 +246,8 @@ place_of(struct procmail_state *s, struct span name)
 	return PROCMAIL_PLACE_FILE;
 }
 
-static unsigned
-umask_of(struct procmail_state *s)
+unsigned
+procmail_umask(struct procmail_state *s)
 {
 	struct span value = span_trim(procmail_value(s, "UMASK"));
 	unsigned mask = 0;
@@ -276,7 +276,7 @@ count_delivery(struct procmail_state *s)
 static enum procmail_done
 deliver_names(struct procmail_state *s, const struct span *names, size_t count, unsigned flags)
 {
-	struct procmail_delivery d = { .dir = buf_span(&s->dir), .names = names, .umask = umask_of(s) };
+	struct procmail_delivery d = { .dir = buf_span(&s->dir), .names = names, .umask = procmail_umask(s) };
 	struct buf folder = BUF_INIT(65536);
 	struct err e = ERR_INIT;
 	struct span bare;
@@ -361,12 +361,6 @@ has_metas(struct procmail_state *s, struct span line)
 	return false;
 }
 
-static bool
-is_formail(struct span program)
-{
-	return span_eq(program, SPAN("formail")) || span_eq(program, SPAN("/usr/bin/formail"));
-}
-
 /* True: formail has been done here. */
 static bool
 run_formail(struct procmail_state *s, const struct procmail_words *argv, struct span input, struct buf *out, int *status)
@@ -374,7 +368,7 @@ run_formail(struct procmail_state *s, const struct procmail_words *argv, struct 
 	struct formail_context c = { .host_name = s->sh->r->host_name };
 	enum formail_rc rc;
 
-	if (argv->count == 0 || !is_formail(argv->word[0]) || out->max == 0)
+	if (argv->count == 0 || !formail_is(argv->word[0]) || out->max == 0)
 		return false;
 	c.now = s->sh->host->now == NULL ? 0 : s->sh->host->now(s->sh->host->ctx);
 	c.unique = ((uint64_t)s->sh->r->process << 32) ^ s->sh->left.steps;
@@ -431,7 +425,7 @@ run_words(struct procmail_state *s, const struct procmail_words *argv, struct sp
     struct buf *out, int *status)
 {
 	struct procmail_program p = { .dir = buf_span(&s->dir), .argv = argv->word, .argc = argv->count, .input = input,
-		.output_max = output_max, .umask = umask_of(s), .ignore_write_errors = ignore_write };
+		.output_max = output_max, .umask = procmail_umask(s), .ignore_write_errors = ignore_write };
 	struct buf said = BUF_INIT(SAID_MAX);
 	struct err e = ERR_INIT;
 	long timeout = procmail_number(s, "TIMEOUT", 960);
@@ -471,7 +465,7 @@ procmail_run_line(struct procmail_state *s, struct span line, struct span input,
 		shell[0] = procmail_value(s, "SHELL");
 		shell[1] = procmail_value(s, "SHELLFLAGS");
 		shell[2] = line;
-		words = (struct procmail_words){ shell, 3 };
+		words = (struct procmail_words){ .word = shell, .count = 3 };
 	} else {
 		if (!procmail_expand_words(s, line, &words) || words.count == 0)
 			return -1;
@@ -687,7 +681,19 @@ forward_to_queue(struct procmail_state *s, const struct procmail_words *words, s
 	return PROCMAIL_FAILED;
 }
 
-/* ! addresses: what begins with - is for sendmail. */
+/* An option for sendmail that is none of the recipe's: whoever wrote the message may have thought of it. */
+static bool
+has_made_options(struct procmail_state *s, const struct procmail_words *words)
+{
+	for (size_t i = 0; i < words->count; i++)
+		if (words->is_value[i] && span_starts(words->word[i], SPAN("-"))) {
+			procmail_log(s, "No address to forward to: \"%.*s\": a variable's value is no option", SPAN_ARG(words->word[i]));
+			return true;
+		}
+	return false;
+}
+
+/* ! addresses: what begins with - is for sendmail, if the recipe says it itself. */
 static enum procmail_done
 forward(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
 {
@@ -697,7 +703,7 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	bool plain;
 	int status = 0;
 
-	if (!procmail_expand_words(s, recipe->text, &words) || !count_delivery(s) || !mailer_words(s, &words, &argv))
+	if (!procmail_expand_words(s, recipe->text, &words) || has_made_options(s, &words) || !count_delivery(s) || !mailer_words(s, &words, &argv))
 		return PROCMAIL_FAILED;
 	s->ran = join_words(s, &argv);
 	/* Other flags than those of the beginning are for the program. */

@@ -336,8 +336,12 @@ condition(struct procmail_state *s, const struct procmail_statement *recipe, str
 			    (recipe->flags & PROCMAIL_FLAG_B) != 0);
 		if (first == '?')
 			return ask_program(s, &c);
-		if (first == '\\')	/* quotes the character behind it, whatever that is */
+		/* It quotes the character behind it, whatever that is: ^ is the beginning of a line as ever, but of no macro. */
+		if (first == '\\') {
 			c.text = span_from(c.text, 1);
+			if (c.text.n > 1 && c.text.p[0] == '^' && ascii_is_alpha(c.text.p[1]))
+				c.text = span_str(arena_printf(s->scratch, "(^)%.*s", SPAN_ARG(span_from(c.text, 1))));
+		}
 		return match(s, &c);
 	}
 	procmail_log(s, "A condition that has no end: \"%.*s\"", SPAN_ARG(text));

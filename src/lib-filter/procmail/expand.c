@@ -6,6 +6,7 @@
 
 struct piece {
 	size_t from, n;		/* in `text' */
+	bool is_value;		/* its first character is a variable's or a program's */
 };
 
 struct work {
@@ -15,6 +16,7 @@ struct work {
 	struct array pieces;
 	size_t word_from;
 	bool in_word;		/* there is one, be it empty: "" is a word */
+	bool is_value;		/* as in struct piece */
 };
 
 static void
@@ -37,10 +39,10 @@ end_word(struct work *w)
 		if (room == NULL)
 			w->x->overflow = true;
 		else
-			*room = (struct piece){ w->word_from, w->text.n - w->word_from };
+			*room = (struct piece){ w->word_from, w->text.n - w->word_from, w->is_value };
 	}
 	w->word_from = w->text.n;
-	w->in_word = false;
+	w->in_word = w->is_value = false;
 }
 
 /* What comes out of a variable or a program. */
@@ -48,6 +50,7 @@ static void
 put_value(struct work *w, struct span s, bool quoted)
 {
 	if (quoted || !w->split) {
+		w->is_value |= s.n > 0 && w->text.n == w->word_from;
 		if (w->text.n > w->x->max || s.n > w->x->max - w->text.n)
 			w->x->overflow = true;
 		else
@@ -58,8 +61,10 @@ put_value(struct work *w, struct span s, bool quoted)
 	for (size_t i = 0; i < s.n; i++)
 		if (ascii_is_wsp(s.p[i]) || s.p[i] == '\n')
 			end_word(w);
-		else
+		else {
+			w->is_value |= w->text.n == w->word_from;
 			put(w, s.p[i]);
+		}
 }
 
 static void
@@ -200,11 +205,11 @@ put_dollar(struct work *w, struct span s, bool quoted)
 		put_special(w, s.p[0], quoted);
 		return 1;
 	}
-	n = procmail_name_length(s);
-	if (n == 1 && s.p[0] == '_') {
+	if (s.p[0] == '_') {	/* whatever follows: names that begin with it need braces */
 		put_special(w, '_', quoted);
 		return 1;
 	}
+	n = procmail_name_length(s);
 	if (n == 0 && ascii_is_digit(s.p[0]))
 		n = 1;
 	if (n == 0) {
@@ -295,12 +300,14 @@ procmail_expand(struct procmail_expander *x, enum procmail_expand_mode mode, str
 	end_word(&w);
 	out->count = w.pieces.n;
 	out->word = arena_alloc(a, w.pieces.n + 1, sizeof(*out->word));
+	out->is_value = arena_alloc(a, w.pieces.n + 1, sizeof(*out->is_value));
 	kept = arena_dup(a, buf_span(&w.text));
-	if (out->word != NULL && kept.p != NULL) {
+	if (out->word != NULL && out->is_value != NULL && kept.p != NULL) {
 		for (size_t i = 0; i < w.pieces.n; i++) {
 			const struct piece *p = array_at(&w.pieces, i);
 
 			out->word[i] = span_sub(kept, p->from, p->n);
+			out->is_value[i] = p->is_value;
 		}
 		rc = 0;
 	}

@@ -38,6 +38,7 @@ struct procmail_expander {
 struct procmail_words {
 	struct span *word;
 	size_t count;
+	bool *is_value;		/* of each word: its first character came out of a variable or a program */
 };
 
 /* All in a.  -1: the arena is full.  VALUE and QUOTED give one word always; WORDS none to PROCMAIL_EXPAND_WORDS. */

@@ -84,6 +84,20 @@ is_named(const struct field *x, struct span name)
 	return span_istarts(x->text, name) && name.n <= x->name;
 }
 
+/* The same for what becomes of it: -i and -R have been applied. */
+static bool
+is_named_now(const struct field *x, struct span name)
+{
+	size_t n = name.n < x->renamed.n ? name.n : x->renamed.n;
+
+	if (x->gone || x->old)
+		return false;
+	if (x->renamed.p == NULL)
+		return is_named(x, name);
+	return span_ieq(span_sub(x->renamed, 0, n), span_sub(name, 0, n)) &&
+	    span_istarts(span_from(x->text, x->renamed_octets), span_from(name, n));
+}
+
 static size_t
 option_name(struct span text)
 {
@@ -240,14 +254,31 @@ extract(struct formail *f)
 	}
 }
 
-/* -a, -A, -i, -I, -u, -U, -R on the fields that are there. */
+/* -u and -U, of fields under the names that they have then. */
+static void
+leave_one(struct formail *f, const struct option *o)
+{
+	struct span name = span_sub(o->text, 0, option_name(o->text));
+	struct field *last = NULL;
+
+	for (size_t i = 0; i < f->fields.n; i++) {
+		struct field *x = field_at(f, i);
+
+		if (!is_named_now(x, name))
+			continue;
+		if (last != NULL)
+			(o->letter == 'u' ? x : last)->gone = true;
+		last = o->letter == 'u' && last != NULL ? last : x;
+	}
+}
+
+/* -i, -I, -R, then -u, -U on the fields that are there. */
 static void
 edit(struct formail *f)
 {
 	for (size_t k = 0; k < f->option_count; k++) {
 		const struct option *o = &f->options[k];
 		struct span name = span_sub(o->text, 0, option_name(o->text));
-		struct field *last = NULL;
 
 		for (size_t i = 0; i < f->fields.n; i++) {
 			struct field *x = field_at(f, i);
@@ -267,15 +298,12 @@ edit(struct formail *f)
 				x->renamed = o->to;
 				x->renamed_octets = name.n;
 				break;
-			case 'u':
-			case 'U':
-				if (last != NULL)
-					(o->letter == 'u' ? x : last)->gone = true;
-				last = o->letter == 'u' && last != NULL ? last : x;
-				break;
 			}
 		}
 	}
+	for (size_t k = 0; k < f->option_count; k++)
+		if (f->options[k].letter == 'u' || f->options[k].letter == 'U')
+			leave_one(f, &f->options[k]);
 }
 
 /* A field whose content is made when the option has none. */
@@ -301,8 +329,22 @@ put_new(struct formail *f, struct span text)
 	buf_addc(f->out, '\n');
 }
 
+/* There: what -a would add is there already, of each option. */
 static void
-put_added(struct formail *f)
+find_there(const struct formail *f, bool there[FORMAIL_FIELDS])
+{
+	for (size_t k = 0; k < f->option_count; k++) {
+		struct span name = span_sub(f->options[k].text, 0, option_name(f->options[k].text));
+
+		there[k] = false;
+		for (size_t i = 0; i < f->fields.n && f->options[k].letter == 'a' && !there[k]; i++)
+			there[k] = is_named_now(field_at(f, i), name);
+	}
+}
+
+/* there: find_there()'s. */
+static void
+put_added(struct formail *f, const bool there[FORMAIL_FIELDS])
 {
 	static const char order[] = "aAiI";
 
@@ -310,15 +352,13 @@ put_added(struct formail *f)
 		for (size_t k = 0; k < f->option_count; k++) {
 			const struct option *o = &f->options[k];
 			size_t name = option_name(o->text);
-			bool there = false, is_bare = span_trim(span_from(o->text, name)).n == 0;
+			bool is_bare = span_trim(span_from(o->text, name)).n == 0;
 
 			if (o->letter != *letter || ((*letter == 'i' || *letter == 'I') && is_bare))
 				continue;
-			if (name_length(o->text) == 0 || (*letter == 'A' && name == o->text.n && !is_generated(o->text)))
+			if (name_length(o->text) == 0 || (*letter == 'A' && name == o->text.n))
 				continue;
-			for (size_t i = 0; i < f->fields.n && *letter == 'a'; i++)
-				there |= !field_at(f, i)->gone && is_named(field_at(f, i), span_sub(o->text, 0, name));
-			if (!there)
+			if (!there[k])
 				put_new(f, o->text);
 		}
 }
@@ -408,23 +448,62 @@ put_body(struct formail *f)
 		buf_addc(f->out, '\n');
 }
 
-/* -r with -x or -X: what they name of the answer's header. */
-static void
-extract_reply(struct formail *f)
+/* The header as it will be, in its own buffer, since what is there already is found in it.  False: out of memory. */
+static bool
+put_header(struct formail *f)
 {
-	struct formail reply = *f;
 	struct buf header = BUF_INIT(f->out->max), *out = f->out;
+	bool there[FORMAIL_FIELDS], ok = true;
 
 	edit(f);
+	if (f->reply) {
+		struct formail reply = *f;
+
+		f->out = &header;
+		put_reply(f);
+		f->out = out;
+		ok = !header.failed && split(&reply, buf_span(&header));
+		if (ok)
+			find_there(&reply, there);
+		array_clear(&reply.fields);
+		buf_add(out, buf_span(&header));
+		buf_clear(&header);
+	} else {
+		find_there(f, there);
+		for (size_t i = 0; i < f->fields.n; i++)
+			if (!field_at(f, i)->gone)
+				put_field(f, field_at(f, i));
+	}
+	if (ok)
+		put_added(f, there);
+	return ok;
+}
+
+/* Options that make another header of it: -x and -X are about that one. */
+static bool
+changes_header(const struct formail *f)
+{
+	for (size_t k = 0; k < f->option_count; k++)
+		if (f->options[k].letter != 'x' && f->options[k].letter != 'X')
+			return true;
+	return f->reply;
+}
+
+static void
+extract_changed(struct formail *f)
+{
+	struct formail changed = *f;
+	struct buf header = BUF_INIT(f->out->max), *out = f->out;
+	bool ok;
+
 	f->out = &header;
-	put_reply(f);
-	put_added(f);
+	ok = put_header(f) && !header.failed;
 	f->out = out;
-	if (header.failed || !split(&reply, buf_span(&header)))
+	if (!ok || !split(&changed, buf_span(&header)))
 		out->failed = true;
 	else
-		extract(&reply);
-	array_clear(&reply.fields);
+		extract(&changed);
+	array_clear(&changed.fields);
 	buf_clear(&header);
 }
 
@@ -440,8 +519,8 @@ run(struct formail *f, struct span in)
 		return FORMAIL_DONE;
 	}
 	if (f->extracts) {
-		if (f->reply)
-			extract_reply(f);
+		if (changes_header(f))
+			extract_changed(f);
 		else
 			extract(f);
 		if (f->keeps) {
@@ -450,21 +529,13 @@ run(struct formail *f, struct span in)
 		}
 		return FORMAIL_DONE;
 	}
-	edit(f);
-	if (f->reply) {
-		put_reply(f);
-		put_added(f);
-		buf_addc(f->out, '\n');
-		if (f->keeps)
-			put_body(f);
+	if (!put_header(f)) {
+		f->out->failed = true;
 		return FORMAIL_DONE;
 	}
-	for (size_t i = 0; i < f->fields.n; i++)
-		if (!field_at(f, i)->gone)
-			put_field(f, field_at(f, i));
-	put_added(f);
 	buf_addc(f->out, '\n');
-	put_body(f);
+	if (!f->reply || f->keeps)
+		put_body(f);
 	return FORMAIL_DONE;
 }
 
@@ -528,14 +599,41 @@ parse_word(struct formail *f, const struct span *argv, size_t argc, size_t *i)
 	return FORMAIL_DONE;
 }
 
+bool
+formail_is(struct span program)
+{
+	return span_eq(program, SPAN("formail")) || span_eq(program, SPAN("/usr/bin/formail"));
+}
+
+static enum formail_rc
+parse(struct formail *f, const struct span *argv, size_t argc)
+{
+	enum formail_rc rc = FORMAIL_DONE;
+
+	for (size_t i = 0; i < argc && rc == FORMAIL_DONE; i++)
+		rc = argv[i].n > 1 && argv[i].p[0] == '-' ? parse_word(f, argv, argc, &i) : FORMAIL_UNKNOWN;
+	return rc;
+}
+
+const char *
+formail_warning(const struct span *argv, size_t argc)
+{
+	struct formail f = { .option_count = 0 };
+
+	if (parse(&f, argv, argc) != FORMAIL_DONE || !f.reply)
+		return NULL;
+	for (size_t k = 0; k < f.option_count; k++)
+		if (f.options[k].letter == 'u' || f.options[k].letter == 'U')
+			return "with -r, formail's -u and -U have no effect on the fields that -r makes";
+	return NULL;
+}
+
 enum formail_rc
 formail_run(const struct span *argv, size_t argc, struct span in, const struct formail_context *c, struct buf *out)
 {
 	struct formail f = { .c = c, .escapes = true, .prefix = SPAN(">"), .from = BUF_INIT(4096), .out = out };
-	enum formail_rc rc = FORMAIL_DONE;
+	enum formail_rc rc = parse(&f, argv, argc);
 
-	for (size_t i = 0; i < argc && rc == FORMAIL_DONE; i++)
-		rc = argv[i].n > 1 && argv[i].p[0] == '-' ? parse_word(&f, argv, argc, &i) : FORMAIL_UNKNOWN;
 	if (rc == FORMAIL_DONE)
 		rc = run(&f, in);
 	array_clear(&f.fields);

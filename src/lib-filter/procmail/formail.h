@@ -20,8 +20,12 @@ enum formail_rc {
 	FORMAIL_UNKNOWN,	/* an option that is not in here: run the program */
 };
 
+bool formail_is(struct span program);	/* whether a command's first word means it */
+
 #define FORMAIL_FIELDS 200	/* named by options */
 
 /* argv without the name of the program.  out: what formail would write; out->failed when that is too large. */
 enum formail_rc formail_run(const struct span *argv, size_t argc, struct span in, const struct formail_context *c, struct buf *out);
+/* What formail(1) would do otherwise with these; NULL: nothing. */
+const char *formail_warning(const struct span *argv, size_t argc);
 #endif

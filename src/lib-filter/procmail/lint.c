@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include "lib/hash.h"
 #include "lib-filter/procmail/expand.h"
+#include "lib-filter/procmail/formail.h"
 #include "lib-filter/procmail/regex.h"
 
 #define VARIABLES_MAX 2000
@@ -282,6 +283,40 @@ lint_condition(struct procmail_lint *l, const struct procmail_condition *c)
 
 /* ---- recipes ---- */
 
+/* The words of a command or of addresses, as far as they are known. */
+static bool
+words_of(struct procmail_lint *l, const struct procmail_statement *s, struct procmail_words *out)
+{
+	l->expander.overflow = false;
+	return procmail_expand(&l->expander, PROCMAIL_EXPAND_WORDS_MODE, s->text, l->a, out) == 0;
+}
+
+static void
+lint_addresses(struct procmail_lint *l, const struct procmail_statement *s)
+{
+	struct procmail_words w;
+
+	if (!words_of(l, s, &w))
+		return;
+	for (size_t i = 0; i < w.count; i++)
+		if (w.is_value[i] && span_starts(w.word[i], SPAN("-")))
+			tell(l, false, s->action_line, "\"%.*s\" is a variable's value: it is no option for sendmail, and the recipe fails",
+			    SPAN_ARG(span_sub(w.word[i], 0, TEXT_MAX / 2)));
+}
+
+static void
+lint_command(struct procmail_lint *l, const struct procmail_statement *s)
+{
+	struct procmail_words w;
+	const char *why;
+
+	if (!words_of(l, s, &w) || w.count == 0 || !formail_is(w.word[0]))
+		return;
+	why = formail_warning(w.word + 1, w.count - 1);
+	if (why != NULL)
+		tell(l, false, s->action_line, "%s", why);
+}
+
 static void
 lint_recipe(struct procmail_lint *l, const struct procmail_statement *s)
 {
@@ -291,10 +326,14 @@ lint_recipe(struct procmail_lint *l, const struct procmail_statement *s)
 		lint_condition(l, c);
 	if (s->action == PROCMAIL_BLOCK && s->locks && !(s->flags & PROCMAIL_FLAG_c))
 		tell(l, false, s->line, "a lock file on a block without the flag c is not taken");
+	if (s->action == PROCMAIL_FORWARD)
+		lint_addresses(l, s);
 	if (s->action == PROCMAIL_PIPE && span_trim(s->text).n == 0)
 		tell(l, false, s->action_line, "a | alone fails: there is no standard output");
-	else if (pipe)
+	else if (pipe) {
 		lint_programs(l, s->action_line);
+		lint_command(l, s);
+	}
 	if (pipe && (s->flags & PROCMAIL_FLAG_f) != 0 && (s->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W)) == 0)
 		tell(l, false, s->line, "a filter that fails or writes nothing leaves the message as it was");
 }

@@ -252,6 +252,15 @@ parse_head(struct parser *p, struct procmail_statement *s, size_t *count_out)
 
 		while (i < sizeof(letters) / sizeof(letters[0]) && letters[i].letter != here(p))
 			i++;
+		if (memchr("{|!*", here(p), 4) != NULL) {
+			struct span rest = span_from(p->in, p->i);
+
+			rest = span_trim(span_sub(rest, 0, span_chr(rest, '\n')));
+			problem(p, p->line, "what is behind the flags belongs on the next line, and is passed over", rest);
+			while (!at_end(p) && here(p) != '\n')
+				p->i++;
+			break;
+		}
 		if (i < sizeof(letters) / sizeof(letters[0]))
 			s->flags |= letters[i].flag;
 		else if (!ascii_is_wsp(here(p)) && here(p) != '\r')

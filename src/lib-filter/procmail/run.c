@@ -361,7 +361,7 @@ log_end(struct procmail_state *s)
 	if (s->ended && folder.n == 0)
 		procmail_log_abstract(s, SPAN(""), 0);
 	else if (!s->delivered && !s->sh->r->keep_when_failed)
-		procmail_log_abstract(s, procmail_is_on(s, "DELIVERED", false) ? SPAN("**Lost**") :
+		procmail_log_abstract(s, s->pretends ? SPAN("**Lost**") :
 		    s->sh->r->soft ? SPAN("**Requeued**") : SPAN("**Bounced**"), 0);
 	else if (s->delivered && wanted != 'a' && folder.n > 0)
 		procmail_log_abstract(s, folder, s->last_octets);
@@ -371,14 +371,14 @@ static int
 exit_code(struct procmail_state *s, bool *set)
 {
 	struct span code, trap = procmail_value(s, "TRAP");
-	int natural = s->delivered || procmail_is_on(s, "DELIVERED", false) ? EX_OK_CODE :
+	int natural = s->delivered ? EX_OK_CODE :
 	    s->sh->r->soft ? EX_TEMPFAIL_CODE : EX_CANTCREAT_CODE, status = 0;
 	bool has_code = procmail_get(s, SPAN("EXITCODE"), &code);
 	struct buf out = BUF_INIT(TRAP_OUTPUT);
-	long number;
+	long number = 0;
+	bool is_number = has_code && procmail_exit_number(code, &number);
 
 	*set = false;
-	number = has_code ? procmail_number(s, "EXITCODE", 0) : 0;
 	if (!has_code) {
 		char text[16];
 
@@ -387,13 +387,13 @@ exit_code(struct procmail_state *s, bool *set)
 	}
 	if (trap.n > 0) {
 		char *line = malloc(trap.n);
-		bool empty = has_code && code.n == 0;
+		bool is_traps = has_code && !is_number;
 
 		/* A copy: running it may change the variables. */
 		if (line != NULL) {
 			memcpy(line, trap.p, trap.n);
 			if (procmail_run_line(s, span_of(line, trap.n), procmail_end_empty(s, s->text), TRAP_OUTPUT, true, &out, &status) == 0 &&
-			    empty) {
+			    is_traps) {
 				*set = true;
 				natural = status < 0 ? EX_TEMPFAIL_CODE : status;
 			}
@@ -402,9 +402,14 @@ exit_code(struct procmail_state *s, bool *set)
 		free(line);
 		buf_clear(&out);
 	}
-	if (has_code && number > 0) {
+	if (is_number && number > 0) {
 		*set = true;
 		natural = (int)(number & 0xff);
+	}
+	/* With DELIVERED the program that handed the message over was told at once that all is well. */
+	if (s->pretends) {
+		*set = false;
+		natural = EX_OK_CODE;
 	}
 	return natural;
 }

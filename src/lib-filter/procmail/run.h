@@ -82,6 +82,8 @@ struct procmail_host {
 	int (*run)(void *ctx, const struct procmail_program *p, struct buf *out, struct buf *said, int *status, struct err *e);
 	int (*lock)(void *ctx, const struct procmail_lock *l, struct err *e);
 	void (*unlock)(void *ctx, struct span dir, struct span name);
+	/* Whether LOGFILE can be written; it is made, with what umask leaves of rw for everyone.  NULL: it can. */
+	int (*open_log)(void *ctx, struct span dir, struct span name, unsigned umask, struct err *e);
 	/* name: of $LOGFILE, empty when there is none. */
 	void (*log)(void *ctx, struct span dir, struct span name, struct span text);
 	/*

@@ -60,6 +60,7 @@ struct procmail_state {
 	bool stop;		/* the message is where it belongs, or the recipes have ended it */
 	bool delivered;
 	bool ended;		/* delivered, in that HOST said so */
+	bool pretends;		/* DELIVERED was set: the exit code is 0 from then on */
 	bool abandoned;		/* neither DEFAULT nor ORGMAIL is tried */
 	unsigned clone_depth;
 	struct span ran;	/* the last program, as it is told to users; in scratch */
@@ -71,6 +72,8 @@ struct procmail_state {
 bool procmail_get(void *ctx, struct span name, struct span *out);
 struct span procmail_value(struct procmail_state *s, const char *name);
 long procmail_number(struct procmail_state *s, const char *name, long unset);
+bool procmail_exit_number(struct span value, long *out);
+unsigned procmail_umask(struct procmail_state *s);
 bool procmail_is_on(struct procmail_state *s, const char *name, bool unset);
 bool procmail_set_plain(struct procmail_state *s, struct span name, struct span value);
 void procmail_unset(struct procmail_state *s, struct span name);

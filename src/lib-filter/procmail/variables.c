@@ -76,6 +76,29 @@ is_true(struct span value, bool otherwise)
 	return otherwise;
 }
 
+/* EXITCODE's: a word may stand for a number.  False: it is none. */
+bool
+procmail_exit_number(struct span value, long *out)
+{
+	static const struct { const char *word; long number; } words[] = {
+		{ "a", 2 }, { "on", 1 }, { "y", 1 }, { "t", 1 }, { "e", 1 }, { "off", 0 }, { "n", 0 }, { "f", 0 }, { "d", 0 },
+	};
+	size_t sign;
+
+	value = span_trim(value);
+	sign = value.n > 0 && (value.p[0] == '-' || value.p[0] == '+');
+	if (value.n > sign && ascii_is_digit(value.p[sign])) {
+		*out = number_of(value, 10);
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (span_istarts(value, span_str(words[i].word))) {
+			*out = words[i].number;
+			return true;
+		}
+	return false;
+}
+
 bool
 procmail_is_on(struct procmail_state *s, const char *name, bool unset)
 {
@@ -160,6 +183,8 @@ procmail_unset(struct procmail_state *s, struct span name)
 		buf_reset(&s->log_path);
 	else if (span_eq(name, SPAN("LINEBUF")))
 		s->expander.max = LINEBUF_UNSET;
+	else if (span_eq(name, SPAN("MAILDIR")))
+		(void)procmail_set_plain(s, name, SPAN("."));	/* where that is stays */
 }
 
 void
@@ -189,12 +214,12 @@ assign_maildir(struct procmail_state *s, struct span value)
 	struct buf path = BUF_INIT(8192);
 	struct err e = ERR_INIT;
 
-	if (value.n == 0 || value.p[0] != '/') {
+	if (value.n > 0 && value.p[0] != '/') {
 		buf_add(&path, buf_span(&s->dir));
 		buf_addc(&path, '/');
 	}
 	buf_add(&path, value);
-	if (path.failed || (s->sh->host->enter != NULL && s->sh->host->enter(s->sh->host->ctx, buf_span(&path), &e) == -1)) {
+	if (path.failed || value.n == 0 || (s->sh->host->enter != NULL && s->sh->host->enter(s->sh->host->ctx, buf_span(&path), &e) == -1)) {
 		procmail_log(s, "Couldn't chdir to \"%.*s\"", SPAN_ARG(value));
 		(void)procmail_set_plain(s, SPAN("MAILDIR"), SPAN("."));
 	} else {
@@ -202,6 +227,25 @@ assign_maildir(struct procmail_state *s, struct span value)
 		buf_add(&s->dir, buf_span(&path));
 	}
 	buf_clear(&path);
+}
+
+/* When it can not be written what is logged goes where it went before. */
+static void
+assign_logfile(struct procmail_state *s, struct span value)
+{
+	struct err e = ERR_INIT;
+
+	if (value.n > 0 && s->sh->host->open_log != NULL &&
+	    s->sh->host->open_log(s->sh->host->ctx, buf_span(&s->dir), value, procmail_umask(s), &e) == -1) {
+		procmail_log(s, "Couldn't open LOGFILE \"%.*s\": %s", SPAN_ARG(value), e.log);
+		return;
+	}
+	buf_reset(&s->log_path);
+	if (value.n > 0 && value.p[0] != '/') {
+		buf_add(&s->log_path, buf_span(&s->dir));
+		buf_addc(&s->log_path, '/');
+	}
+	buf_add(&s->log_path, value);
 }
 
 static void
@@ -233,14 +277,11 @@ procmail_assign(struct procmail_state *s, struct span name, struct span value, u
 		procmail_log_text(s, value);
 	else if (span_eq(name, SPAN("MAILDIR")))
 		assign_maildir(s, value);
-	else if (span_eq(name, SPAN("LOGFILE"))) {
-		buf_reset(&s->log_path);
-		if (value.n > 0 && value.p[0] != '/') {
-			buf_add(&s->log_path, buf_span(&s->dir));
-			buf_addc(&s->log_path, '/');
-		}
-		buf_add(&s->log_path, value);
-	} else if (span_eq(name, SPAN("SHIFT")))
+	else if (span_eq(name, SPAN("LOGFILE")))
+		assign_logfile(s, value);
+	else if (span_eq(name, SPAN("DELIVERED")))
+		s->pretends = s->pretends || is_true(value, false);
+	else if (span_eq(name, SPAN("SHIFT")))
 		assign_shift(s, value);
 	else if (span_eq(name, SPAN("LOCKFILE")))
 		procmail_lock_global(s, value);

@@ -1,20 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /* keep, discard, redirect (RFC 5228 section 4), fileinto, reject and ereject (RFC 5429), with :copy, :flags, :create. */
+#include "lib/encode.h"
+#include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/compose.h"
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-filter/sieve/setting.h"
+#include "lib-mail/address-single.h"
 
 #define MAILBOX_MAX 1000
 
 static int
 check_redirect(struct sieve_checker *c, struct sieve_node *n)
 {
-	struct span to = n->pos[0]->strings[0];
+	struct span to = n->pos[0]->strings[0], bare;
 
-	if (sieve_tag_get(n, TAG_LIST) == NULL && sieve_is_constant(c, to) && !sieve_is_address(to))
+	if (sieve_tag_get(n, TAG_LIST) == NULL && sieve_is_constant(c, to) && address_single_parse(c->a, to, &bare) == -1)
 		return sieve_fail(c, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(to, 0, 60)));
 	return sieve_check_redirect_options(c, n);
+}
+
+/* What no mailbox can be called; the rest is for who has the mailboxes. */
+static bool
+is_mailbox_name(struct span name)
+{
+	return name.n > 0 && name.n <= MAILBOX_MAX && utf8_is_valid(name);
+}
+
+static int
+check_fileinto(struct sieve_checker *c, struct sieve_node *n)
+{
+	const struct sieve_tagged *use = sieve_tag_get(n, TAG_SPECIALUSE);
+	struct span name = n->pos[0]->strings[0];
+
+	if (use != NULL && sieve_check_special_use(c, n, use->value) == -1)
+		return -1;
+	return !sieve_is_constant(c, name) || is_mailbox_name(name) ? 0 :
+	    sieve_fail(c, n, "\"%.*s\" is an invalid folder name", SPAN_ARG(span_sub(name, 0, 60)));
 }
 
 /* RFC 5429 section 2.4: what is refused is not delivered. */
@@ -27,25 +50,37 @@ check_not_refused(struct sieve_run *r, const struct sieve_node *n)
 	return 0;
 }
 
+/* All that saves where a keep goes is one action: the last one's flags count. */
+static void
+flags_where_kept(struct sieve_run *r, const struct filter_flags *flags)
+{
+	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (sieve_action_keeps(a, r->host->keep_mailbox))
+			a->flags = *flags;
+}
+
 static int
 run_keep(struct sieve_run *r, const struct sieve_node *n)
 {
+	struct filter_action *action;
 	struct filter_flags flags;
 
 	if (check_not_refused(r, n) == -1 || sieve_flags_of(r, n, &flags) == -1)
 		return -1;
 	r->keep = false;
-	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == FILTER_SAVE && a->keep) {
-			a->flags = flags;	/* once is enough; the last one's flags count */
-			return 0;
-		}
-	struct filter_action *action = sieve_run_action(r, n, FILTER_SAVE);
-
+	flags_where_kept(r, &flags);
+	for (action = r->actions; action != NULL; action = action->next)
+		if (action->kind == FILTER_SAVE && action->keep)
+			return 0;	/* once is enough */
+	action = sieve_run_action(r, n, FILTER_SAVE);
 	if (action == NULL)
 		return -1;
 	action->keep = true;
 	action->flags = flags;
+	/* What was filed there before is this message now, with the changes since then. */
+	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
+		if (sieve_action_keeps(a, r->host->keep_mailbox))
+			a->message = action->message;
 	return 0;
 }
 
@@ -59,85 +94,85 @@ run_discard(struct sieve_run *r, const struct sieve_node *n)
 
 /* The same target twice is one action (RFC 5228 section 2.10.3). */
 static struct filter_action *
-find_action(const struct sieve_run *r, enum filter_kind kind, struct span target)
+find_action(const struct sieve_run *r, const struct filter_action *x)
 {
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
-		if (a->kind == kind && !a->keep && !a->own && span_eq(a->target, target))
+		if (a->kind == x->kind && !a->keep && !a->own && span_eq(a->target, x->target) &&
+		    span_eq(a->special_use, x->special_use) && span_eq(a->mailbox_id, x->mailbox_id))
 			return a;
 	return NULL;
 }
 
 static int
+fileinto_options(struct sieve_run *r, const struct sieve_node *n, struct filter_action *x)
+{
+	const struct sieve_tagged *use = sieve_tag_get(n, TAG_SPECIALUSE), *id = sieve_tag_get(n, TAG_MAILBOXID);
+
+	x->create = sieve_tag_get(n, TAG_CREATE) != NULL;
+	if (sieve_flags_of(r, n, &x->flags) == -1 ||
+	    (use != NULL && sieve_run_string(r, n, use->value->strings[0], &x->special_use) == -1))
+		return -1;
+	return id == NULL ? 0 : sieve_run_string(r, n, id->value->strings[0], &x->mailbox_id);
+}
+
+static int
 run_fileinto(struct sieve_run *r, const struct sieve_node *n)
 {
-	struct filter_action *action;
-	const struct sieve_tagged *t;
-	struct filter_flags flags;
-	struct span target;
+	struct filter_action want = { .kind = FILTER_SAVE }, *action;
 
-	if (check_not_refused(r, n) == -1 || sieve_run_string(r, n, n->pos[0]->strings[0], &target) == -1 ||
-	    sieve_flags_of(r, n, &flags) == -1)
+	if (check_not_refused(r, n) == -1 || sieve_run_string(r, n, n->pos[0]->strings[0], &want.target) == -1 ||
+	    fileinto_options(r, n, &want) == -1)
 		return -1;
-	if (target.n == 0 || target.n > MAILBOX_MAX)
-		return sieve_run_fail(r, n, "\"%.*s\" is no name of a mailbox", SPAN_ARG(span_sub(target, 0, 60)));
+	if (!is_mailbox_name(want.target))
+		return sieve_run_fail(r, n, "\"%.*s\" is an invalid folder name", SPAN_ARG(span_sub(want.target, 0, 60)));
 	if (sieve_tag_get(n, TAG_COPY) == NULL)
 		r->keep = false;
-	action = find_action(r, FILTER_SAVE, target);
+	if (sieve_action_keeps(&want, r->host->keep_mailbox)) {
+		flags_where_kept(r, &want.flags);
+		for (action = r->actions; action != NULL; action = action->next)
+			if (sieve_action_keeps(action, r->host->keep_mailbox))
+				return 0;
+	}
+	action = find_action(r, &want);
 	if (action == NULL && (action = sieve_run_action(r, n, FILTER_SAVE)) == NULL)
 		return -1;
-	action->target = target;
-	action->flags = flags;
-	action->create = action->create || sieve_tag_get(n, TAG_CREATE) != NULL;
-	if ((t = sieve_tag_get(n, TAG_SPECIALUSE)) != NULL && sieve_run_string(r, n, t->value->strings[0], &action->special_use) == -1)
-		return -1;
-	if ((t = sieve_tag_get(n, TAG_MAILBOXID)) != NULL && sieve_run_string(r, n, t->value->strings[0], &action->mailbox_id) == -1)
-		return -1;
+	action->target = want.target;
+	action->flags = want.flags;
+	action->create = action->create || want.create;
+	action->special_use = want.special_use;
+	action->mailbox_id = want.mailbox_id;
 	action->or_keep = true;
 	return 0;
 }
 
-/* sieve_redirect_envelope_from.  What came without a sender goes on without one. */
-static struct span
-redirect_sender(const struct sieve_run *r)
+/* sieve_redirect_envelope_from; else who has sent it.  What came without a sender goes on without one. */
+static int
+redirect_sender(struct sieve_run *r, const struct sieve_node *n, struct span *out)
 {
-	struct span how = span_trim(sieve_setting_text(r->host, "sieve_redirect_envelope_from"));
-	const struct filter_message *m = r->message;
+	struct span set = r->message->sender.n > 0 ? sieve_address_setting(r, "sieve_redirect_envelope_from") : SPAN("");
 
-	if (m->sender.n == 0)
-		return SPAN("");
-	if (span_ieq(how, SPAN("recipient")))
-		return m->recipient;
-	if (span_ieq(how, SPAN("orig_recipient")))
-		return m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient;
-	if (span_ieq(how, SPAN("user_email")))
-		return r->host->user_address.n > 0 ? r->host->user_address : m->recipient;
-	if (span_eq(how, SPAN("<>")))
-		return SPAN("");
-	if (how.n > 2 && how.p[0] == '<' && sieve_is_address(span_sub(how, 1, how.n - 2)))
-		return span_sub(how, 1, how.n - 2);
-	return m->sender;
+	return sieve_envelope_address(r, n, set.p != NULL ? set : r->message->sender, out);
 }
 
 static int
 redirect_to(struct sieve_run *r, const struct sieve_node *n, struct span target)
 {
-	struct filter_action *action;
+	struct filter_action want = { .kind = FILTER_REDIRECT }, *action;
 
-	target = span_trim(target);
-	if (!sieve_is_address(target))
+	if (address_single_parse(r->a, target, &target) == -1)
 		return sieve_run_fail(r, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(target, 0, 60)));
-	if (find_action(r, FILTER_REDIRECT, target) != NULL)
+	want.target = target;
+	if (find_action(r, &want) != NULL)
 		return 0;
 	if (r->redirect_count >= r->limits.redirects)
-		return sieve_run_fail(r, n, "there are more than %zu redirects", r->limits.redirects);
+		return sieve_run_fail(r, n, "the number of redirect actions exceeds policy limit (%zu)", r->limits.redirects);
 	action = sieve_run_action(r, n, FILTER_REDIRECT);
 	if (action == NULL)
 		return -1;
 	r->redirect_count++;
 	action->target = target;
-	action->sender = redirect_sender(r);
 	action->or_keep = true;
-	return sieve_redirect_options(r, n, action);
+	return redirect_sender(r, n, &action->sender) == -1 ? -1 : sieve_redirect_options(r, n, action);
 }
 
 static int
@@ -168,7 +203,7 @@ run_reject(struct sieve_run *r, const struct sieve_node *n)
 
 	for (struct filter_action *a = r->actions; a != NULL; a = a->next)
 		if (a->kind == FILTER_REJECT || (a->kind == FILTER_SAVE && !a->own) || a->kind == FILTER_REDIRECT ||
-		    (a->kind == FILTER_SEND && a->verb != NULL && span_eq(span_str(a->verb), SPAN("vacation"))))
+		    a->kind == FILTER_ANSWER)
 			return sieve_run_fail(r, n, "a message can not be refused that another action delivers or refuses");
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &reason) == -1)
 		return -1;
@@ -193,7 +228,7 @@ static const struct sieve_tag_use redirect_tags[] = {
 const struct sieve_word sieve_words_action[] = {
 	{ .name = "keep", .args = "", .tags = keep_tags, .run = run_keep },
 	{ .name = "discard", .args = "", .run = run_discard },
-	{ .name = "fileinto", .ext = EXT_FILEINTO, .args = "S", .tags = fileinto_tags, .run = run_fileinto },
+	{ .name = "fileinto", .ext = EXT_FILEINTO, .args = "S", .tags = fileinto_tags, .check = check_fileinto, .run = run_fileinto },
 	{ .name = "redirect", .args = "S", .tags = redirect_tags, .check = check_redirect, .run = run_redirect },
 	{ .name = "reject", .ext = EXT_REJECT, .args = "S", .run = run_reject },
 	{ .name = "ereject", .ext = EXT_EREJECT, .args = "S", .run = run_reject },

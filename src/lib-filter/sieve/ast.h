@@ -37,6 +37,7 @@ struct sieve_node {
 	struct sieve_node *tests;	/* one, or a list in parentheses */
 	struct sieve_node *block;
 	bool has_test_list, has_block, is_test;
+	bool broken;			/* what it is made of could not be parsed, or is not what it takes */
 	/* check.c */
 	enum { SIEVE_VARIES, SIEVE_ALWAYS, SIEVE_NEVER } holds;	/* of a test: what "ihave" in it decides when it is checked */
 	const struct sieve_node *parent;	/* the command in whose block it is, or whose test */
@@ -51,6 +52,22 @@ struct sieve_error {
 	unsigned line;			/* 1 and up */
 	char text[SIEVE_ERROR_MAX];
 };
+
+#define SIEVE_MISTAKES_MAX 100		/* that are told of a script */
+
+/* What is wrong with a script, as it is found: by the lexer, the parser and the checker. */
+struct sieve_mistakes {
+	void (*tell)(void *ctx, const struct sieve_error *error);	/* NULL: the first ends it */
+	void *ctx;
+	struct sieve_error first;
+	unsigned count;
+	bool over;			/* no more is looked for */
+	struct span within;		/* the included script that is looked at; p == NULL: the main one */
+};
+/* Counts and tells one more, unless it is over; returns -1. */
+int sieve_mistake(struct sieve_mistakes *m, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same of one that leaves nothing to go on with. */
+int sieve_mistake_last(struct sieve_mistakes *m, unsigned line, const char *text);
 /* Sets *e; returns -1. */
 int sieve_error_set(struct sieve_error *e, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 #endif

@@ -53,7 +53,8 @@ take_keep(struct sieve_chain *c, struct filter_action *keep)
 		else if (c->keep != NULL)
 			keep->flags = c->keep->flags;
 	} else if (c->keep != NULL && c->keep->flags.given && (c->keep->flags.flags != 0 || c->keep->flags.keyword_count > 0) &&
-	    (keep->verb == NULL || !keep->flags.given) && keep->flags.flags == 0 && keep->flags.keyword_count == 0)
+	    (keep->verb == NULL || !keep->flags.given) && keep->flags.flags == 0 && keep->flags.keyword_count == 0 &&
+	    !(keep->flags.given && c->keep->flags.of_script))
 		keep->flags = c->keep->flags;
 	if (keep->message.p != NULL) {		/* the next script sees what this one has made of it */
 		struct filter_message m = *c->message;
@@ -92,17 +93,37 @@ count(struct sieve_chain *c, const struct filter_action *x)
 		c->limits.redirects--;
 }
 
-/* Of two redirects to one address, two saves in one mailbox, one is enough. */
-static bool
-is_known(const struct sieve_chain *c, const struct filter_action *x)
+bool
+sieve_action_keeps(const struct filter_action *x, struct span keep_mailbox)
 {
-	if (x->kind != FILTER_SAVE && x->kind != FILTER_REDIRECT && x->kind != FILTER_MARK)
+	if (x->kind != FILTER_SAVE || x->own)
 		return false;
-	for (const struct filter_action *y = c->actions; y != NULL; y = y->next)
-		if (y->kind == x->kind && span_eq(y->target, x->target) && span_eq(y->mark, x->mark) &&
-		    span_eq(y->message, x->message))
-			return true;
-	return false;
+	return x->keep || (x->special_use.n == 0 && x->mailbox_id.n == 0 && keep_mailbox.n > 0 &&
+	    (span_eq(x->target, keep_mailbox) || (span_ieq(keep_mailbox, SPAN("INBOX")) && span_ieq(x->target, keep_mailbox))));
+}
+
+static bool
+is_same(const struct filter_action *x, const struct filter_action *y, struct span keep_mailbox)
+{
+	if (x->kind != y->kind)
+		return false;
+	if (x->kind == FILTER_REJECT)
+		return true;
+	/* One copy is kept, also when the message was changed between the two. */
+	if (sieve_action_keeps(x, keep_mailbox) && sieve_action_keeps(y, keep_mailbox))
+		return true;
+	if ((x->kind != FILTER_SAVE && x->kind != FILTER_REDIRECT && x->kind != FILTER_MARK) || !span_eq(x->message, y->message))
+		return false;
+	return x->keep == y->keep && span_eq(x->target, y->target) && span_eq(x->mark, y->mark) &&
+	    span_eq(x->special_use, y->special_use) && span_eq(x->mailbox_id, y->mailbox_id);
+}
+
+struct filter_action *
+sieve_action_known(struct filter_action *list, const struct filter_action *x, struct span keep_mailbox)
+{
+	while (list != NULL && list != x && !is_same(list, x, keep_mailbox))
+		list = list->next;
+	return list == x ? NULL : list;
 }
 
 int
@@ -110,11 +131,12 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 {
 	struct filter_action *actions, *next, *keep = NULL;
 	struct filter_message m = *c->message;
+	struct span flags;
 
 	if (!sieve_chain_goes_on(c))
 		return 0;
 	m.flags = c->flags;
-	if (sieve_script_run(s, &m, c->host, &c->limits, c->a, &actions, error) == -1)
+	if (sieve_script_run_flags(s, &m, c->host, &c->limits, c->a, &actions, &flags, error) == -1)
 		return -1;
 	if (conflicts(c, actions))
 		return sieve_error_set(error, 0, "a message can not be refused that another script delivers");
@@ -122,16 +144,22 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 		next = x->next;
 		x->next = NULL;
 		x->script = c->name;
-		if (x->message.p == NULL && x->kind != FILTER_SEND && c->message == &c->changed)
+		if (x->message.p == NULL && !filter_sends(x->kind) && c->message == &c->changed)
 			x->message = c->changed.text;
+		/* What a script before has set (RFC 5232 section 2) goes along to where one that knows of no flags files it. */
+		if (x->kind == FILTER_SAVE && !x->own && !x->keep && !x->flags.given && c->keep->flags.of_script)
+			x->flags = c->keep->flags;
 		if (x->kind == FILTER_SAVE && x->keep) {
 			keep = x;
-		} else if (!is_known(c, x)) {
+		} else if (sieve_action_known(c->actions, x, c->host->keep_mailbox) == NULL) {
 			count(c, x);
 			*c->tail = x;
 			c->tail = &x->next;
 		}
 	}
+	/* What one script has set, the next one finds; a message in a mailbox has the flags that a keep gives it. */
+	if (!c->message->has_flags)
+		c->flags = flags;
 	if (keep != NULL)
 		take_keep(c, keep);
 	else
@@ -154,7 +182,8 @@ sieve_chain_run_discard(struct sieve_chain *c, const struct sieve_script *s, str
 int
 sieve_chain_end(struct sieve_chain *c, struct filter_action **out)
 {
-	if (c->keep != NULL) {
+	/* A script before has put it there already. */
+	if (c->keep != NULL && sieve_action_known(c->actions, c->keep, c->host->keep_mailbox) == NULL) {
 		*c->tail = c->keep;
 		c->tail = &c->keep->next;
 	}

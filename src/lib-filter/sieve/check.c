@@ -32,28 +32,49 @@ sieve_fail(struct sieve_checker *c, const struct sieve_node *n, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	c->told = false;
-	return sieve_error_set(c->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+	return sieve_mistake(c->mistakes, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
 }
 
-/* With options->on_error all mistakes are told, not only the first: *c->error has that one in the end. */
+/* Whether the extension is there.  That it is not is told once: one require mends all its words. */
 static bool
-goes_on(struct sieve_checker *c)
+has_ext(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e, const char *colon, struct span what)
 {
-	if (c->options->on_error == NULL)
+	if (extset_has(&c->required, e))
+		return true;
+	if (extset_has(&c->lacking, e) || c->requires_unsure)
 		return false;
-	if (!c->told)
-		c->options->on_error(c->options->on_error_ctx, c->error);
-	c->told = true;
-	if (c->failures++ == 0)
-		c->first = *c->error;
-	return c->failures < SIEVE_FAILURES_MAX;
+	extset_add(&c->lacking, e);
+	sieve_fail(c, n, "%s%.*s%sneeds require \"%s\"", colon, SPAN_ARG(what), what.n > 0 ? " " : "", sieve_extensions[e].name);
+	return false;
 }
 
 bool
 sieve_is_constant(const struct sieve_checker *c, struct span s)
 {
 	return !extset_has(&c->required, EXT_VARIABLES) || span_find(s, SPAN("${")) == SIZE_MAX;
+}
+
+int
+sieve_check_require(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e)
+{
+	/* Old forms that have the words of what came later. */
+	static const enum sieve_ext pairs[][2] = {
+		{ EXT_NOTIFY, EXT_ENOTIFY }, { EXT_IMAPFLAGS, EXT_IMAP4FLAGS }, { EXT_VND_DUPLICATE, EXT_DUPLICATE },
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if ((e == pairs[i][0] && extset_has(&c->required, pairs[i][1])) ||
+		    (e == pairs[i][1] && extset_has(&c->required, pairs[i][0])))
+			return sieve_fail(c, n, "\"%s\" and \"%s\" can not be together", sieve_extensions[pairs[i][0]].name,
+			    sieve_extensions[pairs[i][1]].name);
+	extset_add(&c->required, e);
+	return 0;
+}
+
+bool
+sieve_check_has(struct sieve_checker *c, const struct sieve_node *n, enum sieve_ext e)
+{
+	return has_ext(c, n, e, "", SPAN(""));
 }
 
 static bool
@@ -78,11 +99,12 @@ type_name(char type)
 static int
 check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_arg *arg)
 {
+	/* Octets that are not UTF-8 are no mistake: "${hex:}" makes them, and scripts in Latin-1 are in use. */
 	for (size_t i = 0; i < arg->count; i++) {
 		if (!arg->decoded && extset_has(&c->required, EXT_ENCODED_CHARACTER) && !sieve_decode_characters(c->a, &arg->strings[i]))
 			return sieve_fail(c, n, "${unicode:} names no character, or the script is too large");
-		if (!utf8_is_valid(arg->strings[i]))
-			return sieve_fail(c, n, "a string is not UTF-8");
+		if (extset_has(&c->required, EXT_VARIABLES) && sieve_check_references(c, n, arg->strings[i]) == -1)
+			return -1;
 	}
 	arg->decoded = true;
 	return 0;
@@ -100,8 +122,8 @@ take_tag(struct sieve_checker *c, struct sieve_node *n, struct sieve_arg **arg)
 		use++;
 	if (use == NULL || use->tag == TAG_NONE)
 		return sieve_fail(c, n, ":%.*s is not known here", SPAN_ARG(span_sub(name, 0, 60)));
-	if (!extset_has(&c->required, use->ext))
-		return sieve_fail(c, n, ":%.*s needs require \"%s\"", SPAN_ARG(name), sieve_extensions[use->ext].name);
+	if (!has_ext(c, n, use->ext, ":", name))
+		return -1;
 	for (t = n->tags; t != NULL; t = t->next)
 		if (t->tag == use->tag || (tags[t->tag].group != GROUP_NONE && tags[t->tag].group == tags[use->tag].group))
 			return sieve_fail(c, n, ":%.*s and :%s can not be together", SPAN_ARG(name), tags[t->tag].name);
@@ -110,14 +132,17 @@ take_tag(struct sieve_checker *c, struct sieve_node *n, struct sieve_arg **arg)
 		return sieve_fail(c, n, "the script is too large");
 	t->tag = use->tag;
 	t->next = n->tags;
+	if (tags[use->tag].value != '-') {
+		*arg = (*arg)->next;
+		if (*arg == NULL || !has_type(*arg, tags[use->tag].value))
+			return sieve_fail(c, n, ":%.*s takes %s", SPAN_ARG(name), type_name(tags[use->tag].value));
+		t->value = *arg;
+		if (check_strings(c, n, *arg) == -1)
+			return -1;
+	}
+	/* Other words may look at it from here on (mime.c): it has the value that it takes. */
 	n->tags = t;
-	if (tags[use->tag].value == '-')
-		return 0;
-	*arg = (*arg)->next;
-	if (*arg == NULL || !has_type(*arg, tags[use->tag].value))
-		return sieve_fail(c, n, ":%.*s takes %s", SPAN_ARG(name), type_name(tags[use->tag].value));
-	t->value = *arg;
-	return check_strings(c, n, *arg);
+	return 0;
 }
 
 static int
@@ -132,8 +157,13 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 			types[k++] = want[i];
 	for (struct sieve_arg *arg = n->args; arg != NULL; arg = arg->next)
 		if (arg->type == SIEVE_TAG) {
+			struct span name = arg->tag;
+
 			if (take_tag(c, n, &arg) == -1)
 				return -1;
+			/* RFC 5228 section 2.6.2 */
+			if (given > 0 && !n->word->late_tags)
+				return sieve_fail(c, n, ":%.*s must stand before the arguments without a tag", SPAN_ARG(name));
 		} else if (given == 4) {
 			return sieve_fail(c, n, "there are too many arguments");
 		} else {
@@ -160,26 +190,44 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 	return 0;
 }
 
-static int
-check_shape(struct sieve_checker *c, const struct sieve_node *n)
+/* Tests, where it takes none: an unknown name is told, since it may be what was meant to be an argument. */
+static void
+check_stray(struct sieve_checker *c, const struct sieve_node *n)
 {
-	switch (n->word->tests) {
-	case TESTS_NONE:
-		if (n->tests != NULL)
-			return sieve_fail(c, n, "takes no test");
-		break;
-	case TESTS_ONE:
-		if (n->tests == NULL || n->has_test_list)
-			return sieve_fail(c, n, "takes one test");
-		break;
-	case TESTS_LIST:
-		if (!n->has_test_list)
-			return sieve_fail(c, n, "takes a list of tests in parentheses");
-		break;
-	}
+	for (; n != NULL; n = n->tests)
+		if (sieve_word_find(n->name, true, &c->required) == NULL) {
+			sieve_mistake(c->mistakes, n->line, "%.*s is no test", SPAN_ARG(span_sub(n->name, 0, 60)));
+			return;
+		}
+}
+
+/* Arguments, tests and block are those that the word takes. */
+static int
+check_form(struct sieve_checker *c, struct sieve_node *n)
+{
+	int rc = check_arguments(c, n);
+
+	if (rc == -1 && n->word->tests == TESTS_NONE)
+		check_stray(c, n->tests);
+	/* What stands between arguments and block may be another command, and the block its own. */
+	if (rc == 0)
+		switch (n->word->tests) {
+		case TESTS_NONE:
+			if (n->tests != NULL)
+				return sieve_fail(c, n, "takes no test");
+			break;
+		case TESTS_ONE:
+			if (n->tests == NULL || n->has_test_list)
+				return sieve_fail(c, n, "takes one test");
+			break;
+		case TESTS_LIST:
+			if (!n->has_test_list)
+				return sieve_fail(c, n, "takes a list of tests in parentheses");
+			break;
+		}
 	if (n->word->block != n->has_block && !n->is_test)
 		return sieve_fail(c, n, n->has_block ? "takes no block" : "takes a block");
-	return 0;
+	return rc;
 }
 
 static int check_node(struct sieve_checker *c, struct sieve_node *n, bool reached);
@@ -192,17 +240,20 @@ static int
 check_tests(struct sieve_checker *c, struct sieve_node *n)
 {
 	bool all = span_ieq(n->name, SPAN("allof")), always = true, never = false, some = false, open = true;
+	int rc = 0;
 
-	for (struct sieve_node *t = n->tests; t != NULL && open; t = t->next) {
-		if (check_node(c, t, true) == -1)
-			return -1;
+	for (struct sieve_node *t = n->tests; t != NULL && open && !c->mistakes->over; t = t->next) {
+		if (check_node(c, t, true) == -1) {
+			t->holds = SIEVE_VARIES;
+			rc = -1;
+		}
 		always = always && t->holds == SIEVE_ALWAYS;
 		some = some || t->holds == SIEVE_ALWAYS;
 		never = never || t->holds == SIEVE_NEVER;
 		open = n->word->tests != TESTS_LIST || t->holds != (all ? SIEVE_NEVER : SIEVE_ALWAYS);
 	}
 	if (n->tests == NULL)
-		return 0;
+		return rc;
 	if (n->word->tests == TESTS_LIST) {
 		bool no = true;
 
@@ -213,39 +264,70 @@ check_tests(struct sieve_checker *c, struct sieve_node *n)
 	} else if (n->tests->holds != SIEVE_VARIES) {
 		n->holds = (n->tests->holds == SIEVE_ALWAYS) != span_ieq(n->name, SPAN("not")) ? SIEVE_ALWAYS : SIEVE_NEVER;
 	}
-	return 0;
+	return rc;
+}
+
+/* When all that is required is known: what has no use without something else (RFC 5703 section 5). */
+static int
+check_required(struct sieve_checker *c, const struct sieve_node *n)
+{
+	if (c->requires_unsure || !extset_has(&c->required, EXT_EXTRACTTEXT) ||
+	    (extset_has(&c->required, EXT_FOREVERYPART) && extset_has(&c->required, EXT_VARIABLES)))
+		return 0;
+	extset_add(&c->lacking, EXT_FOREVERYPART);
+	extset_add(&c->lacking, EXT_VARIABLES);
+	return sieve_mistake(c->mistakes, n->line, "\"extracttext\" needs require \"foreverypart\" and \"variables\"");
 }
 
 static int check_list(struct sieve_checker *c, struct sieve_node *n);
+
+static int
+check_word(struct sieve_checker *c, struct sieve_node *n)
+{
+	n->word = sieve_word_find(n->name, n->is_test, &c->required);
+	if (n->word == NULL)
+		return sieve_mistake(c->mistakes, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
+		    n->is_test ? "test" : "command");
+	return sieve_check_has(c, n, n->word->ext) ? 0 : -1;
+}
 
 /* reached: false for a branch that is never taken, since "ihave" has decided for another. */
 static int
 check_node(struct sieve_checker *c, struct sieve_node *n, bool reached)
 {
 	bool is_require = !n->is_test && span_ieq(n->name, SPAN("require"));
+	int rc;
 
-	n->word = sieve_word_find(n->name, n->is_test, &c->required);
-	if (n->word == NULL) {
-		c->told = false;
-		return sieve_error_set(c->error, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
-		    n->is_test ? "test" : "command");
-	}
-	if (!extset_has(&c->required, n->word->ext))
-		return sieve_fail(c, n, "needs require \"%s\"", sieve_extensions[n->word->ext].name);
-	c->requires_over = c->requires_over || !is_require;
 	for (struct sieve_node *t = n->tests; t != NULL; t = t->next)
 		t->parent = n;
 	for (struct sieve_node *b = n->block; b != NULL; b = b->next)
 		b->parent = n;
-	if (check_arguments(c, n) == -1 || check_shape(c, n) == -1)
+	if (check_word(c, n) == -1) {
+		/* Whatever it may be meant to be, what is in its block is commands. */
+		if (!c->mistakes->over && reached)
+			check_list(c, n->block);
+		return -1;
+	}
+	rc = n->broken ? -1 : 0;
+	if (!is_require && !c->requires_over) {
+		c->requires_over = true;
+		rc = check_required(c, n) == -1 ? -1 : rc;
+	}
+	if (!n->broken && check_form(c, n) == -1) {
+		n->broken = true;
+		rc = -1;
+	}
+	if (is_require && rc == -1)
+		c->requires_unsure = true;
+	if (c->mistakes->over)
 		return -1;
 	if (!reached)
-		return 0;
-	if (check_tests(c, n) == -1)
-		return -1;
+		return rc;
+	if (n->word->tests != TESTS_NONE && check_tests(c, n) == -1)
+		rc = -1;
 	if ((n->is_test || n->holds != SIEVE_NEVER) && check_list(c, n->block) == -1)
-		return -1;
-	return n->word->check == NULL ? 0 : n->word->check(c, n);
+		rc = -1;
+	return rc == -1 || n->word->check == NULL ? rc : n->word->check(c, n);
 }
 
 static bool
@@ -260,31 +342,25 @@ check_list(struct sieve_checker *c, struct sieve_node *n)
 {
 	const struct sieve_node *before = NULL;
 	bool decided = false;		/* a branch before this one is always taken */
-	bool failed = false;
+	int rc = 0;
 
-	for (; n != NULL; before = n, n = n->next) {
+	for (; n != NULL && !c->mistakes->over; before = n, n = n->next) {
 		bool follows = !n->is_test && (span_ieq(n->name, SPAN("elsif")) || span_ieq(n->name, SPAN("else")));
 
 		decided = decided && follows;
-		if ((follows && (before == NULL || !is_branch(before)) ? sieve_fail(c, n, "there is no if before it") :
-		    check_node(c, n, !decided)) == -1) {
-			if (!goes_on(c))
-				return -1;
-			failed = true;
-		}
+		if (follows && (before == NULL || !is_branch(before)))
+			rc = sieve_fail(c, n, "there is no if before it");
+		else if (check_node(c, n, !decided) == -1)
+			rc = -1;
 		decided = decided || (is_branch(n) && n->holds == SIEVE_ALWAYS);
 	}
-	return failed ? -1 : 0;
+	return c->mistakes->over ? -1 : rc;
 }
 
 int
 sieve_check(struct sieve_checker *c, struct sieve_node *script)
 {
-	int rc = check_list(c, script);
-
-	if (rc == -1 && c->failures > 0)
-		*c->error = c->first;
-	return rc;
+	return check_list(c, script);
 }
 
 int

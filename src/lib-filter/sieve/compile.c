@@ -27,14 +27,13 @@ sieve_script_free(struct sieve_script *s)
 	free(s);
 }
 
-int
-sieve_script_check(struct sieve_script *s, const struct sieve_compile_options *o, struct sieve_error *error)
+static int
+check(struct sieve_script *s, const struct sieve_compile_options *o, struct sieve_mistakes *mistakes)
 {
 	struct sieve_checker c = {
-		.a = s->a, .options = o, .unit = s, .main = s, .available = o->available, .error = error,
+		.a = s->a, .options = o, .unit = s, .main = s, .available = o->available, .mistakes = mistakes,
 	};
 
-	*error = (struct sieve_error){ 0 };
 	s->state = SCRIPT_OPEN;
 	if (sieve_check(&c, s->commands) == -1)
 		return -1;
@@ -43,17 +42,35 @@ sieve_script_check(struct sieve_script *s, const struct sieve_compile_options *o
 	return 0;
 }
 
+int
+sieve_script_check(struct sieve_script *s, const struct sieve_compile_options *o, struct sieve_error *error)
+{
+	struct sieve_mistakes m = { .tell = o->on_error, .ctx = o->on_error_ctx };
+	int rc = check(s, o, &m);
+
+	*error = m.first;
+	return rc;
+}
+
 struct sieve_script *
 sieve_compile_with(struct span text, const struct sieve_compile_options *options, struct sieve_error *error)
 {
+	struct sieve_mistakes m = { .tell = options->on_error, .ctx = options->on_error_ctx };
 	struct sieve_script *s = sieve_script_new(error);
+	int rc = -1;
 
 	if (s == NULL)
 		return NULL;
 	s->text = arena_dup(s->a, text);
 	if (s->text.p == NULL)
-		sieve_error_set(error, 0, "the script is too large");
-	else if (sieve_parse(s->text, s->a, &s->commands, error) == 0 && sieve_script_check(s, options, error) == 0)
+		sieve_mistake_last(&m, 0, "the script is too large");
+	else
+		rc = sieve_parse(s->text, s->a, &s->commands, &m);
+	/* What could be parsed of a script with mistakes is looked at, too. */
+	if (!m.over && check(s, options, &m) == -1)
+		rc = -1;
+	*error = m.first;
+	if (rc == 0)
 		return s;
 	sieve_script_free(s);
 	return NULL;
@@ -95,38 +112,30 @@ sieve_include_new(struct sieve_script *main, bool personal, struct span name)
 	return s;
 }
 
-/* An error in an included script is told with its name, and the line there. */
-static int
-blame(struct sieve_checker *c, const struct sieve_script *unit)
-{
-	char why[SIEVE_ERROR_MAX];
-
-	if (span_starts(span_str(c->error->text), SPAN("in the included script")))
-		return -1;
-	memcpy(why, c->error->text, sizeof(why));
-	return sieve_error_set(c->error, c->error->line, "in the included script \"%.*s\": %.*s",
-	    SPAN_ARG(span_sub(unit->name, 0, 40)), 140, why);
-}
-
+/* A mistake in an included script is told with its name, and the line there. */
 static int
 check_included(struct sieve_checker *c, struct sieve_script *unit)
 {
 	struct sieve_checker inner = {
-		.a = c->a, .options = c->options, .unit = unit, .main = c->main, .error = c->error, .depth = c->depth + 1,
+		.a = c->a, .options = c->options, .unit = unit, .main = c->main, .mistakes = c->mistakes, .depth = c->depth + 1,
 		.available = unit->personal ? c->options->available : c->options->available_global,
 	};
+	struct span within = c->mistakes->within;
+	int rc = 0;
 
 	unit->state = SCRIPT_OPEN;
-	if (sieve_check(&inner, unit->commands) == -1) {
-		c->told = false;
-		return blame(c, unit);
-	}
-	unit->state = SCRIPT_CHECKED;
+	c->mistakes->within = unit->name;
+	if (unit->commands == NULL && unit->text.n > 0)
+		rc = sieve_parse(unit->text, c->a, &unit->commands, c->mistakes);
+	if (sieve_check(&inner, unit->commands) == -1)
+		rc = -1;
+	c->mistakes->within = within;
+	unit->state = rc == 0 ? SCRIPT_CHECKED : SCRIPT_WRONG;
 	unit->required = inner.required;
-	return 0;
+	return rc;
 }
 
-/* Reads and parses a script that is not known yet. */
+/* Reads a script that is not known yet. */
 static struct sieve_script *
 fetch(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span name)
 {
@@ -150,10 +159,6 @@ fetch(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span 
 		err_set(&e, ERR_NOTFOUND, "no scripts");
 	else if (host->script(host->ctx, personal, name, c->a, &text, &e) == 0) {
 		unit->text = text;
-		if (sieve_parse(text, c->a, &unit->commands, c->error) == -1) {
-			blame(c, unit);
-			return NULL;
-		}
 		return unit;
 	}
 	if (e.code != ERR_NOTFOUND) {
@@ -162,6 +167,13 @@ fetch(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span 
 	}
 	unit->state = SCRIPT_MISSING;
 	return unit;
+}
+
+/* Where it is included, when it has been told which they are. */
+static int
+has_mistakes(struct sieve_checker *c, const struct sieve_node *n, struct span name)
+{
+	return sieve_fail(c, n, "\"%.*s\" has mistakes", SPAN_ARG(span_sub(name, 0, 60)));
 }
 
 int
@@ -186,8 +198,10 @@ sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal,
 		    sieve_fail(c, n, "there is no script \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
 	case SCRIPT_PARSED:
 		if (check_included(c, unit) == -1)
-			return -1;
+			return has_mistakes(c, n, name);
 		break;
+	case SCRIPT_WRONG:
+		return has_mistakes(c, n, name);
 	case SCRIPT_CHECKED:
 		break;
 	}

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "config.h"
 #include "lib-filter/sieve/compose.h"
 
 #include <stdio.h>
 
 #include "lib/encode.h"
 #include "lib/sys.h"
+#include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 #include "lib-mail/date.h"
 #include "lib-mail/encoded-word.h"
@@ -12,6 +15,43 @@
 #define SUBJECT_MAX 4096
 #define REPLY_MAX ((size_t)4 << 20)
 #define LINE_MAX_OCTETS 900
+
+struct span
+sieve_owner(const struct sieve_run *r)
+{
+	return r->host->user_address.n > 0 ? r->host->user_address : r->message->recipient;
+}
+
+struct span
+sieve_postmaster(const struct sieve_run *r)
+{
+	struct span set = sieve_setting_text(r->host, "postmaster_address");
+
+	return set.n > 0 ? set : sieve_owner(r);
+}
+
+struct span
+sieve_address_setting(const struct sieve_run *r, const char *name)
+{
+	struct span set = span_trim(sieve_setting_text(r->host, name));
+	const struct filter_message *m = r->message;
+
+	if (span_ieq(set, SPAN("sender")))
+		return m->sender;
+	if (span_ieq(set, SPAN("recipient")))
+		return m->recipient;
+	if (span_ieq(set, SPAN("orig_recipient")))
+		return m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient;
+	if (span_ieq(set, SPAN("user_email")))
+		return sieve_owner(r);
+	if (span_ieq(set, SPAN("postmaster")))
+		return sieve_postmaster(r);
+	if (span_eq(set, SPAN("<>")))
+		return SPAN("");
+	if (set.n > 2 && set.p[0] == '<' && sieve_is_address(span_sub(set, 1, set.n - 2)))
+		return span_sub(set, 1, set.n - 2);
+	return SPAN_NONE;
+}
 
 int
 sieve_compose_start(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *kind, struct span to)
@@ -28,7 +68,7 @@ sieve_compose_start(struct sieve_run *r, const struct sieve_node *n, struct buf 
 		return -1;
 	buf_addf(out, "Message-ID: <%s-%.*s@%s>\r\nDate: ", kind, SPAN_ARG(span_sub(id, 3, 32)), host_name());
 	date_write(out, (struct mail_date){ .time = sieve_run_now(r) });
-	buf_adds(out, "\r\n");
+	buf_adds(out, "\r\nX-Sieve: Culver Sieve " PACKAGE_VERSION "\r\n");
 	return 0;
 }
 
@@ -74,16 +114,13 @@ sieve_compose_address(struct sieve_run *r, struct buf *out, const char *name, co
 	buf_clear(&plain);
 }
 
-int
-sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text)
+void
+sieve_compose_list(struct sieve_run *r, struct buf *out, const char *name, const struct address *list)
 {
-	struct address *list = NULL;
 	bool first = true;
 
-	if (address_parse(r->a, text, 10, &list, NULL) == -1)
-		return sieve_run_fail(r, n, "the script needs too much memory");
 	buf_addf(out, "%s: ", name);
-	for (struct address *ad = list; ad != NULL; ad = ad->next) {
+	for (const struct address *ad = list; ad != NULL; ad = ad->next) {
 		struct buf encoded = BUF_INIT(SUBJECT_MAX), plain = BUF_INIT(SUBJECT_MAX);
 		struct address one = *ad;
 
@@ -107,6 +144,16 @@ sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct 
 		buf_clear(&plain);
 	}
 	buf_adds(out, "\r\n");
+}
+
+int
+sieve_compose_addresses(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *name, struct span text)
+{
+	struct address *list = NULL;
+
+	if (address_parse(r->a, text, 10, &list, NULL) == -1)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	sieve_compose_list(r, out, name, list);
 	return 0;
 }
 
@@ -175,4 +222,11 @@ sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct span 
 	rc = sieve_run_dup(r, n, bare.failed ? SPAN("") : buf_span(&bare), out);
 	buf_clear(&bare);
 	return rc;
+}
+
+int
+sieve_envelope_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out)
+{
+	*out = text;
+	return span_chr(text, '<') < text.n ? sieve_bare_address(r, n, text, out) : 0;
 }

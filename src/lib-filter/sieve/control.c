@@ -16,9 +16,11 @@ check_require(struct sieve_checker *c, struct sieve_node *n)
 		enum sieve_ext e = sieve_extension_find(names->strings[i]);
 
 		if (e != EXT_CORE && extset_has(&c->available, e))
-			extset_add(&c->required, e);
-		else if (rc == 0)
+			rc = sieve_check_require(c, n, e) == -1 ? -1 : rc;
+		else {
+			extset_add(&c->lacking, e);
 			rc = sieve_fail(c, n, "there is no extension \"%.*s\"", SPAN_ARG(span_sub(names->strings[i], 0, 60)));
+		}
 	}
 	/* Its items are those of the test "environment", which comes along. */
 	if (extset_has(&c->required, EXT_VND_ENVIRONMENT) && extset_has(&c->available, EXT_ENVIRONMENT))

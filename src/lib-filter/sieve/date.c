@@ -84,8 +84,12 @@ put_part(struct buf *out, enum part part, struct mail_date d)
 		buf_addf(out, "%02d:%02d:%02d", hour, minute, second);
 		break;
 	case ISO8601:
-		buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d%c%02d:%02d", year, month, day, hour, minute, second, sign, zone / 60,
-		    zone % 60);
+		buf_addf(out, "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, hour, minute, second);
+		/* Of the two ways that RFC 3339 section 5.6 has for UTC, the one that other servers write. */
+		if (zone == 0)
+			buf_addc(out, 'Z');
+		else
+			buf_addf(out, "%c%02d:%02d", sign, zone / 60, zone % 60);
 		break;
 	case STD11:
 		date_write(out, d);
@@ -131,6 +135,8 @@ on_field(struct sieve_matching *x, struct span value)
 	struct mail_date d;
 	size_t from = value.n;
 
+	if (sieve_run_work(x->r, x->n, value.n / 64) == -1)
+		return -1;
 	while (from > 0 && value.p[from - 1] != ';')
 		from--;
 	if (!date_parse(span_from(value, from), &d))

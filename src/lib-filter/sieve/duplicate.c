@@ -10,6 +10,7 @@
 
 #define PERIOD_DEFAULT (12 * 3600)
 #define PERIOD_MAX (2 * 86400)
+#define SECONDS_MAX ((uint64_t)1 << 62)
 
 static int
 check_duplicate(struct sieve_checker *c, struct sieve_node *n)
@@ -60,7 +61,7 @@ test_duplicate(struct sieve_run *r, const struct sieve_node *n)
 	bool again;
 
 	if (seconds != NULL)
-		period = seconds->value->number;
+		period = seconds->value->number > SECONDS_MAX ? SECONDS_MAX : seconds->value->number;
 	if (max > 0 && period > max)
 		period = max;
 	parts[0] = SPAN("");
@@ -78,13 +79,14 @@ test_duplicate(struct sieve_run *r, const struct sieve_node *n)
 	return again;
 }
 
-static const struct sieve_tag_use tags[] = {
-	{ TAG_HANDLE, EXT_DUPLICATE }, { TAG_HEADER, EXT_DUPLICATE }, { TAG_UNIQUEID, EXT_DUPLICATE },
-	{ TAG_SECONDS, EXT_DUPLICATE }, { TAG_LAST, EXT_DUPLICATE }, { TAG_NONE, EXT_CORE }
-};
+#define TAGS(ext) { { TAG_HANDLE, ext }, { TAG_HEADER, ext }, { TAG_UNIQUEID, ext }, { TAG_SECONDS, ext }, { TAG_LAST, ext }, \
+	{ TAG_NONE, EXT_CORE } }
+static const struct sieve_tag_use tags[] = TAGS(EXT_DUPLICATE), vnd_tags[] = TAGS(EXT_VND_DUPLICATE);
 
 const struct sieve_word sieve_words_duplicate[] = {
 	{ .name = "duplicate", .is_test = true, .ext = EXT_DUPLICATE, .args = "", .tags = tags, .check = check_duplicate,
+	    .run = test_duplicate },
+	{ .name = "duplicate", .is_test = true, .ext = EXT_VND_DUPLICATE, .args = "", .tags = vnd_tags, .check = check_duplicate,
 	    .run = test_duplicate },
 	{ .name = NULL },
 };

@@ -143,16 +143,27 @@ match_flags(struct sieve_matching *x, struct span text)
 	return rc;
 }
 
-/* A key of several words is several keys (RFC 5232 section 4). */
+/* A key of several words is several keys (RFC 5232 section 4): of :contains, parts of flags. */
 static int
 split_keys(struct sieve_matching *x)
 {
 	struct flag_list l = { .count = 0 };
+	struct span word;
 
-	if (x->m->type != SIEVE_IS)
+	if (x->m->type != SIEVE_IS && x->m->type != SIEVE_CONTAINS)
 		return 0;
-	for (size_t i = 0; i < x->key_count; i++)
-		list_change(&l, x->keys[i], true);
+	for (size_t i = 0; i < x->key_count; i++) {
+		struct span rest = x->keys[i];
+
+		if (x->m->type == SIEVE_IS)
+			list_change(&l, rest, true);
+		else if (span_chr(rest, ' ') == rest.n && l.count < FLAGS_MAX)
+			l.words[l.count++] = rest;
+		else
+			while (l.count < FLAGS_MAX && span_next(&rest, ' ', &word))
+				if (word.n > 0)
+					l.words[l.count++] = word;
+	}
 	x->keys = arena_alloc(x->r->a, l.count + 1, sizeof(*x->keys));
 	if (x->keys == NULL)
 		return sieve_run_fail(x->r, x->n, "the script needs too much memory");
@@ -210,6 +221,7 @@ sieve_flags_of(struct sieve_run *r, const struct sieve_node *n, struct filter_fl
 	    extset_has(&r->script->required, EXT_IMAPFLAGS) };
 	if (!out->given)
 		return 0;
+	out->of_script = t == NULL;
 	if (t == NULL)
 		list_change(&l, r->flags, true);
 	else if (list_change_all(r, n, &l, t->value, true) == -1)

@@ -75,9 +75,11 @@ name_matches(struct span pattern, struct span name)
 {
 	static const struct sieve_match glob = { .type = SIEVE_MATCHES, .comparator = SIEVE_OCTET };
 
+	uint64_t work = UINT64_MAX;
+
 	if (span_ieq(pattern, SPAN("INBOX")) || span_ieq(name, SPAN("INBOX")))
 		return span_ieq(pattern, name) || span_eq(pattern, SPAN("*"));
-	return sieve_match_one(&glob, name, pattern, NULL);
+	return sieve_match_one(&glob, name, pattern, NULL, &work);
 }
 
 bool

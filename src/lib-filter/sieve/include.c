@@ -116,7 +116,8 @@ check_ihave(struct sieve_checker *c, struct sieve_node *n)
 			n->holds = SIEVE_NEVER;
 	}
 	for (size_t i = 0; i < names->count && n->holds == SIEVE_ALWAYS; i++)
-		extset_add(&c->required, sieve_extension_find(names->strings[i]));
+		if (sieve_check_require(c, n, sieve_extension_find(names->strings[i])) == -1)
+			return -1;
 	return 0;
 }
 

@@ -11,7 +11,7 @@ enum sieve_token_type {
 	TOKEN_NUMBER,
 	TOKEN_STRING,		/* quoted or multi-line, what it stands for */
 	TOKEN_MARK,		/* one of ( ) [ ] { } , ; in text */
-	TOKEN_BAD,		/* error says why */
+	TOKEN_BAD,		/* it has been told why */
 };
 
 struct sieve_token {
@@ -25,9 +25,13 @@ struct sieve_lexer {
 	struct span in;		/* what is left */
 	struct arena *a;
 	unsigned line;
-	struct sieve_error *error;
+	struct sieve_mistakes *mistakes;
+	bool quiet;		/* what is wrong is not told: it is being skipped */
+	bool lost;		/* a string or comment without end has taken the rest: TOKEN_END comes early */
+	bool no_dot;		/* no line of what is left ends a text: */
 };
 
-void sieve_lexer_init(struct sieve_lexer *l, struct span script, struct arena *a, struct sieve_error *error);
+/* What is wrong is told, and gone on behind: a number, or a string, stays one. */
+void sieve_lexer_init(struct sieve_lexer *l, struct span script, struct arena *a, struct sieve_mistakes *mistakes);
 void sieve_lexer_next(struct sieve_lexer *l, struct sieve_token *out);
 #endif

@@ -30,6 +30,28 @@ test_mailboxidexists(struct sieve_run *r, const struct sieve_node *n)
 	return all_of(r, n, n->pos[0], r->host->mailbox_id_exists);
 }
 
+/* RFC 8579 section 2 has them of RFC 6154: a backslash and an atom. */
+int
+sieve_check_special_use(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct span s = list->strings[i];
+		bool ok = s.n > 1 && s.p[0] == '\\';
+
+		for (size_t k = 1; k < s.n; k++)
+			ok = ok && s.p[k] > ' ' && s.p[k] < 0x7f && strchr("(){%*\"\\]", s.p[k]) == NULL;
+		if (!ok && sieve_is_constant(c, s))
+			return sieve_fail(c, n, "\"%.*s\" is no special use: those are as \"\\Junk\"", SPAN_ARG(span_sub(s, 0, 60)));
+	}
+	return 0;
+}
+
+static int
+check_specialuse(struct sieve_checker *c, struct sieve_node *n)
+{
+	return sieve_check_special_use(c, n, n->pos[1]);
+}
+
 /* RFC 8579 section 4: each of the special uses has a mailbox; or the one that is named has them all. */
 static int
 test_specialuse(struct sieve_run *r, const struct sieve_node *n)
@@ -132,7 +154,8 @@ static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE,
 const struct sieve_word sieve_words_mailbox[] = {
 	{ .name = "mailboxexists", .is_test = true, .ext = EXT_MAILBOX, .args = "L", .run = test_mailboxexists },
 	{ .name = "mailboxidexists", .is_test = true, .ext = EXT_MAILBOXID, .args = "L", .run = test_mailboxidexists },
-	{ .name = "specialuse_exists", .is_test = true, .ext = EXT_SPECIAL_USE, .args = "?SL", .run = test_specialuse },
+	{ .name = "specialuse_exists", .is_test = true, .ext = EXT_SPECIAL_USE, .args = "?SL", .check = check_specialuse,
+	    .run = test_specialuse },
 	{ .name = "metadata", .is_test = true, .ext = EXT_MBOXMETADATA, .args = "SSL", .tags = match_tags, .check = sieve_check_match,
 	    .run = test_metadata },
 	{ .name = "metadataexists", .is_test = true, .ext = EXT_MBOXMETADATA, .args = "SL", .run = test_metadataexists },

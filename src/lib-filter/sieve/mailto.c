@@ -141,6 +141,11 @@ mailto_parse(struct arena *a, struct span uri, struct mailto *out)
 	rest = span_from(uri, 7);
 	path = span_sub(rest, 0, span_chr(rest, '?'));
 	rest = span_from(rest, path.n + 1);
+	for (size_t i = 0; i < uri.n; i++)
+		if (strchr("<>\"", uri.p[i]) != NULL && uri.p[i] != '\0')
+			return "it has a character that must be encoded";
+	if (span_chr(path, ';') < path.n)
+		return "there is a comma between addresses";
 	if (!decode(a, path, false, &path))
 		return "what is encoded in it is broken";
 	if (path.n > 0 && (bad = add_recipients(a, out, path)) != NULL)

@@ -4,6 +4,7 @@
 #include "lib-mail/charset.h"
 
 #define FOLDED_MAX ((size_t)4 << 20)
+#define FOLD_WORK 8		/* octets that could be compared while one is folded */
 
 bool
 sieve_comparator_find(struct span name, enum sieve_comparator *out)
@@ -137,13 +138,25 @@ octet_eq(char a, char b, bool fold)
 	return a == b || (fold && ascii_upper(a) == ascii_upper(b));
 }
 
+/* False when there is not so much left: nothing is. */
 static bool
-contains(struct span value, struct span key, bool fold)
+spend(uint64_t *work, uint64_t octets)
+{
+	if (octets >= *work) {
+		*work = 0;
+		return false;
+	}
+	*work -= octets;
+	return true;
+}
+
+static bool
+contains(struct span value, struct span key, bool fold, uint64_t *work)
 {
 	if (key.n == 0)
 		return true;
-	if (!fold)
-		return span_find(value, key) != SIZE_MAX;
+	if (!fold)		/* takes no more than the sum */
+		return spend(work, value.n + key.n) && span_find(value, key) != SIZE_MAX;
 	for (size_t i = 0; i + key.n <= value.n; i++) {
 		size_t k = 0;
 
@@ -151,6 +164,8 @@ contains(struct span value, struct span key, bool fold)
 			k++;
 		if (k == key.n)
 			return true;
+		if (!spend(work, k + 1))
+			return false;
 	}
 	return false;
 }
@@ -177,6 +192,7 @@ struct glob {
 	size_t v, k;			/* where we are */
 	size_t count;			/* captures so far */
 	size_t star_v, star_k, star_count;	/* behind the last star; star_k 0: there was none */
+	uint64_t *work;
 };
 
 static void
@@ -226,6 +242,8 @@ glob(struct glob *g)
 	for (;;) {
 		if (g->k == g->key.n && g->v == g->value.n)
 			break;
+		if (!spend(g->work, 1))
+			return false;
 		if (g->k < g->key.n && glob_step(g))
 			continue;
 		/* A star at the end takes all that is left. */
@@ -249,20 +267,22 @@ glob(struct glob *g)
 }
 
 static bool
-match_octets(const struct sieve_match *m, struct span value, struct span key, struct sieve_captures *captures)
+match_octets(const struct sieve_match *m, struct span value, struct span key, struct sieve_captures *captures, uint64_t *work)
 {
 	bool fold = m->comparator == SIEVE_CASEMAP;
-	struct glob g = { .value = value, .key = key, .fold = fold, .octets = m->comparator == SIEVE_OCTET, .captures = captures };
+	struct glob g = { .value = value, .key = key, .fold = fold, .octets = m->comparator == SIEVE_OCTET, .captures = captures,
+		.work = work };
+	uint64_t least = value.n < key.n ? value.n : key.n;
 
 	switch (m->type) {
 	case SIEVE_CONTAINS:
-		return contains(value, key, fold);
+		return contains(value, key, fold, work);
 	case SIEVE_MATCHES:
 		if (g.value.p == NULL)
 			g.value = SPAN("");
 		return glob(&g);
 	case SIEVE_IS:
-		return sieve_compare(m->comparator, value, key) == 0;
+		return spend(work, least) && sieve_compare(m->comparator, value, key) == 0;
 	case SIEVE_VALUE:
 	case SIEVE_COUNT:
 		break;
@@ -270,25 +290,27 @@ match_octets(const struct sieve_match *m, struct span value, struct span key, st
 	case SIEVE_LIST:
 		return false;
 	}
-	return sieve_relation_holds(m->relation, sieve_compare(m->comparator, value, key));
+	return spend(work, least) && sieve_relation_holds(m->relation, sieve_compare(m->comparator, value, key));
 }
 
 bool
-sieve_match_one(const struct sieve_match *m, struct span value, struct span key, struct sieve_captures *captures)
+sieve_match_one(const struct sieve_match *m, struct span value, struct span key, struct sieve_captures *captures, uint64_t *work)
 {
 	struct buf v = BUF_INIT(FOLDED_MAX), k = BUF_INIT(FOLDED_MAX);
 	struct sieve_match octets = *m;
 	bool found;
 
+	if (m->comparator == SIEVE_UNICODE && !spend(work, FOLD_WORK * ((uint64_t)value.n + key.n)))
+		return false;
 	if (m->comparator != SIEVE_UNICODE || (m->type != SIEVE_CONTAINS && m->type != SIEVE_MATCHES))
-		return match_octets(m, value, key, captures);
+		return match_octets(m, value, key, captures, work);
 	octets.comparator = SIEVE_CASEMAP;	/* the fold is of octets that are alike; '?' is still a character */
 	charset_fold(&v, value);
 	charset_fold(&k, key);
 	/* Folded characters may be several: '?' is one of the value as it is, too. */
-	found = match_octets(&octets, buf_span(&v), buf_span(&k), NULL) || match_octets(&octets, value, key, NULL);
+	found = match_octets(&octets, buf_span(&v), buf_span(&k), NULL, work) || match_octets(&octets, value, key, NULL, work);
 	/* What wildcards stand for is taken from the value as it is, where that is possible. */
-	if (found && captures != NULL && m->type == SIEVE_MATCHES && !match_octets(&octets, value, key, captures)) {
+	if (found && captures != NULL && m->type == SIEVE_MATCHES && !match_octets(&octets, value, key, captures, work)) {
 		captures->part[0] = value;
 		captures->count = 1;
 	}

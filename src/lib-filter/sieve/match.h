@@ -23,7 +23,7 @@ struct sieve_match {
 bool sieve_comparator_find(struct span name, enum sieve_comparator *out);
 bool sieve_relation_find(struct span name, enum sieve_relation *out);
 
-#define SIEVE_CAPTURES 32		/* wildcards of a pattern that are remembered */
+#define SIEVE_CAPTURES 33		/* the whole value, and wildcards of a pattern that are remembered */
 
 struct sieve_captures {			/* what wildcards stood for: spans into the value; [0] is the whole */
 	struct span part[SIEVE_CAPTURES];
@@ -33,6 +33,11 @@ struct sieve_captures {			/* what wildcards stood for: spans into the value; [0]
 /* -1, 0, 1.  SIEVE_NUMERIC: what does not begin with a digit is larger than any number (RFC 4790 section 9.1.1). */
 int sieve_compare(enum sieve_comparator cmp, struct span a, struct span b);
 bool sieve_relation_holds(enum sieve_relation rel, int compared);
-/* SIEVE_IS, CONTAINS, MATCHES, VALUE of one value against one key.  captures: NULL, or set when MATCHES holds. */
-bool sieve_match_one(const struct sieve_match *m, struct span value, struct span key, struct sieve_captures *captures);
+/*
+ * SIEVE_IS, CONTAINS, MATCHES, VALUE of one value against one key.  captures: NULL, or set when MATCHES holds.  *work is how many
+ * octets may be compared, and loses what were; at 0 it was too little, and the answer false means nothing.  A value and a key that
+ * are made for it cost the product of their sizes.
+ */
+bool sieve_match_one(const struct sieve_match *m, struct span value, struct span key, struct sieve_captures *captures,
+    uint64_t *work);
 #endif

@@ -137,8 +137,11 @@ run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 	struct span text;
 	int rc = 0;
 
+	if (r->loops == FOREVERYPART_DEPTH_MAX)
+		return sieve_run_fail(r, n, "loops are nested too deeply");
 	if (sieve_message_mime(r, n, &root, &text) == -1)
 		return -1;
+	r->loops++;
 	top = outer == NULL ? root : outer;
 	/* Within another loop: of the parts below the one that is at work there. */
 	part = outer == NULL ? root : sieve_message_was_replaced(r, outer) ? NULL : sieve_part_next(outer, top);
@@ -159,6 +162,7 @@ run_foreverypart(struct sieve_run *r, const struct sieve_node *n)
 		}
 		part = sieve_message_was_replaced(r, part) ? sieve_part_skip(part, top) : sieve_part_next(part, top);
 	}
+	r->loops--;
 	r->edits.part = outer;
 	sieve_message_loop_end(r);
 	return rc;
@@ -170,7 +174,8 @@ check_break(struct sieve_checker *c, struct sieve_node *n)
 	struct span name = name_of(n);
 	const struct sieve_node *loop = loop_around(n);
 
-	while (loop != NULL && name.p != NULL && !span_eq(name_of(loop), name))
+	/* One that is wrong itself may have meant any name. */
+	while (loop != NULL && name.p != NULL && !loop->broken && !span_eq(name_of(loop), name))
 		loop = loop_around(loop);
 	if (loop == NULL && name.p != NULL)
 		return sieve_fail(c, n, "there is no foreverypart \"%.*s\" around it", SPAN_ARG(span_sub(name, 0, 60)));
@@ -192,8 +197,8 @@ run_break(struct sieve_run *r, const struct sieve_node *n)
 static int
 check_extracttext(struct sieve_checker *c, struct sieve_node *n)
 {
-	if (!extset_has(&c->required, EXT_VARIABLES))
-		return sieve_fail(c, n, "a variable needs require \"variables\"");
+	if (!sieve_check_has(c, n, EXT_VARIABLES))
+		return -1;
 	if (loop_around(n) == NULL)
 		return sieve_fail(c, n, "there is no foreverypart around it");
 	return sieve_check_variable(c, n, n->pos[0]->strings[0]);

@@ -134,7 +134,7 @@ run_notify(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_tagged *message = sieve_tag_get(n, TAG_MESSAGE), *id = sieve_tag_get(n, TAG_ID),
 	    *method = sieve_tag_get(n, TAG_METHOD);
-	struct sieve_notification x = { .importance = importance_of(n) };
+	struct sieve_notification x = { .importance = importance_of(n), .old = true };
 	struct mailto to = { .recipient_count = 0 };
 	struct span text = SPAN("$from$: $subject$");
 	size_t end = 0;
@@ -214,6 +214,6 @@ static const struct sieve_tag_use denotify_tags[] = {
 
 const struct sieve_word sieve_words_notify_old[] = {
 	{ .name = "notify", .ext = EXT_NOTIFY, .args = "", .tags = notify_tags, .check = check_notify, .run = run_notify },
-	{ .name = "denotify", .ext = EXT_NOTIFY, .args = "?S", .tags = denotify_tags, .check = check_denotify, .run = run_denotify },
+	{ .name = "denotify", .late_tags = true, .ext = EXT_NOTIFY, .args = "?S", .tags = denotify_tags, .check = check_denotify, .run = run_denotify },
 	{ .name = NULL },
 };

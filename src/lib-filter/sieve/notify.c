@@ -5,44 +5,25 @@
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/compose.h"
 #include "lib-filter/sieve/fcc.h"
-#include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 
 #define TEXT_MAX ((size_t)4 << 20)
 
 /* ---- the notification ---- */
 
-static struct span
-owner_of(const struct sieve_run *r)
-{
-	return r->host->user_address.n > 0 ? r->host->user_address : r->message->recipient;
-}
-
 /*
- * RFC 5436 section 2.3: that of :from, else the user's; none for what came without one, so that there is no loop of
+ * RFC 5436 section 2.3: that of :from, else one of the server's; none for what came without one, so that there is no loop of
  * failures.  A setting may say something else.
  */
 static int
 envelope_sender(struct sieve_run *r, const struct sieve_node *n, struct span from, struct span *out)
 {
-	struct span set = sieve_setting_text(r->host, "sieve_notify_mailto_envelope_from");
+	struct span set = sieve_address_setting(r, "sieve_notify_mailto_envelope_from");
 
 	*out = SPAN("");
 	if (r->message->sender.n == 0)
 		return 0;
-	if (span_ieq(set, SPAN("sender")))
-		*out = r->message->sender;
-	else if (span_ieq(set, SPAN("recipient")))
-		*out = r->message->recipient;
-	else if (span_ieq(set, SPAN("orig_recipient")))
-		*out = r->message->orig_recipient.n > 0 ? r->message->orig_recipient : r->message->recipient;
-	else if (span_ieq(set, SPAN("user_email")))
-		*out = owner_of(r);
-	else if (set.n > 2 && set.p[0] == '<' && set.p[set.n - 1] == '>')
-		*out = span_sub(set, 1, set.n - 2);
-	else
-		return sieve_bare_address(r, n, from.n > 0 ? from : owner_of(r), out);
-	return 0;
+	return sieve_envelope_address(r, n, set.p != NULL ? set : from, out);
 }
 
 /* Text of the subject: what the script says, or the URI, or the subject of the message. */
@@ -75,18 +56,65 @@ put_importance(struct buf *out, struct span importance)
 		buf_adds(out, "X-Priority: 3 (Normal)\r\nImportance: Normal\r\n");
 }
 
+/* Whom the notification goes to: each once, without those that were told the same already (RFC 5435 section 3.1). */
+struct recipients {
+	struct span addresses[MAILTO_RECIPIENTS_MAX];
+	size_t count;
+};
+
+static bool
+take_recipient(struct recipients *left, const struct address *ad)
+{
+	struct buf bare = BUF_INIT(1000);
+	size_t i = 0;
+	bool found;
+
+	address_write(&bare, ad);
+	while (i < left->count && !span_ieq(left->addresses[i], buf_span(&bare)))
+		i++;
+	found = i < left->count;
+	if (found)
+		left->addresses[i] = left->addresses[--left->count];
+	buf_clear(&bare);
+	return found;
+}
+
+/* Those of the list that are left, which are not any more then. */
 static int
-compose(struct sieve_run *r, const struct sieve_node *n, const struct sieve_notification *x, struct buf *out)
+put_recipients(struct sieve_run *r, const struct sieve_node *n, const char *name, struct span text, struct recipients *left,
+    struct buf *out)
+{
+	struct address *list = NULL, **at = &list;
+
+	if (address_parse(r->a, text, 4 * MAILTO_RECIPIENTS_MAX, &list, NULL) == -1)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	while (*at != NULL)
+		if (take_recipient(left, *at))
+			at = &(*at)->next;
+		else
+			*at = (*at)->next;
+	if (list != NULL)
+		sieve_compose_list(r, out, name, list);
+	return 0;
+}
+
+static int
+compose(struct sieve_run *r, const struct sieve_node *n, const struct sieve_notification *x, struct span from,
+    struct recipients left, struct buf *out)
 {
 	const struct mailto *to = x->to;
 	struct span body = x->body.p != NULL ? x->body : to->body;
 
-	if (sieve_compose_start(r, n, out, "notify", to->recipients[0]) == -1 ||
-	    sieve_compose_addresses(r, n, out, "From", x->from.n > 0 ? x->from : owner_of(r)) == -1 ||
-	    (to->to.n > 0 && sieve_compose_addresses(r, n, out, "To", to->to) == -1) ||
-	    (to->cc.n > 0 && sieve_compose_addresses(r, n, out, "Cc", to->cc) == -1) || put_subject(r, n, x, out) == -1)
+	if (sieve_compose_start(r, n, out, "notify", left.addresses[0]) == -1 ||
+	    sieve_compose_addresses(r, n, out, "From", from) == -1 ||
+	    put_recipients(r, n, "To", to->to, &left, out) == -1 || put_recipients(r, n, "Cc", to->cc, &left, out) == -1 ||
+	    put_subject(r, n, x, out) == -1)
 		return -1;
-	buf_addf(out, "Auto-Submitted: auto-notified; owner-email=\"%.*s\"\r\nPrecedence: bulk\r\n", SPAN_ARG(owner_of(r)));
+	if (x->old)
+		buf_adds(out, "Auto-Submitted: auto-generated (notify)\r\n");
+	else
+		buf_addf(out, "Auto-Submitted: auto-notified; owner-email=\"%.*s\"\r\n", SPAN_ARG(sieve_owner(r)));
+	buf_adds(out, "Precedence: bulk\r\n");
 	put_importance(out, x->importance);
 	for (size_t i = 0; i < to->field_count; i++) {
 		char *name = arena_cstr(r->a, to->fields[i].name);
@@ -113,10 +141,12 @@ is_automatic(const struct sieve_run *r)
 	return !span_ieq(span_sub(value, 0, end), SPAN("no"));
 }
 
-/* RFC 5435 section 3.1: one is enough of those that say the same to the same. */
 static bool
-is_known(const struct sieve_run *r, struct span to, struct span message)
+is_known(const struct sieve_run *r, const struct recipients *known, struct span to, struct span message)
 {
+	for (size_t i = 0; i < known->count; i++)
+		if (span_ieq(known->addresses[i], to))
+			return true;
 	for (const struct sieve_note *note = r->notes; note != NULL; note = note->next)
 		if (span_ieq(note->action->target, to) && span_eq(note->message, message))
 			return true;
@@ -130,8 +160,6 @@ send_to(struct sieve_run *r, const struct sieve_node *n, const struct sieve_noti
 	struct sieve_note *note = arena_alloc(r->a, 1, sizeof(*note));
 	struct filter_action *action;
 
-	if (is_known(r, to, x->message))
-		return 0;
 	if (note == NULL)
 		return sieve_run_fail(r, n, "the script needs too much memory");
 	action = sieve_run_action(r, n, FILTER_SEND);
@@ -148,26 +176,30 @@ send_to(struct sieve_run *r, const struct sieve_node *n, const struct sieve_noti
 int
 sieve_notify_send(struct sieve_run *r, const struct sieve_node *n, const struct sieve_notification *x, struct span *text_out)
 {
+	struct span sender, from = x->from.n > 0 ? x->from : sieve_postmaster(r);
+	struct recipients to = { .count = 0 };
 	struct buf text = BUF_INIT(TEXT_MAX);
-	struct span sender;
 	int rc;
 
 	*text_out = SPAN_NONE;
 	if (sieve_run_work(r, n, 100 + r->message->header.n / 64) == -1)
 		return -1;
-	if (x->to->recipient_count == 0)
+	for (size_t i = 0; i < x->to->recipient_count; i++)
+		if (!is_known(r, &to, x->to->recipients[i], x->message))
+			to.addresses[to.count++] = x->to->recipients[i];
+	if (to.count == 0)
 		return 0;
 	if (is_automatic(r)) {
 		if (r->host->log != NULL)
 			r->host->log(r->host->ctx, SPAN("no notification: a program has written the message"));
 		return 0;
 	}
-	if (envelope_sender(r, n, x->from, &sender) == -1)
+	if (envelope_sender(r, n, from, &sender) == -1)
 		return -1;
-	rc = compose(r, n, x, &text) == -1 ? -1 : sieve_run_dup(r, n, buf_span(&text), text_out);
+	rc = compose(r, n, x, from, to, &text) == -1 ? -1 : sieve_run_dup(r, n, buf_span(&text), text_out);
 	buf_clear(&text);
-	for (size_t i = 0; i < x->to->recipient_count && rc == 0; i++)
-		rc = send_to(r, n, x, x->to->recipients[i], sender, *text_out);
+	for (size_t i = 0; i < to.count && rc == 0; i++)
+		rc = send_to(r, n, x, to.addresses[i], sender, *text_out);
 	return rc;
 }
 
@@ -189,6 +221,33 @@ is_mailbox(struct arena *a, struct span s)
 	    !(list->flags & ADDRESS_INVALID) && list->domain.n > 0;
 }
 
+/* name=value (RFC 5435 section 3.5). */
+static bool
+is_option(struct span s)
+{
+	size_t eq = span_chr(s, '=');
+
+	for (size_t i = 0; i < eq; i++)
+		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && (i == 0 || strchr(".-_", s.p[i]) == NULL))
+			return false;
+	return eq > 0 && eq < s.n && span_chr(s, '\r') == s.n && span_chr(s, '\n') == s.n;
+}
+
+/* There are none that "mailto" knows: they are passed over (RFC 5436 section 2.1). */
+static int
+check_options(struct sieve_checker *c, const struct sieve_node *n)
+{
+	const struct sieve_tagged *options = sieve_tag_get(n, TAG_OPTIONS);
+
+	for (size_t i = 0; options != NULL && i < options->value->count; i++) {
+		struct span s = options->value->strings[i];
+
+		if (sieve_is_constant(c, s) && !is_option(s))
+			return sieve_fail(c, n, "\"%.*s\" is no option of the form name=value", SPAN_ARG(span_sub(s, 0, 60)));
+	}
+	return 0;
+}
+
 static int
 check_notify(struct sieve_checker *c, struct sieve_node *n)
 {
@@ -203,7 +262,7 @@ check_notify(struct sieve_checker *c, struct sieve_node *n)
 		return sieve_fail(c, n, ":importance takes \"1\", \"2\" or \"3\"");
 	if (from != NULL && sieve_is_constant(c, from->value->strings[0]) && !is_mailbox(c->a, from->value->strings[0]))
 		return sieve_fail(c, n, ":from takes one address");
-	return sieve_check_fcc(c, n);
+	return check_options(c, n) == -1 ? -1 : sieve_check_fcc(c, n);
 }
 
 static int

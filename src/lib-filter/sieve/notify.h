@@ -7,11 +7,12 @@
 
 struct sieve_notification {
 	const struct mailto *to;
-	struct span from;		/* of :from, with or without a name; empty: the user */
+	struct span from;		/* of :from, with or without a name; empty: the postmaster */
 	struct span message;		/* what :message says; p NULL: nothing */
 	struct span importance;		/* "1" high, "2" usual, "3" low */
 	struct span body;		/* p NULL: a line of ours */
 	struct span id;			/* for "denotify"; p NULL: none */
+	bool old;			/* of the command before RFC 5435, whose mark is not that of RFC 5436 */
 };
 
 /* Adds the actions that send it; *text_out: what they send, p NULL when nothing is sent. */

@@ -12,7 +12,7 @@ struct parser {
 	struct sieve_lexer lexer;
 	struct sieve_token at;
 	struct arena *a;
-	struct sieve_error *error;
+	struct sieve_mistakes *mistakes;
 	size_t nodes, strings;
 };
 
@@ -34,26 +34,30 @@ is_mark(const struct parser *p, char c)
 static int
 too_large(struct parser *p)
 {
-	return sieve_error_set(p->error, p->at.line, "the script is too large");
+	return sieve_mistake_last(p->mistakes, p->at.line, "the script is too large");
 }
 
 static int
 unexpected(struct parser *p, const char *wanted)
 {
 	switch (p->at.type) {
+	case TOKEN_BAD:
+		return -1;		/* it has been told */
 	case TOKEN_END:
-		return sieve_error_set(p->error, p->at.line, "the script ends where %s is expected", wanted);
+		if (p->lexer.lost)
+			return -1;
+		p->lexer.lost = true;	/* that it ends is told once, whatever is open */
+		return sieve_mistake(p->mistakes, p->at.line, "the script ends where %s is expected", wanted);
 	case TOKEN_STRING:
-		return sieve_error_set(p->error, p->at.line, "a string stands where %s is expected", wanted);
+		return sieve_mistake(p->mistakes, p->at.line, "a string stands where %s is expected", wanted);
 	case TOKEN_NUMBER:
-		return sieve_error_set(p->error, p->at.line, "a number stands where %s is expected", wanted);
+		return sieve_mistake(p->mistakes, p->at.line, "a number stands where %s is expected", wanted);
 	case TOKEN_IDENTIFIER:
 	case TOKEN_TAG:
 	case TOKEN_MARK:
-	case TOKEN_BAD:
 		break;
 	}
-	return sieve_error_set(p->error, p->at.line, "%s%.*s stands where %s is expected", p->at.type == TOKEN_TAG ? ":" : "",
+	return sieve_mistake(p->mistakes, p->at.line, "%s%.*s stands where %s is expected", p->at.type == TOKEN_TAG ? ":" : "",
 	    SPAN_ARG(span_sub(p->at.text, 0, 60)), wanted);
 }
 
@@ -184,55 +188,120 @@ parse_test(struct parser *p, unsigned depth, struct sieve_node **out)
 	struct sieve_node *n;
 
 	if (depth > SIEVE_DEPTH_MAX)
-		return sieve_error_set(p->error, p->at.line, "tests are nested too deeply");
+		return sieve_mistake(p->mistakes, p->at.line, "tests are nested too deeply");
 	if (p->at.type != TOKEN_IDENTIFIER)
 		return unexpected(p, "a test");
 	n = *out = new_node(p);
 	if (n == NULL)
 		return -1;
 	n->is_test = true;
-	return parse_arguments(p, n, depth);
+	n->broken = parse_arguments(p, n, depth) == -1;
+	return n->broken ? -1 : 0;
+}
+
+static void parse_commands(struct parser *p, unsigned depth, struct sieve_node **tail);
+
+/* To behind the } of the { at hand. */
+static void
+skip_block(struct parser *p)
+{
+	unsigned open = 0;
+
+	p->lexer.quiet = true;
+	for (; p->at.type != TOKEN_END; advance(p)) {
+		open += is_mark(p, '{');
+		if (is_mark(p, '}') && --open == 0)
+			break;
+	}
+	p->lexer.quiet = false;
+	advance(p);
+}
+
+/* The block at hand.  What is wrong in it is no mistake of the command that it belongs to. */
+static void
+parse_block(struct parser *p, struct sieve_node *n, unsigned depth)
+{
+	n->has_block = true;
+	if (depth > SIEVE_DEPTH_MAX) {
+		sieve_mistake(p->mistakes, p->at.line, "blocks are nested too deeply");
+		skip_block(p);
+		return;
+	}
+	advance(p);
+	parse_commands(p, depth, &n->block);
+	if (is_mark(p, '}'))
+		advance(p);
+	else
+		unexpected(p, "a command or \"}\"");
+}
+
+/*
+ * Behind a mistake: on to the end of the command, which is a ";", its block, or the end of the block that it is in.  n NULL: there
+ * was no beginning of one, and the block is skipped as well.
+ */
+static void
+recover(struct parser *p, struct sieve_node *n, unsigned depth)
+{
+	p->lexer.quiet = true;
+	while (p->at.type != TOKEN_END && !is_mark(p, ';') && !is_mark(p, '{') && !is_mark(p, '}'))
+		advance(p);
+	p->lexer.quiet = false;
+	if (is_mark(p, ';'))
+		advance(p);
+	else if (is_mark(p, '{') && n == NULL)
+		skip_block(p);
+	else if (is_mark(p, '{'))
+		parse_block(p, n, depth + 1);
 }
 
 static int
-parse_commands(struct parser *p, unsigned depth, struct sieve_node **tail)
+parse_command(struct parser *p, struct sieve_node *n, unsigned depth)
 {
-	struct sieve_node *n;
-
-	if (depth > SIEVE_DEPTH_MAX)
-		return sieve_error_set(p->error, p->at.line, "blocks are nested too deeply");
-	while (p->at.type == TOKEN_IDENTIFIER) {
-		n = *tail = new_node(p);
-		if (n == NULL || parse_arguments(p, n, 0) == -1)
-			return -1;
-		tail = &n->next;
-		if (is_mark(p, ';')) {
-			if (advance(p) == -1)
-				return -1;
-			continue;
-		}
-		if (!is_mark(p, '{'))
-			return unexpected(p, "\";\" or \"{\"");
-		n->has_block = true;
-		if (advance(p) == -1 || parse_commands(p, depth + 1, &n->block) == -1)
-			return -1;
-		if (!is_mark(p, '}'))
-			return unexpected(p, "a command or \"}\"");
-		if (advance(p) == -1)
-			return -1;
-	}
+	if (parse_arguments(p, n, 0) == -1)
+		return -1;
+	if (is_mark(p, '{'))
+		parse_block(p, n, depth + 1);
+	else if (is_mark(p, ';'))
+		advance(p);
+	else
+		return unexpected(p, "\";\" or \"{\"");
 	return 0;
 }
 
-int
-sieve_parse(struct span script, struct arena *a, struct sieve_node **out, struct sieve_error *error)
+/* Up to the end of the script, or of the block. */
+static void
+parse_commands(struct parser *p, unsigned depth, struct sieve_node **tail)
 {
-	struct parser p = { .a = a, .error = error };
+	while (p->at.type != TOKEN_END && (depth == 0 || !is_mark(p, '}'))) {
+		struct sieve_node *n = NULL;
+
+		if (p->at.type == TOKEN_IDENTIFIER) {
+			n = *tail = new_node(p);
+			if (n == NULL)
+				return;
+			tail = &n->next;
+			n->broken = parse_command(p, n, depth) == -1;
+			if (n->broken)
+				recover(p, n, depth);
+			continue;
+		}
+		unexpected(p, depth == 0 ? "a command" : "a command or \"}\"");
+		if (is_mark(p, '}'))
+			advance(p);
+		else
+			recover(p, NULL, depth);
+	}
+}
+
+int
+sieve_parse(struct span script, struct arena *a, struct sieve_node **out, struct sieve_mistakes *mistakes)
+{
+	struct parser p = { .a = a, .mistakes = mistakes };
+	unsigned before = mistakes->count;
 
 	*out = NULL;
-	*error = (struct sieve_error){ 0 };
-	sieve_lexer_init(&p.lexer, script, a, error);
-	if (advance(&p) == -1 || parse_commands(&p, 0, out) == -1)
-		return -1;
-	return p.at.type == TOKEN_END ? 0 : unexpected(&p, "a command");
+	sieve_lexer_init(&p.lexer, script, a, mistakes);
+	advance(&p);
+	parse_commands(&p, 0, out);
+	return mistakes->count == before && !mistakes->over ? 0 : -1;
 }

@@ -112,8 +112,6 @@ program_of(struct sieve_run *r, const struct sieve_node *n, struct program *x)
 		return -1;
 	if (p->path.n > 0 && p->path.p[0] != '/')
 		p->path = SPAN("");
-	if (p->path.n == 0 && p->socket.n == 0)
-		return sieve_run_fail(r, n, "no directory of programs is configured");
 	for (size_t i = 0; n->pos[1] != NULL && i < n->pos[1]->count; i++) {
 		if (sieve_run_string(r, n, n->pos[1]->strings[i], &x->args[i]) == -1)
 			return -1;
@@ -190,8 +188,8 @@ run_pipe(struct sieve_run *r, const struct sieve_node *n)
 }
 
 /*
- * 1: the program ended well; 0: it did not, or there is none, which is logged.  -1: as a command it took too long: what the
- * script wanted of it is not known, and the message is kept.  A test tells the script, which decides.
+ * 1: the program ended well; 0: it did not, which is logged.  -1: as a command it is not there, or took too long: what the
+ * script wanted of it is not done, and the message is kept.  A test tells the script, which decides.
  */
 static int
 run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struct span input, struct span *out)
@@ -204,12 +202,14 @@ run_program(struct sieve_run *r, const struct sieve_node *n, bool is_test, struc
 
 	if (program_of(r, n, &p) == -1 || sieve_run_work(r, n, 1000 + input.n / 256) == -1)
 		return -1;
+	if (p.p.path.n == 0 && p.p.socket.n == 0)
+		return sieve_run_fail(r, n, "no directory of programs is configured");
 	if (r->host->run == NULL)
 		return sieve_run_fail(r, n, "no programs are run here");
 	*out = SPAN("");
 	if (r->host->run(r->host->ctx, &p.p, input, r->a, out, &status, &e) == 0 && status == 0)
 		return 1;
-	if (!is_test && (e.code == ERR_TIMEOUT || e.code == ERR_TEMP))
+	if (!is_test && (e.code == ERR_TIMEOUT || e.code == ERR_TEMP || e.code == ERR_NOTFOUND || e.code == ERR_DENIED))
 		return sieve_run_fail(r, n, "%s", e.log);
 	path = p.p.path.n > 0 ? p.p.path : p.p.socket;
 	why = e.code != ERR_NONE ? arena_printf(r->a, "%.*s: %s", SPAN_ARG(path), e.log) :

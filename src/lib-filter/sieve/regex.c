@@ -15,10 +15,13 @@
 #define TRIES_MIN 100000		/* PCRE2's steps that one value may take, and more for a long one */
 #define HEAP_KIB 20000
 #define DFA_WORKSPACE 2000
+#define LOOK_HERE "(?C1)"		/* in front of each expression: look() */
+#define LOOKS 32			/* places where a match might begin, until the clock is looked at */
 #define STEPS_PER_US 20			/* what a microsecond of PCRE2 counts: it does not tell its own steps */
 
 struct sieve_regex {
 	pcre2_code *code;
+	uint32_t groups;		/* and the whole match */
 	bool utf8;
 	bool exact;			/* has back references: these know no longest match */
 };
@@ -39,7 +42,7 @@ leave(void *p, void *arena)
 const struct sieve_regex *
 sieve_regex_compile(struct arena *a, struct span ere, enum sieve_comparator cmp, char *error, size_t room)
 {
-	struct buf text = BUF_INIT(TRANSLATED_MAX);
+	struct buf text = BUF_INIT(TRANSLATED_MAX + sizeof(LOOK_HERE));
 	struct sieve_regex *re = arena_alloc(a, 1, sizeof(*re));
 	pcre2_general_context *general = re == NULL ? NULL : pcre2_general_context_create(take, leave, a);
 	pcre2_compile_context *ctx = general == NULL ? NULL : pcre2_compile_context_create(general);
@@ -55,6 +58,7 @@ sieve_regex_compile(struct arena *a, struct span ere, enum sieve_comparator cmp,
 	re->utf8 = cmp != SIEVE_OCTET;
 	options |= re->utf8 ? PCRE2_UTF : 0;
 	options |= cmp == SIEVE_UNICODE ? PCRE2_CASELESS : 0;
+	buf_adds(&text, LOOK_HERE);
 	bad = sieve_regex_translate(&text, ere, cmp == SIEVE_CASEMAP, re->utf8, &re->exact);
 	if (bad != NULL) {
 		snprintf(error, room, "%s", bad);
@@ -64,7 +68,37 @@ sieve_regex_compile(struct arena *a, struct span ere, enum sieve_comparator cmp,
 			snprintf(error, room, "error %d", code);
 	}
 	buf_clear(&text);
-	return re->code == NULL ? NULL : re;
+	if (re->code == NULL)
+		return NULL;
+	pcre2_pattern_info(re->code, PCRE2_INFO_CAPTURECOUNT, &re->groups);
+	re->groups++;
+	return re;
+}
+
+static uint64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 : 0;
+}
+
+struct watch {
+	uint64_t until_us;
+	unsigned looks;
+};
+
+/*
+ * Called wherever a match might begin: PCRE2's own limit is for one such place, and there may be millions, each with a little less
+ * work than that.
+ */
+static int
+look(pcre2_callout_block *block, void *ctx)
+{
+	struct watch *w = ctx;
+
+	(void)block;
+	return ++w->looks % LOOKS == 0 && cpu_us() > w->until_us ? PCRE2_ERROR_CALLOUT : 0;
 }
 
 /* The longest match that begins where the one in data does; it takes its place there. */
@@ -107,8 +141,10 @@ take_captures(struct span value, pcre2_match_data *data, struct sieve_captures *
 }
 
 int
-sieve_regex_match(const struct sieve_regex *re, struct arena *a, struct span value, struct sieve_captures *captures)
+sieve_regex_match(const struct sieve_regex *re, struct arena *a, struct span value, uint64_t max_us, struct sieve_captures *captures)
 {
+	struct watch watch = { .until_us = cpu_us() };
+
 	pcre2_match_data *data;
 	pcre2_match_context *ctx;
 	int rc;
@@ -124,13 +160,16 @@ sieve_regex_match(const struct sieve_regex *re, struct arena *a, struct span val
 		if (value.p == NULL)
 			return -1;
 	}
-	data = pcre2_match_data_create_from_pattern(re->code, NULL);
+	/* Not made from the pattern: what matching needs would be taken from the pattern's arena, and stay there. */
+	data = pcre2_match_data_create(re->groups, NULL);
 	ctx = pcre2_match_context_create(NULL);
 	if (data == NULL || ctx == NULL) {
 		rc = PCRE2_ERROR_NOMEMORY;
 	} else {
 		pcre2_set_match_limit(ctx, (uint32_t)(TRIES_MIN + (value.n < 1000000 ? value.n : 1000000) * 4));
 		pcre2_set_heap_limit(ctx, HEAP_KIB);
+		watch.until_us += max_us < UINT64_MAX - watch.until_us ? max_us : UINT64_MAX - watch.until_us;
+		pcre2_set_callout(ctx, look, &watch);
 		rc = pcre2_match(re->code, (PCRE2_SPTR)value.p, value.n, 0, re->utf8 ? PCRE2_NO_UTF_CHECK : 0, data, ctx);
 		if (rc >= 0 && captures != NULL && !re->exact)
 			lengthen(re, value, data, ctx);
@@ -183,27 +222,23 @@ sieve_regex_prepare(struct sieve_matching *x, const struct sieve_arg *keys)
 		if (sieve_run_work(x->r, x->n, 100 + x->keys[i].n) == -1)
 			return -1;
 		x->regexes[i] = sieve_regex_compile(x->r->a, x->keys[i], x->m->comparator, why, sizeof(why));
+		/* Of a variable: that it matches nothing is better than that mail is not filed. */
 		if (x->regexes[i] == NULL)
-			return sieve_run_fail(x->r, x->n, "\"%.*s\" is no regular expression: %s", SPAN_ARG(span_sub(x->keys[i], 0, 60)),
-			    why);
+			sieve_run_complain(x->r, x->n, "\"%.*s\" is no regular expression: %s", SPAN_ARG(span_sub(x->keys[i], 0, 60)), why);
 	}
 	return 0;
-}
-
-static uint64_t
-cpu_us(void)
-{
-	struct timespec t;
-
-	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 : 0;
 }
 
 int
 sieve_regex_run(struct sieve_matching *x, size_t key, struct span value, struct sieve_captures *captures)
 {
-	uint64_t before = cpu_us(), spent;
-	int rc = sieve_regex_match(x->regexes[key], x->r->a, value, captures);
+	uint64_t before, spent, max_us = (x->r->limits.steps - x->r->steps) / STEPS_PER_US;
+	int rc;
 
+	if (x->regexes[key] == NULL)
+		return 0;
+	before = cpu_us();
+	rc = sieve_regex_match(x->regexes[key], x->r->a, value, max_us, captures);
 	spent = cpu_us() - before;
 	if (rc == -1)
 		return sieve_run_fail(x->r, x->n, "matching \"%.*s\" takes too much work", SPAN_ARG(span_sub(x->keys[key], 0, 60)));

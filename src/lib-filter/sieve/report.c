@@ -4,9 +4,7 @@
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/compose.h"
 #include "lib-filter/sieve/run.h"
-#include "lib-filter/sieve/setting.h"
 #include "lib-mail/date.h"
-
 
 /* RFC 5965 section 3.5: a token. */
 static bool
@@ -32,24 +30,11 @@ check_report(struct sieve_checker *c, struct sieve_node *n)
 
 /* Who complains: what sieve_report_from says, else the postmaster. */
 static struct span
-reporter(struct sieve_run *r)
+reporter(const struct sieve_run *r)
 {
-	struct span set = sieve_setting_text(r->host, "sieve_report_from"), owner = r->host->user_address;
-	struct span postmaster = sieve_setting_text(r->host, "postmaster_address");
+	struct span set = sieve_address_setting(r, "sieve_report_from");
 
-	if (owner.n == 0)
-		owner = r->message->recipient;
-	if (span_ieq(set, SPAN("sender")))
-		return r->message->sender.n > 0 ? r->message->sender : owner;
-	if (span_ieq(set, SPAN("recipient")))
-		return r->message->recipient;
-	if (span_ieq(set, SPAN("orig_recipient")))
-		return r->message->orig_recipient.n > 0 ? r->message->orig_recipient : r->message->recipient;
-	if (span_ieq(set, SPAN("user_email")))
-		return owner;
-	if (set.n > 2 && set.p[0] == '<' && set.p[set.n - 1] == '>')
-		return span_sub(set, 1, set.n - 2);
-	return postmaster.n > 0 ? postmaster : owner;
+	return set.n > 0 ? set : set.p != NULL ? sieve_owner(r) : sieve_postmaster(r);
 }
 
 /* The fields that a program reads (section 3). */
@@ -64,6 +49,8 @@ put_machine_part(const struct sieve_run *r, struct buf *out, struct span type)
 		buf_addf(out, "Original-Mail-From: <%.*s>\r\n", SPAN_ARG(m->sender));
 	if (m->recipient.n > 0)
 		buf_addf(out, "Original-Rcpt-To: <%.*s>\r\n", SPAN_ARG(m->recipient));
+	/* Whose complaint it is, by the name that programs which read reports know. */
+	buf_addf(out, "Dovecot-Reporting-User: <%.*s>\r\n", SPAN_ARG(sieve_owner(r)));
 	buf_adds(out, "Arrival-Date: ");
 	date_write(out, (struct mail_date){ .time = sieve_run_now(r) });
 	buf_adds(out, "\r\n");
@@ -116,9 +103,8 @@ run_report(struct sieve_run *r, const struct sieve_node *n)
 	if (rc == -1 || (action = sieve_run_action(r, n, FILTER_SEND)) == NULL)
 		return -1;
 	action->target = to;
-	action->sender = r->message->sender.n > 0 ? reporter(r) : SPAN("");
 	action->text = report;
-	return 0;
+	return r->message->sender.n > 0 ? sieve_envelope_address(r, n, reporter(r), &action->sender) : 0;
 }
 
 static int

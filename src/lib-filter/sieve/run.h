@@ -44,10 +44,13 @@ struct sieve_run {
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 
 	struct sieve_edits edits;	/* what the script has changed in the message (message.h) */
+	unsigned loops;			/* foreverypart in foreverypart, through scripts that are included, too */
 	const struct sieve_node *broken;	/* the foreverypart that a "break" leaves */
 };
 
 int sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* A mistake of the script that does not end it: it is logged. */
+void sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Counts work in steps: about one a string compared.  -1: too much. */
 int sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps);
 /* s with its variables; the same span where there are none.  -1. */
@@ -67,7 +70,7 @@ struct sieve_matching {
 	const struct sieve_match *m;
 	struct span *keys;		/* with their variables */
 	size_t key_count;
-	const struct sieve_regex **regexes;	/* :regex: a key each */
+	const struct sieve_regex **regexes;	/* :regex: a key each; NULL: it is none, and matches nothing */
 	struct span field;		/* sieve_each_field: the name that is looked for, */
 	sieve_field_fn *on_field;	/* and what is called */
 	bool forget;			/* what matched sets no ${1} */

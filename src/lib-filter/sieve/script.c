@@ -10,6 +10,7 @@
 #include "lib/sys.h"
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/run.h"
+#include "lib-filter/sieve/tester-world.h"
 #include "lib-mail/encoded-word.h"
 
 #define STEP_OCTETS 64		/* octets that are looked at in one step */
@@ -27,6 +28,25 @@ sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt,
 	return sieve_error_set(&r->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
 }
 
+void
+sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...)
+{
+	struct sieve_error error;
+	char text[SIEVE_ERROR_MAX], line[SIEVE_ERROR_MAX + 40];
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sieve_error_set(&error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+	if (r->host->tester != NULL)
+		tester_error(r->host->tester, error.text);
+	len = snprintf(line, sizeof(line), "line %u: %s", error.line, error.text);
+	if (r->host->log != NULL)
+		r->host->log(r->host->ctx, span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
+}
+
 int
 sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps)
 {
@@ -42,7 +62,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	struct filter_action *action;
 
 	if (r->action_count >= r->limits.actions) {
-		sieve_run_fail(r, n, "there are more than %zu actions", r->limits.actions);
+		sieve_run_fail(r, n, "the total number of actions exceeds policy limit (%zu)", r->limits.actions);
 		return NULL;
 	}
 	action = arena_alloc(r->a, 1, sizeof(*action));
@@ -54,7 +74,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	action->kind = kind;
 	action->line = n->line;
 	action->verb = n->word == NULL ? NULL : n->word->name;
-	if (r->edits.changed && kind != FILTER_SEND && sieve_message_text(r, n, &action->message) == -1)
+	if (r->edits.changed && !filter_sends(kind) && sieve_message_text(r, n, &action->message) == -1)
 		return NULL;
 	*r->tail = action;
 	r->tail = &action->next;
@@ -98,14 +118,33 @@ sieve_run_mark(struct sieve_run *r, const struct sieve_node *n, const char *kind
 	return out->p == NULL ? sieve_run_fail(r, n, "no digest could be made") : 0;
 }
 
+/*
+ * A line that goes on behind a tab (Exchange folds so) goes on behind a space for who reads it, and for scripts on other servers.
+ * RFC 5322 section 2.2.3 would leave the tab.
+ */
+static void
+tabs_to_spaces(struct span *raw, struct buf *room)
+{
+	if (span_find(*raw, SPAN("\n\t")) == SIZE_MAX)
+		return;
+	buf_add(room, *raw);
+	for (size_t i = 1; i < room->n; i++)
+		if (room->p[i] == '\t' && room->p[i - 1] == '\n')
+			room->p[i] = ' ';
+	*raw = buf_span(room);
+}
+
 int
 sieve_run_decode(struct sieve_run *r, const struct sieve_node *n, struct span raw, struct span *out)
 {
-	struct buf text = BUF_INIT(4 * FIELD_MAX);
+	struct buf text = BUF_INIT(4 * FIELD_MAX), room = BUF_INIT(FIELD_MAX);
 
 	if (sieve_run_work(r, n, raw.n / STEP_OCTETS) == -1)
 		return -1;
-	encoded_word_decode(r->charsets, &text, span_sub(raw, 0, FIELD_MAX));
+	raw = span_sub(raw, 0, FIELD_MAX);
+	tabs_to_spaces(&raw, &room);
+	encoded_word_decode(r->charsets, &text, raw);
+	buf_clear(&room);
 	*out = arena_dup(r->a, span_trim(buf_span(&text)));
 	buf_clear(&text);
 	return out->p == NULL ? sieve_run_fail(r, n, "the script needs too much memory") : 0;
@@ -124,6 +163,17 @@ sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct
 	return x->m->type == SIEVE_REGEX ? sieve_regex_prepare(x, keys) : 0;
 }
 
+/* One value and one key: 1, 0, -1.  What comparing them cost is counted when it is known. */
+static int
+match_key(struct sieve_matching *x, struct span value, struct span key, struct sieve_captures *captures)
+{
+	uint64_t steps = x->r->limits.steps - x->r->steps;
+	uint64_t most = (steps < UINT64_MAX / STEP_OCTETS ? steps + 1 : steps / STEP_OCTETS) * STEP_OCTETS, left = most;
+	bool found = sieve_match_one(x->m, value, key, captures, &left);
+
+	return sieve_run_work(x->r, x->n, left == 0 ? steps + 1 : (most - left) / STEP_OCTETS) == -1 ? -1 : found;
+}
+
 int
 sieve_matching_value(struct sieve_matching *x, struct span value)
 {
@@ -135,22 +185,16 @@ sieve_matching_value(struct sieve_matching *x, struct span value)
 	if (x->m->type == SIEVE_COUNT)
 		return 0;
 	for (size_t i = 0; i < x->key_count; i++) {
-		/* At worst every octet of the value is compared with every octet of the key. */
-		uint64_t product = (uint64_t)(value.n + 1) * (x->keys[i].n + 1);
+		struct sieve_captures *parts = remember ? &captures : NULL;
+		int rc = sieve_run_work(x->r, x->n, 1);
 
-		if (sieve_run_work(x->r, x->n, 1 + product / (STEP_OCTETS * STEP_OCTETS)) == -1)
+		if (rc == 0)
+			rc = x->m->type == SIEVE_LIST ? sieve_list_has(x->r, x->n, x->keys[i], value) :
+			    x->m->type == SIEVE_REGEX ? sieve_regex_run(x, i, value, parts) : match_key(x, value, x->keys[i], parts);
+		if (rc == -1)
 			return -1;
-		if (x->m->type == SIEVE_REGEX || x->m->type == SIEVE_LIST) {
-			int rc = x->m->type == SIEVE_LIST ? sieve_list_has(x->r, x->n, x->keys[i], value) :
-			    sieve_regex_run(x, i, value, remember ? &captures : NULL);
-
-			if (rc == -1)
-				return -1;
-			if (rc == 0)
-				continue;
-		} else if (!sieve_match_one(x->m, value, x->keys[i], remember ? &captures : NULL)) {
+		if (rc == 0)
 			continue;
-		}
 		return remember && sieve_captures_keep(x->r, x->n, &captures) == -1 ? -1 : 1;
 	}
 	return 0;
@@ -212,10 +256,17 @@ own(struct arena *a, struct span *s)
 static bool
 own_actions(struct arena *a, struct filter_action *x)
 {
+	struct span text = SPAN_NONE, copy = SPAN_NONE;
 	bool ok = true;
 
 	for (; x != NULL && ok; x = x->next) {
-		ok = own(a, &x->target) && own(a, &x->text) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
+		/* One notification to several has one text. */
+		if (text.p == NULL || x->text.p != text.p || x->text.n != text.n) {
+			text = copy = x->text;
+			ok = own(a, &copy);
+		}
+		x->text = copy;
+		ok = ok && own(a, &x->target) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
 		    own(a, &x->dsn_notify) && own(a, &x->dsn_ret);
 		for (size_t i = 0; i < x->arg_count && ok; i++)
 			ok = own(a, &x->args[i]);
@@ -228,6 +279,16 @@ own_actions(struct arena *a, struct filter_action *x)
 int
 sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
     const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error)
+{
+	struct span flags;
+
+	return sieve_script_run_flags(s, m, host, limits, a, out, &flags, error);
+}
+
+int
+sieve_script_run_flags(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct span *flags_out,
+    struct sieve_error *error)
 {
 	struct sieve_run r = {
 		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true, .flags = m->flags,
@@ -259,5 +320,6 @@ sieve_script_run(const struct sieve_script *s, const struct filter_message *m, c
 	free(r.included);
 	charset_cache_free(r.charsets);
 	*out = r.actions;
+	*flags_out = r.flags;
 	return rc;
 }

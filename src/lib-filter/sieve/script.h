@@ -18,7 +18,7 @@ struct sieve_script {
 	/* Scripts that are included, each once, in the order in which they were met. */
 	struct sieve_script *included;	/* the list, of the main script */
 	struct sieve_script *next;
-	enum { SCRIPT_PARSED, SCRIPT_OPEN, SCRIPT_CHECKED, SCRIPT_MISSING } state;	/* OPEN: it is being checked */
+	enum { SCRIPT_PARSED, SCRIPT_OPEN, SCRIPT_CHECKED, SCRIPT_MISSING, SCRIPT_WRONG } state;	/* OPEN: it is being checked */
 	bool personal;			/* of an included script: where it is from */
 	struct span name, text;		/* text: as it was compiled; empty when it came from a binary */
 	struct span digest;		/* of an included script that came from a binary: of its text */
@@ -40,11 +40,12 @@ struct sieve_compile_options {
 	const struct filter_host *host;		/* its `script' finds what is included; NULL: there is nothing */
 	size_t includes;			/* how many, and how deep; 0: SIEVE_INCLUDES_MAX, SIEVE_INCLUDE_DEPTH_MAX */
 	unsigned include_depth;
-	/* Each mistake, not only the first; NULL: that one will do.  A script that can not be parsed has one. */
+	/* Is told of each mistake, up to SIEVE_MISTAKES_MAX; NULL: the first will do, and nothing is looked at behind it. */
 	void (*on_error)(void *ctx, const struct sieve_error *error);
 	void *on_error_ctx;
 	bool upload;				/* a script that is included may still be missing */
 	bool tests;				/* it is run by the tester (tester.h) */
+	bool test_fails;			/* it is tested: of the tester's words it has "test_fail" */
 	bool no_binary;				/* from a file: none is written beside it */
 };
 
@@ -72,4 +73,8 @@ void sieve_script_free(struct sieve_script *s);	/* NULL is fine */
  */
 int sieve_script_run(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
     const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct sieve_error *error);
+/* And what imap4flags' variable (RFC 5232 section 2) is in the end, in a: words with a space between. */
+int sieve_script_run_flags(const struct sieve_script *s, const struct filter_message *m, const struct filter_host *host,
+    const struct sieve_limits *limits, struct arena *a, struct filter_action **out, struct span *flags_out,
+    struct sieve_error *error);
 #endif

@@ -10,6 +10,7 @@
 
 #include "lib/array.h"
 #include "lib/sys.h"
+#include "lib-filter/sieve/dict.h"
 #include "lib-filter/sieve/imapsieve.h"
 #include "lib-filter/sieve/shelf.h"
 
@@ -22,19 +23,22 @@ struct location {		/* as a setting says it */
 	struct location *next;
 	enum sieve_place place;
 	const char *path, *setting;
+	struct span name;	/* in the dictionary that path is; empty: it is none */
 };
 
 struct source {			/* a script that is there */
 	struct source *next;
 	enum sieve_place place;
 	const char *path;
+	struct span name;	/* as above */
 };
 
 struct sieve_sequence {
 	const struct sieve_site *site;
 	struct arena *a;
 	struct location *locations, **tail;
-	const char *dir, *active;	/* of the user; NULL: the user has no home */
+	const char *dir, *active;	/* of the user; NULL: the user has no home, or */
+	struct sieve_location dict;	/* a script in a dictionary: path is not NULL */
 	struct sieve_limits limits;
 	size_t script_max;
 	struct sieve_compile_options personal, global;
@@ -66,7 +70,8 @@ add_setting(struct sieve_sequence *q, enum sieve_place place, const char *settin
 	loc = arena_alloc(q->a, 1, sizeof(*loc));
 	if (loc == NULL)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
-	*loc = (struct location){ .place = place, .path = where.path, .setting = setting };
+	*loc = (struct location){ .place = place, .path = where.path, .setting = setting,
+		.name = where.dict ? where.name : SPAN("") };
 	*q->tail = loc;
 	q->tail = &loc->next;
 	return 0;
@@ -110,6 +115,8 @@ find_personal(struct sieve_sequence *q, struct err *e)
 {
 	struct sieve_location where;
 
+	if (sieve_site_personal_dict(q->site, q->a, &q->dict))
+		return 0;
 	if (sieve_site_personal(q->site, q->a, &where, e) == -1)
 		return unless_missing(e);
 	q->dir = where.path;
@@ -216,7 +223,7 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 {
 	struct sieve_location where;
 	struct err e = ERR_INIT;
-	size_t count = 5, n = 0;
+	size_t count = 6, n = 0;
 	const char **out;
 
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
@@ -228,12 +235,14 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 		out[n++] = arena_cstr(a, span_str(q->dir));
 	if (q->active != NULL)
 		out[n++] = directory_of(q->active, a);
+	if (q->dict.path != NULL)
+		out[n++] = directory_of(q->dict.path, a);
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
 		out[n++] = directory_of(loc->path, a);
 	if (sieve_site_location(q->site, "sieve_global", a, &where, &e) == 0)
-		out[n++] = where.path;
+		out[n++] = where.dict ? directory_of(where.path, a) : where.path;
 	if (sieve_site_location(q->site, "sieve_global_dir", a, &where, &e) == 0)
-		out[n++] = where.path;
+		out[n++] = where.dict ? directory_of(where.path, a) : where.path;
 	for (size_t i = 0; i < n; i++)
 		if (out[i] == NULL)
 			return NULL;
@@ -286,7 +295,7 @@ fail(struct run *r, const struct source *s, const struct sieve_error *error, con
 		f->why = "out of memory";
 	*r->failures = f;
 	r->failures = &f->next;
-	if (s->place == SIEVE_PERSONAL && !r->q->only_look)
+	if (s->place == SIEVE_PERSONAL && s->name.n == 0 && !r->q->only_look)
 		tell_user(s, f->line, f->why, r->a);
 }
 
@@ -300,7 +309,7 @@ struct finder {
 };
 
 static int
-add(struct finder *f, enum sieve_place place, const char *path, struct err *e)
+add(struct finder *f, enum sieve_place place, const char *path, struct span name, struct err *e)
 {
 	struct source *s = f->count < SOURCES_MAX ? arena_alloc(f->a, 1, sizeof(*s)) : NULL;
 
@@ -308,6 +317,7 @@ add(struct finder *f, enum sieve_place place, const char *path, struct err *e)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
 	s->place = place;
 	s->path = path;
+	s->name = name;
 	*f->tail = s;
 	f->tail = &s->next;
 	f->count++;
@@ -360,7 +370,7 @@ add_directory(struct finder *f, const struct location *loc, struct err *e)
 	if (rc == 0 && names.n > 0)
 		qsort(names.p, names.n, sizeof(char *), by_name);
 	for (size_t i = 0; i < names.n && rc == 0; i++)
-		rc = add(f, loc->place, *(char **)array_at(&names, i), e);
+		rc = add(f, loc->place, *(char **)array_at(&names, i), SPAN(""), e);
 	array_clear(&names);
 	return rc;
 }
@@ -372,7 +382,21 @@ add_location(struct finder *f, const struct location *loc, struct err *e)
 
 	if (stat(loc->path, &st) == -1)
 		return unreadable(f, loc);
-	return S_ISDIR(st.st_mode) ? add_directory(f, loc, e) : add(f, loc->place, loc->path, e);
+	return S_ISDIR(st.st_mode) ? add_directory(f, loc, e) : add(f, loc->place, loc->path, loc->name, e);
+}
+
+/* The user's, in a dictionary: one that is not there leaves the default. */
+static bool
+has_dict_script(const struct sieve_sequence *q)
+{
+	struct arena *a = q->dict.path == NULL ? NULL : arena_new(q->script_max + 65536);
+	struct err e = ERR_INIT;
+	struct span text;
+	bool there = a != NULL && (sieve_dict_read(q->dict.path, q->dict.name, q->script_max, a, &text, &e) == 0 ||
+	    e.code != ERR_NOTFOUND);
+
+	arena_free(a);
+	return there;
 }
 
 static int
@@ -389,7 +413,10 @@ find_sources(struct run *r, struct source **out, struct err *e)
 		if (!asked && (loc == NULL || loc->place != SIEVE_BEFORE)) {
 			asked = true;
 			own = q->active != NULL && stat(q->active, &st) == 0 && S_ISREG(st.st_mode);
-			if (own && add(&f, SIEVE_PERSONAL, q->active, e) == -1)
+			if (own && add(&f, SIEVE_PERSONAL, q->active, SPAN(""), e) == -1)
+				return -1;
+			own = own || has_dict_script(q);
+			if (own && q->dict.path != NULL && add(&f, SIEVE_PERSONAL, q->dict.path, q->dict.name, e) == -1)
 				return -1;
 		}
 		if (loc == NULL)
@@ -412,7 +439,8 @@ sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(void
 	if (find_sources(&r, &sources, e) == -1)
 		return -1;
 	for (const struct source *s = sources; s != NULL; s = s->next)
-		each(ctx, s->place, s->path);
+		if (s->name.n == 0)
+			each(ctx, s->place, s->path);
 	return 0;
 }
 
@@ -441,7 +469,7 @@ run_source(struct run *r, const struct source *s)
 	struct sieve_error error = { 0 };
 	struct err e = ERR_INIT;
 
-	if (sieve_shelf_open(shelf, s->path, r->q->script_max, o, &script, &error, &e) == 0) {
+	if (sieve_shelf_open(shelf, s->path, s->name, r->q->script_max, o, &script, &error, &e) == 0) {
 		run_script(r, s, script);
 		sieve_shelf_done(shelf);
 		return;

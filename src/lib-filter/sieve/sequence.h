@@ -45,7 +45,7 @@ struct sieve_outcome {
 int sieve_sequence_run(struct sieve_sequence *q, const struct filter_message *m, const struct filter_host *host,
     struct arena *a, struct sieve_outcome *out, struct err *e);
 
-/* The scripts that would run now, in their order, whether they are right or not. */
+/* The scripts that would run now, in their order, whether they are right or not; but for those of dictionaries. */
 int sieve_sequence_each(struct sieve_sequence *q, struct arena *a, void (*each)(void *ctx, enum sieve_place place, const char *path),
     void *ctx, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "lib/sys.h"
 #include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/cache.h"
+#include "lib-filter/sieve/dict.h"
 
 #define SCRIPTS_MAX 50
 #define SETTLED_S 3		/* what changed just now may change again within the file system's clock */
@@ -14,6 +15,7 @@
 
 struct held {
 	char *path;
+	char *name;			/* in a dictionary; "": it is none */
 	struct stat seen;
 	struct sieve_extset available, available_global;
 	size_t includes;
@@ -39,6 +41,7 @@ static void
 let_go(struct sieve_shelf *s, size_t idx)
 {
 	free(s->held[idx].path);
+	free(s->held[idx].name);
 	sieve_script_free(s->held[idx].script);
 	s->held[idx] = s->held[--s->count];
 }
@@ -70,9 +73,9 @@ is_same_file(const struct stat *x, const struct stat *y)
 }
 
 static bool
-is_for(const struct held *h, const char *path, const struct sieve_compile_options *o)
+is_for(const struct held *h, const char *path, struct span name, const struct sieve_compile_options *o)
 {
-	return strcmp(h->path, path) == 0 && memcmp(&h->available, &o->available, sizeof(o->available)) == 0 &&
+	return strcmp(h->path, path) == 0 && span_eq(span_str(h->name), name) && memcmp(&h->available, &o->available, sizeof(o->available)) == 0 &&
 	    memcmp(&h->available_global, &o->available_global, sizeof(o->available_global)) == 0 &&
 	    h->includes == o->includes && h->include_depth == o->include_depth;
 }
@@ -93,12 +96,12 @@ is_current(const struct sieve_script *script, const struct sieve_compile_options
 }
 
 static const struct sieve_script *
-find(struct sieve_shelf *s, const char *path, const struct stat *now, const struct sieve_compile_options *o)
+find(struct sieve_shelf *s, const char *path, struct span name, const struct stat *now, const struct sieve_compile_options *o)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		struct held *h = &s->held[i];
 
-		if (!is_for(h, path, o))
+		if (!is_for(h, path, name, o))
 			continue;
 		if (is_same_file(now, &h->seen) && is_current(h->script, o)) {
 			h->used = ++s->uses;
@@ -112,13 +115,15 @@ find(struct sieve_shelf *s, const char *path, const struct stat *now, const stru
 
 /* Takes the script, if it may stay. */
 static bool
-hold(struct sieve_shelf *s, const char *path, const struct stat *seen, const struct sieve_compile_options *o, struct sieve_script *script)
+hold(struct sieve_shelf *s, const char *path, struct span name, const struct stat *seen, const struct sieve_compile_options *o,
+    struct sieve_script *script)
 {
-	struct held h = { strdup(path), *seen, o->available, o->available_global, o->includes, o->include_depth, script, ++s->uses };
+	struct held h = { strdup(path), name.n > 0 ? strndup(name.p, name.n) : strdup(""), *seen, o->available, o->available_global, o->includes, o->include_depth, script, ++s->uses };
 	size_t oldest = 0;
 
-	if (h.path == NULL || clock_wall_us() / 1000000 - seen->st_ctim.tv_sec < SETTLED_S) {
+	if (h.path == NULL || h.name == NULL || clock_wall_us() / 1000000 - seen->st_ctim.tv_sec < SETTLED_S) {
 		free(h.path);
+		free(h.name);
 		return false;
 	}
 	for (size_t i = 1; i < s->count; i++)
@@ -130,8 +135,26 @@ hold(struct sieve_shelf *s, const char *path, const struct stat *seen, const str
 	return true;
 }
 
+/* From a dictionary; no binary is kept. */
+static int
+open_dict(const char *path, struct span name, size_t max, const struct sieve_compile_options *options, struct sieve_script **out,
+    struct sieve_error *error, struct err *e)
+{
+	struct arena *a = arena_new(max + 65536);
+	struct span text;
+	int rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : sieve_dict_read(path, name, max, a, &text, e);
+
+	if (rc == 0) {
+		*out = sieve_compile_with(text, options, error);
+		rc = *out != NULL ? 0 : err_set(e, ERR_SYNTAX, "%s: %.*s: line %u: %s", path, SPAN_ARG(span_sub(name, 0, 60)), error->line,
+		    error->text);
+	}
+	arena_free(a);
+	return rc;
+}
+
 int
-sieve_shelf_open(struct sieve_shelf *s, const char *path, size_t max, const struct sieve_compile_options *options,
+sieve_shelf_open(struct sieve_shelf *s, const char *path, struct span name, size_t max, const struct sieve_compile_options *options,
     const struct sieve_script **out, struct sieve_error *error, struct err *e)
 {
 	struct sieve_script *script;
@@ -139,14 +162,15 @@ sieve_shelf_open(struct sieve_shelf *s, const char *path, size_t max, const stru
 
 	if (stat(path, &now) == -1)
 		return err_errno(e, "%s", path);
-	*out = find(s, path, &now, options);
+	*out = find(s, path, name, &now, options);
 	if (*out != NULL)
 		return 0;
 	s->reads++;
-	if (sieve_cache_open(path, max, options, &script, error, e) == -1)
+	if ((name.n > 0 ? open_dict(path, name, max, options, &script, error, e) :
+	    sieve_cache_open(path, max, options, &script, error, e)) == -1)
 		return -1;
 	*out = script;
-	if (!hold(s, path, &now, options, script))
+	if (!hold(s, path, name, &now, options, script))
 		s->passing = script;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "lib/encode.h"
 #include "lib/sys.h"
 #include "lib-config/vars.h"
+#include "lib-filter/sieve/dict.h"
 #include "lib-filter/sieve/setting.h"
 
 #define PATH_OCTETS 4000
@@ -86,6 +87,8 @@ parse_option(const struct sieve_site *site, const char *setting, struct span opt
 		return expand_path(site, setting, value, a, &out->active, e);
 	if (span_eq(name, SPAN("name")))
 		out->name = value;
+	else if (out->dict && span_eq(name, SPAN("user")))
+		return 0;				/* a file has the same for all */
 	else if (!span_eq(name, SPAN("bindir")) && name.n > 0)	/* binaries are beside their scripts */
 		return err_set(e, ERR_SYNTAX, "%s: there is no option \"%.*s\"", setting, SPAN_ARG(span_sub(name, 0, 100)));
 	return 0;
@@ -98,8 +101,13 @@ parse_location(const struct sieve_site *site, const char *setting, struct span t
 	struct span path, option;
 
 	*out = (struct sieve_location){ .path = NULL };
-	if (span_starts(text, SPAN("dict:")) || span_starts(text, SPAN("ldap:")))
-		return err_set(e, ERR_SYNTAX, "%s: scripts and lists are in files only", setting);
+	if (span_starts(text, SPAN("dict:file:"))) {
+		out->dict = true;
+		out->name = SPAN(SIEVE_DICT_NAME);
+		text = span_from(text, 10);
+	} else if (span_starts(text, SPAN("dict:")) || span_starts(text, SPAN("ldap:"))) {
+		return err_set(e, ERR_SYNTAX, "%s: scripts and lists are in files, or dict:file: dictionaries", setting);
+	}
 	if (span_starts(text, SPAN("file:")))
 		text = span_from(text, 5);
 	if (!span_next(&text, ';', &path) || span_trim(path).n == 0)
@@ -134,6 +142,8 @@ sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve
 
 	if (parse_location(site, "sieve", text.n == 0 ? SPAN(PERSONAL_DEFAULT) : text, a, out, e) == -1)
 		return -1;
+	if (out->dict)
+		return err_set(e, ERR_NOTFOUND, "sieve: the scripts are in a dictionary");
 	if (out->active != NULL)
 		return 0;
 	/* A path alone is the active script, unless there is a directory. */
@@ -142,6 +152,15 @@ sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve
 	file = out->path;
 	out->active = file;
 	return expand_path(site, "sieve_dir", dir.n == 0 ? SPAN("~/sieve") : dir, a, &out->path, e);
+}
+
+bool
+sieve_site_personal_dict(const struct sieve_site *site, struct arena *a, struct sieve_location *out)
+{
+	struct span text = text_of(site, "sieve");
+	struct err e = ERR_INIT;
+
+	return span_starts(text, SPAN("dict:file:")) && parse_location(site, "sieve", text, a, out, &e) == 0;
 }
 
 void
@@ -239,12 +258,16 @@ sieve_site_include(const struct sieve_site *site, bool personal, struct span nam
 	struct buf text = BUF_INIT(max);
 	struct sieve_location where;
 	char *path;
-	int rc = personal ? sieve_site_personal(site, a, &where, e) : sieve_site_location(site, setting, a, &where, e);
+	int rc = 0;
 
-	if (rc == -1)
-		return -1;
 	if (!sieve_name_is_valid(name))
 		return err_set(e, ERR_NOTFOUND, "no name of a script");
+	if (!personal || !sieve_site_personal_dict(site, a, &where))
+		rc = personal ? sieve_site_personal(site, a, &where, e) : sieve_site_location(site, setting, a, &where, e);
+	if (rc == -1)
+		return -1;
+	if (where.dict)
+		return sieve_dict_read(where.path, name, max, a, out, e);
 	path = arena_printf(a, "%s/%.*s.sieve", where.path, SPAN_ARG(name));
 	rc = path == NULL ? err_set(e, ERR_LIMIT, "out of memory") : file_read_plain(path, max, &text, e);
 	if (rc == 0) {

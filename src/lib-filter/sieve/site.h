@@ -13,7 +13,8 @@
  *	sieve_discard		when all the others have left nothing to do with the message
  *	sieve_global (sieve_global_dir)		the directory of scripts that "include :global" names
  *
- * In all of them ~/ is the user's home, and %variables are replaced.
+ * In all of them ~/ is the user's home, and %variables are replaced.  Each may be a script of a file dictionary instead
+ * (dict.h): dict:file:PATH[;name=NAME].
  */
 #include "lib-config/settings.h"
 #include "lib-filter/sieve/script.h"
@@ -32,6 +33,7 @@ struct sieve_location {
 	const char *path;		/* with variables and home replaced; no slash at its end */
 	const char *active;		/* NULL: none is given */
 	struct span name;		/* empty: none */
+	bool dict;			/* path is a file dictionary, and name that of a script in it */
 };
 
 /* ERR_SYNTAX: what is wrong with the value of that setting; ERR_NOTFOUND: it is not set, or it needs a home. */
@@ -40,8 +42,13 @@ int sieve_site_location(const struct sieve_site *site, const char *setting, stru
 /* The same for a value that the caller has; setting: its name, for *e. */
 int sieve_site_location_of(const struct sieve_site *site, const char *setting, struct span value, struct arena *a,
     struct sieve_location *out, struct err *e);
-/* The user's scripts: path is the directory, active the link (or the file) of the active script; neither is NULL. */
+/*
+ * The user's scripts: path is the directory, active the link (or the file) of the active script; neither is NULL.  With a
+ * dictionary there is none of them (ERR_NOTFOUND): sieve_site_personal_dict() tells.
+ */
 int sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e);
+/* False: the user's scripts are in no dictionary; or in one whose place is wrong, as sieve_site_personal() tells. */
+bool sieve_site_personal_dict(const struct sieve_site *site, struct arena *a, struct sieve_location *out);
 
 /*
  * What scripts may use: sieve_extensions, and sieve_global_extensions for those of the server.  A name that is not known is

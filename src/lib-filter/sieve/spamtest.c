@@ -18,6 +18,7 @@
 #include "lib-mail/header.h"
 
 #define STATUS_MAX 256
+#define STATUS_US 1000000	/* that the expression of a setting may take */
 
 struct scanner {
 	const char *name;		/* "spamtest", "virustest" */
@@ -52,7 +53,7 @@ find_status(struct sieve_run *r, const struct sieve_node *n, struct span where, 
 	compiled = sieve_regex_compile(r->a, re, SIEVE_CASEMAP, why, sizeof(why));
 	if (compiled == NULL)
 		return sieve_run_fail(r, n, "the expression of a setting is none: %s", why);
-	switch (sieve_regex_match(compiled, r->a, span_sub(*out, 0, STATUS_MAX), &c)) {
+	switch (sieve_regex_match(compiled, r->a, span_sub(*out, 0, STATUS_MAX), STATUS_US, &c)) {
 	case 1:
 		*out = c.count > 1 ? c.part[1] : c.part[0];
 		return 1;

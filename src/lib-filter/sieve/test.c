@@ -3,6 +3,7 @@
 #include "lib-filter/sieve/check.h"
 #include "lib-filter/sieve/dsn.h"
 #include "lib-filter/sieve/mime.h"
+#include "lib-filter/sieve/path.h"
 #include "lib-filter/sieve/run.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
@@ -231,11 +232,6 @@ match_address(struct sieve_matching *x, const struct address *ad)
 	struct buf all = BUF_INIT(65536);
 	struct span text, part;
 
-	if (ad->flags & ADDRESS_INVALID) {
-		/* RFC 5228 section 2.7.4: what is no address is compared only as a whole. */
-		if (x->m->part != SIEVE_ALL)
-			return 0;
-	}
 	buf_add(&all, ad->mailbox);
 	if (ad->domain.n > 0) {
 		buf_addc(&all, '@');
@@ -248,20 +244,43 @@ match_address(struct sieve_matching *x, const struct address *ad)
 	return part_of(x, ad->mailbox, ad->domain, text, &part) ? sieve_matching_value(x, part) : 0;
 }
 
+/* What is no address is compared only as a whole (RFC 5228 section 2.7.4), as it is written. */
+static int
+match_whole(struct sieve_matching *x, struct span raw)
+{
+	struct buf line = BUF_INIT(HEADER_MAX);
+	struct span text;
+
+	if (x->m->part != SIEVE_ALL)
+		return 0;
+	header_unfold(&line, raw);
+	text = arena_dup(x->r->a, span_trim(buf_span(&line)));
+	buf_clear(&line);
+	return text.p == NULL ? sieve_run_fail(x->r, x->n, "the script needs too much memory") : sieve_matching_value(x, text);
+}
+
 static int
 on_address(struct sieve_matching *x, struct span raw)
 {
 	struct address *list = NULL;
+	bool any = false, bad = false;
 	int rc = 0;
 
 	if (sieve_run_work(x->r, x->n, raw.n / 64) == -1)
 		return -1;
 	if (address_parse(x->r->a, raw, ADDRESSES_MAX, &list, NULL) == -1)
 		return sieve_run_fail(x->r, x->n, "the script needs too much memory");
-	for (const struct address *ad = list; ad != NULL && rc == 0; ad = ad->next)
-		if (!address_is_group_start(ad) && !address_is_group_end(ad))
+	for (const struct address *ad = list; ad != NULL && rc == 0; ad = ad->next) {
+		if (address_is_group_start(ad) || address_is_group_end(ad))
+			continue;
+		bad = bad || (ad->flags & ADDRESS_INVALID) != 0;
+		if (!(ad->flags & ADDRESS_INVALID)) {
+			any = true;
 			rc = match_address(x, ad);
-	return rc;
+		}
+	}
+	/* Neither a group without members nor a comment is to be looked at, but a field without anything is empty. */
+	return rc != 0 || any || !(bad || span_trim(raw).n == 0) ? rc : match_whole(x, raw);
 }
 
 static int
@@ -271,18 +290,27 @@ test_address(struct sieve_run *r, const struct sieve_node *n)
 }
 
 static int
-match_path(struct sieve_matching *x, struct span path)
+match_user(struct sieve_matching *x, struct span name)
 {
-	size_t at = path.n;
+	size_t at = name.n;
 	struct span part;
 
+	while (at > 0 && name.p[at - 1] != '@')
+		at--;
+	return part_of(x, span_sub(name, 0, at == 0 ? name.n : at - 1), at == 0 ? SPAN("") : span_from(name, at), name,
+	    &part) ? sieve_matching_value(x, part) : 0;
+}
+
+static int
+match_path(struct sieve_matching *x, struct span path)
+{
 	/* The empty path of a bounce is "" in every part (RFC 5228 section 5.4). */
 	if (path.n == 0)
 		return x->m->part == SIEVE_DETAIL ? 0 : sieve_matching_value(x, SPAN(""));
-	while (at > 0 && path.p[at - 1] != '@')
-		at--;
-	return part_of(x, span_sub(path, 0, at == 0 ? path.n : at - 1), at == 0 ? SPAN("") : span_from(path, at), path,
-	    &part) ? sieve_matching_value(x, part) : 0;
+	/* Who made it no address meant none: it matches nothing. */
+	if (!sieve_path_is_valid(path))
+		return 0;
+	return match_user(x, path);
 }
 
 static int
@@ -306,7 +334,7 @@ test_envelope(struct sieve_run *r, const struct sieve_node *n)
 		else if (span_ieq(name, SPAN("orig_to")))
 			rc = match_path(&x, m->orig_recipient.n > 0 ? m->orig_recipient : m->recipient);
 		else if (span_ieq(name, SPAN("auth")) && m->auth_user.n > 0)
-			rc = match_path(&x, m->auth_user);
+			rc = match_user(&x, m->auth_user);
 		else if (sieve_dsn_item(name) != EXT_CORE && extset_has(&r->script->required, sieve_dsn_item(name)))
 			rc = sieve_dsn_match(&x, name);
 	}

@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
+#include "lib/encode.h"
 #include "lib/sys.h"
+#include "lib-filter/sieve/chain.h"
+#include "lib-filter/sieve/dict.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-mail/address.h"
 #include "lib-mail/header.h"
@@ -11,6 +14,7 @@
 
 #define DEFAULT_SENDER "sender@example.com"
 #define DEFAULT_RECIPIENT "recipient@example.com"
+#define DEFAULT_POSTMASTER "postmaster@example.com"
 
 struct tester_pair *
 tester_pair_get(struct tester_pair *list, struct span mailbox, struct span name)
@@ -38,14 +42,39 @@ tester_pair_set(struct sieve_tester *t, struct tester_pair **list, struct span m
 	return p->value.p != NULL && p->name.p != NULL;
 }
 
+/* "INBOX" is the same in any case, also in front of a separator. */
+static bool
+is_same_mailbox(struct span a, struct span b)
+{
+	bool in_inbox = span_istarts(a, SPAN("INBOX")) && span_istarts(b, SPAN("INBOX"));
+
+	if (in_inbox && (a.n == 5 || a.p[5] == '.' || a.p[5] == '/'))
+		return span_eq(span_from(a, 5), span_from(b, 5));
+	return span_eq(a, b);
+}
+
 struct tester_mailbox *
 tester_mailbox_get(const struct sieve_tester *t, struct span name)
 {
 	struct tester_mailbox *m = t->mailboxes;
 
-	while (m != NULL && (m->deleted || !(span_eq(m->name, name) || (span_ieq(name, SPAN("INBOX")) && span_ieq(m->name, name)))))
+	while (m != NULL && (m->deleted || !is_same_mailbox(m->name, name)))
 		m = m->next;
 	return m;
+}
+
+/* What the mailboxes of a server can be called, with "/" or "." between levels. */
+static bool
+is_name(struct span name)
+{
+	struct span level, rest = name;
+
+	if (name.n == 0 || !utf8_is_valid(name) || name.p[name.n - 1] == '/')
+		return false;
+	while (span_next(&rest, '/', &level))
+		if (level.n == 0 || span_eq(level, SPAN(".")) || span_eq(level, SPAN("..")))
+			return false;
+	return true;
 }
 
 struct tester_mailbox *
@@ -138,12 +167,21 @@ on_marked(void *ctx, struct span mark, int64_t seconds)
 	return tester_pair_get(t->marks, SPAN(""), mark) != NULL;
 }
 
-/* As the tests of the field have them: personal scripts in included/, the server's in included-global/. */
+/* As the tests of the field have them: personal scripts in included/, the server's in included-global/; or in a dictionary. */
 static int
 on_script(void *ctx, bool personal, struct span name, struct arena *a, struct span *out, struct err *e)
 {
 	const struct sieve_tester *t = ctx;
-	char *path = arena_printf(a, "%s/%.*s.sieve", personal ? "included" : "included-global", SPAN_ARG(name));
+	struct span dict = sieve_setting_text(&t->host, personal ? "sieve" : "sieve_global");
+	char *path;
+
+	if (span_starts(dict, SPAN("dict:file:"))) {
+		dict = span_sub(dict, 10, span_chr(span_from(dict, 10), ';'));
+		if (t->io->read(t->io->ctx, dict, a, &dict, e) == -1)
+			return -1;
+		return sieve_dict_get(dict, name, out) ? 0 : err_set(e, ERR_NOTFOUND, "there is no such script");
+	}
+	path = arena_printf(a, "%s/%.*s.sieve", personal ? "included" : "included-global", SPAN_ARG(name));
 
 	return path == NULL ? err_set(e, ERR_LIMIT, "out of memory") : t->io->read(t->io->ctx, span_str(path), a, out, e);
 }
@@ -156,7 +194,11 @@ on_setting(void *ctx, const char *name, struct span *out)
 
 	if (p != NULL)
 		*out = p->value;
-	return p != NULL;
+	else if (strcmp(name, "postmaster_address") == 0)
+		*out = SPAN(DEFAULT_POSTMASTER);
+	else
+		return false;
+	return true;
 }
 
 static bool
@@ -216,6 +258,7 @@ tester_world_init(struct sieve_tester *t)
 		.ctx = t, .mailbox_exists = on_mailbox, .special_use_exists = on_special_use, .mailbox_id_exists = on_mailbox_id,
 		.metadata = on_metadata, .is_marked = on_marked, .script = on_script, .environment = on_environment,
 		.setting = on_setting, .tester = t, .user = SPAN("user"), .home = SPAN("/nonexistent"),
+		.keep_mailbox = SPAN("INBOX"),
 		.run = t->io->run == NULL ? NULL : on_run,
 	};
 	for (int i = EXT_CORE + 1; i < EXT_COUNT; i++)
@@ -354,14 +397,20 @@ refuse(struct sieve_tester *t, const struct filter_action *x)
 static int
 save(struct sieve_tester *t, const struct filter_action *x, struct span text, bool *fallback)
 {
-	struct tester_mailbox *box = mailbox_of(t, x);
+	struct tester_mailbox *box = x->keep || is_name(x->target) ? mailbox_of(t, x) : NULL;
 	struct tester_message *m;
 
 	if (box == NULL) {
+		char *why = arena_printf(t->a, "failed to store into mailbox '%.*s': %s", SPAN_ARG(x->target),
+		    is_name(x->target) ? "it does not exist" : "no mailbox can have that name");
+
+		if (why == NULL)
+			return -1;
+		tester_error(t, why);
 		*fallback = true;
 		return 0;
 	}
-	t->kept = t->kept || x->keep;
+	t->kept = t->kept || sieve_action_keeps(x, t->host.keep_mailbox);
 	m = add_message(t, &box->messages, text);
 	if (m == NULL)
 		return -1;
@@ -381,6 +430,8 @@ pipe_to(struct sieve_tester *t, const struct filter_action *x, struct span text)
 
 	if (t->host.run == NULL)
 		tester_error(t, "no programs are run here");
+	else if (p.path.n == 0 && p.socket.n == 0)
+		tester_error(t, "no directory of programs is configured");
 	else if (t->host.run(t, &p, text, t->a, &out, &status, &e) == 0 && status == 0)
 		return true;
 	else if (e.code == ERR_TIMEOUT)
@@ -429,15 +480,17 @@ remember(struct sieve_tester *t, const struct filter_action *x)
 }
 
 int
-tester_execute(struct sieve_tester *t, const struct filter_action *actions)
+tester_execute(struct sieve_tester *t, struct filter_action *actions)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	bool fallback = false, ok = true;
 	int sent;
 
-	for (const struct filter_action *x = actions; x != NULL && ok; x = x->next) {
+	for (struct filter_action *x = actions; x != NULL && ok; x = x->next) {
 		struct span text = x->message.p != NULL ? x->message : t->message.text;
 
+		if (x->kind == FILTER_SAVE && sieve_action_known(actions, x, t->host.keep_mailbox) != NULL)
+			continue;
 		switch (x->kind) {
 		case FILTER_SAVE:
 			if (save(t, x, text, &fallback) == -1)
@@ -453,6 +506,7 @@ tester_execute(struct sieve_tester *t, const struct filter_action *actions)
 			ok = refuse(t, x);
 			break;
 		case FILTER_SEND:
+		case FILTER_ANSWER:
 			ok = send_message(t, x->text, x->sender, x->target);
 			break;
 		case FILTER_PIPE:

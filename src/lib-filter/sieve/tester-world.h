@@ -61,7 +61,7 @@ bool tester_set_message(struct sieve_tester *t, struct span text);
 /* ${tst.NAME} in a test; false: there is none of that name. */
 bool tester_variable(const struct sieve_tester *t, struct span name, struct span *out);
 /* Does the actions.  1; 0: some could not be done, and the message was kept; -1: no memory. */
-int tester_execute(struct sieve_tester *t, const struct filter_action *actions);
+int tester_execute(struct sieve_tester *t, struct filter_action *actions);
 void tester_error(struct sieve_tester *t, const char *text);
 struct sieve_limits tester_limits(const struct sieve_tester *t);
 #endif

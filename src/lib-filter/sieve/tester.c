@@ -8,6 +8,7 @@
 #include "lib-filter/sieve/binary.h"
 #include "lib-filter/sieve/chain.h"
 #include "lib-filter/sieve/check.h"
+#include "lib-filter/sieve/path.h"
 #include "lib-filter/sieve/setting.h"
 #include "lib-filter/sieve/tester-world.h"
 
@@ -24,6 +25,12 @@ static int
 check_here(struct sieve_checker *c, struct sieve_node *n)
 {
 	return c->options->tests ? 0 : sieve_fail(c, n, "is for test scripts only");
+}
+
+static int
+check_fail_here(struct sieve_checker *c, struct sieve_node *n)
+{
+	return c->options->test_fails ? 0 : check_here(c, n);
 }
 
 static int
@@ -94,13 +101,6 @@ run_test_fail(struct sieve_run *r, const struct sieve_node *n)
 
 /* ---- the message ---- */
 
-static struct span
-without_brackets(struct span path)
-{
-	path = span_trim(path);
-	return path.n >= 2 && path.p[0] == '<' && path.p[path.n - 1] == '>' ? span_sub(path, 1, path.n - 2) : path;
-}
-
 static int
 run_test_set(struct sieve_run *r, const struct sieve_node *n)
 {
@@ -118,7 +118,7 @@ run_test_set(struct sieve_run *r, const struct sieve_node *n)
 			return -1;
 		return 0;
 	}
-	value = arena_dup(t->a, without_brackets(value));
+	value = arena_dup(t->a, sieve_path_bare(value));
 	if (value.p == NULL)
 		return no_memory(r, n);
 	if (span_ieq(object, SPAN("envelope.from")))
@@ -224,11 +224,17 @@ static int
 run_config_set(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct sieve_tester *t = tester_of(r);
+	const struct span here = SPAN("${tst.path}");
 	struct span name, value;
 
 	if (string_at(r, n, 0, &name) == -1 || string_at(r, n, 1, &value) == -1)
 		return -1;
-	return tester_pair_set(t, &t->settings, SPAN(""), name, value) ? 0 : no_memory(r, n);
+	/* Also in a test without "variables". */
+	if (span_starts(value, here)) {
+		value = span_from(value, here.n);
+		value = span_str(arena_printf(t->a, "%.*s%.*s", SPAN_ARG(t->io->dir), SPAN_ARG(value)));
+	}
+	return value.p != NULL && tester_pair_set(t, &t->settings, SPAN(""), name, value) ? 0 : no_memory(r, n);
 }
 
 static int
@@ -277,13 +283,18 @@ reset_result(struct sieve_run *r)
 	r->action_count = r->redirect_count = 0;
 	r->keep = true;
 	r->vacation = false;
+	r->notes = NULL;
 }
 
 static struct sieve_compile_options
 options_of(struct sieve_tester *t)
 {
+	struct sieve_extset available = t->available;
+
+	/* A script may say that its test has failed. */
+	extset_add(&available, EXT_TESTSUITE);
 	return (struct sieve_compile_options){
-		.available = t->available, .available_global = t->available, .host = &t->host,
+		.available = available, .available_global = available, .host = &t->host, .test_fails = true,
 		.includes = sieve_setting_number(&t->host, "sieve_include_max_includes", 0),
 		.include_depth = (unsigned)sieve_setting_number(&t->host, "sieve_include_max_nesting_depth", 0),
 	};
@@ -379,11 +390,34 @@ run_one(struct sieve_run *r, const struct sieve_script *s, struct filter_action 
 	return 0;
 }
 
+/* As in a sequence of scripts: what was wanted before is not wanted again.  What saves where a keep does is called a keep. */
+static void
+add_result(struct sieve_tester *t, struct filter_action *actions)
+{
+	struct filter_action **tail = &t->result, *next;
+
+	while (*tail != NULL)
+		tail = &(*tail)->next;
+	for (struct filter_action *x = actions; x != NULL; x = next) {
+		struct filter_action *known = sieve_action_known(t->result, x, t->host.keep_mailbox);
+
+		next = x->next;
+		x->next = NULL;
+		if (known == NULL) {
+			*tail = x;
+			tail = &x->next;
+		} else if (x->keep && x->verb != NULL) {
+			known->verb = x->verb;
+		}
+	}
+	t->has_result = true;
+}
+
 static int
 test_script_run(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct sieve_tester *t = tester_of(r);
-	struct filter_action *actions, **tail;
+	struct filter_action *actions;
 
 	if (t->script == NULL)
 		return sieve_run_fail(r, n, "no script was compiled");
@@ -392,10 +426,7 @@ test_script_run(struct sieve_run *r, const struct sieve_node *n)
 	t->error_count = 0;
 	if (run_one(r, t->script, &actions) == 0)
 		return 0;
-	for (tail = &t->result; *tail != NULL;)
-		tail = &(*tail)->next;
-	*tail = actions;
-	t->has_result = true;
+	add_result(t, actions);
 	return 1;
 }
 
@@ -405,21 +436,21 @@ execute(struct sieve_run *r)
 {
 	static const struct filter_action keep = { .kind = FILTER_SAVE, .keep = true };
 	struct sieve_tester *t = tester_of(r);
-	const struct filter_action *from = t->has_result ? t->result : r->actions, *last;
-	bool rest = !t->has_result && r->keep && !t->kept;
+	struct filter_action *from = t->has_result ? t->result : r->actions, *last;
+	bool rest = !t->has_result && r->keep;
 	int rc;
 
 	for (last = from; last != NULL && last->next != NULL; last = last->next)
 		;
 	/* What was done already is not done again. */
-	for (const struct filter_action *x = from; x != NULL && t->done != NULL; x = x->next)
+	for (struct filter_action *x = from; x != NULL && t->done != NULL; x = x->next)
 		if (x == t->done) {
 			from = x->next;
 			break;
 		}
 	rc = tester_execute(t, from);
 	t->done = last != NULL ? last : t->done;
-	if (rc != -1 && rest) {
+	if (rc != -1 && rest && !t->kept) {
 		struct filter_action implicit = keep;
 
 		if (sieve_run_implicit_keep(r, &implicit) == -1 || tester_execute(t, &implicit) == -1)
@@ -511,11 +542,14 @@ static int
 test_result_action(struct sieve_run *r, const struct sieve_node *n)
 {
 	const struct sieve_tester *t = tester_of(r);
+	const struct filter_action *before = NULL;
 	struct span names[256];
 	size_t count = 0;
 
-	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; x = x->next)
-		if (x->verb != NULL && x->kind != FILTER_MARK)
+	/* A notification to several is one action. */
+	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; before = x, x = x->next)
+		if (x->verb != NULL && x->kind != FILTER_MARK &&
+		    (before == NULL || x->kind != FILTER_SEND || before->kind != FILTER_SEND || before->text.p != x->text.p))
 			names[count++] = strcmp(x->verb, "fileinto") == 0 ? SPAN("store") : span_str(x->verb);
 	return match_values(r, n, names, count);
 }
@@ -543,7 +577,7 @@ static const struct sieve_tag_use match_tags[] = { SIEVE_MATCH_TAGS, { TAG_INDEX
 
 const struct sieve_word sieve_words_tester[] = {
 	{ WORD("test", "S"), .block = true, .run = run_test },
-	{ WORD("test_fail", "S"), .run = run_test_fail },
+	{ .name = "test_fail", .ext = EXT_TESTSUITE, .args = "S", .check = check_fail_here, .run = run_test_fail },
 	{ WORD("test_set", "SS"), .run = run_test_set },
 	{ WORD("test_message", "N"), .tags = message_tags, .run = run_test_message },
 	{ TEST("test_message", "N"), .tags = message_tags, .run = find_message },

@@ -181,7 +181,7 @@ run_vacation(struct sieve_run *r, const struct sieve_node *n)
 			r->host->log(r->host->ctx, span_of(line, (size_t)len));
 		return 0;
 	}
-	if (vacation_compose(r, n, &v, &text) == -1 || (action = sieve_run_action(r, n, FILTER_SEND)) == NULL)
+	if (vacation_compose(r, n, &v, &text) == -1 || (action = sieve_run_action(r, n, FILTER_ANSWER)) == NULL)
 		return -1;
 	action->target = v.to;
 	action->sender = sieve_setting_bool(r->host, "sieve_vacation_send_from_recipient", false) ? r->message->recipient : SPAN("");

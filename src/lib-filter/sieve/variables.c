@@ -103,15 +103,21 @@ sieve_decode_characters(struct arena *a, struct span *s)
 
 /* ---- names ---- */
 
-bool
-sieve_is_variable(struct span s)
+static bool
+is_identifier(struct span s)
 {
-	if (s.n == 0 || s.n > NAME_MAX_OCTETS || ascii_is_digit(s.p[0]))
+	if (s.n == 0 || ascii_is_digit(s.p[0]))
 		return false;
 	for (size_t i = 0; i < s.n; i++)
 		if (!ascii_is_alpha(s.p[i]) && !ascii_is_digit(s.p[i]) && s.p[i] != '_')
 			return false;
 	return true;
+}
+
+bool
+sieve_is_variable(struct span s)
+{
+	return s.n <= NAME_MAX_OCTETS && is_identifier(s);
 }
 
 /* "global." is the one namespace (RFC 6609 section 3.4), where "include" is there. */
@@ -270,26 +276,51 @@ swap(struct buf *a, struct buf *b)
 	buf_reset(b);
 }
 
-/* Quotes each octet that is one of specials. */
-static void
-put_quoted(struct buf *out, struct span s, const char *specials)
+/* Octets of the first character of s. */
+static size_t
+char_octets(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] != '\0' && strchr(specials, s.p[i]) != NULL)
+	size_t n = 1;
+
+	while (n < s.n && n < 4 && ((unsigned char)s.p[n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+/*
+ * Quotes each octet that is one of specials.  What is longer than a variable may be is cut between two characters, never within
+ * the form of one (RFC 5229 section 4.1.4).
+ */
+static void
+put_quoted(struct buf *out, struct span s, const char *specials, size_t max)
+{
+	for (size_t i = 0, n; i < s.n; i += n) {
+		bool special = s.p[i] != '\0' && strchr(specials, s.p[i]) != NULL;
+
+		n = char_octets(span_from(s, i));
+		if (n + special > max - out->n)
+			return;
+		if (special)
 			buf_addc(out, '\\');
-		buf_addc(out, s.p[i]);
+		buf_add(out, span_sub(s, i, n));
 	}
 }
 
-/* RFC 5435 section 6: all but "unreserved" of RFC 3986. */
+/* RFC 5435 section 6: all but "unreserved" of RFC 3986.  It is cut as above. */
 static void
-put_url(struct buf *out, struct span s)
+put_url(struct buf *out, struct span s, size_t max)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL))
-			buf_addc(out, s.p[i]);
-		else
-			buf_addf(out, "%%%02X", (unsigned char)s.p[i]);
+	for (size_t i = 0, n; i < s.n; i += n) {
+		bool plain = ascii_is_alpha(s.p[i]) || ascii_is_digit(s.p[i]) || (s.p[i] != '\0' && strchr("-._~", s.p[i]) != NULL);
+
+		n = char_octets(span_from(s, i));
+		if (3 * n - (plain ? 2 : 0) > max - out->n)
+			return;
+		for (size_t k = i; k < i + n; k++)
+			if (plain && k == i)
+				buf_addc(out, s.p[k]);
+			else
+				buf_addf(out, "%%%02X", (unsigned char)s.p[k]);
 	}
 }
 
@@ -310,11 +341,12 @@ sieve_run_modify(struct sieve_run *r, const struct sieve_node *n, struct span va
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_QUOTEWILDCARD) != NULL || sieve_tag_get(n, TAG_QUOTEREGEX) != NULL) {
-		put_quoted(&next, buf_span(&text), sieve_tag_get(n, TAG_QUOTEREGEX) != NULL ? "\\^$.[]|()?*+{}" : "*?\\");
+		put_quoted(&next, buf_span(&text), sieve_tag_get(n, TAG_QUOTEREGEX) != NULL ? "\\^$.[]|()?*+{}" : "*?\\",
+		    r->limits.variable_octets);
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_ENCODEURL) != NULL) {
-		put_url(&next, buf_span(&text));
+		put_url(&next, buf_span(&text), r->limits.variable_octets);
 		swap(&text, &next);
 	}
 	if (sieve_tag_get(n, TAG_LENGTH) != NULL) {
@@ -347,6 +379,49 @@ sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct
 {
 	return is_name(&c->required, name) ? 0 :
 	    sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+}
+
+/* *namespace identifier: "a.b".  False: what is in ${} is nothing of that form, and a text. */
+static bool
+has_namespace(struct span inside)
+{
+	size_t dots = 0;
+
+	for (;; dots++) {
+		size_t dot = span_chr(inside, '.');
+
+		if (!is_identifier(span_sub(inside, 0, dot)))
+			return false;
+		if (dot == inside.n)
+			return dots > 0;
+		inside = span_from(inside, dot + 1);
+	}
+}
+
+static bool
+is_namespace(const struct sieve_checker *c, struct span inside)
+{
+	const struct filter_host *host = c->options->host;
+
+	return (extset_has(&c->required, EXT_VND_ENVIRONMENT) && span_istarts(inside, SPAN("env."))) ||
+	    (host != NULL && host->tester != NULL && span_istarts(inside, SPAN("tst."))) || is_name(&c->required, inside);
+}
+
+int
+sieve_check_references(struct sieve_checker *c, const struct sieve_node *n, struct span s)
+{
+	size_t at;
+
+	for (; (at = span_find(s, SPAN("${"))) != SIZE_MAX; s = span_from(s, at + 2)) {
+		struct span inside = span_from(s, at + 2);
+
+		inside = span_sub(inside, 0, span_chr(inside, '}'));
+		if (at + 2 + inside.n >= s.n)
+			return 0;
+		if (has_namespace(inside) && !is_namespace(c, inside))
+			return sieve_fail(c, n, "the namespace of ${%.*s} is not known", SPAN_ARG(span_sub(inside, 0, 60)));
+	}
+	return 0;
 }
 
 static int

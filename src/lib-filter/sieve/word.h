@@ -79,6 +79,7 @@ struct sieve_word {
 	const struct sieve_tag_use *tags;	/* up to TAG_NONE; NULL: none */
 	enum { TESTS_NONE, TESTS_ONE, TESTS_LIST } tests;
 	bool block;
+	bool late_tags;			/* a tag may stand behind arguments without one */
 	/* 0; -1: *c->error is set.  Called when arguments, tests and blocks have been checked.  NULL: nothing more to check. */
 	int (*check)(struct sieve_checker *c, struct sieve_node *n);
 	/* A command: 0.  A test: 1 or 0.  -1: r->error is set.  NULL: the interpreter's own (control.c). */

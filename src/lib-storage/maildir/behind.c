@@ -37,13 +37,13 @@ maildir_is_due(void *b)
 {
 	const struct maildir_box *box = b;
 
-	return box->dirty_first != 0 && !index_is_private(box->store->ix);
+	return (box->dirty_first != 0 || box->blind) && !index_is_private(box->store->ix);
 }
 
 /* Brings the name of one file to its record; it tells the UID then, too.  1 renamed, 2 it had the name, 0 it is not there, -1. */
 static int
-rename_one(struct maildir_box *box, uint32_t uidvalidity, struct change_seen *c, char name[MAILDIR_NAME_MAX + 1], bool used[2],
-    struct err *e)
+rename_one(struct maildir_box *box, uint32_t uidvalidity, struct change_seen *c, char name[MAILDIR_NAME_MAX + 1],
+    struct maildir_own *own, struct err *e)
 {
 	char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8], tagged[MAILDIR_NAME_MAX + 1];
 	int sub = c->rec.bits & IDX_NEW ? SUB_NEW : SUB_CUR;
@@ -59,9 +59,12 @@ rename_one(struct maildir_box *box, uint32_t uidvalidity, struct change_seen *c,
 	/* The name that the index has; another program may have given the file one with other flags. */
 	if (strcmp(from, to) == 0 && faccessat(box->fd, from, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 2;
+	maildir_own_will(own, sub);
+	maildir_own_will(own, SUB_CUR);
 	if (renameat(box->fd, from, box->fd, to) == -1)
 		return errno == ENOENT ? 0 : err_errno(e, "rename %s/%s", box->path, from);
-	used[sub] = used[SUB_CUR] = true;
+	maildir_own_did(own, sub, 1);
+	maildir_own_did(own, SUB_CUR, 1);
 	return 1;
 }
 
@@ -87,8 +90,8 @@ note_keywords(struct batch *b, struct change_seen *c)
 
 /* Up to BATCH dirty records from uid on, their files renamed.  1 when there may be more. */
 static int
-fill_batch(struct maildir_box *box, struct index_txn *t, uint32_t uidvalidity, struct batch *b, uint32_t *uid, bool used[2],
-    struct err *e)
+fill_batch(struct maildir_box *box, struct index_txn *t, uint32_t uidvalidity, struct batch *b, uint32_t *uid,
+    struct maildir_own *own, struct err *e)
 {
 	struct index_walk w;
 	int rc = 0, done = 0;
@@ -105,7 +108,7 @@ fill_batch(struct maildir_box *box, struct index_txn *t, uint32_t uidvalidity, s
 		if (!(w.m.bits & IDX_DIRTY))
 			continue;
 		*c = (struct change_seen){ .uid = w.uid, .rec = w.m };
-		done = rename_one(box, uidvalidity, c, b->names[b->count], used, e);
+		done = rename_one(box, uidvalidity, c, b->names[b->count], own, e);
 		if (done == -1)
 			break;
 		if (done == 0) {
@@ -131,7 +134,7 @@ write_batch(struct maildir_box *box, struct batch *b, uint32_t *uid, struct err 
 	struct index_txn *t;
 	struct idx_state st;
 	struct box_change c = { .id = box->id };
-	bool held[2], used[2] = { false, false };
+	struct maildir_own own;
 	struct err apply_e = ERR_INIT;
 	int more;
 
@@ -141,12 +144,9 @@ write_batch(struct maildir_box *box, struct batch *b, uint32_t *uid, struct err 
 		index_abort(t);
 		return 0;
 	}
-	for (int i = 0; i < 2; i++)
-		held[i] = maildir_stamp_holds(box, &st, i);
-	more = fill_batch(box, t, st.uidvalidity, b, uid, used, e);
-	for (int i = 0; i < 2; i++)
-		if (used[i] && held[i])
-			maildir_stamp_set(box, &st, i);
+	maildir_own_begin(&own, box, &st);
+	more = fill_batch(box, t, st.uidvalidity, b, uid, &own, e);
+	maildir_own_end(&own, &st);
 	/* Also after a failure in the middle: what was renamed is recorded. */
 	c.seen = b->seen;
 	c.seen_count = b->count;
@@ -165,7 +165,7 @@ write_batch(struct maildir_box *box, struct batch *b, uint32_t *uid, struct err 
 		*e = apply_e;
 		return -1;
 	}
-	if (more != -1 && box->store->p.fsync == FSYNC_ALWAYS && (maildir_dirs_sync(box, used, e) == -1 ||
+	if (more != -1 && box->store->p.fsync == FSYNC_ALWAYS && (maildir_dirs_sync(box, own.events, e) == -1 ||
 	    (b->keywords.n > 0 && maildir_uids_sync(box, e) == -1)))
 		return -1;
 	return more;

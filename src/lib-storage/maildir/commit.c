@@ -27,10 +27,10 @@
 #define EXPUNGE_BATCH 1000	/* unlinks in one transaction: others wait no longer than that takes */
 
 int
-maildir_dirs_sync(struct maildir_box *box, const bool subs[2], struct err *e)
+maildir_dirs_sync(struct maildir_box *box, const unsigned events[2], struct err *e)
 {
 	for (int i = 0; i < 2; i++) {
-		if (!subs[i])
+		if (events[i] == 0)
 			continue;
 		if (maildir_sub_fd(box, i) == -1 || fsync(box->sub_fd[i]) == -1)
 			return err_errno(e, "sync %s/%s", box->path, maildir_subdirs[i]);
@@ -62,21 +62,25 @@ new_path(char out[MAILDIR_NAME_MAX + 8], struct maildir_box *box, const struct i
 typedef char path_room[MAILDIR_NAME_MAX + 8];
 
 static int
-add_files(struct maildir_box *box, struct box_change *c, struct idx_state *st, path_room *paths, size_t *done,
+add_files(struct maildir_box *box, struct box_change *c, struct maildir_own *own, path_room *paths, size_t *done,
     struct err *e)
 {
 	for (size_t i = 0; i < c->add_count; i++) {
 		struct maildir_stage *stage = c->adds[i].stage;
+		int sub;
 
-		c->adds[i].uid = st->uidnext + (uint32_t)i;
-		if (new_path(paths[i], box, st, &c->adds[i], e) == -1)
+		c->adds[i].uid = own->st->uidnext + (uint32_t)i;
+		if (new_path(paths[i], box, own->st, &c->adds[i], e) == -1)
 			return -1;
+		sub = c->adds[i].rec.bits & IDX_NEW ? SUB_NEW : SUB_CUR;
+		maildir_own_will(own, sub);
 		if (renameat(box->fd, stage->tmp, box->fd, paths[i]) == -1) {
 			err_errno(e, "rename %s/%s", box->path, stage->tmp);
 			/* A server of files may have done it nonetheless. */
 			renameat(box->fd, paths[i], box->fd, stage->tmp);
 			return -1;
 		}
+		maildir_own_did(own, sub, 1);
 		*done = i + 1;
 	}
 	return 0;
@@ -121,7 +125,8 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	struct index_txn *t;
 	struct idx_state st;
 	struct idx_batch batch;
-	bool held[2], used[2] = { false, false }, all_back = true;
+	struct maildir_own own;
+	bool all_back = true;
 	struct err none = ERR_INIT;
 	path_room *paths;
 	size_t done = 0;
@@ -143,14 +148,9 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 		free(paths);
 		return drc;
 	}
-	for (int i = 0; i < 2; i++)
-		held[i] = maildir_stamp_holds(box, &st, i);
-	rc = add_files(box, c, &st, paths, &done, e);
-	for (size_t i = 0; i < done; i++)
-		used[c->adds[i].rec.bits & IDX_NEW ? SUB_NEW : SUB_CUR] = true;
-	for (int i = 0; i < 2 && rc == 0; i++)
-		if (used[i] && held[i])
-			maildir_stamp_set(box, &st, i);
+	maildir_own_begin(&own, box, &st);
+	rc = add_files(box, c, &own, paths, &done, e);
+	maildir_own_end(&own, rc == 0 ? &st : NULL);
 	if (rc == 0)
 		rc = index_apply(t, c, &st, e);
 	if (rc == 0)
@@ -167,7 +167,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 	}
 	/* Durable before it is acknowledged.  Where that fails, none of it is to be seen. */
 	if (rc == 0 && cs->durable)
-		rc = maildir_dirs_sync(box, used, e);
+		rc = maildir_dirs_sync(box, own.events, e);
 	for (size_t i = 0; i < done && rc == 0; i++)
 		((struct maildir_stage *)c->adds[i].stage)->tmp[0] = '\0';	/* it is a message now */
 	if (rc == -1 && !(take_back(box, c, paths, done) && all_back))
@@ -189,7 +189,7 @@ commit_add(struct maildir_box *box, struct change_set *cs, struct err *e)
 
 /* 0 also when it has gone already; *done tells whether it was there. */
 static int
-unlink_one(struct maildir_box *box, struct index_txn *t, uint32_t uid, bool used[2], struct err *e)
+unlink_one(struct maildir_box *box, struct index_txn *t, uint32_t uid, struct maildir_own *own, struct err *e)
 {
 	char path[MAILDIR_NAME_MAX + 8];
 	struct idx_message m;
@@ -199,8 +199,9 @@ unlink_one(struct maildir_box *box, struct index_txn *t, uint32_t uid, bool used
 		return rc;
 	sub = m.bits & IDX_NEW ? SUB_NEW : SUB_CUR;
 	snprintf(path, sizeof(path), "%s/%.*s", maildir_subdirs[sub], SPAN_ARG(m.name));
+	maildir_own_will(own, sub);
 	if (unlinkat(box->fd, path, 0) == 0) {
-		used[sub] = true;
+		maildir_own_did(own, sub, 1);
 		return 0;
 	}
 	/* Renamed by another program: the scan is told where it is now. */
@@ -212,17 +213,16 @@ expunge_batch(struct maildir_box *box, struct change_set *cs, struct box_change 
 {
 	struct index_txn *t;
 	struct idx_state st;
-	bool held[2], used[2] = { false, false };
+	struct maildir_own own;
 	enum drv_rc drc = maildir_begin_known(box, &t, &st, e);
 	size_t count = c->expunge_count;
 	int rc = 0;
 
 	if (drc != DRV_OK)
 		return drc;
-	for (int i = 0; i < 2; i++)
-		held[i] = maildir_stamp_holds(box, &st, i);
+	maildir_own_begin(&own, box, &st);
 	for (size_t i = 0; i < count; i++) {
-		rc = unlink_one(box, t, c->expunges[i], used, e);
+		rc = unlink_one(box, t, c->expunges[i], &own, e);
 		if (rc == 0)
 			continue;
 		if (rc == 1)
@@ -232,9 +232,7 @@ expunge_batch(struct maildir_box *box, struct change_set *cs, struct box_change 
 		break;
 	}
 	/* After a failure nobody knows what the directory holds: the next look reads it. */
-	for (int i = 0; i < 2 && rc != -1; i++)
-		if (used[i] && held[i])
-			maildir_stamp_set(box, &st, i);
+	maildir_own_end(&own, rc == -1 ? NULL : &st);
 	struct err apply_e = ERR_INIT;
 
 	if (index_apply(t, c, &st, &apply_e) == -1) {
@@ -245,7 +243,7 @@ expunge_batch(struct maildir_box *box, struct change_set *cs, struct box_change 
 		*e = apply_e;
 		rc = -1;
 	}
-	if (rc != -1 && cs->durable && maildir_dirs_sync(box, used, e) == -1)
+	if (rc != -1 && cs->durable && maildir_dirs_sync(box, own.events, e) == -1)
 		rc = -1;
 	return rc == -1 ? drv_of(e) : DRV_OK;
 }

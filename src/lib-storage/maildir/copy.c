@@ -21,7 +21,7 @@ struct copying {
 	struct arena *a;		/* names */
 	char **from_paths, **to_paths;	/* of those done */
 	size_t done;
-	bool used_to[2], used_from[2];
+	struct maildir_own own_to, own_from;
 	bool renamed;			/* a file was not where the index has it */
 	bool all_back;			/* what was done to files is undone */
 	struct idx_batch batch;
@@ -156,21 +156,34 @@ prepare(struct copying *c, struct change_add *add, uint32_t uid, char **from_out
 	return 1;
 }
 
+static bool
+is_same_box(const struct copying *c)
+{
+	return c->to == c->from || c->to->id == c->from->id;
+}
+
 static int
 transfer_all(struct copying *c, struct err *e)
 {
 	struct box_change *add = c->cs->box[0];
+	struct maildir_own *own_from = is_same_box(c) ? &c->own_to : &c->own_from;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < add->add_count; i++) {
 		struct change_add *a = &add->adds[i];
 		char *from = NULL, *to = NULL;
+		int sub_from, sub_to;
 		int rc = prepare(c, a, c->to_st.uidnext + (uint32_t)kept, &from, &to, e);
 
 		if (rc == -1)
 			return -1;
 		if (rc == 0)
 			continue;
+		sub_from = from[0] == 'n' ? SUB_NEW : SUB_CUR;
+		sub_to = to[0] == 'n' ? SUB_NEW : SUB_CUR;
+		maildir_own_will(&c->own_to, sub_to);
+		if (c->cs->move)
+			maildir_own_will(own_from, sub_from);
 		rc = transfer(c, from, to, e);
 		if (rc == -1)
 			return -1;
@@ -181,8 +194,9 @@ transfer_all(struct copying *c, struct err *e)
 		c->from_paths[kept] = from;
 		c->to_paths[kept] = to;
 		c->done = kept + 1;
-		c->used_from[from[0] == 'n' ? SUB_NEW : SUB_CUR] = true;
-		c->used_to[to[0] == 'n' ? SUB_NEW : SUB_CUR] = true;
+		maildir_own_did(&c->own_to, sub_to, 1);
+		if (c->cs->move)
+			maildir_own_did(own_from, sub_from, 1);
 		add->adds[kept++] = *a;
 	}
 	add->add_count = kept;
@@ -202,17 +216,10 @@ undo(struct copying *c)
 }
 
 static int
-apply_both(struct copying *c, const bool held_to[2], const bool held_from[2], struct err *e)
+apply_both(struct copying *c, struct err *e)
 {
 	struct box_change *add = c->cs->box[0], *gone = c->cs->box[1];
-	bool same = c->to == c->from || c->to->id == c->from->id;
 
-	for (int i = 0; i < 2; i++) {
-		if (c->used_to[i] && held_to[i])
-			maildir_stamp_set(c->to, &c->to_st, i);
-		if (c->cs->move && !same && c->used_from[i] && held_from[i])
-			maildir_stamp_set(c->from, &c->from_st, i);
-	}
 	if (index_apply(c->t, add, &c->to_st, e) == -1 || maildir_batch_end(c->t, &c->batch, e) == -1)
 		return -1;
 	if (!c->cs->move)
@@ -225,13 +232,12 @@ apply_both(struct copying *c, const bool held_to[2], const bool held_from[2], st
 		uids[i] = add->adds[i].source_uid;
 	gone->expunges = uids;
 	gone->expunge_count = add->add_count;
-	return index_apply(c->t, gone, same ? &c->to_st : &c->from_st, e);
+	return index_apply(c->t, gone, is_same_box(c) ? &c->to_st : &c->from_st, e);
 }
 
 static enum drv_rc
 copy_once(struct copying *c, struct err *e)
 {
-	bool held_to[2], held_from[2];
 	size_t count = c->cs->box[0]->add_count;
 	enum drv_rc drc;
 	int rc;
@@ -262,18 +268,18 @@ copy_once(struct copying *c, struct err *e)
 		drc = maildir_reserve(c->from, 0, e);
 		return drc == DRV_OK ? DRV_CONFLICT : drc;
 	}
-	for (int i = 0; i < 2 && rc == 1; i++) {
-		held_to[i] = maildir_stamp_holds(c->to, &c->to_st, i);
-		held_from[i] = maildir_stamp_holds(c->from, &c->from_st, i);
-	}
 	if (rc == 1) {
 		drc = maildir_claim(c->to, c->t, &c->to_st, (uint32_t)count, e);
 		if (drc != DRV_OK)
 			return drc;
 	}
+	maildir_own_begin(&c->own_to, c->to, &c->to_st);
+	maildir_own_begin(&c->own_from, c->from, &c->from_st);
 	rc = rc != 1 ? -1 : transfer_all(c, e);
+	maildir_own_end(&c->own_to, rc == 0 ? &c->to_st : NULL);
+	maildir_own_end(&c->own_from, rc == 0 ? &c->from_st : NULL);
 	if (rc == 0)
-		rc = apply_both(c, held_to, held_from, e);
+		rc = apply_both(c, e);
 	/* Some were gone, perhaps. */
 	if (rc == 0 && c->cs->box[0]->add_count != count)
 		rc = index_claim_put(c->t, c->to->id, c->to_st.uidnext, e);
@@ -289,9 +295,9 @@ copy_once(struct copying *c, struct err *e)
 		index_abort(c->t);
 	}
 	if (rc == 0 && c->cs->durable &&
-	    (maildir_dirs_sync(c->to, c->used_to, e) == -1 ||
+	    (maildir_dirs_sync(c->to, c->own_to.events, e) == -1 ||
 	    /* A rename lost from the source alone would leave the message in both: only `always' waits for that, too. */
-	    (c->cs->move && c->to->store->p.fsync == FSYNC_ALWAYS && maildir_dirs_sync(c->from, c->used_from, e) == -1)))
+	    (c->cs->move && c->to->store->p.fsync == FSYNC_ALWAYS && maildir_dirs_sync(c->from, c->own_from.events, e) == -1)))
 		return drv_of(e);	/* a move is not undone: the mail is in one of the two */
 	if (rc == 0)
 		return DRV_OK;

@@ -564,14 +564,14 @@ maildir_box_delete(struct maildir_store *s, struct span name, char trash[MAILDIR
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	trash_name(trash);
 	if (root == -1 || fd == -1)
-		rc = -1;
+		rc = err_errno(e, "delete %s", path);
+	else if (s->p.fs_layout && has_folders(s, fd) && maildir_exists(s, name) == 2)
+		rc = err_set(e, ERR_DENIED, "%s has mailboxes in it, and no mail", path);
 	else if (s->p.fs_layout && has_folders(s, fd))
-		rc = trash_mail(s, fd, root, trash);
+		rc = trash_mail(s, fd, root, trash) == -1 ? err_errno(e, "delete %s", path) : 0;
 	else
-		rc = renameat(AT_FDCWD, path, root, trash);
-	if (rc == -1)
-		err_errno(e, "delete %s", path);
-	else
+		rc = renameat(AT_FDCWD, path, root, trash) == -1 ? err_errno(e, "delete %s", path) : 0;
+	if (rc == 0)
 		remove_empty_parents(s, path);
 	if (rc == 0 && s->control != NULL)
 		remove_control(s, name);

@@ -47,13 +47,18 @@ maildir_seal_both(struct maildir_box *box, bool coarse, struct maildir_seal *out
 			out->coarse = true;
 }
 
+bool
+maildir_stamp_is(const struct idx_stamp *s, const struct stat *sb)
+{
+	return s->sec == sb->st_mtim.tv_sec && s->nsec == (uint32_t)sb->st_mtim.tv_nsec && s->ino == (uint64_t)sb->st_ino;
+}
+
 static bool
 stamp_eq(struct maildir_box *box, int sub, const struct idx_stamp *s)
 {
 	struct stat sb;
 
-	return fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == 0 && s->sec == sb.st_mtim.tv_sec &&
-	    s->nsec == (uint32_t)sb.st_mtim.tv_nsec && s->ino == (uint64_t)sb.st_ino;
+	return fstatat(box->fd, maildir_subdirs[sub], &sb, 0) == 0 && maildir_stamp_is(s, &sb);
 }
 
 bool
@@ -66,14 +71,6 @@ bool
 maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub)
 {
 	return !(st->bits & (IDX_STATE_COARSE | IDX_STATE_UNSCANNED)) && stamp_eq(box, sub, &st->stamp[sub]);
-}
-
-void
-maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub)
-{
-	if (!maildir_seal(box, sub, (st->bits & IDX_STATE_COARSE) != 0, &st->stamp[sub]))
-		st->bits |= IDX_STATE_COARSE;
-	st->bits |= IDX_STATE_WINDOW;
 }
 
 int

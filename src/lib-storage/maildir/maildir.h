@@ -60,6 +60,8 @@ struct maildir_box {
 	unsigned generation;			/* of the index that id is of */
 	uint32_t dirty_first, dirty_last;	/* UIDs with flags to be written behind lie between; 0: none known */
 	bool swept;
+	bool blind;	/* it may not have seen everything: maildir_maintain() looks again */
+	enum { MAILDIR_WATCHABLE_UNKNOWN, MAILDIR_WATCHABLE_NOT, MAILDIR_WATCHABLE } watchable;	/* own.c */
 	unsigned resting;		/* finished stages that are open */
 	struct maildir_list_file *facts;	/* facts.c: culver-uidlist; NULL: there is none, or it is not known yet */
 	bool facts_known, warned;
@@ -226,8 +228,26 @@ enum drv_rc maildir_sync(void *box, bool thorough, struct err *e);
 /* listing.c */
 /* Whether the directory is as the index has it: asked before changing it. */
 bool maildir_stamp_holds(struct maildir_box *box, const struct idx_state *st, int sub);
-/* Notes the directory as it is now, after changes of our own; only when it held before. */
-void maildir_stamp_set(struct maildir_box *box, struct idx_state *st, int sub);
+bool maildir_stamp_is(const struct idx_stamp *s, const struct stat *sb);
+
+/*
+ * own.c: changes of our own to new/ and cur/, within a write transaction, between a begin and an end.  Before the first one
+ * to a directory maildir_own_will() is called, after each maildir_own_did() with the number of names that came and went
+ * there (a rename within the directory: two).  The end notes in st the directories as they are now, where they were as
+ * the index has them before and nobody else has changed them meanwhile; with NULL, after a failure, nothing: they will
+ * be read again.
+ */
+struct maildir_own {
+	struct maildir_box *box;
+	const struct idx_state *st;
+	struct watched *watched[2];	/* NULL: nobody counts the directory's changes */
+	bool begun[2], held[2];
+	unsigned events[2], before[2], lost, unread;
+};
+void maildir_own_begin(struct maildir_own *o, struct maildir_box *box, const struct idx_state *st);
+void maildir_own_will(struct maildir_own *o, int sub);
+void maildir_own_did(struct maildir_own *o, int sub, unsigned events);
+void maildir_own_end(struct maildir_own *o, struct idx_state *st);
 
 /* facts.c, release.c */
 enum drv_rc maildir_names(void *box, uint32_t uid, struct span record_name, char file[256], char guid[256], struct err *e);
@@ -248,7 +268,8 @@ enum drv_rc maildir_check(void *box, bool repair, driver_finding_fn *fn, void *c
 enum drv_rc maildir_write_behind(struct maildir_box *box, const uint32_t *uids, size_t count, struct err *e);
 bool maildir_is_due(void *box);
 void maildir_dirty(struct maildir_box *box, uint32_t first, uint32_t last);
-int maildir_dirs_sync(struct maildir_box *box, const bool subs[2], struct err *e);
+/* Of those in which something changed. */
+int maildir_dirs_sync(struct maildir_box *box, const unsigned events[2], struct err *e);
 
 /* batch.c: several messages that come all or not at all. */
 int maildir_batch_begin(struct maildir_box *box, size_t count, struct idx_batch *out, struct err *e);	/* one: nothing */

@@ -157,18 +157,75 @@ list_all(struct listing *l, struct index_txn *t, const struct idx_state *st, str
 		return -1;
 	while ((rc = index_walk_next(&w, e)) == 1) {
 		put_message(l, w.uid, &w.m);
-		l->bare += w.m.keywords >> MAILDIR_LETTERS != 0;
+		l->bare += w.m.keywords >> MAILDIR_LETTERS != 0 || (w.m.flags & IDX_PASSED && !l->p->dry_run);
 	}
 	index_walk_end(&w);
 	return rc == 0 && l->text.failed ? err_set(e, ERR_LIMIT, "%s: its list of UIDs is too large", l->box->path) : rc;
 }
 
+/* P becomes the letter of a keyword, since Dovecot knows no P: where there is one left. */
+static int
+letters_for_forwarded(struct maildir_box *box, struct err *e)
+{
+	static const struct span word = { "$Forwarded", 10 };
+	struct span names[INDEX_KEYWORDS], value = SPAN_NONE;
+	struct array uids = ARRAY_INIT(uint32_t, UINT32_MAX);
+	struct change_flags f = { .op = CHANGE_ADD, .dirty = true };
+	struct box_change c = { .id = box->id, .flags = &f };
+	struct index_txn *t;
+	struct index_walk w;
+	struct idx_state st;
+	int rc = index_read(box->store->ix, &t, e), count = 0;
+
+	if (rc == 0 && (rc = index_walk_begin(&w, t, box->id, 1, e)) == 0) {
+		while ((rc = index_walk_next(&w, e)) == 1) {
+			uint32_t *slot = w.m.flags & IDX_PASSED ? array_push(&uids) : NULL;
+
+			if (slot != NULL)
+				*slot = w.uid;
+		}
+		index_walk_end(&w);
+	}
+	index_read_end(box->store->ix);
+	if (rc == 0 && uids.n > 0 && maildir_keywords_add(box, &word, 1, e) != DRV_OK) {
+		rc = e->code == ERR_LIMIT ? 0 : -1;
+		uids.n = 0;
+	}
+	if (rc == 0 && uids.n > 0)
+		rc = maildir_begin(box, 0, &t, &st, e) == DRV_OK ? 1 : -1;
+	if (rc == 1) {
+		rc = index_keywords_get(t, box->id, &value, e);
+		count = rc == 1 ? idx_keywords_unpack(value, names) : 0;
+		for (int i = 0; i < count && i < MAILDIR_LETTERS; i++)
+			if (span_ieq(names[i], word))
+				f.keywords = (uint64_t)1 << i;
+		f.uids = uids.p;
+		f.count = uids.n;
+		if (f.keywords != 0 && rc == 1)
+			rc = index_apply(t, &c, &st, e);
+		f.op = CHANGE_REMOVE;
+		f.flags = IDX_PASSED;
+		if (f.keywords != 0 && rc == 0) {
+			f.keywords = 0;
+			rc = index_apply(t, &c, &st, e);
+		}
+		if (rc != -1)
+			rc = index_commit(t, e);
+		else
+			index_abort(t);
+	}
+	array_clear(&uids);
+	return rc == -1 ? -1 : 0;
+}
+
 /* Names of files tell all flags, and the index all files. */
 static enum drv_rc
-flush(struct maildir_box *box, struct err *e)
+flush(struct maildir_box *box, bool dry_run, struct err *e)
 {
 	enum drv_rc drc = maildir_sync(box, true, e);
 
+	if (drc == DRV_OK && !dry_run && letters_for_forwarded(box, e) == -1)
+		return drv_of(e);
 	maildir_dirty(box, 1, UINT32_MAX - 1);
 	return drc == DRV_OK ? maildir_write_behind(box, NULL, 0, e) : drc;
 }
@@ -316,7 +373,7 @@ maildir_release(void *b, const struct release_params *p, struct release_report *
 	int rc = 0, have;
 
 	for (int try = 0; try < FLUSH_TRIES && rc == 0; try++) {
-		enum drv_rc drc = flush(box, e);
+		enum drv_rc drc = flush(box, p->dry_run, e);
 
 		if (drc != DRV_OK)
 			return drc;

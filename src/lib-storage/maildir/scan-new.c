@@ -150,8 +150,9 @@ rename_new(struct scan *s, struct by_arrival *a, const struct stat *sb, uint32_t
 	maildir_name_info(out, span_str(tagged), a->n.info, a->n.flags, a->n.keywords, info);
 	snprintf(from, sizeof(from), "%s/%s", dir, scan_file_name(s, a->f).p);
 	snprintf(to, sizeof(to), "%s/%s", dir, out);
+	maildir_own_will(&s->own, a->f->sub);
 	if (renameat(s->box->fd, from, s->box->fd, to) == 0) {
-		s->renamed[a->f->sub]++;
+		maildir_own_did(&s->own, a->f->sub, 2);
 		return 1;
 	}
 	if (errno == ENOENT)
@@ -326,7 +327,6 @@ claimed_uid(const struct scan *s, const struct idx_state *st, struct by_arrival 
 static int
 judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_rank *order, size_t count, struct err *e)
 {
-	bool rebuild = st->bits & IDX_STATE_UNSCANNED;
 	uint32_t last = 0;
 	struct idx_message m;
 	bool twice = false;
@@ -337,7 +337,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 		int rc;
 
 		f->uid = 0;
-		if (uid == 0 || uid >= st->uid_reserved || (!rebuild && uid < st->uidnext))
+		if (uid == 0 || uid >= st->uid_reserved || (!s->first && uid < st->uidnext))
 			continue;
 		rc = st->messages == 0 ? 0 : index_message_get(t, s->box->id, uid, &m, e);
 		if (rc == -1)
@@ -363,8 +363,7 @@ judge_uids(struct scan *s, struct index_txn *t, const struct idx_state *st, stru
 
 /* Halves of what was to come all or not at all go back to tmp/; *count less those. */
 static int
-hide_halves(struct scan *s, struct index_txn *t, const struct idx_state *st, struct by_arrival *list, size_t *count,
-    struct err *e)
+hide_halves(struct scan *s, struct index_txn *t, struct by_arrival *list, size_t *count, struct err *e)
 {
 	struct idx_batch batches[BATCHES];
 	size_t batch_n;
@@ -382,15 +381,19 @@ hide_halves(struct scan *s, struct index_txn *t, const struct idx_state *st, str
 			char from[MAILDIR_NAME_MAX + 8], to[MAILDIR_NAME_MAX + 8];
 
 			if (!maildir_batch_has(&batches[b], &list[i].n) || members == batches[b].count ||
-			    st->bits & IDX_STATE_UNSCANNED) {
+			    s->first) {
 				list[kept++] = list[i];
 				continue;
 			}
 			snprintf(from, sizeof(from), "%s/%s", maildir_subdirs[list[i].f->sub], scan_file_name(s, list[i].f).p);
 			snprintf(to, sizeof(to), "tmp/%.*s", SPAN_ARG(list[i].n.base));
-			if (s->exact && renameat(s->box->fd, from, s->box->fd, to) == -1 && errno != ENOENT)
+			if (!s->exact)
+				continue;
+			maildir_own_will(&s->own, list[i].f->sub);
+			if (renameat(s->box->fd, from, s->box->fd, to) == 0)
+				maildir_own_did(&s->own, list[i].f->sub, 1);
+			else if (errno != ENOENT)
 				return err_errno(e, "rename %s/%s", s->box->path, from);
-			s->renamed[list[i].f->sub]++;
 		}
 		*count = kept;
 		if (s->exact && index_batch_end(t, &batches[b], e) == -1)
@@ -442,7 +445,7 @@ scan_take_new(struct scan *s, struct index_txn *t, struct idx_state *st, struct 
 		n++;
 	}
 	if (rc == 0)
-		rc = hide_halves(s, t, st, list, &n, e);
+		rc = hide_halves(s, t, list, &n, e);
 	for (size_t i = 0; i < n && rc == 0; i++)
 		order[i].a = &list[i];
 	if (rc == 0)

@@ -9,9 +9,7 @@
  * it is read again, and a message is taken for expunged only when an exact list does not have it (a rename by somebody
  * else, while the directory is read, can hide a file).
  *
- * Changes of our own (commit.c) are made in a write transaction: the seal is looked at before, and set anew behind them.
- * Another program's change in the microseconds between the two is noticed by nobody: IDX_STATE_WINDOW remembers that
- * this can have been, and maintenance scans again, when it is cheap or some minutes have gone by.
+ * Changes of our own, those of a scan as well, set the seal anew behind them (own.c).
  *
  * A file whose name is as the index has it is done with at once (known.c); those that are left are compared with the records
  * that are left by the base of their names, in a hash table.  The list is read before the write transaction; if the index
@@ -28,7 +26,6 @@
 #define LIST_TRIES 4
 #define FILES_MAX 50000000u
 #define NAMES_MAX ((size_t)4 << 30)
-#define WINDOW_RENAMES 64	/* with more renames than this the directory is read again instead of sealed */
 
 static bool
 file_add(void *ctx, int sub, struct span name, bool regular)
@@ -161,10 +158,22 @@ static int
 apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err *e)
 {
 	struct box_change c = { .id = s->box->id };
-	bool first = st->bits & IDX_STATE_UNSCANNED, sorted = true;
+	bool sorted = true;
 
+	s->first = st->bits & IDX_STATE_UNSCANNED;
+	if (s->exact)
+		st->bits &= ~(uint32_t)IDX_STATE_UNSCANNED;
+	/* What may have been overlooked in cur/ has not been looked for. */
+	st->bits &= ~(uint32_t)(IDX_STATE_COARSE | (s->new_alone ? 0 : IDX_STATE_WINDOW));
+	if (s->seal.coarse || !s->exact)
+		st->bits |= IDX_STATE_COARSE;
+	for (int sub = 0; sub < 2; sub++)
+		st->stamp[sub] = s->seal.stamp[sub];
+	maildir_own_begin(&s->own, s->box, st);
 	if (scan_take_new(s, t, st, e) == -1)
 		return -1;
+	maildir_own_end(&s->own, st);
+	s->box->blind = st->bits & IDX_STATE_WINDOW;
 	c.adds = (struct change_add *)(void *)s->adds.p;
 	c.add_count = s->adds.n / sizeof(*c.adds);
 	for (size_t i = 1; i < c.add_count && sorted; i++)
@@ -177,24 +186,12 @@ apply_scan(struct scan *s, struct index_txn *t, struct idx_state *st, struct err
 		c.expunges = (const uint32_t *)(const void *)s->gone.p;
 		c.expunge_count = s->gone.n / sizeof(uint32_t);
 	}
-	/* What may have been overlooked in cur/ has not been looked for. */
-	st->bits &= ~(uint32_t)(IDX_STATE_COARSE | (s->new_alone ? 0 : IDX_STATE_WINDOW));
-	if (s->seal.coarse || !s->exact)
-		st->bits |= IDX_STATE_COARSE;
-	if (s->exact)
-		st->bits &= ~(uint32_t)IDX_STATE_UNSCANNED;
 	if (!s->new_alone)
 		st->scanned_at = time(NULL);
-	for (int sub = 0; sub < 2; sub++) {
-		st->stamp[sub] = s->seal.stamp[sub];
-		/* After a few renames of our own the window was short; after many the next sync reads again. */
-		if (s->renamed[sub] > 0 && s->renamed[sub] <= WINDOW_RENAMES)
-			maildir_stamp_set(s->box, st, sub);
-	}
 	if (index_apply(t, &c, st, e) == -1)
 		return -1;
 	/* Of a Maildir seen for the first time what lies in new/ is \Recent; the mark is one number, so nearly so. */
-	for (size_t i = 0; first && i < c.add_count; i++)
+	for (size_t i = 0; s->first && i < c.add_count; i++)
 		if (!(c.adds[i].rec.bits & IDX_NEW) && c.adds[i].uid >= st->recent_uid)
 			st->recent_uid = c.adds[i].uid + 1;
 	return index_state_put(t, st, e);
@@ -221,7 +218,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 	if (drc != DRV_OK)
 		return drc;
 	*again_out = false;
-	s->renamed[0] = s->renamed[1] = 0;
+	maildir_own_begin(&s->own, s->box, &st);
 	s->uidvalidity = st.uidvalidity;
 	rc = maildir_claim_left(s->box, t, &claim, e);
 	if (rc == 0 && claim.left != 0)
@@ -251,7 +248,7 @@ scan_once(struct scan *s, const struct idx_state *before, bool *again_out, struc
 		index_abort(t);
 	/* A UID that a client is told of must be in the file's name after a power cut. */
 	if (rc == 0 && s->box->store->p.fsync == FSYNC_ALWAYS)
-		rc = maildir_dirs_sync(s->box, (const bool[2]){ s->renamed[0] > 0, s->renamed[1] > 0 }, e);
+		rc = maildir_dirs_sync(s->box, s->own.events, e);
 	return rc == 0 ? DRV_OK : drv_of(e);
 }
 

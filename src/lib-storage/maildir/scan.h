@@ -32,6 +32,7 @@ struct scan {
 	size_t mask;
 	struct maildir_seal seal;
 	bool exact, was_coarse;
+	bool first;		/* nobody had looked, or the index is made anew */
 	bool may_be_near, new_alone;	/* only new/ need be read; was */
 	struct buf near;		/* what was in it */
 	struct maildir_heads heads;
@@ -43,7 +44,7 @@ struct scan {
 	struct maildir_uids uids;
 	bool has_facts, has_uids;
 	bool many;		/* new files keep their names */
-	size_t renamed[2];
+	struct maildir_own own;		/* renames of ours, while it is taken in */
 	uint32_t uidvalidity;
 	uint64_t untold;	/* the state's dev, once the scan is committed */
 };

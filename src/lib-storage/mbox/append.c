@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -214,6 +215,63 @@ write_all(struct appending *p, struct err *e)
 	return rc;
 }
 
+static bool
+has_word(struct span text, struct span word)
+{
+	while (text.n > 0) {
+		size_t n = 0;
+
+		while (n < text.n && (unsigned char)text.p[n] > ' ')
+			n++;
+		if (span_ieq(span_sub(text, 0, n), word))
+			return true;
+		text = span_from(text, n + 1);
+	}
+	return false;
+}
+
+/*
+ * The first message tells the last UID and the keywords of all: Dovecot gives other UIDs to those above, and takes keywords
+ * away that are not listed.  The number is written over the old one; what needs more room is written behind, with the first
+ * message that was added.
+ */
+static int
+raise_base(struct appending *p, struct err *e)
+{
+	uint32_t last = p->st.uidnext + (uint32_t)p->c->add_count - 1;
+	struct mbox_reading r;
+	uint64_t keywords = 0;
+	uint8_t flags = 0;
+	char digits[16];
+	struct span names;
+	bool behind;
+	int rc;
+
+	if (p->old_size == 0)
+		return 0;
+	mbox_reading_init(&r);
+	rc = mbox_read_base(p->box, p->old_size, &r, e);
+	for (size_t i = 0; i < p->c->add_count; i++) {
+		keywords |= p->c->adds[i].rec.keywords;
+		flags |= p->c->adds[i].rec.flags;
+	}
+	names = span_sub(buf_span(&r.text), r.base_at, r.base_n);
+	behind = r.uidvalidity != p->st.uidvalidity || (r.last_uid < last && r.last_uid_at == 0) ||
+	    (flags & IDX_PASSED && !has_word(names, SPAN("$Forwarded")));
+	for (size_t i = 0; i < p->kw.count; i++)
+		behind = behind || (keywords >> i & 1 && !has_word(names, p->kw.name[i]));
+	if (rc == 0 && !behind && r.last_uid < last) {
+		snprintf(digits, sizeof(digits), "%010u", last);
+		rc = mbox_pwrite(p->box->fd, span_str(digits), r.last_uid_at, p->box->path, e);
+	}
+	mbox_reading_clear(&r);
+	if (rc == 0 && behind) {
+		p->c->adds[0].rec.bits |= IDX_DIRTY;
+		p->box->due = true;
+	}
+	return rc;
+}
+
 static int
 record(struct appending *p, struct err *e)
 {
@@ -270,6 +328,8 @@ add_locked(struct appending *p, const struct change_set *cs, struct err *e)
 	if (rc == -1)
 		return -1;
 	rc = write_all(p, e);
+	if (rc == 0)
+		rc = raise_base(p, e);
 	if (rc == 0 && sync && fdatasync(p->box->fd) == -1)
 		rc = err_errno(e, "sync %s", p->box->path);
 	if (rc == 0)

@@ -511,6 +511,8 @@ mbox_box_open(void *store, struct span name, void **box_out, uint32_t *id_out, s
 		/* INBOX is always there. */
 		if (errno != ENOENT || !span_eq(name, SPAN("INBOX"))) {
 			err_errno(e, "open %s", box->path);
+			if (errno == ENOTDIR)		/* below a file that holds mail */
+				e->code = ERR_NOTFOUND;
 			goto fail;
 		}
 		if (mbox_make_file(s, box->path, e) == -1 && e->code != ERR_EXISTS)

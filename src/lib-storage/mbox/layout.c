@@ -243,7 +243,7 @@ list_entry(struct listing *l, int dir, const struct dirent *d, struct buf *name,
 		}
 		return S_ISREG(sb.st_mode) ? list_add(l, buf_span(name), true, false) : 0;
 	}
-	if (is_reserved(span_str(disk)))
+	if (is_reserved(span_str(disk)) || (l->s->dirname != NULL && strcmp(disk, l->s->dirname) == 0))
 		return 0;
 	if ((rc = entry_stat(l, dir, d, &sb)) != 1)
 		return rc;
@@ -434,7 +434,8 @@ mbox_make(struct mbox_store *s, struct span name, bool only_parent, struct err *
 static void
 control_remove(const struct mbox_store *s, struct span name)
 {
-	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append", MBOX_METADATA };
+	static const char *const files[] = { ".culver-mailbox", ".culver-journal", ".culver-append", MBOX_METADATA,
+		"dovecot-acl" };
 	struct err e = ERR_INIT;
 	char *path = mbox_control_path(s, name, &e), file[MBOX_PATH_MAX + 32];
 

@@ -74,6 +74,7 @@ struct mbox_reading {
 	bool has_first, pseudo;
 	struct mbox_msg first;		/* the pseudo message */
 	uint32_t uidvalidity, last_uid;
+	uint64_t last_uid_at;		/* where it stands in the file, with ten digits; 0 */
 	uint32_t base_at, base_n;	/* keyword names in text */
 };
 void mbox_reading_init(struct mbox_reading *r);

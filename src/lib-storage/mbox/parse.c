@@ -4,6 +4,7 @@
 #include "lib-index/schema.h"
 
 #define TOKENS_MAX 64		/* words of a From line that are looked at */
+#define BASE_DIGITS 10		/* of the numbers in X-IMAPbase */
 
 static const char *const month_names[] = { "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec" };
 static const char *const day_names[] = { "sun", "mon", "tue", "wed", "thu", "fri", "sat" };
@@ -208,7 +209,7 @@ next_word(struct span *rest, struct span *word)
 
 /* "1194274386 0000000012 $Junk work" */
 static void
-base_parse(struct span value, struct mbox_header *h)
+base_parse(struct span value, const char *header, struct mbox_header *h)
 {
 	struct span validity, last;
 	uint64_t v, u;
@@ -218,11 +219,12 @@ base_parse(struct span value, struct mbox_header *h)
 		return;
 	h->uidvalidity = (uint32_t)v;
 	h->last_uid = (uint32_t)u;
+	h->last_uid_at = last.n == BASE_DIGITS ? (size_t)(last.p - header) : 0;
 	h->base_keywords = value;
 }
 
 static void
-take_field(int field, struct span value, struct mbox_header *h)
+take_field(int field, struct span value, const char *header, struct mbox_header *h)
 {
 	uint64_t v;
 
@@ -237,10 +239,10 @@ take_field(int field, struct span value, struct mbox_header *h)
 		break;
 	case H_IMAP:
 		h->pseudo = true;
-		base_parse(value, h);
+		base_parse(value, header, h);
 		break;
 	case H_IMAPBASE:
-		base_parse(value, h);
+		base_parse(value, header, h);
 		break;
 	case H_KEYWORDS:
 		h->keywords = value;
@@ -270,13 +272,13 @@ mix(uint64_t h, struct span s)
 
 /* A field's lines as a whole: [start, end). */
 static void
-one_field(struct span field, struct mbox_header *h)
+one_field(struct span field, const char *header, struct mbox_header *h)
 {
 	size_t at;
 	int which = hidden_field(field, &at);
 
 	if (which != -1) {
-		take_field(which, span_from(field, at), h);
+		take_field(which, span_from(field, at), header, h);
 		return;
 	}
 	h->visible += field.n;
@@ -328,7 +330,7 @@ mbox_header_parse(struct span in, bool end, struct mbox_header *out)
 			continue;
 		}
 		if (at > field)
-			one_field(span_sub(in, field, at - field), &h);
+			one_field(span_sub(in, field, at - field), in.p, &h);
 		field = at;
 		if (n == 0 || is_blank(line)) {
 			h.ended = n > 0;
@@ -478,7 +480,8 @@ mbox_fields_write(struct buf *out, const struct mbox_fields *f, size_t room)
 			buf_addc(out, ' ');
 			buf_add(out, f->keyword_names[i]);
 		}
-		buf_adds(out, nl);
+		/* A flag of ours, a keyword to others: Dovecot takes keywords away that are not in this list. */
+		buf_addf(out, " $Forwarded%s", nl);
 	}
 	if (!f->pseudo)
 		buf_addf(out, "X-UID: %u%s", f->uid, nl);

@@ -39,6 +39,7 @@ struct mbox_header {
 	bool has_status;
 	uint32_t uid;		/* X-UID; 0: none */
 	uint32_t uidvalidity, last_uid;	/* X-IMAPbase or X-IMAP; 0: none */
+	size_t last_uid_at;	/* where last_uid stands, if it does with ten digits; 0 */
 	bool pseudo;		/* X-IMAP: no message, but where a file without messages keeps these numbers */
 	struct span base_keywords, keywords;
 	bool has_length;

@@ -253,13 +253,14 @@ keep_text(struct mbox_reading *r, struct span s, uint32_t *at, uint32_t *n, stru
 }
 
 static int
-take_first(struct mbox_reading *r, const struct mbox_header *h, struct err *e)
+take_first(struct mbox_reading *r, const struct mbox_msg *m, const struct mbox_header *h, struct err *e)
 {
 	r->has_first = true;
 	r->pseudo = h->pseudo;
 	r->crlf = h->crlf;
 	r->uidvalidity = h->uidvalidity;
 	r->last_uid = h->last_uid;
+	r->last_uid_at = h->last_uid_at == 0 ? 0 : m->off + m->from_len + h->last_uid_at;
 	return keep_text(r, h->base_keywords, &r->base_at, &r->base_n, e);
 }
 
@@ -272,7 +273,7 @@ read_message(struct window *w, struct mbox_msg *m, struct mbox_reading *r, bool 
 	int holds;
 
 	/* What h points at does not outlive the next look. */
-	if (read_from(w, m, first, e) == -1 || read_header(w, m, &h, e) == -1 || (first && take_first(r, &h, e) == -1) ||
+	if (read_from(w, m, first, e) == -1 || read_header(w, m, &h, e) == -1 || (first && take_first(r, m, &h, e) == -1) ||
 	    keep_text(r, h.keywords, &m->keywords_at, &m->keywords_n, e) == -1)
 		return -1;
 	body = m->off + m->from_len + m->hdr_len;
@@ -342,7 +343,7 @@ mbox_read_base(struct mbox_box *box, uint64_t size, struct mbox_reading *r, stru
 		if (rc == 0)
 			rc = read_header(&w, &m, &h, e);
 		if (rc == 0)
-			rc = take_first(r, &h, e);
+			rc = take_first(r, &m, &h, e);
 	}
 	buf_clear(&w.b);
 	return rc;

@@ -373,12 +373,15 @@ taking_clear(struct taking *k)
 
 /* UIDs that the file's head says were given: by another program, to messages that are gone again. */
 static void
-pass_over_given(struct taking *k)
+take_head(struct taking *k)
 {
 	uint32_t last = k->base_last_uid;
 
 	if (last >= k->st.uidnext && last - k->st.uidnext < GIVEN_MOST && k->base_validity == k->st.uidvalidity)
 		k->st.uidnext = last + 1;
+	/* The message that had UIDVALIDITY for all is gone, or others wrote over it: another has to carry it. */
+	if (k->base_validity != k->st.uidvalidity && k->r.msgs.n > 0 && k->st.dev == 0)
+		k->st.dev = 1;
 }
 
 /* Compares what was read with the index, which then has it. */
@@ -412,7 +415,7 @@ take_in(struct taking *k, uint32_t from_uid, bool whole, struct idx_state *st_ou
 		if (rc == 0)
 			rc = compare(k, from_uid, e);
 		if (rc == 0)
-			pass_over_given(k);
+			take_head(k);
 		if (rc == 0 && k->st.uidnext > k->st.uid_reserved) {
 			need = k->st.uidnext - uidnext;
 			index_abort(k->t);

@@ -1,0 +1,3 @@
+require ["fileinto","variables"];
+if header :matches "subject" "*" { set "r" "[${1}]"; }
+fileinto "${r}";

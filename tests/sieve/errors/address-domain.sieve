@@ -1,0 +1,1 @@
+redirect "ann@example..org";

@@ -1,0 +1,1 @@
+redirect "Ann B ann@example.org";

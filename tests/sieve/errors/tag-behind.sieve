@@ -1,0 +1,3 @@
+if size 10 :over {
+	keep;
+}

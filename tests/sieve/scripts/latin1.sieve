@@ -1,0 +1,6 @@
+require "fileinto";
+if header :contains "subject" "grün" {
+	fileinto "List";
+} else {
+	keep;
+}

@@ -1,0 +1,2 @@
+require ["foreverypart", "include"];
+foreverypart { foreverypart { include "loops"; } }

@@ -1,0 +1,3 @@
+require ["fileinto", "variables", "encoded-character"];
+set "box" "${hex:ff}rop";
+fileinto "${box}";

@@ -1,0 +1,3 @@
+require ["vnd.dovecot.testsuite", "include", "variables"];
+set "global.said" "yes";
+include "says";
