@@ -158,20 +158,21 @@ class Scripts(Base):
 
     def test_endless(self):
         double = 'set "x" "aaaaaaaaaaaaaaaa";\n' + 'set "x" "${x}${x}";\n' * 30
-        self.wrong(REQUIRE + double + 'fileinto :create "${x}";\n', 33, "no name of a mailbox")
+        self.wrong(REQUIRE + double + 'fileinto :create "${x}";\n', 33, "fileinto: .* is an invalid folder name")
         self.wrong(REQUIRE + double + "".join('set "v%d" "${x}";\n' % i for i in range(1000)), 532,
                    "more than 500 variables")
         for n in range(32):
             self.write("alice", "sieve/s%d.sieve" % n,
                        'require "include";\ninclude "s%d";\ninclude "s%d";\n' % (n + 1, n + 2))
         self.wrong('require "include";\ninclude "s0";\n', 2, "", ".")
-        self.wrong(REQUIRE + "".join('fileinto :create "m%d";\n' % i for i in range(100)), 34, "more than 32 actions")
+        self.wrong(REQUIRE + "".join('fileinto :create "m%d";\n' % i for i in range(100)), 34,
+                   "actions exceeds policy limit")
 
     def test_redirects(self):
         """More than may be are none; and what is passed on does not come back again and again."""
         before = self.sink.tries
         self.wrong(REQUIRE + "".join('redirect "u%d@example.net";\n' % i for i in range(1000)), 6,
-                   "more than 4 redirects")
+                   "redirect.*exceeds policy limit")
         time.sleep(0.5)
         self.assertEqual(self.sink.tries, before)
         self.script("alice", 'redirect "alice@example.org";\n')
@@ -190,7 +191,8 @@ class Scripts(Base):
         self.script("alice", REQUIRE + 'if header :matches "subject" "*" { fileinto :create "${1}"; }\n')
         before = sorted(os.listdir(self.server.dir)), sorted(os.listdir(self.server.path("home")))
         for name in ("../bob", "../../bob/Maildir", "/etc/x", "a/../../b", "..", ".", "~/x", "~bob/x", "a\0b",
-                     "INBOX/../x", "a//b", "/", "&AC4-.&AC8-", ".bob", "a" * 300, "a/" * 500, "../" * 3000000, "a" * 10000000,
+                     "INBOX/../x", "a//b", "/", "&AC4-.&AC8-", ".bob", "a" * 300, "a/" * 500, "../" * 3000000,
+                     "a" * 10000000,
                      "=?utf-8?q?=00=2F..=2F?="):
             self.both_ways(culver.message(name), name[:40])
         self.remove("alice", ".dovecot.sieve")
