@@ -203,8 +203,8 @@ write_rest(struct buf *out, const struct waiting *w, size_t *messages)
 }
 
 /*
- * Everything that waits goes to the file, or stays in the one that it came from.  So does a message on which a program is at work, for who knows whether it will end in
- * time: better that a lesson is given twice.
+ * Everything that waits goes to the file, or stays in the one that it came from.  So does a message on which a program is at
+ * work, for who knows whether it will end in time: better that a lesson is given twice.
  */
 static void
 keep_for_later(struct behind *b)

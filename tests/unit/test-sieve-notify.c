@@ -112,6 +112,13 @@ test_notification(void **state)
 	rig_run(&rig, E "notify \"mailto:x@example.org\";");
 	assert_true(has(rig_message(&rig, 0), "\r\nSubject: =?UTF-8?"));
 	assert_span(rig_action(&rig, 0)->sender, "bob+work@example.com");
+	/* the envelope has the address alone, and outlives the script */
+	rig_run(&rig, E "notify :from \"carl@example.com\" \"mailto:x@example.org\";");
+	assert_span(rig_action(&rig, 0)->sender, "carl@example.com");
+	rig_run(&rig, E "notify :from \"carl@example.com (Carl)\" \"mailto:x@example.org\";");
+	assert_span(rig_action(&rig, 0)->sender, "carl@example.com");
+	rig_run(&rig, E "notify :from text:\n dora@example.com\n.\n \"mailto:x@example.org\";");
+	assert_span(rig_action(&rig, 0)->sender, "dora@example.com");
 	/* the copy is of what is sent; the message that came is not touched by it */
 	rig_run(&rig, E "notify :fcc \"Sent\" \"mailto:x@example.org\";");
 	assert_true(span_eq(rig_action(&rig, 1)->message, rig_action(&rig, 0)->text) && rig_action(&rig, 1)->own);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Scripts against one message: what they want done, or why they are refused. */
+#include <stdlib.h>
+#include <time.h>
 #include "lib-filter/sieve/match.h"
 #include "lib-filter/sieve/script.h"
 #include "lib-storage/mailbox.h"
@@ -345,6 +347,60 @@ test_flags_of_before(void **state)
 	}
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#define REFERENCES 10000	/* its memmem() looks at all that is left each time */
+#else
+#define REFERENCES 250000
+#endif
+
+/* Each ${ is looked for its } in what is left: that must not cost the square of it. */
+static void
+test_references(void **state)
+{
+	static const char head[] = "require [\"variables\",\"encoded-character\"]; if string :is \"", tail[] = "}\" \"\" { discard; }";
+	const size_t count = REFERENCES;
+	char *text = malloc(sizeof(head) + 2 * count + sizeof(tail));
+	struct sieve_rig rig;
+	clock_t before;
+
+	(void)state;
+	assert_non_null(text);
+	memcpy(text, head, sizeof(head));
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + sizeof(head) - 1 + 2 * i, "${", 2);
+	memcpy(text + sizeof(head) - 1 + 2 * count, tail, sizeof(tail));
+	rig_init(&rig, mail);
+	before = clock();
+	assert_span(rig_run(&rig, text), "keep");
+	assert_true(clock() - before < 2 * CLOCKS_PER_SEC);
+	assert_span(rig_run(&rig, "require \"variables\"; set \"a\" \"x\"; if string :matches \"${${a}}${a\" \"?{x}?{a\" { discard; }"),
+	    "nothing");
+	rig_clear(&rig);
+	free(text);
+}
+
+/* A mistake that does not end the script is told, but not for every time that it is met. */
+static void
+test_complaints(void **state)
+{
+	struct buf text = BUF_INIT(65536);
+	struct sieve_rig rig;
+	size_t lines = 0;
+
+	(void)state;
+	buf_adds(&text, "require [\"variables\",\"regex\"]; set \"a\" \"(\";");
+	for (unsigned i = 0; i < 100; i++)
+		buf_adds(&text, "if header :regex \"x-number\" \"${a}\" { discard; }");
+	buf_addc(&text, '\0');
+	rig_init(&rig, mail);
+	assert_span(rig_run(&rig, text.p), "keep");
+	for (size_t at = 0; (at = span_find(rig.logged, SPAN("no regular expression"))) != SIZE_MAX; lines++)
+		rig.logged = span_from(rig.logged, at + 1);
+	assert_int_equal(lines, 20);
+	rig_clear(&rig);
+	buf_clear(&text);
+}
+
 int
 main(void)
 {
@@ -354,6 +410,8 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_multiline),
 		cmocka_unit_test(test_extset),
+		cmocka_unit_test(test_references),
+		cmocka_unit_test(test_complaints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

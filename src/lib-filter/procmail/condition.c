@@ -341,6 +341,11 @@ condition(struct procmail_state *s, const struct procmail_statement *recipe, str
 			c.text = span_from(c.text, 1);
 			if (c.text.n > 1 && c.text.p[0] == '^' && ascii_is_alpha(c.text.p[1]))
 				c.text = span_str(arena_printf(s->scratch, "(^)%.*s", SPAN_ARG(span_from(c.text, 1))));
+			/* An empty expression would match whatever comes. */
+			if (c.text.p == NULL) {
+				procmail_log(s, "Out of memory for \"%.*s\"", SPAN_ARG(text));
+				return false;
+			}
 		}
 		return match(s, &c);
 	}

@@ -227,6 +227,9 @@ sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct span 
 int
 sieve_envelope_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out)
 {
-	*out = text;
-	return span_chr(text, '<') < text.n ? sieve_bare_address(r, n, text, out) : 0;
+	/* What stands around an address: a name, comments, white space, line ends of a text:. */
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] <= ' ' || strchr("<(,", text.p[i]) != NULL)
+			return sieve_bare_address(r, n, text, out);
+	return sieve_run_dup(r, n, text, out);
 }

@@ -5,7 +5,7 @@
 #include "lib-filter/sieve/run.h"
 #include "lib-mail/address.h"
 
-/* What goes into an envelope: text as it is, or the address in it where there is a name, too.  -1: no memory. */
+/* What goes into an envelope: text as it is, or the address in it where there is more; a copy.  -1: no memory. */
 int sieve_envelope_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out);
 /* local@domain of what may have a name with it; empty: there is no address.  -1: no memory. */
 int sieve_bare_address(struct sieve_run *r, const struct sieve_node *n, struct span text, struct span *out);

@@ -214,6 +214,7 @@ static const struct sieve_tag_use denotify_tags[] = {
 
 const struct sieve_word sieve_words_notify_old[] = {
 	{ .name = "notify", .ext = EXT_NOTIFY, .args = "", .tags = notify_tags, .check = check_notify, .run = run_notify },
-	{ .name = "denotify", .late_tags = true, .ext = EXT_NOTIFY, .args = "?S", .tags = denotify_tags, .check = check_denotify, .run = run_denotify },
+	{ .name = "denotify", .late_tags = true, .ext = EXT_NOTIFY, .args = "?S", .tags = denotify_tags, .check = check_denotify,
+	    .run = run_denotify },
 	{ .name = NULL },
 };

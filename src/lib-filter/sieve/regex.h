@@ -22,8 +22,8 @@ const struct sieve_regex *sieve_regex_compile(struct arena *a, struct span ere, 
     size_t room);
 
 /*
- * 1 or 0.  -1: matching takes too much work, more than max_us of processor time, or memory.  captures: NULL, or [0] the match and the groups; spans into value,
- * SPAN("") for a group that took no part.  a: for a copy of a value that is not UTF-8.
+ * 1 or 0.  -1: matching takes too much work, more than max_us of processor time, or memory.  captures: NULL, or [0] the match
+ * and the groups; spans into value, SPAN("") for a group that took no part.  a: for a copy of a value that is not UTF-8.
  */
 int sieve_regex_match(const struct sieve_regex *re, struct arena *a, struct span value, uint64_t max_us,
     struct sieve_captures *captures);

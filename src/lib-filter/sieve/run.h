@@ -44,12 +44,13 @@ struct sieve_run {
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 
 	struct sieve_edits edits;	/* what the script has changed in the message (message.h) */
+	unsigned complaints;		/* that were logged */
 	unsigned loops;			/* foreverypart in foreverypart, through scripts that are included, too */
 	const struct sieve_node *broken;	/* the foreverypart that a "break" leaves */
 };
 
 int sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* A mistake of the script that does not end it: it is logged. */
+/* A mistake of the script that does not end it: it is logged, unless there were many. */
 void sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Counts work in steps: about one a string compared.  -1: too much. */
 int sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps);

@@ -13,6 +13,7 @@
 #include "lib-filter/sieve/tester-world.h"
 #include "lib-mail/encoded-word.h"
 
+#define COMPLAINTS_MAX 20	/* that a run logs */
 #define STEP_OCTETS 64		/* octets that are looked at in one step */
 #define FIELD_MAX ((size_t)1 << 20)
 
@@ -42,6 +43,9 @@ sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *
 	sieve_error_set(&error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
 	if (r->host->tester != NULL)
 		tester_error(r->host->tester, error.text);
+	/* In a loop it would be the same again and again, in the log of all. */
+	if (r->complaints++ >= COMPLAINTS_MAX)
+		return;
 	len = snprintf(line, sizeof(line), "line %u: %s", error.line, error.text);
 	if (r->host->log != NULL)
 		r->host->log(r->host->ctx, span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
@@ -131,7 +135,8 @@ tabs_to_spaces(struct span *raw, struct buf *room)
 	for (size_t i = 1; i < room->n; i++)
 		if (room->p[i] == '\t' && room->p[i - 1] == '\n')
 			room->p[i] = ' ';
-	*raw = buf_span(room);
+	if (!room->failed)
+		*raw = buf_span(room);
 }
 
 int

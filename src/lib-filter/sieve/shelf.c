@@ -75,7 +75,8 @@ is_same_file(const struct stat *x, const struct stat *y)
 static bool
 is_for(const struct held *h, const char *path, struct span name, const struct sieve_compile_options *o)
 {
-	return strcmp(h->path, path) == 0 && span_eq(span_str(h->name), name) && memcmp(&h->available, &o->available, sizeof(o->available)) == 0 &&
+	return strcmp(h->path, path) == 0 && span_eq(span_str(h->name), name) &&
+	    memcmp(&h->available, &o->available, sizeof(o->available)) == 0 &&
 	    memcmp(&h->available_global, &o->available_global, sizeof(o->available_global)) == 0 &&
 	    h->includes == o->includes && h->include_depth == o->include_depth;
 }
@@ -118,7 +119,8 @@ static bool
 hold(struct sieve_shelf *s, const char *path, struct span name, const struct stat *seen, const struct sieve_compile_options *o,
     struct sieve_script *script)
 {
-	struct held h = { strdup(path), name.n > 0 ? strndup(name.p, name.n) : strdup(""), *seen, o->available, o->available_global, o->includes, o->include_depth, script, ++s->uses };
+	struct held h = { strdup(path), name.n > 0 ? strndup(name.p, name.n) : strdup(""), *seen, o->available,
+		o->available_global, o->includes, o->include_depth, script, ++s->uses };
 	size_t oldest = 0;
 
 	if (h.path == NULL || h.name == NULL || clock_wall_us() / 1000000 - seen->st_ctim.tv_sec < SETTLED_S) {

@@ -10,6 +10,20 @@
 
 /* ---- encoded-character ---- */
 
+/*
+ * Where the } of the ${ at the start of s is; s.n: it has none.  What another $ is in is no name and no number, so that a
+ * string of nothing but ${ takes no more than its octets.
+ */
+static size_t
+closing(struct span s)
+{
+	size_t i = 2;
+
+	while (i < s.n && s.p[i] != '}' && s.p[i] != '$')
+		i++;
+	return i < s.n && s.p[i] == '}' ? i : s.n;
+}
+
 static bool
 hex_number(struct span s, uint32_t *out)
 {
@@ -84,7 +98,7 @@ sieve_decode_characters(struct arena *a, struct span *s)
 			break;
 		rest = span_from(rest, at);
 		unicode = span_istarts(rest, SPAN("${unicode:"));
-		end = span_chr(rest, '}');
+		end = closing(rest);
 		if (end < rest.n && (unicode || span_istarts(rest, SPAN("${hex:"))))
 			rc = decode_one(span_sub(rest, unicode ? 10 : 6, end - (unicode ? 10 : 6)), unicode, &out);
 		ok = rc != -1;
@@ -225,7 +239,7 @@ sieve_run_string(struct sieve_run *r, const struct sieve_node *n, struct span s,
 		if (at >= rest.n)
 			break;
 		rest = span_from(rest, at);
-		end = span_chr(rest, '}');
+		end = closing(rest);
 		if (end < rest.n && value_of(r, span_sub(rest, 2, end - 2), &value)) {
 			buf_add(&text, value);
 			rest = span_from(rest, end + 1);
@@ -413,11 +427,12 @@ sieve_check_references(struct sieve_checker *c, const struct sieve_node *n, stru
 	size_t at;
 
 	for (; (at = span_find(s, SPAN("${"))) != SIZE_MAX; s = span_from(s, at + 2)) {
-		struct span inside = span_from(s, at + 2);
+		struct span reference = span_from(s, at), inside;
+		size_t end = closing(reference);
 
-		inside = span_sub(inside, 0, span_chr(inside, '}'));
-		if (at + 2 + inside.n >= s.n)
-			return 0;
+		if (end == reference.n)
+			continue;
+		inside = span_sub(reference, 2, end - 2);
 		if (has_namespace(inside) && !is_namespace(c, inside))
 			return sieve_fail(c, n, "the namespace of ${%.*s} is not known", SPAN_ARG(span_sub(inside, 0, 60)));
 	}

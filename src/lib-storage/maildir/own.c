@@ -203,7 +203,8 @@ maildir_own_will(struct maildir_own *o, int sub)
 	}
 	o->watched[sub] = w;
 	o->before[sub] = w->count;
-	o->lost = watching.lost;
+	if (o->watched[!sub] == NULL)	/* else what was lost since then would be forgotten */
+		o->lost = watching.lost;
 	o->held[sub] = maildir_stamp_is(&o->st->stamp[sub], &sb);
 }
 

@@ -1,3 +1,0 @@
-require ["fileinto","variables"];
-if header :matches "subject" "*" { set "r" "[${1}]"; }
-fileinto "${r}";
