@@ -234,7 +234,7 @@ class Filter(unittest.TestCase):
         """A script of a file dictionary, which is read behind the wall that other scripts are behind."""
         os.makedirs(self.server.path("dicts"), exist_ok=True)
         with open(self.server.path("dicts", "late.dict"), "w") as f:
-            f.write('priv/sieve/name/late\n3\npriv/sieve/data/3\nrequire ["fileinto", "mailbox"]; '
+            f.write('priv/sieve/name/late\n3\npriv/sieve/data/3\nrequire ["fileinto", "mailbox"];\x01n# in lines\x01n'
                     'if header "subject" "dict" { fileinto :create "Dict"; }\n')
         self.server.deliver(message("dict"), "carol")
         self.server.deliver(message("no dict"), "carol")

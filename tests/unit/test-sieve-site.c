@@ -324,6 +324,9 @@ test_dict(void **state)
 	put(&f, "all.dict", "priv/sieve/name/first\n1\npriv/sieve/data/1\n" INTO("before") "\n"
 	    "priv/sieve/name/shared\n2\npriv/sieve/data/2\n" INTO("shared") "\n");
 	assert_string_equal(run(&f, &got), "2: save before; save own; save shared; keep;");
+	/* several lines, as other programs write them */
+	put(&f, "own.dict", "priv/sieve/name/mine\n7\npriv/sieve/data/7\n# one\001r\001n" INTO("a\0011b") "\001n#\001t\0012\001\n");
+	assert_string_equal(run(&f, &got), "2: save before; save a\001b; keep;");
 	put(&f, "own.dict", "priv/sieve/name/mine\n7\npriv/sieve/data/7\nwrong\n");
 	assert_string_equal(run(&f, &got), "1: save before; keep; failed: personal");
 	put(&f, "own.dict", "priv/sieve/name/other\n7\npriv/sieve/data/7\nkeep;\n");

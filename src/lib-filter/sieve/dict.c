@@ -43,6 +43,28 @@ sieve_dict_get(struct span dict, struct span name, struct span *out)
 	return find(dict, SPAN("priv/sieve/name/"), name, &id) && find(dict, SPAN("priv/sieve/data/"), id, out);
 }
 
+struct span
+sieve_dict_text(struct arena *a, struct span value)
+{
+	char *p = arena_alloc(a, value.n + 1, 1);
+	size_t n = 0;
+
+	if (p == NULL)
+		return SPAN_NONE;
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+
+		if (c == '\001') {
+			if (++i == value.n)
+				break;
+			c = value.p[i];
+			c = c == '0' ? '\0' : c == '1' ? '\001' : c == 't' ? '\t' : c == 'r' ? '\r' : c == 'n' ? '\n' : c;
+		}
+		p[n++] = c;
+	}
+	return span_of(p, n);
+}
+
 int
 sieve_dict_read(const char *path, struct span name, size_t max, struct arena *a, struct span *out, struct err *e)
 {
@@ -54,7 +76,7 @@ sieve_dict_read(const char *path, struct span name, size_t max, struct arena *a,
 		rc = err_set(e, ERR_NOTFOUND, "%s: there is no script \"%.*s\"", path, SPAN_ARG(span_sub(name, 0, 100)));
 	else if (rc == 0 && text.n > max)
 		rc = err_set(e, ERR_TOOBIG, "%s: the script is larger than %zu octets", path, max);
-	else if (rc == 0 && (*out = arena_dup(a, text)).p == NULL)
+	else if (rc == 0 && (*out = sieve_dict_text(a, text)).p == NULL)
 		rc = err_set(e, ERR_LIMIT, "out of memory");
 	buf_clear(&dict);
 	return rc;

@@ -179,7 +179,10 @@ on_script(void *ctx, bool personal, struct span name, struct arena *a, struct sp
 		dict = span_sub(dict, 10, span_chr(span_from(dict, 10), ';'));
 		if (t->io->read(t->io->ctx, dict, a, &dict, e) == -1)
 			return -1;
-		return sieve_dict_get(dict, name, out) ? 0 : err_set(e, ERR_NOTFOUND, "there is no such script");
+		if (!sieve_dict_get(dict, name, out))
+			return err_set(e, ERR_NOTFOUND, "there is no such script");
+		*out = sieve_dict_text(a, *out);
+		return out->p != NULL ? 0 : err_set(e, ERR_LIMIT, "out of memory");
 	}
 	path = arena_printf(a, "%s/%.*s.sieve", personal ? "included" : "included-global", SPAN_ARG(name));
 
