@@ -23,13 +23,12 @@
 #define PATHS_MEMORY (1 << 20)
 #define REST_HEAP_MAX (4 << 20)	/* a worker that has grown beyond this does not stay */
 
-static volatile sig_atomic_t told_to_end;
 static int ending_fd = -1, log_fd = -1;
 
 bool
 worker_is_told_to_end(void)
 {
-	return told_to_end != 0;
+	return end_wanted_ms() != 0;
 }
 
 void
@@ -50,7 +49,7 @@ on_sigterm(int sig)
 	int saved = errno;
 
 	(void)sig;
-	told_to_end = 1;
+	end_wanted();
 	if (ending_fd != -1)
 		shutdown(ending_fd, SHUT_RD);
 	errno = saved;
@@ -304,7 +303,7 @@ may_rest(struct worker *w, unsigned served)
 {
 	struct err e = ERR_INIT;
 
-	if (!may_stay(w) || (w->service->service_count != 0 && served >= w->service->service_count) || told_to_end)
+	if (!may_stay(w) || (w->service->service_count != 0 && served >= w->service->service_count) || worker_is_told_to_end())
 		return false;
 	/* What others give to the user changes, and would be beyond the walls. */
 	return w->ss.home_count == 0 && heap_used() <= REST_HEAP_MAX && (w->msg.data != NULL || ipc_msg_init(&w->msg, &e) == 0);
@@ -401,8 +400,8 @@ rest(struct worker *w)
 	if (send_answer(w, MSG_REST, 0) == -1)
 		end_worker(w, 0);
 	do {
-		/* Before the look at told_to_end a signal may have come; after it the wait ends at once. */
-		if (told_to_end || ipc_recv_wait(w->ws.parent_fd, &w->msg, -1, &e) != 1)
+		/* Before the look at that a signal may have come; after it the wait ends at once. */
+		if (worker_is_told_to_end() || ipc_recv_wait(w->ws.parent_fd, &w->msg, -1, &e) != 1)
 			end_worker(w, 0);
 		/* Others were for the session that is over. */
 	} while (w->msg.type != MSG_SERVE);
@@ -413,7 +412,7 @@ rest(struct worker *w)
 		end_worker(w, 0);
 	}
 	ending_fd = w->ws.client_fd;
-	if (told_to_end)
+	if (worker_is_told_to_end())
 		shutdown(ending_fd, SHUT_RD);
 	set_log_prefix(w->o, &w->ws, w->view);
 	if (send_answer(w, MSG_SERVING, 0) == -1)

@@ -10,6 +10,7 @@
 #endif
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -35,6 +36,27 @@ int64_t
 clock_us(void)
 {
 	return clock_read_us(CLOCK_MONOTONIC);
+}
+
+static volatile sig_atomic_t is_end_wanted;
+static int64_t end_wanted_at;
+
+void
+end_wanted(void)
+{
+	int saved = errno;
+
+	if (!is_end_wanted) {
+		end_wanted_at = clock_ms();
+		is_end_wanted = 1;
+	}
+	errno = saved;
+}
+
+int64_t
+end_wanted_ms(void)
+{
+	return is_end_wanted ? end_wanted_at : 0;
 }
 
 int64_t

@@ -10,6 +10,11 @@ int64_t clock_ms(void);			/* monotonic; for timeouts */
 int64_t clock_us(void);			/* monotonic */
 int64_t clock_wall_us(void);		/* microseconds since 1970 */
 
+/* For a handler of SIGTERM: this process is to come to its end.  Nothing is broken off, but waits for others are soon over. */
+void end_wanted(void);
+/* When that was, as of clock_ms(); 0: it was not. */
+int64_t end_wanted_ms(void);
+
 /*
  * Waits until fd is ready for events (POLLIN, POLLOUT), timeout_ms at most (-1: for ever), whatever signals come.
  * 1 ready (or broken: the next call on it says how), 0 the time is over, -1 an error.

@@ -493,10 +493,18 @@ shut_in(struct worker *w)
 		log_fatal("%s", e.log);
 }
 
+static void
+on_sigterm(int sig)
+{
+	(void)sig;
+	end_wanted();
+}
+
 void
 deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 {
 	static struct worker w;
+	const struct sigaction sa = { .sa_handler = on_sigterm, .sa_flags = SA_RESTART };
 	struct err e = ERR_INIT;
 	int rc;
 
@@ -512,8 +520,8 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 		log_fatal("out of memory");
 	log_fd = p->channel_fd;
 	log_hook(on_log_line);
-	/* The end of the channel ends it, never in the middle of a delivery. */
-	signal(SIGTERM, SIG_IGN);
+	/* The end of the channel ends it, never in the middle of a delivery; but one that waits for a lock waits no longer. */
+	sigaction(SIGTERM, &sa, NULL);
 	tzset();
 	shut_in(&w);
 	while (!w.ending) {

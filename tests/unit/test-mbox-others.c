@@ -4,6 +4,9 @@
 #include "testing.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib/sys.h"
 #include "lib-storage/uidl.h"
 
 #define ONE "From: a@example.org\r\nSubject: one\r\n\r\nfirst\r\n"
@@ -45,6 +48,24 @@ save_with(struct mailbox *box, const char *keyword, unsigned flags)
 	uid = uids.uids[0];
 	arena_free(a);
 	return uid;
+}
+
+static int
+saver_text(struct mailbox *box, const char *text, struct err *e)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct save_params p = { .internal_date = INT64_MIN };
+	struct saver *s;
+	struct uid_list uids;
+	uint32_t validity;
+	int rc;
+
+	MUST(saver_new(box, &s, e), e);
+	rc = saver_begin(s, &p, e) == 0 && saver_write(s, span_str(text), e) == 0 && saver_finish(s, e) == 0 &&
+	    saver_commit(s, a, &validity, &uids, e) == 0 ? 0 : -1;
+	saver_free(s);
+	arena_free(a);
+	return rc;
 }
 
 /* The first message tells the last UID, and the keywords of all, or Dovecot goes by other UIDs and removes keywords. */
@@ -197,6 +218,42 @@ test_uidl(void **state)
 	fixture_clear(&f);
 }
 
+/* Another host has the mailbox, and the server is to stop: who waits for it gives up, long before mbox_lock_timeout. */
+static void
+test_end_is_wanted(void **state)
+{
+	struct fixture f;
+	struct mailbox *box;
+	struct err e = ERR_INIT;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	begin(&f);
+	fixture_close(&f);
+	f.conf.mbox.lock_timeout_ms = 300000;
+	f.conf.mbox.dotlock_change_ms = 300000;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(60);
+		fixture_open(&f);
+		if (mailbox_open(f.st, SPAN("INBOX"), MAILBOX_SAVE, &box, &e) == -1)
+			_exit(2);
+		fixture_run(&f, "echo 1:elsewhere > mail/inbox.lock");
+		end_wanted();
+		_exit(saver_text(box, ONE, &e) == -1 && e.code == ERR_INUSE ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	fixture_run(&f, "rm mail/inbox.lock");
+	fixture_open(&f);
+	box = box_of(f.st, "INBOX", MAILBOX_READ);
+	assert_int_equal(mailbox_count(box), 0);
+	mailbox_close(box);
+	fixture_clear(&f);
+}
+
 int
 main(void)
 {
@@ -207,6 +264,7 @@ main(void)
 		cmocka_unit_test(test_below_a_file),
 		cmocka_unit_test(test_dirname),
 		cmocka_unit_test(test_uidl),
+		cmocka_unit_test(test_end_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,7 @@
 
 #define WAIT_FIRST_US 500
 #define WAIT_MOST_US 50000
+#define END_WAIT_MS 500		/* that a process which is told to end waits for a lock, all in all */
 #define TOUCH_EVERY_MS 10000
 #define REOPEN_TRIES 20
 
@@ -48,13 +49,14 @@ mbox_privileges_down(const struct mbox_store *s)
 		setfsgid(getegid());
 }
 
-/* Sleeps a little, longer each time.  False when the time is over. */
+/* Sleeps a little, longer each time.  False when the time is over, or that of the process: who stops the server has no patience. */
 static bool
 wait_more(int64_t deadline, long *us)
 {
 	struct timespec ts = { .tv_nsec = *us * 1000 };
+	int64_t now = clock_ms(), told = end_wanted_ms();
 
-	if (clock_ms() >= deadline)
+	if (now >= deadline || (told != 0 && now >= told + END_WAIT_MS))
 		return false;
 	nanosleep(&ts, NULL);
 	*us = *us * 2 < WAIT_MOST_US ? *us * 2 : WAIT_MOST_US;
