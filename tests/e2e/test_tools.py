@@ -107,6 +107,9 @@ class FoldersGo(Tools):
             self.own()
             if command != "adopt":
                 self.assertEqual(self.adm("adopt")[0], 0)
+                # Of a folder that went while it was adopted, and is back, the index knows all and the control file is missing.
+                self.adm("scrub", "--repair")
+                self.assertEqual(self.adm("scrub"), (0, []))
             run = subprocess.Popen([os.path.join(culver.PREFIX, "bin", "culveradm"), "-c", self.server.config] +
                                    command.split() + ["-u", "alice"] + (["*"] if command == "index verify" else []),
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
