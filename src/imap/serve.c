@@ -139,6 +139,7 @@ imap_serve(const struct session_start *ss)
 	stream_init_fd(&io, ss->client_fd, ss->preread.n + 65536, 60000);
 	if (ss->preread.n > 0)
 		stream_unread(&io, ss->preread);
+	storage_stay();
 	if (session_storage_open(ss, &params, &st, &e) == -1)
 		return refuse(ss, &io, &e);
 	if (imap_session_new(ss, st, &io, &s, &e) == -1) {

@@ -173,4 +173,5 @@ struct driver {
 };
 
 extern const struct driver maildir_driver, mbox_driver;
+void maildir_own_watch(void);	/* storage_stay() */
 #endif

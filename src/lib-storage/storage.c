@@ -416,6 +416,12 @@ storage_wake(struct storage *st, int notify_fd)
 	return ok;
 }
 
+void
+storage_stay(void)
+{
+	maildir_own_watch();
+}
+
 int
 storage_maintain(struct storage *st, struct err *e)
 {

@@ -53,6 +53,11 @@ int storage_paths(const struct storage_params *p, struct arena *a, const char *c
  * tell where homes are.  In arena; usually none. */
 int storage_homes_wanted(const struct storage_params *p, struct arena *a, struct span **users_out, size_t *count_out,
     struct err *e);
+/*
+ * For a process that serves for a while: what other programs do to a mailbox while this one changes it is seen at once, for
+ * which the kernel takes ten milliseconds at the process's end.
+ */
+void storage_stay(void);
 /* Work that may be done when nobody waits: flag renames behind, sweep of tmp, pruning.  Call when idle and at the end. */
 int storage_maintain(struct storage *st, struct err *e);
 void storage_maintain_soon(struct storage *st);		/* it is due in a moment, whatever waits: a client that goes on is served first */

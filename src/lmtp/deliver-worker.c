@@ -523,6 +523,7 @@ deliver_worker_run(struct service *s, const struct deliver_worker_params *p)
 	/* The end of the channel ends it, never in the middle of a delivery; but one that waits for a lock waits no longer. */
 	sigaction(SIGTERM, &sa, NULL);
 	tzset();
+	storage_stay();
 	shut_in(&w);
 	while (!w.ending) {
 		/* With more work waiting the house can wait. */

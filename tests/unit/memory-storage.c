@@ -127,6 +127,11 @@ storage_close(struct storage *st)
 	(void)st;
 }
 
+void
+storage_stay(void)
+{
+}
+
 int
 storage_maintain(struct storage *st, struct err *e)
 {

@@ -367,5 +367,6 @@ main(void)
 		cmocka_unit_test(test_blind),
 	};
 
+	storage_stay();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
  * directory, which are ours alone or the next sync reads it again.  A directory that is sealed under its lock has had each
  * change before counted, and each one later makes another time: nothing falls between.
  *
- * Where that can not be (file systems that other hosts change, no inotify instances left) what happens in these
+ * Where that can not be (file systems that other hosts change, no inotify instances left, a process that is over soon) what happens in these
  * microseconds is noticed by nobody: IDX_STATE_WINDOW remembers that this can have been, and maintenance scans again, when
  * that is cheap or some minutes have gone by.
  */
@@ -35,8 +35,9 @@ struct watched {
 	uint64_t used;		/* those of a change under way are the latest */
 };
 
-/* One instance a process: a user has few of them, and closing one takes milliseconds. */
+/* One instance a process: a user has few of them, and closing one takes ten milliseconds. */
 static struct {
+	bool wanted;
 	pid_t process;		/* a child of ours must not read the parent's */
 	int fd;			/* -1: there is none to be had */
 	struct watched dirs[DIRS];
@@ -72,9 +73,17 @@ is_shared_by_hosts(int fd)
 	return false;
 }
 
+void
+maildir_own_watch(void)
+{
+	watching.wanted = true;
+}
+
 static bool
 is_watching(void)
 {
+	if (!watching.wanted)
+		return false;
 	if (watching.process != getpid()) {
 		watching.process = getpid();
 		for (size_t i = 0; i < DIRS; i++)
