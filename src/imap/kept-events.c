@@ -125,7 +125,15 @@ take_over(int dir_fd, int *fd_out, struct err *e)
 		*e = one;
 		return WORK_FAILED;
 	}
-	if (fd_flock(fd, LOCK_EX | LOCK_NB) == 0 && is_named(dir_fd, KEPT_EVENTS_WORK, &st)) {
+	if (fd_flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		bool others = errno == EWOULDBLOCK;
+
+		if (!others)
+			err_errno(e, "lock %s", KEPT_EVENTS_WORK);
+		close(fd);
+		return others ? WORK_OTHERS : WORK_FAILED;
+	}
+	if (is_named(dir_fd, KEPT_EVENTS_WORK, &st)) {
 		*fd_out = fd;
 		return WORK_OURS;
 	}
