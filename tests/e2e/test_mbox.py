@@ -12,6 +12,7 @@ import re
 import select
 import shutil
 import signal
+import smtplib
 import subprocess
 import threading
 import time
@@ -387,6 +388,37 @@ class Together(unittest.TestCase):
 
 
 @needs("doveadm")
+class Stop(unittest.TestCase):
+    def test_while_another_host_has_the_lock(self):
+        """Who stops the server does not wait for mbox_lock_timeout, and what was not answered with 250 does not arrive."""
+        extra = "mbox_lock_timeout = 5 mins\nmbox_dotlock_change_timeout = 5 mins\n"
+        with MboxServer(extra) as server:
+            server.allowed = ("another program keeps the mailbox locked",)
+            server.deliver(numbered(1), "alice")
+            lock = os.path.join(server.spool, "alice.lock")
+            with open(lock, "w") as f:
+                f.write("1:elsewhere\n")
+            answers = []
+
+            def deliver():
+                try:
+                    server.deliver(numbered(2), "alice")
+                except smtplib.SMTPException as e:
+                    answers.append(e)
+            sender = threading.Thread(target=deliver)
+            sender.start()
+            time.sleep(1)
+            self.assertEqual(answers, [])
+            server.stop()
+            sender.join(culver.WAIT)
+            self.assertEqual(len(answers), 1)
+            os.unlink(lock)
+            server.start()
+            client = server.imap("alice")
+            self.assertEqual(client.select()[1], [b"1"])
+            client.logout()
+
+
 class Dovecot(unittest.TestCase):
     """The same files under Debian's Dovecot: the same UIDVALIDITY, UIDs, flags and keywords, in both directions."""
 
