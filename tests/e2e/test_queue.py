@@ -215,6 +215,16 @@ class Queue(Case):
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(sink.tries, 1)
 
+    def test_answer_names_host(self):
+        """An answer of the server's own has its Message-ID from `hostname`, not from what the machine calls itself."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'require "vacation"; vacation :addresses "alice@example.org" "Away.";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: sink.taken, "the answer has left")
+        self.assertRegex(str(sink.taken[0]), r"Message-ID: <vacation-[0-9a-f]+@mx\.example\.org>")
+
     def test_lifetime(self):
         """What could not be sent for too long is given back, with the last answer; an answer of our own is dropped."""
         sink = self.sink()

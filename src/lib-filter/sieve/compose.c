@@ -56,7 +56,7 @@ sieve_address_setting(const struct sieve_run *r, const char *name)
 int
 sieve_compose_start(struct sieve_run *r, const struct sieve_node *n, struct buf *out, const char *kind, struct span to)
 {
-	struct span parts[4], id;
+	struct span parts[4], id, host;
 	char now[24];
 
 	snprintf(now, sizeof(now), "%lld", (long long)sieve_run_now(r));
@@ -66,7 +66,9 @@ sieve_compose_start(struct sieve_run *r, const struct sieve_node *n, struct buf 
 	parts[3] = span_of(&r->action_count, sizeof(r->action_count));
 	if (sieve_run_mark(r, n, "id", parts, 4, &id) == -1)
 		return -1;
-	buf_addf(out, "Message-ID: <%s-%.*s@%s>\r\nDate: ", kind, SPAN_ARG(span_sub(id, 3, 32)), host_name());
+	if (!sieve_environment_get(r, SPAN("host"), &host) || host.n == 0)
+		host = span_str(host_name());
+	buf_addf(out, "Message-ID: <%s-%.*s@%.*s>\r\nDate: ", kind, SPAN_ARG(span_sub(id, 3, 32)), SPAN_ARG(host));
 	date_write(out, (struct mail_date){ .time = sieve_run_now(r) });
 	buf_adds(out, "\r\nX-Sieve: Culver Sieve " PACKAGE_VERSION "\r\n");
 	return 0;
