@@ -378,6 +378,9 @@ RECIPES = {
     "linebuf": "LINEBUF=128\nA=%s\nLOG=\"[$A]\"\n:0\nbox\n" % ("x" * 100),
     "not executed block": ":0\n* ^Nope\n{\n:0\n{ }\n:0\n* ^X\n{\n}\nY=1 }\n:0\n* ! Y ?? 1\nbox\n",
     "shift": "SHIFT=1\n:0\nbox$1\n",
+    "quotes in a condition": "S=plain\n:0\n* $ ^Subject: \"?$S\none\n:0 c\n* $ ^S\"ub'j'ect\": .*\ntwo\n"
+                             ":0 c\n* $ ^S'ubject\nthree\n:0 c\n* $ S ?? ^^\"\\p\"la\\in^^\nfour\n"
+                             ":0 c\n* $ ^Subject:\\\"* \"(\\.|[^'\"']+)$\nfive\n:0\nbox\n",
     "linebuf expansion": "LINEBUF=200\nA=%s\nB=$A$A$A\nLOG=\"[$B][$PROCMAIL_OVERFLOW]\n\"\n:0\n* $ $A$A$A\nno\n:0\n$A$A$A\n:0\nbox\n" % ("x" * 90),
     "linebuf backquotes": "LINEBUF=200\nA=`printf '%%0300d' 1`\nLOG=\"[${A:+set}][$PROCMAIL_OVERFLOW]\n\"\n:0\n* A ?? ^^00000\nbox\n",
     "linebuf literal": "LINEBUF=200\nA=%s\nAB=after\n:0\n* ^Subject.*(%s|)\nno\n:0\n* AB ?? after\nbox\n" % ("x" * 300, "y" * 300),

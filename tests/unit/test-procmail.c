@@ -308,6 +308,10 @@ test_cache(void **state)
 		{ ":0 D\n* ^subject: \\/.*\nmailbox:$MATCH\n", "4:mailbox:INBOX " },
 		{ "A=`true`\nINCLUDERC=rc\n:0\n* ((((((a*)*)*)*)*)*)*((b|c)*d)*e\nbox\n", "0:box " },
 		{ "X=sub\n:0\n* $ ^$X\n* ^TO_bob\none\n", "0:one " },
+		{ "X=sub\n:0\n* $ ^Q\"?|^$X\"j'ect'\"\none\n", "0:one " },
+		{ "X=sub\n:0\n* $ ^\"x?$X\none\n", "0:one " },
+		{ "X=sub\n:0\n* $ ^$X'?\none\n", "0:one " },
+		{ "X=sub\n:0\n* $ ^$X\\\"\none\n", "4:mailbox:INBOX " },
 	};
 
 	(void)state;

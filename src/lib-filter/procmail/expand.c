@@ -245,7 +245,7 @@ put_backquote(struct work *w, struct span s, bool quoted)
 	return n < s.n ? n + 1 : n;
 }
 
-/* all_quoted: a double quote is a character like another, as in a condition. */
+/* all_quoted: a double quote is a character like another, as in the word of "${x:-word}". */
 static void
 expand(struct work *w, struct span s, bool quoted, bool all_quoted)
 {
@@ -294,7 +294,7 @@ procmail_expand(struct procmail_expander *x, enum procmail_expand_mode mode, str
 
 	x->overflow = x->cut = false;
 	x->why = NULL;
-	expand(&w, text, mode == PROCMAIL_EXPAND_QUOTED, mode == PROCMAIL_EXPAND_QUOTED);
+	expand(&w, text, mode == PROCMAIL_EXPAND_QUOTED, false);
 	if (!w.split)
 		w.in_word = true;
 	end_word(&w);

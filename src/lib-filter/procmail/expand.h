@@ -17,7 +17,7 @@
 enum procmail_expand_mode {
 	PROCMAIL_EXPAND_VALUE,	/* one word: white space that comes out of variables stays */
 	PROCMAIL_EXPAND_WORDS_MODE,	/* words: what comes out of variables outside of quotes is split */
-	PROCMAIL_EXPAND_QUOTED,	/* as between double quotes: a condition behind $ */
+	PROCMAIL_EXPAND_QUOTED,	/* as behind a double quote, until the next: a condition behind $ */
 };
 
 struct procmail_expander {
