@@ -161,6 +161,7 @@ action(struct planner *p, const struct filter_action *x)
 		note(p, "written to ", x->target);
 		break;
 	case FILTER_MARK:
+	case FILTER_DISCARD:
 		break;
 	}
 	return true;
@@ -172,7 +173,7 @@ add_rules(struct planner *p, const struct filter_action *actions)
 	struct buf text = BUF_INIT(TEXT_MAX);
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next)
-		if (x->line > 0 && x->kind != FILTER_MARK)
+		if (x->line > 0 && x->kind != FILTER_MARK && (x->kind != FILTER_DISCARD || p->plan->places == NULL))
 			buf_addf(&text, "%s%.*s%sline %u", text.n > 0 ? "; " : "", SPAN_ARG(x->script),
 			    x->script.n > 0 ? " " : "", x->line);
 	p->plan->rules = arena_dup(p->a, buf_span(&text));

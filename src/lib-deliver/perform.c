@@ -418,18 +418,25 @@ store(struct work *w, const struct filter_action *actions, const struct filter_m
 	return -1;
 }
 
+/* Where nothing is done: which line says so, if one does. */
 static bool
-does_something(const struct filter_action *a)
+is_discarded(const struct filter_action *a, const struct filter_action **by_out)
 {
-	while (a != NULL && a->kind == FILTER_MARK)
-		a = a->next;
-	return a != NULL;
+	*by_out = NULL;
+	for (; a != NULL; a = a->next) {
+		if (!filter_does_nothing(a->kind))
+			return false;
+		if (a->kind == FILTER_DISCARD)
+			*by_out = a;
+	}
+	return true;
 }
 
 int
 deliver_perform(const struct deliver_request *r, const struct filter_action *actions, const struct filter_message *m,
     struct deliver_host *host, struct performed *out, struct err *e)
 {
+	const struct filter_action *by;
 	struct work w = { .r = r, .host = host, .out = out };
 
 	*out = (struct performed){ .stored = false };
@@ -454,7 +461,7 @@ deliver_perform(const struct deliver_request *r, const struct filter_action *act
 	for (const struct filter_action *a = actions; a != NULL; a = a->next)
 		if (a->kind == FILTER_REJECT)
 			do_reject(&w, a, m);
-	if (!does_something(actions))
-		say(&w, NULL, "discarded");
+	if (is_discarded(actions, &by))
+		say(&w, by, "discarded");
 	return 0;
 }

@@ -40,6 +40,7 @@ enum filter_kind {
 	FILTER_ANSWER,		/* the same, to who has sent the message that came: it is not refused as well */
 	FILTER_PIPE,		/* the program `target' gets the message */
 	FILTER_MARK,		/* nothing, but that `mark' is remembered */
+	FILTER_DISCARD,		/* nothing: who asks what became of the message is told the line */
 };
 
 struct filter_flags {
@@ -79,6 +80,13 @@ static inline bool
 filter_sends(enum filter_kind kind)
 {
 	return kind == FILTER_SEND || kind == FILTER_ANSWER;
+}
+
+/* Whether nothing is done with the message. */
+static inline bool
+filter_does_nothing(enum filter_kind kind)
+{
+	return kind == FILTER_MARK || kind == FILTER_DISCARD;
 }
 
 /* What a filter asks.  ctx is the host's; a NULL function is answered as in its comment. */

@@ -278,6 +278,12 @@ class Filter(unittest.TestCase):
         for wanted in (long, long.strip("<>")):
             self.assertIn("kept: stored mail into mailbox 'INBOX'", self.server.adm("filter", "why", "bob", wanted))
         self.assertEqual(self.server.adm("filter", "why", "-u", "bob", "none@such", check=False).returncode, 68)
+        # Of one that is nowhere, who wanted that.
+        self.script("bob", 'if header "subject" "nowhere" {\n  discard;\n}\n')
+        text = message("nowhere")
+        self.server.deliver(text, "bob")
+        wanted = text.split("Message-ID: ")[1].split("\r\n")[0]
+        self.assertRegex(self.server.adm("filter", "why", "bob", wanted), r"\.dovecot\.sieve line 2: discarded")
 
     def test_dsn(self):
         """What the MTA says of notifications is the filter's to see."""

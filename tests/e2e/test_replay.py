@@ -85,6 +85,7 @@ class Replay(unittest.TestCase):
         expected[9] = "kept; there is no mailbox Trash"
         self.assertEqual(self.what("alice", "mailbox", "INBOX", "all"), expected)
         self.assertEqual(self.what("-u", "alice", "all"), expected)
+        self.assertEqual([row["rule"].rsplit(" line ", 1)[-1] for row in self.rows("alice", "subject", "drop")], ["5"])
         self.assertEqual(self.what("--changed", "alice", "all"), [w for w in expected if w != "kept"])
         # Nothing was done, and nothing was left behind.
         self.assertEqual(self.content("alice"), before)

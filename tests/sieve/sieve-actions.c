@@ -96,6 +96,7 @@ print_action(const struct filter_action *x)
 		return;
 	case FILTER_FILE:
 	case FILTER_MARK:
+	case FILTER_DISCARD:
 		return;
 	}
 }

@@ -122,9 +122,12 @@ void
 rig_put_actions(struct buf *out, const struct filter_action *actions)
 {
 	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
+	size_t told = 0;
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
-		if (x != actions)
+		if (x->kind == FILTER_DISCARD)
+			continue;
+		if (told++ > 0)
 			buf_adds(out, "; ");
 		buf_adds(out, x->keep ? "keep" : names[x->kind]);
 		if (!x->keep)
@@ -139,7 +142,7 @@ rig_put_actions(struct buf *out, const struct filter_action *actions)
 		for (size_t i = 0; i < x->flags.keyword_count; i++)
 			buf_addf(out, " %.*s", SPAN_ARG(x->flags.keywords[i]));
 	}
-	if (actions == NULL)
+	if (told == 0)
 		buf_adds(out, "nothing");
 }
 

@@ -56,7 +56,8 @@ outcome(const struct sieve_script *s, struct buf *out)
 	if (sieve_script_run(s, &m, &host, &limits, a, &actions, &error) == -1)
 		buf_addf(out, "failed: %s;", error.text);
 	for (const struct filter_action *x = actions; x != NULL; x = x->next)
-		buf_addf(out, "%d %.*s;", (int)x->kind, SPAN_ARG(x->target));
+		if (x->kind != FILTER_DISCARD)
+			buf_addf(out, "%d %.*s;", (int)x->kind, SPAN_ARG(x->target));
 	arena_free(a);
 }
 

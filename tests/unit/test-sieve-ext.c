@@ -123,9 +123,12 @@ static void
 put_actions(struct buf *out, const struct filter_action *actions)
 {
 	static const char *const names[] = { "save", "file", "redirect", "reject", "send", "send", "pipe", "mark" };
+	size_t told = 0;
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next) {
-		if (x != actions)
+		if (x->kind == FILTER_DISCARD)
+			continue;
+		if (told++ > 0)
 			buf_adds(out, "; ");
 		buf_adds(out, x->keep ? "keep" : names[x->kind]);
 		if (x->target.n > 0)
@@ -137,7 +140,7 @@ put_actions(struct buf *out, const struct filter_action *actions)
 		if (x->mark.n > 0)
 			buf_addf(out, " for %lld", (long long)x->mark_seconds);
 	}
-	if (actions == NULL)
+	if (told == 0)
 		buf_adds(out, "nothing");
 }
 

@@ -167,6 +167,8 @@ run(struct fixture *f, struct buf *out)
 		sieve_sequence_close(q);
 	buf_addf(out, "%zu:", o.scripts);
 	for (const struct filter_action *x = o.actions; x != NULL; x = x->next) {
+		if (x->kind == FILTER_DISCARD)
+			continue;
 		buf_addf(out, " %s%s%.*s", x->keep ? "keep" : names[x->kind], x->target.n > 0 ? " " : "", SPAN_ARG(x->target));
 		for (size_t i = 0; i < x->flags.keyword_count; i++)
 			buf_addf(out, "+%.*s", SPAN_ARG(x->flags.keywords[i]));

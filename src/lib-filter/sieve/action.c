@@ -87,8 +87,18 @@ run_keep(struct sieve_run *r, const struct sieve_node *n)
 static int
 run_discard(struct sieve_run *r, const struct sieve_node *n)
 {
-	(void)n;
+	struct filter_action *action;
+
 	r->keep = false;
+	for (const struct filter_action *x = r->actions; x != NULL; x = x->next)
+		if (x->kind == FILTER_DISCARD)
+			return 0;
+	action = arena_alloc(r->a, 1, sizeof(*action));
+	if (action == NULL)
+		return sieve_run_fail(r, n, "the script needs too much memory");
+	*action = (struct filter_action){ .kind = FILTER_DISCARD, .line = n->line, .verb = n->word->name };
+	*r->tail = action;
+	r->tail = &action->next;
 	return 0;
 }
 

@@ -87,7 +87,7 @@ conflicts(const struct sieve_chain *c, const struct filter_action *actions)
 static void
 count(struct sieve_chain *c, const struct filter_action *x)
 {
-	if (c->limits.actions > 0)
+	if (c->limits.actions > 0 && x->kind != FILTER_DISCARD)
 		c->limits.actions--;
 	if (x->kind == FILTER_REDIRECT && c->limits.redirects > 0)
 		c->limits.redirects--;
@@ -107,7 +107,7 @@ is_same(const struct filter_action *x, const struct filter_action *y, struct spa
 {
 	if (x->kind != y->kind)
 		return false;
-	if (x->kind == FILTER_REJECT)
+	if (x->kind == FILTER_REJECT || x->kind == FILTER_DISCARD)
 		return true;
 	/* One copy is kept, also when the message was changed between the two. */
 	if (sieve_action_keeps(x, keep_mailbox) && sieve_action_keeps(y, keep_mailbox))

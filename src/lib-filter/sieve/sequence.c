@@ -487,7 +487,7 @@ discards(const struct sieve_chain *c)
 	bool nothing = c->keep == NULL;
 
 	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
-		nothing = nothing && x->kind == FILTER_MARK;
+		nothing = nothing && filter_does_nothing(x->kind);
 	return nothing;
 }
 

@@ -518,6 +518,7 @@ tester_execute(struct sieve_tester *t, struct filter_action *actions)
 			break;
 		case FILTER_FILE:
 		case FILTER_MARK:
+		case FILTER_DISCARD:
 			break;
 		}
 		ok = ok && remember(t, x);

@@ -548,7 +548,7 @@ test_result_action(struct sieve_run *r, const struct sieve_node *n)
 
 	/* A notification to several is one action. */
 	for (const struct filter_action *x = t->has_result ? t->result : r->actions; x != NULL && count < 256; before = x, x = x->next)
-		if (x->verb != NULL && x->kind != FILTER_MARK &&
+		if (x->verb != NULL && !filter_does_nothing(x->kind) &&
 		    (before == NULL || x->kind != FILTER_SEND || before->kind != FILTER_SEND || before->text.p != x->text.p))
 			names[count++] = strcmp(x->verb, "fileinto") == 0 ? SPAN("store") : span_str(x->verb);
 	return match_values(r, n, names, count);
