@@ -39,7 +39,7 @@ clock_us(void)
 }
 
 static volatile sig_atomic_t is_end_wanted;
-static int64_t end_wanted_at;
+static volatile int64_t end_wanted_at;
 
 void
 end_wanted(void)
