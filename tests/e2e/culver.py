@@ -98,17 +98,28 @@ service lmtp {{
 """
 
 
+_ports_taken = []       # names that hold a port for this process, gone with it
+
+
+def _take_port():
+    """A port below those that the kernel gives to connections, which no other test has while this process lives."""
+    for port in random.sample(range(10000, 32000), 1000):
+        name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            name.bind("\0culver-test-port-%d" % port)
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            name.close()
+            continue
+        _ports_taken.append(name)
+        return port
+    raise AssertionError("no port is free")
+
+
 def free_ports(names):
-    """A free port for each name; they are held until all are known, so that none is given twice."""
-    held = []
-    for _ in names:
-        s = socket.socket()
-        s.bind(("127.0.0.1", 0))
-        held.append(s)
-    ports = {name: s.getsockname()[1] for name, s in zip(names, held)}
-    for s in held:
-        s.close()
-    return ports
+    """A free port for each name."""
+    return {name: _take_port() for name in names}
 
 
 def wait_for(condition, what, seconds=WAIT):
