@@ -14,6 +14,7 @@
 
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
+#define LMTP_ID_MAX 24		/* octets of a session's name; a transaction's has ":" and its number too */
 #define LMTP_PROXY_TTL 5	/* how often mail may be passed on between servers that trust each other */
 
 struct lmtp_proxy_conn;
@@ -155,7 +156,7 @@ struct lmtp_session {
 	bool (*is_told_to_end)(void);	/* asked when the input ends: whether the server ended it.  May be NULL */
 };
 
-/* id: 20 characters at most.  -1: ERR_TEMP. */
+/* id: LMTP_ID_MAX characters at most.  -1: ERR_TEMP. */
 int lmtp_session_init(struct lmtp_session *l, struct stream *s, const struct lmtp_options *o,
     const struct lmtp_backend *backend, struct lmtp_status *status, const char *id, struct err *e);
 void lmtp_session_clear(struct lmtp_session *l);

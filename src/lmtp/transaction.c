@@ -58,7 +58,7 @@ parse_path(struct lmtp_session *l, struct span args, struct span keyword, unsign
 		return "Wrong syntax";
 	args = span_from(args, keyword.n);
 	if (l->o->space_before_path)
-		while (args.n > 0 && args.p[0] == ' ')
+		while (args.n > 0 && (args.p[0] == ' ' || args.p[0] == '\t'))
 			args = span_from(args, 1);
 	if (smtp_path_parse(args, flags | SMTP_PATH_UTF8 | l->o->path_flags, l->t.arena, out, &used, &why) == -1)
 		return why;
@@ -252,7 +252,7 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 	if (t->number == 1)
 		snprintf(t->session, sizeof(t->session), "%s", l->id);
 	else
-		snprintf(t->session, sizeof(t->session), "%.20s:%u", l->id, t->number);
+		snprintf(t->session, sizeof(t->session), "%.*s:%u", LMTP_ID_MAX, l->id, t->number);
 	lmtp_reply(l, "250 2.1.0 OK");
 	l->state = "MAIL FROM";
 }

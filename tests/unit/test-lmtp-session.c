@@ -348,6 +348,7 @@ test_long_line(void **state)
 {
 	static struct world w;
 	static char line[2000];
+	struct buf in = BUF_INIT(1 << 20);
 
 	(void)state;
 	memset(line, 'x', sizeof(line));
@@ -356,6 +357,16 @@ test_long_line(void **state)
 	assert_int_equal(w.result, -1);
 	assert_int_equal(w.e.code, ERR_LIMIT);
 	stop(&w);
+	/* One that does not end. */
+	start(&w);
+	buf_adds(&in, "NOOP\r\nNOOP ");
+	for (unsigned i = 0; i < 200; i++)
+		buf_add(&in, span_of(line, sizeof(line)));
+	run(&w, buf_span(&in));
+	assert_int_equal(w.result, -1);
+	assert_int_equal(w.e.code, ERR_LIMIT);
+	stop(&w);
+	buf_clear(&in);
 }
 
 int
