@@ -188,13 +188,58 @@ service auth {
 
     def test_lda_refuses(self):
         for status, args in ((67, ["-d", "nobody-here"]), (64, ["-Z"]), (64, ["-d"]),
+                             (64, ["-d", "dave", "-f", "<s@example.org"]), (64, ["-d", "dave", "-a", "@@"]),
+                             (64, ["-d", "dave", "-r", "<dave"]), (64, ["-d", "dave", "-f", "a@b\nX: y"]),
                              (77, ["-d", "dave", "-o", "mail_max_message_size=5"]),
+                             (75, ["-d", "dave", "-o", "mail_debug=perhaps"]), (75, ["-d", "dave", "-o", "nonsense=1"]),
                              (75, ["-d", "dave", "-o", "auth_socket_path=/nowhere"])):
             done = self.lda(b"Subject: x\n\nbody\n", *args)
             self.assertEqual(done.returncode, status, (args, done.stderr))
             self.assertNotEqual(done.stderr, b"")
         done = subprocess.run([LDA, "-c", self.server.path("none")], input=b"x", capture_output=True, timeout=culver.WAIT)
         self.assertEqual(done.returncode, 75)
+
+
+    def test_lda_sender(self):
+        """-f, the "From " line, the field that is there; none of them: then none is claimed."""
+        for text, args, want in ((b"Subject: x\n\nb\n", ["-f", ""], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", ["-ef", "<a@b>"], b"Return-Path: <a@b>\r\n"),
+                                 (b"From c@d Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <c@d>\r\n"),
+                                 (b"From MAILER-DAEMON Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", [], b""),
+                                 (b"Subject: x\n\nb\n", ["-f", "a@b@c"], b"")):
+            self.assertEqual(self.lda(text, "-d", "dave", *args).returncode, 0)
+            self.assertEqual(self.retrieve("dave"), [want + b"Delivered-To: dave\r\nSubject: x\r\n\r\nb\r\n"], args)
+        self.assertEqual(self.lda(b"Return-Path: <e@f>\nSubject: x\n\nb\n", "-d", "dave").returncode, 0)
+        self.assertEqual(self.retrieve("dave"), [b"Delivered-To: dave\r\nReturn-Path: <e@f>\r\nSubject: x\r\n\r\nb\r\n"])
+
+    def test_lda_without_descriptors(self):
+        """No file of the mail's gets the number of standard error; what can not be read is not an empty message."""
+        for how, status in (("<&-", 75), (">&- 2>&-", 0), ("<&- >&- 2>&-", 75)):
+            done = subprocess.run(["/bin/sh", "-c", "exec \"$@\" " + how, "sh", LDA, "-c", self.server.config, "-d", "dave"],
+                                  input=b"Subject: x\n\nb\n", capture_output=True, timeout=culver.WAIT)
+            self.assertEqual(done.returncode, status, how)
+        self.assertEqual(self.retrieve("dave"), [b"Delivered-To: dave\r\nSubject: x\r\n\r\nb\r\n"])
+
+    def test_lda_told_to_end(self):
+        """Before the message is there: it is to come again."""
+        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            lda = subprocess.Popen([LDA, "-c", self.server.config, "-d", "dave"], stdin=subprocess.PIPE)
+            lda.stdin.write(b"Subject: x\n\nb" * 10000)    # more than a pipe holds: it reads
+            lda.stdin.flush()
+            lda.send_signal(sig)
+            self.assertEqual(lda.wait(culver.WAIT), 75)
+            lda.stdin.close()
+        self.assertEqual(self.retrieve("dave"), [])
+
+    def test_lda_may_not_ask(self):
+        """Who may not look a user up is not told that there is none: the mail would go back for good."""
+        if os.geteuid() != 0:
+            self.skipTest("needs another user")
+        self.server.allowed += ("userdb at",)
+        done = subprocess.run([LDA, "-c", self.server.config, "-d", "dave"], input=b"Subject: x\n\nb\n", capture_output=True,
+                              timeout=culver.WAIT, user=1, group=1, extra_groups=[])
+        self.assertEqual(done.returncode, 75, done.stderr)
 
 
 class Concurrency(Base):
