@@ -172,6 +172,8 @@ void lmtp_cmd_rcpt(struct lmtp_session *l, struct span args);
 struct lmtp_rcpt *lmtp_rcpt_new(struct lmtp_transaction *t);
 /* Asks whether r->path is a user's. */
 enum lmtp_lookup lmtp_rcpt_look_up(struct lmtp_session *l, struct lmtp_rcpt *r, bool fits);
+/* Whether two are one, as the client names them. */
+bool lmtp_rcpt_is_twin(const struct lmtp_rcpt *a, const struct lmtp_rcpt *b);
 /* The answer to an address that is not taken. */
 void lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lookup found);
 /* In recipient.c: what access tables say of the client and the sender; true: it was refused, and answered. */

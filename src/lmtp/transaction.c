@@ -329,6 +329,25 @@ lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lo
 	}
 }
 
+bool
+lmtp_rcpt_is_twin(const struct lmtp_rcpt *a, const struct lmtp_rcpt *b)
+{
+	return span_eq(a->path.text, b->path.text) && span_eq(a->orcpt, b->orcpt) && span_eq(a->notify, b->notify);
+}
+
+/* Who is named twice by the client gets the message once, and an answer for each. */
+static bool
+find_twin(const struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	for (size_t i = 0; i < t->rcpt_count; i++)
+		if (t->rcpts[i].leg == LMTP_LEG_USER && lmtp_rcpt_is_twin(&t->rcpts[i], r)) {
+			r->leg = LMTP_LEG_SAME;
+			r->same = i;
+			return true;
+		}
+	return false;
+}
+
 void
 lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 {
@@ -368,7 +387,7 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 		lmtp_recipient_take(l, r);
 		return;
 	}
-	found = lmtp_rcpt_look_up(l, r, true);
+	found = find_twin(t, r) ? LMTP_FOUND : lmtp_rcpt_look_up(l, r, true);
 	if (found == LMTP_FOUND && lmtp_rcpt_is_remote(r))
 		found = l->backend->ask(l->backend->ctx, t, r);
 	if (found != LMTP_FOUND) {

@@ -112,7 +112,8 @@ service auth {
                 replies = client.mail("Subject: all\r\n\r\nx", "alice", "bob", "carol", "dave", "bob")
                 self.assertEqual([r.split()[2] for r in replies], ["<alice>", "<bob>", "<carol>", "<dave>", "<bob>"])
                 self.assertTrue(all(r.startswith("250 ") for r in replies), replies)
-        for user, count in (("alice", 3), ("bob", 6), ("carol", 3), ("dave", 3)):
+        # Named twice in one transaction: one message.
+        for user, count in (("alice", 3), ("bob", 3), ("carol", 3), ("dave", 3)):
             self.assertEqual(len(self.retrieve(user)), count, user)
 
     def test_over_tls(self):
