@@ -145,6 +145,11 @@ test_userdb(void **state)
 	assert_int_equal(userdb_line(SPAN("USER\t1\tbob\tuid=5"), a, &id, &e), -1);
 	assert_int_equal(userdb_line(SPAN("USER\t1\tbob\tuid=x\tgid=6"), a, &id, &e), -1);
 	assert_int_equal(userdb_line(SPAN("USER\t1"), a, &id, &e), -1);
+	/* Nobody is asked about a name that would end the line; who can not be asked has said nothing, of a name with an umlaut either. */
+	assert_int_equal(userdb_ask("/nowhere/socket", SPAN("bob\tx"), a, &id, &e), -1);
+	assert_int_equal(e.code, ERR_NOTFOUND);
+	assert_int_equal(userdb_ask("/nowhere/socket", SPAN("j\xc3\xbcrgen"), a, &id, &e), -1);
+	assert_int_equal(e.code, ERR_TEMP);
 	arena_free(a);
 }
 
