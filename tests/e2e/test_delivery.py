@@ -247,27 +247,23 @@ class Concurrency(Base):
     extra = "lmtp_user_concurrency_limit = 1\nprocmail_rc = ~/.procmailrc\nmail_plugins = procmail\n"
 
     def test_one_user(self):
-        """Deliveries to one user wait for each other, and nobody else for them."""
-        path = self.server.path("home", "alice", ".procmailrc")
+        """One delivery too many is put off, so that it holds nobody's connection; others do not wait for that user's."""
+        path, times, go = (self.server.path("home", "alice", x) for x in (".procmailrc", "times", "go"))
         with open(path, "w") as f:
-            f.write(":0 hwc\n| echo begin >> $HOME/times; sleep 0.5; echo end >> $HOME/times\n")
+            f.write(":0 hwc\n| echo begin >> $HOME/times; n=0; while test $n -lt 200 -a ! -e $HOME/go; do sleep 0.1; "
+                    "n=$((n + 1)); done\n")
         os.chown(path, self.server.uid, self.server.gid)
-        done = []
-
-        def deliver(user):
-            with Lmtp(self.server) as client:
-                done.append((user, client.mail("Subject: x\r\n\r\nx", user)[0][:3]))
-
-        threads = [threading.Thread(target=deliver, args=(user,)) for user in ("alice", "alice", "alice", "bob")]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(culver.WAIT)
-        self.assertEqual(done[0], ("bob", "250"))
-        self.assertEqual(sorted(done), [("alice", "250")] * 3 + [("bob", "250")])
-        with open(self.server.path("home", "alice", "times")) as f:
-            self.assertEqual(f.read().split(), ["begin", "end"] * 3)
-
+        self.addCleanup(os.unlink, path)
+        with Lmtp(self.server) as first, Lmtp(self.server) as second, Lmtp(self.server) as third:
+            first.send("MAIL FROM:<a@b>\r\nRCPT TO:<alice>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+            culver.wait_for(lambda: os.path.exists(times), "it is under way")
+            self.assertEqual(second.mail("Subject: x\r\n\r\nx", "alice"), ["451 4.3.0 <alice> Too many concurrent deliveries for user"])
+            self.assertEqual([x[:3] for x in third.mail("Subject: x\r\n\r\nx", "bob", "alice", "carol")], ["250", "451", "250"])
+            with open(go, "w"):
+                pass
+            self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+            self.assertEqual([x[:3] for x in second.mail("Subject: x\r\n\r\nx", "alice")], ["250"])
+        self.assertEqual(len(self.retrieve("alice")), 2)
 
     def test_end_of_the_process(self):
         """Who comes while the process ends is not turned away: the next one has the listener."""
