@@ -14,6 +14,7 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
 	src/lib-deliver/recipes.c src/lib-deliver/recipes.h \
+	src/lib-deliver/rejection.c src/lib-deliver/rejection.h \
 	src/lib-deliver/save.c src/lib-deliver/save.h \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \

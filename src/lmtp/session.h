@@ -14,6 +14,7 @@
 
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
+#define LMTP_ID_MAX 24		/* octets of a session's name; a transaction's has ":" and its number too */
 #define LMTP_PROXY_TTL 5	/* how often mail may be passed on between servers that trust each other */
 
 struct lmtp_proxy_conn;
@@ -155,7 +156,7 @@ struct lmtp_session {
 	bool (*is_told_to_end)(void);	/* asked when the input ends: whether the server ended it.  May be NULL */
 };
 
-/* id: 20 characters at most.  -1: ERR_TEMP. */
+/* id: LMTP_ID_MAX characters at most.  -1: ERR_TEMP. */
 int lmtp_session_init(struct lmtp_session *l, struct stream *s, const struct lmtp_options *o,
     const struct lmtp_backend *backend, struct lmtp_status *status, const char *id, struct err *e);
 void lmtp_session_clear(struct lmtp_session *l);
@@ -171,6 +172,8 @@ void lmtp_cmd_rcpt(struct lmtp_session *l, struct span args);
 struct lmtp_rcpt *lmtp_rcpt_new(struct lmtp_transaction *t);
 /* Asks whether r->path is a user's. */
 enum lmtp_lookup lmtp_rcpt_look_up(struct lmtp_session *l, struct lmtp_rcpt *r, bool fits);
+/* Whether two are one, as the client names them. */
+bool lmtp_rcpt_is_twin(const struct lmtp_rcpt *a, const struct lmtp_rcpt *b);
 /* The answer to an address that is not taken. */
 void lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lookup found);
 /* In recipient.c: what access tables say of the client and the sender; true: it was refused, and answered. */

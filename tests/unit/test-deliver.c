@@ -289,6 +289,57 @@ test_reply(void **state)
 	buf_clear(&long_one);
 }
 
+/* Over quota for good: who hands the message over tells the sender; else we do, where a message of ours may go (RFC 3834). */
+static void
+test_full(void **state)
+{
+	static const struct { const char *what, *sender, *field; bool says_why, no_queue; unsigned reply, sent; bool permanent; } cases[] = {
+		{ "", "eve@example.net", "", true, false, 552, 0, true },
+		{ "", "eve@example.net", "", false, false, 250, 1, false },
+		{ "", "eve@example.net", "Auto-Submitted: no (a person)\n", false, false, 552, 0, true },
+		{ "", "eve@example.net", "Auto-Submitted: NO; x=y\n", false, false, 250, 1, false },
+		{ "", "eve@example.net", "Auto-Submitted: auto-generated\n", false, false, 552, 0, true },
+		{ "", "", "", false, false, 552, 0, true },
+		{ "", "eve@example.net", "", false, true, 451, 0, false },
+		{ "quota_full_tempfail = yes\n", "eve@example.net", "", false, false, 452, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char extra[300], message[300];
+		struct world w;
+
+		snprintf(extra, sizeof(extra), "mail_plugins = sieve quota\n%splugin {\n quota = count:User\n quota_rule = *:bytes=10\n}\n",
+		    cases[i].what);
+		world_init(&w, extra);
+		snprintf(message, sizeof(message), "Subject: big\nMessage-ID: <m@x>\n%s\nbody\n", cases[i].field);
+		w.r.message = span_str(message);
+		w.r.sender = span_str(cases[i].sender);
+		w.r.says_why = cases[i].says_why;
+		w.r.recipient = SPAN("bob");
+		w.no_queue = cases[i].no_queue;
+		deliver_message(&w.r, &w.out);
+		if (w.out.reply != cases[i].reply || w.sent != cases[i].sent || w.out.permanent != cases[i].permanent ||
+		    (w.out.code == ERR_NONE) != (w.out.reply == 250))
+			fail_msg("case %zu: %u, sent %u", i, w.out.reply, w.sent);
+		assert_int_equal(count(&w, "INBOX"), 0);
+		if (w.sent > 0) {
+			struct span m = buf_span(&w.message);
+
+			assert_string_equal(w.to, "eve@example.net");
+			assert_string_equal(w.from, "");
+			assert_true(span_find(m, SPAN("report-type=delivery-status;\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\nSubject: Rejected: big\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\nIn-Reply-To: <m@x>\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\n\r\nFinal-Recipient: rfc822; bob@")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\nAction: failed\r\nStatus: 5.2.2\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("Quota exceeded (mailbox for user is full)\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\nbody")) == SIZE_MAX);
+		}
+		world_clear(&w);
+	}
+}
+
 static void
 test_flags(void **state)
 {
@@ -616,7 +667,7 @@ main(void)
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
-		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_quota), cmocka_unit_test(test_full), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};
 

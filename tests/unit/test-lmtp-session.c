@@ -272,11 +272,12 @@ test_message(void **state)
 static void
 test_delivery_address(void **state)
 {
-	static const struct { int address; const char *want; } cases[] = {
-		{ LMTP_ADDRESS_FINAL, "Return-Path: <>\r\nDelivered-To: bob\r\n" },
-		{ LMTP_ADDRESS_ORIGINAL, "Return-Path: <>\r\nDelivered-To: info@a\r\n" },
-		{ LMTP_ADDRESS_NONE, "Return-Path: <>\r\n" },
+	static const struct { int address; const char *want, *received; } cases[] = {
+		{ LMTP_ADDRESS_FINAL, "Return-Path: <>\r\nDelivered-To: bob\r\n", "\r\n\tfor <bob>; " },
+		{ LMTP_ADDRESS_ORIGINAL, "Return-Path: <>\r\nDelivered-To: info@a\r\n", "\r\n\tfor <info@a>; " },
+		{ LMTP_ADDRESS_NONE, "Return-Path: <>\r\n", NULL },
 	};
+	static const struct span session = SPAN("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob> ORCPT=rfc822;info@a\r\nBDAT 2 LAST\r\n\r\n");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -285,10 +286,34 @@ test_delivery_address(void **state)
 		start(&w);
 		w.o.delivery_address = cases[i].address;
 		w.o.add_received = false;
-		run(&w, SPAN("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob> ORCPT=rfc822;info@a\r\nBDAT 2 LAST\r\n\r\n"));
+		run(&w, session);
 		assert_true(span_eq(buf_span(&w.header), span_str(cases[i].want)));
+		w.o.add_received = true;
+		run(&w, session);
+		assert_true(span_find(buf_span(&w.header), SPAN("(envelope-from <>)")) != SIZE_MAX);
+		if (cases[i].received != NULL)
+			assert_true(span_find(buf_span(&w.header), span_str(cases[i].received)) != SIZE_MAX);
+		else
+			assert_true(span_find(buf_span(&w.header), SPAN("for <")) == SIZE_MAX);
 		stop(&w);
 	}
+}
+
+/* One message for who is named twice, unless something else is to be told of them. */
+static void
+test_twice(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	start(&w);
+	w.o.max_recipients = 10;
+	run(&w, SPAN("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob>\r\nRCPT TO:<alice>\r\nRCPT TO:<bob>\r\nRCPT TO:<bob+x>\r\n"
+		     "RCPT TO:<bob> ORCPT=rfc822;b@a\r\nRCPT TO:<bob> NOTIFY=NEVER\r\nRCPT TO:<bob> ORCPT=rfc822;b@a\r\n"
+		     "DATA\r\n.\r\nQUIT\r\n"));
+	assert_int_equal(w.result, 0);
+	assert_int_equal(w.deliveries, 5);
+	stop(&w);
 }
 
 /* Larger than what is held in memory, and than what is handed out at once. */
@@ -348,6 +373,7 @@ test_long_line(void **state)
 {
 	static struct world w;
 	static char line[2000];
+	struct buf in = BUF_INIT(1 << 20);
 
 	(void)state;
 	memset(line, 'x', sizeof(line));
@@ -356,6 +382,16 @@ test_long_line(void **state)
 	assert_int_equal(w.result, -1);
 	assert_int_equal(w.e.code, ERR_LIMIT);
 	stop(&w);
+	/* One that does not end. */
+	start(&w);
+	buf_adds(&in, "NOOP\r\nNOOP ");
+	for (unsigned i = 0; i < 200; i++)
+		buf_add(&in, span_of(line, sizeof(line)));
+	run(&w, buf_span(&in));
+	assert_int_equal(w.result, -1);
+	assert_int_equal(w.e.code, ERR_LIMIT);
+	stop(&w);
+	buf_clear(&in);
 }
 
 int
@@ -363,7 +399,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_message), cmocka_unit_test(test_delivery_address),
-		cmocka_unit_test(test_large), cmocka_unit_test(test_long_line), cmocka_unit_test(test_refused_for_long),
+		cmocka_unit_test(test_large), cmocka_unit_test(test_twice), cmocka_unit_test(test_long_line), cmocka_unit_test(test_refused_for_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
