@@ -138,7 +138,10 @@ look_up_one(struct lmtp_session *l, struct lmtp_rcpt *r)
 	return found;
 }
 
-/* An end that an earlier RCPT leads to as well gets one message; whoever is named twice by the client itself gets two. */
+/*
+ * An end that is there already, of this RCPT (by another of a user's addresses) or an earlier one, gets one message; whoever is
+ * named twice by the client itself gets two.
+ */
 static void
 find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 {
@@ -146,7 +149,7 @@ find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 		const struct lmtp_rcpt *other = &t->rcpts[i];
 		bool same = false;
 
-		if (other->leg != r->leg || other->number == r->number || other->quarantined || r->quarantined)
+		if (other->leg != r->leg || other->quarantined || r->quarantined)
 			continue;
 		if (r->leg == LMTP_LEG_USER)
 			same = (changed || other->changed) && span_eq(other->user, r->user) && span_eq(other->detail, r->detail);

@@ -53,6 +53,7 @@ loop1: loop2
 loop2: loop1
 back: back@else.example
 stale: alice, nobody-there
+names: bob, bob@example.org, Bob@localhost, \\bob@mx.example.org, bob+box
 gone: error:nouser has left us
 club: alice, nobody-there
 owner-club: carol@example.org
@@ -191,6 +192,13 @@ class Aliases(Base):
         self.assertEqual([r[:4] for r in replies], ["250 "] * 4)
         self.assertEqual(self.counts(), {"alice": 1, "bob": 1, "carol": 0, "dave": 0})
         self.sent(1)
+
+    def test_several_names(self):
+        """One user by several addresses in one list: one message."""
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: once\r\n\r\nx", "names@example.org")[0].startswith("250 "))
+        # What has a detail is another place.
+        self.assertEqual(self.counts()["bob"], 2)
 
     def test_included(self):
         with Lmtp(self.server) as client:
