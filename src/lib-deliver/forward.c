@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-config/vars.h"
 #include "lib-deliver/perform.h"
 #include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/file.h"
@@ -270,15 +271,65 @@ local_of(struct span address)
 	return span_sub(address, 0, span_chr(address, '@'));
 }
 
-/* \bob or bob in bob's own file, or his address as the server knows it, or as the mail came for it. */
+/* Whether all domains that are of this server have the same users: auth takes them off names. */
+static bool
+domains_are_one(const struct set_view *view)
+{
+	static const struct span names[] = { { "a@b", 3 }, { "a@c", 3 } };
+	struct span format = set_str(view, SET_auth_username_format);
+	struct buf made[2] = { BUF_INIT(4096), BUF_INIT(4096) };
+	struct err e = ERR_INIT;
+	bool same = format.n > 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct var vars[VARS_USER_COUNT + 1];
+
+		vars_for_user(vars, names[i], SPAN_NONE);
+		vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };
+		same = vars_expand(&made[i], format, vars, &e) == 0 && same;
+	}
+	same = same && span_eq(buf_span(&made[0]), buf_span(&made[1]));
+	buf_clear(&made[0]);
+	buf_clear(&made[1]);
+	return same;
+}
+
+static bool
+is_of_server(const struct work *w, struct span domain)
+{
+	struct span rest = set_str(w->r->view, SET_recipient_domains), hostname = set_str(w->r->view, SET_hostname), word;
+
+	while (set_list_next(&rest, &word))
+		if (span_ieq(word, domain))
+			return true;
+	return span_ieq(domain, hostname.n > 0 ? hostname : span_str(host_name())) || span_ieq(domain, SPAN("localhost"));
+}
+
+/* The user by another of his names: as the server knows him, or as the mail came for him, with a detail or without. */
+static bool
+is_users(const struct work *w, struct span local)
+{
+	struct span user = local_of(w->r->recipient), detail;
+
+	if (span_ieq(local, local_of(w->f->user)) || span_ieq(local, user))
+		return true;
+	return smtp_detail_split(user, set_str(w->r->view, SET_recipient_delimiter), &user, &detail) && span_ieq(local, user);
+}
+
+/*
+ * \bob or bob in bob's own file, or his address: what is passed on to himself comes back here, and all others in the file would
+ * have it twice.
+ */
 static bool
 is_self(const struct work *w, const struct recipient_target *t)
 {
-	if (t->kind > RECIPIENT_USER)
+	struct span domain = span_from(w->f->user, span_chr(w->f->user, '@') + 1);
+
+	if (t->kind > RECIPIENT_USER || !is_users(w, t->local))
 		return false;
-	if (t->domain.n == 0)
-		return span_ieq(t->local, w->f->user) || span_ieq(t->local, local_of(w->f->user));
-	return span_ieq(t->text, w->f->user) || span_ieq(t->text, w->r->recipient);
+	if (t->domain.n == 0 || span_ieq(t->domain, domain) || span_ieq(t->domain, deliver_own_domain(w->r)))
+		return true;
+	return domains_are_one(w->r->view) && is_of_server(w, t->domain);
 }
 
 static struct span

@@ -569,7 +569,7 @@ class Unreadable(Base):
 
 
 class Forward(Base):
-    more = "recipient_forward = yes\n"
+    more = "recipient_forward = yes\nrecipient_domains = example.org\n"
 
     def forward(self, user, text, name=".forward", mode=0o644, uid=None):
         path = self.server.path("home", user, name)
@@ -649,6 +649,22 @@ class Forward(Base):
             self.assertEqual([x[1] for x in self.sent(1)], ["bob@else.example"])
             self.assertTrue(os.path.exists(path))
             self.doCleanups()
+
+    def test_own_address(self):
+        """By whatever address it came, the own one is the mailbox: passed on to himself it would come again, for all in the file."""
+        for own in ("alice@example.org", "Alice@mx.example.org", "alice@localhost"):
+            self.forward("alice", "%s, alice@else.example\n" % own)
+            for address in ("alice", "alice+x@example.org", "alice@mx.example.org", "root@example.org"):
+                self.sink.taken.clear()
+                self.deliver(address, "Subject: %s %s\r\n\r\nx" % (own, address))
+                self.assertEqual(len(self.retrieve("alice")), 1, (own, address))
+                self.assertEqual([x[1] for x in self.sent(1)], ["alice@else.example"])
+        # Another's, and one of another server.
+        self.sink.taken.clear()
+        self.forward("alice", "carol@example.org, alice@elsewhere.example\n")
+        self.deliver("alice@example.org", "Subject: others\r\n\r\nx")
+        self.assertEqual(sorted(x[1] for x in self.sent(2)), ["alice@elsewhere.example", "carol@example.org"])
+        self.assertEqual(self.retrieve("alice"), [])
 
     def test_detail(self):
         self.forward("bob", "bob@else.example\n")
