@@ -28,7 +28,7 @@ add(struct buf *packed, char letter, struct span text)
 	buf_add(packed, text);
 }
 
-/* A table that is not understood is left out, as a new version of it would be. */
+/* What is no table at all (a list without an address) is left out. */
 static void
 take(struct recipient_tables *t, struct buf *all, char letter, struct span text)
 {

@@ -179,7 +179,7 @@ read_list(const char *path, uid_t uid, size_t max, unsigned depth, struct arena 
 		return rc;
 	if (copy.p == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (recipient_targets_read(copy, LINE_OCTETS, max, a, &own, line_out, e) == -1)
+	if (recipient_targets_read(copy, LINE_OCTETS, max, a, NULL, &own, line_out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < own.count; i++) {
 		const struct recipient_target *t = &own.list[i];

@@ -568,6 +568,35 @@ class Unreadable(Base):
             culver.wait_for(lambda: client.say("MAIL FROM:<a@b>").startswith("250"), "the table is read")
 
 
+class Mistaken(Base):
+    """The server is started with a line that is not understood: mail for what it names waits, and for nothing else."""
+
+    @classmethod
+    def put(cls, name, text):
+        mistakes = {"aliases": "typo alice\n", "virtual": "lost@virt.example a b\n", "access": "From:odd@example.net MAYBE\n", "list": "a b\n"}
+        super().put(name, mistakes[name] + text)
+
+    def test_waits(self):
+        self.server.allowed += ("mail for what it names waits", "it gets nothing", "there is no such user")
+        for table in ("aliases", "virtual", "access"):
+            self.assertIn("/tables/%s: line 1: " % table, self.server.log_text())
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.say("MAIL FROM:<odd@example.net>").startswith("451 4.3.5"))
+            self.assertTrue(client.mail("Subject: x\r\n\r\nx", "root", "info@virt.example", "any@virt.example")[0].startswith("250 "))
+            client.say("MAIL FROM:<a@b>")
+            for address in ("typo", "lost@virt.example", "lost+x@virt.example"):
+                self.assertTrue(client.say("RCPT TO:<%s>" % address).startswith("451 4.3.5 <%s>" % address), address)
+            client.say("RSET")
+            # Of a list the others have it, and who wrote to it hears of that one.
+            self.assertTrue(client.mail("Subject: list\r\n\r\nx", "list")[0].startswith("250 "))
+        self.assertEqual(self.counts(), {"alice": 2, "bob": 1, "carol": 1, "dave": 0})
+        self.assertTrue(self.sent(2))
+        done = self.server.adm("recipient", "typo", check=False)
+        self.assertEqual(done.returncode, 75)
+        self.assertIn("/tables/aliases: line 1: no colon behind the name", done.stderr)
+        self.assertIn("refused: 451 4.3.5 The table has a mistake here", done.stdout)
+
+
 class Forward(Base):
     more = "recipient_forward = yes\nrecipient_domains = example.org\n"
 

@@ -20,7 +20,7 @@ struct recipient_access {
 	bool bits4[33], bits6[129];	/* networks of that many bits are there */
 };
 
-static const struct recipient_reply plain_refusal = { 550, "5.7.1", { "Access denied", 13 } };
+static const struct recipient_reply plain_refusal = { 550, "5.7.1", false, { "Access denied", 13 } };
 
 /* "192.168" and the like: 1 to 4 numbers. */
 static bool
@@ -218,7 +218,7 @@ make_key(struct recipient_access *t, struct span s, char key[KEY_MAX], size_t *n
 struct parsing {
 	struct recipient_access *t;
 	const struct recipient_limits *limits;
-	struct recipient_doubt *doubt;
+	struct recipient_remarks *remarks;
 };
 
 static int
@@ -233,12 +233,12 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	while (n < line.n && !ascii_is_wsp(line.p[n]))
 		n++;
 	if (is_foreign_tag(line)) {
-		recipient_doubt_once(p->doubt, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
+		recipient_remark_doubt(p->remarks, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
 		return 0;
 	}
 	en = arena_alloc(t->a, 1, sizeof(*en));
 	if (en == NULL)
-		return err_set(e, ERR_LIMIT, "out of memory");
+		return err_set(e, ERR_TEMP, "out of memory");
 	en->line = number;
 	en->key = span_sub(line, 0, n);
 	if (!parse_answer(span_trim(span_from(line, n)), en))
@@ -248,26 +248,51 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	if (make_key(t, en->key, key, &n, e) == -1)
 		return -1;
 	if (hash_get(t->keys, span_of(key, n)) != NULL) {
-		recipient_doubt_once(p->doubt, number, en->key, "is there already: this line is not used");
+		recipient_remark_doubt(p->remarks, number, en->key, "is there already: this line is not used");
 		return 0;
 	}
-	return hash_set(t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_LIMIT, "too many entries, or out of memory");
+	if (en->verdict == RECIPIENT_REJECT && en->reply.mended)
+		recipient_remark_doubt(p->remarks, number, span_trim(span_from(line, en->key.n)), RECIPIENT_REPLY_MENDED);
+	return hash_set(t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_TEMP, "too many entries, or out of memory");
+}
+
+static int
+take_bad(void *ctx, struct span line, unsigned number, struct err *e)
+{
+	struct parsing *p = ctx;
+	struct recipient_access_entry *en;
+	struct err none = ERR_INIT;
+	char key[KEY_MAX];
+	size_t n = 0;
+
+	recipient_remark_mistake(p->remarks, number, e);
+	while (n < line.n && !ascii_is_wsp(line.p[n]))
+		n++;
+	en = arena_alloc(p->t->a, 1, sizeof(*en));
+	if (en == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	*en = (struct recipient_access_entry){ .line = number, .verdict = RECIPIENT_REJECT, .reply = recipient_reply_mistake,
+		.key = span_sub(line, 0, n) };
+	if (make_key(p->t, en->key, key, &n, &none) == -1 || hash_get(p->t->keys, span_of(key, n)) != NULL)
+		return 0;
+	return hash_set(p->t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_TEMP, "too many entries, or out of memory");
 }
 
 int
 recipient_access_parse(struct span text, const struct recipient_limits *limits, struct recipient_access **out,
-    struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e)
 {
 	struct recipient_access *t = calloc(1, sizeof(*t));
-	struct parsing p = { t, limits, doubt };
+	struct recipient_lines lines = { .text = text, .max = limits->max_line };
+	struct parsing p = { t, limits, remarks };
 	int rc = -1;
 
 	*line_out = 0;
-	*doubt = (struct recipient_doubt){ 0, "" };
+	remarks->count = remarks->mistakes = 0;
 	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 60)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else
-		rc = recipient_lines_each(text, limits->max_line, t->a, take_line, &p, line_out, e);
+		rc = recipient_lines_each(&lines, t->a, take_line, remarks->go_on ? take_bad : NULL, &p, line_out, e);
 	if (rc == 0) {
 		*out = t;
 		return 0;

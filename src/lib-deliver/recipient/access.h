@@ -27,8 +27,9 @@ enum recipient_access_tag { RECIPIENT_CONNECT, RECIPIENT_FROM, RECIPIENT_TO };
 
 struct recipient_access;
 
+/* As recipient_aliases_parse(): mail of or for what a line that is not understood is about waits. */
 int recipient_access_parse(struct span text, const struct recipient_limits *limits, struct recipient_access **out,
-    struct recipient_doubt *doubt_out, unsigned *line_out, struct err *e);
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e);
 void recipient_access_free(struct recipient_access *t);	/* NULL is fine */
 size_t recipient_access_count(const struct recipient_access *t);
 

@@ -10,8 +10,12 @@
 struct recipient_reply {
 	unsigned code;			/* 400 to 599 */
 	char status[12];		/* "5.1.1"; its class is that of code */
+	bool mended;			/* which it was not as written */
 	struct span text;		/* printable ASCII, one line: a span of what was parsed; may be empty */
 };
+
+/* What is answered for what stands in a line that is not understood. */
+extern const struct recipient_reply recipient_reply_mistake;
 
 /*
  * "nouser No such user", "5.1.1:550 No such user", "550 5.1.1 No such user", "550 No such user", "No such user"; the text may
