@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/forward.h"
+#include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/expand.h"
 
 struct question {
@@ -100,12 +101,66 @@ ask_access(struct question *q)
 	return decides(q, "recipient", q->rcpt.text, en, &place);
 }
 
+/* Why a program can not be run; NULL: it can. */
+static const char *
+program_problem(struct question *q, struct span text)
+{
+	struct span argv[RECIPIENT_ARGUMENTS], dir = set_str(q->view, SET_recipient_program_dir), name;
+	struct err e = ERR_INIT;
+	const char *path;
+	size_t count;
+
+	if (dir.n == 0)
+		return "programs are switched off (recipient_program_dir)";
+	if (recipient_command_parse(text, q->a->arena, argv, &count, &e) == -1)
+		return arena_printf(q->a->arena, "%s", e.log);
+	name = argv[0];
+	while (span_chr(name, '/') < name.n)
+		name = span_from(name, span_chr(name, '/') + 1);
+	path = arena_printf(q->a->arena, "%.*s/%.*s", SPAN_ARG(dir), SPAN_ARG(name));
+	if (path == NULL || access(path, X_OK) == 0)
+		return NULL;
+	return arena_printf(q->a->arena, "%s: %s", path, strerror(errno));
+}
+
+/* What becomes of one item of a .forward. */
+static const char *
+forward_result(struct question *q, const struct recipient_target *t, const struct deliver_request *r, struct span user)
+{
+	const char *why = NULL;
+
+	switch (t->kind) {
+	case RECIPIENT_ADDRESS:
+	case RECIPIENT_USER:
+		if (deliver_forward_is_own(r, user, t))
+			return "the mailbox";
+		return t->domain.n > 0 ? "an address: passed on" :
+		    arena_printf(q->a->arena, "an address: passed on, at %.*s", SPAN_ARG(deliver_own_domain(r)));
+	case RECIPIENT_PROGRAM:
+		why = program_problem(q, t->text);
+		if (why == NULL)
+			return "a program";
+		break;
+	case RECIPIENT_FILE:
+		if (span_eq(t->text, SPAN("/dev/null")))
+			return "thrown away";
+		if (set_bool(q->view, SET_recipient_files))
+			return "a file";
+		why = "files are switched off (recipient_files)";
+		break;
+	case RECIPIENT_INCLUDE:
+	case RECIPIENT_ERROR:
+		why = "nothing for a .forward";
+		break;
+	}
+	return arena_printf(q->a->arena, "the mailbox: %s", why);
+}
+
 /* The .forward of a user, read in a process that has become the user: an end of its own for each line. */
 static void
-show_forward(struct question *q, const struct identity *id, struct span detail)
+show_forward(struct question *q, const struct identity *id, struct span address, struct span detail)
 {
-	static const char *const kinds[] = { "an address: passed on", "the mailbox", "a program", "a file", "not for a .forward",
-		"not for a .forward" };
+	const struct deliver_request r = { .view = q->view, .recipient = address };
 	struct recipient_targets list;
 	struct err e = ERR_INIT;
 	unsigned line = 0;
@@ -128,15 +183,15 @@ show_forward(struct question *q, const struct identity *id, struct span detail)
 	place.path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
 	place.line = line;
 	if (rc == -1)
-		row(q, "forward", 1, id->user, &place, e.log);
+		row(q, "forward", 1, id->user, &place, arena_printf(q->a->arena, "the mailbox: %s", e.log));
 	for (size_t i = 0; rc == 1 && i < list.count; i++) {
 		place.line = list.list[i].line;
-		row(q, "forward", 1, list.list[i].text, &place, kinds[list.list[i].kind]);
+		row(q, "forward", 1, list.list[i].text, &place, forward_result(q, &list.list[i], &r, id->user));
 	}
 }
 
 static void
-ask_forward(struct question *q, const struct identity *id, struct span detail)
+ask_forward(struct question *q, const struct identity *id, struct span address, struct span detail)
 {
 	pid_t pid;
 
@@ -146,7 +201,7 @@ ask_forward(struct question *q, const struct identity *id, struct span detail)
 	format_flush(q->f);
 	pid = fork();
 	if (pid == 0) {
-		show_forward(q, id, detail);
+		show_forward(q, id, address, detail);
 		format_flush(q->f);
 		fflush(stdout);
 		_exit(0);
@@ -158,44 +213,92 @@ ask_forward(struct question *q, const struct identity *id, struct span detail)
 
 /* Whether auth knows the user, when there is a server to ask. */
 static int
+find_user(struct question *q, const struct recipient_leg *leg, struct identity *id, struct span *detail)
+{
+	struct span user = leg->local;
+	char *asked;
+
+	*detail = SPAN("");
+	smtp_detail_split(leg->local, q->o.delimiters, &user, detail);
+	asked = arena_printf(q->a->arena, "%.*s%s%.*s", SPAN_ARG(user), leg->domain.n > 0 ? "@" : "", SPAN_ARG(leg->domain));
+	return asked == NULL ? ADM_TEMP : adm_identity(q->a, span_str(asked), id);
+}
+
+static void
+show_found(struct question *q, const struct recipient_leg *leg, const struct identity *id, struct span detail)
+{
+	row(q, "end", 0, leg->text, &leg->place, arena_printf(q->a->arena, "the mailbox of %.*s%s%.*s", SPAN_ARG(id->user),
+	    detail.n > 0 ? ", detail " : "", SPAN_ARG(detail)));
+	ask_forward(q, id, leg->text, detail);
+}
+
+static void
+show_not_found(struct question *q, const struct recipient_leg *leg, int rc)
+{
+	row(q, "end", 0, leg->text, &leg->place,
+	    rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
+	worse(q, rc == ADM_NO_USER ? ADM_NO_USER : ADM_TEMP);
+}
+
+static void
 show_user(struct question *q, const struct recipient_leg *leg)
 {
-	struct span user = leg->local, detail = SPAN("");
 	struct identity id;
-	char *asked, *text;
-	int rc;
+	struct span detail;
+	int rc = find_user(q, leg, &id, &detail);
 
-	smtp_detail_split(leg->local, q->o.delimiters, &user, &detail);
-	asked = arena_printf(q->a->arena, "%.*s%s%.*s", SPAN_ARG(user), leg->domain.n > 0 ? "@" : "", SPAN_ARG(leg->domain));
-	if (asked == NULL)
-		return ADM_TEMP;
-	rc = adm_identity(q->a, span_str(asked), &id);
-	if (rc != ADM_OK) {
-		row(q, "end", 0, leg->text, &leg->place,
-		    rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
-		worse(q, rc == ADM_NO_USER ? ADM_NO_USER : ADM_TEMP);
-		return rc;
+	if (rc == ADM_OK)
+		show_found(q, leg, &id, detail);
+	else
+		show_not_found(q, leg, rc);
+}
+
+/* Of addresses that lead to each other the first that is a user; false: none is. */
+static bool
+show_loop(struct question *q, const struct recipient_leg *leg)
+{
+	for (size_t i = 0; i < leg->user_count; i++) {
+		struct recipient_leg one = *leg;
+		struct identity id;
+		struct span detail;
+		int rc;
+
+		one.text = leg->users[i].text;
+		one.local = leg->users[i].local;
+		one.domain = leg->users[i].domain;
+		rc = find_user(q, &one, &id, &detail);
+		if (rc == ADM_NO_USER)
+			continue;
+		if (rc == ADM_OK)
+			show_found(q, &one, &id, detail);
+		else
+			show_not_found(q, &one, rc);
+		return true;
 	}
-	text = arena_printf(q->a->arena, "the mailbox of %.*s%s%.*s", SPAN_ARG(id.user), detail.n > 0 ? ", detail " : "", SPAN_ARG(detail));
-	row(q, "end", 0, leg->text, &leg->place, text);
-	ask_forward(q, &id, detail);
-	return ADM_OK;
+	return false;
 }
 
 static void
 show_end(struct question *q, const struct recipient_leg *leg, size_t count)
 {
 	char text[RECIPIENT_REPLY_TEXT + 600];
+	const char *why;
 
 	switch (leg->end) {
 	case RECIPIENT_END_USER:
-		(void)show_user(q, leg);
+		show_user(q, leg);
 		return;
 	case RECIPIENT_END_REMOTE:
 		snprintf(text, sizeof(text), "passed on%s%.*s", leg->sender.p != NULL ? ", sender " : "", SPAN_ARG(leg->sender));
 		break;
 	case RECIPIENT_END_PROGRAM:
-		snprintf(text, sizeof(text), "a program, run from %.*s", SPAN_ARG(set_str(q->view, SET_recipient_program_dir)));
+		why = program_problem(q, leg->text);
+		if (why == NULL)
+			snprintf(text, sizeof(text), "a program, run from %.*s", SPAN_ARG(set_str(q->view, SET_recipient_program_dir)));
+		else
+			snprintf(text, sizeof(text), "a program that can not be run, mail waits: %s", why);
+		if (why != NULL)
+			worse(q, ADM_TEMP);
 		break;
 	case RECIPIENT_END_FILE:
 		snprintf(text, sizeof(text), "appended to the file");
@@ -203,6 +306,14 @@ show_end(struct question *q, const struct recipient_leg *leg, size_t count)
 	case RECIPIENT_END_DISCARD:
 		snprintf(text, sizeof(text), "thrown away");
 		break;
+	case RECIPIENT_END_LOOP:
+		if (show_loop(q, leg))
+			return;
+		if (count > 1) {
+			snprintf(text, sizeof(text), "passed over: it leads back to itself, and nobody on the way is a user");
+			break;
+		}
+		/* fall through */
 	case RECIPIENT_END_FAIL:
 		snprintf(text, sizeof(text), "refused: %u %s %.*s", leg->reply.code, leg->reply.status, SPAN_ARG(leg->reply.text));
 		/* With others it is one that gets nothing. */

@@ -295,9 +295,9 @@ domains_are_one(const struct set_view *view)
 }
 
 static bool
-is_of_server(const struct work *w, struct span domain)
+is_of_server(const struct set_view *view, struct span domain)
 {
-	struct span rest = set_str(w->r->view, SET_recipient_domains), hostname = set_str(w->r->view, SET_hostname), word;
+	struct span rest = set_str(view, SET_recipient_domains), hostname = set_str(view, SET_hostname), word;
 
 	while (set_list_next(&rest, &word))
 		if (span_ieq(word, domain))
@@ -307,29 +307,32 @@ is_of_server(const struct work *w, struct span domain)
 
 /* The user by another of his names: as the server knows him, or as the mail came for him, with a detail or without. */
 static bool
-is_users(const struct work *w, struct span local)
+is_users(const struct deliver_request *r, struct span user, struct span local)
 {
-	struct span user = local_of(w->r->recipient), detail;
+	struct span asked = local_of(r->recipient), detail;
 
-	if (span_ieq(local, local_of(w->f->user)) || span_ieq(local, user))
+	if (span_ieq(local, local_of(user)) || span_ieq(local, asked))
 		return true;
-	return smtp_detail_split(user, set_str(w->r->view, SET_recipient_delimiter), &user, &detail) && span_ieq(local, user);
+	return smtp_detail_split(asked, set_str(r->view, SET_recipient_delimiter), &asked, &detail) && span_ieq(local, asked);
 }
 
-/*
- * \bob or bob in bob's own file, or his address: what is passed on to himself comes back here, and all others in the file would
- * have it twice.
- */
+/* What is passed on to himself comes back here, and all others in the file would have it twice. */
+bool
+deliver_forward_is_own(const struct deliver_request *r, struct span user, const struct recipient_target *t)
+{
+	struct span domain = span_from(user, span_chr(user, '@') + 1);
+
+	if (t->kind > RECIPIENT_USER || !is_users(r, user, t->local))
+		return false;
+	if (t->domain.n == 0 || span_ieq(t->domain, domain) || span_ieq(t->domain, deliver_own_domain(r)))
+		return true;
+	return domains_are_one(r->view) && is_of_server(r->view, t->domain);
+}
+
 static bool
 is_self(const struct work *w, const struct recipient_target *t)
 {
-	struct span domain = span_from(w->f->user, span_chr(w->f->user, '@') + 1);
-
-	if (t->kind > RECIPIENT_USER || !is_users(w, t->local))
-		return false;
-	if (t->domain.n == 0 || span_ieq(t->domain, domain) || span_ieq(t->domain, deliver_own_domain(w->r)))
-		return true;
-	return domains_are_one(w->r->view) && is_of_server(w, t->domain);
+	return deliver_forward_is_own(w->r, w->f->user, t);
 }
 
 static struct span

@@ -36,6 +36,9 @@ int deliver_forward_run(struct deliver_forward *f, const struct deliver_request 
 /* Whether a message would stay here, as far as the file tells: where all of it goes elsewhere no room is needed. */
 bool deliver_forward_keeps(const struct deliver_forward *f, const struct deliver_request *r);
 
+/* Whether an item of the user's file is his own mailbox: \bob or bob in bob's own file, or an address of his. */
+bool deliver_forward_is_own(const struct deliver_request *r, struct span user, const struct recipient_target *t);
+
 /* What Landlock must allow: behind those of *rw and *ro (NULL-terminated), in a.  ERR_TEMP. */
 int deliver_forward_paths(const struct set_view *view, struct span home, struct arena *a, const char *const **rw,
     const char *const **ro, struct err *e);

@@ -385,7 +385,7 @@ class Policy(Base):
             self.assertEqual(self.ask(recipient), "DUNNO", recipient)
         self.assertEqual(self.ask("gone"), "550 5.1.1 has left us")
         self.assertEqual(self.ask("bob@virt.example"), "550 5.7.1 Not this Bob")
-        self.assertEqual(self.ask("loop1"), "554 5.4.6 The address leads back to itself")
+        self.assertEqual(self.ask("loop1"), "DUNNO")
         self.assertEqual(self.ask("nobody-there"), "REJECT Unknown user")
         self.put("list", "alice\n")
         culver.wait_for(lambda: self.ask("list").startswith("554"), "the list is read again")
@@ -505,7 +505,7 @@ class Quarantine(Base):
             culver.wait_for(waits, "the table is read")
 
 
-class Explained(Base):
+class Explaining(Base):
     more = "recipient_forward = yes\n"
 
     def explain(self, *args, status=0):
@@ -514,6 +514,8 @@ class Explained(Base):
         return [(x["what"], x["depth"], x["address"], os.path.basename(x["table"]), x["line"], x["result"])
                 for x in json.loads(done.stdout)]
 
+
+class Explained(Explaining):
     def test_alias(self):
         line = str((ALIASES % {"dir": ""}).split("\n").index("team: alice, bob, outer@else.example") + 1)
         self.assertEqual(self.explain("team@example.org"), [
@@ -537,23 +539,57 @@ class Explained(Base):
         self.assertEqual(self.explain("-c", "x.dsl.example", "alice", status=75)[0][0], "client")
         self.assertEqual(self.explain("nobody-there", status=67)[-1][5], "refused: 550 5.1.1 there is no such user")
 
+    def test_programs(self):
+        """What can not be run waits, which is told before there is mail for it."""
+        self.assertEqual(self.explain("save")[-1][5], "a program, run from %s" % self.server.path("programs"))
+        self.assertEqual(self.explain("shell", status=75)[-1][5],
+                         "a program that can not be run, mail waits: ; is for a shell, and there is none")
+        self.assertEqual(self.explain("elsewhere", status=75)[-1][5],
+                         "a program that can not be run, mail waits: %s: No such file or directory" % self.server.path("programs", "sh"))
+
     def test_forward(self):
         path = self.server.path("home", "bob", ".forward")
         with open(path, "w") as f:
-            f.write("\\\\bob, bob@else.example\n\"|save x\"\n".replace("\\\\", "\\"))
+            f.write("\\bob, bob@else.example, Bob@example.org, alice\n\"|save x\", |a;b\n/dev/null\n/box\n")
         os.chown(path, self.server.uid, self.server.gid)
         rows = [x for x in self.explain("bob+x@example.org") if x[0] == "forward"]
-        self.assertEqual(rows, [("forward", "1", "bob", ".forward", "1", "the mailbox"),
-                                ("forward", "1", "bob@else.example", ".forward", "1", "an address: passed on"),
-                                ("forward", "1", "save x", ".forward", "2", "a program")])
+        self.assertEqual([x[:2] + x[3:4] for x in rows], [("forward", "1", ".forward")] * 8)
+        self.assertEqual([x[2:3] + x[4:] for x in rows], [
+            ("bob", "1", "the mailbox"), ("bob@else.example", "1", "an address: passed on"), ("Bob@example.org", "1", "the mailbox"),
+            ("alice", "1", "an address: passed on, at example.org"), ("save x", "2", "a program"),
+            ("a;b", "2", "the mailbox: ; is for a shell, and there is none"), ("/dev/null", "3", "thrown away"), ("/box", "4", "a file")])
         os.chmod(path, 0o666)
         rows = [x for x in self.explain("bob") if x[0] == "forward"]
-        self.assertEqual(rows[0][5], "it can be written by others")
+        self.assertEqual(rows[0][5], "the mailbox: it can be written by others")
         os.unlink(path)
 
     def test_usage(self):
         for args in ((), ("a", "b"), ("a@",), ("-x", "a")):
             self.assertEqual(self.server.adm("recipient", *args, check=False).returncode, 64, args)
+
+
+class LedBack(Explaining):
+    """Of names that lead to each other a user has the mail; lists that name each other reach their members."""
+
+    @classmethod
+    def put(cls, name, text):
+        more = "dave: Dave.Doe\nDave.Doe: dave@mx.example.org\ncircle1: circle2, alice\ncircle2: circle1, bob\n"
+        super().put(name, more + text if name == "aliases" else text)
+
+    def test_delivered(self):
+        with Lmtp(self.server) as client:
+            for name in ("dave", "dave+x@example.org", "dave.doe", "Dave.Doe@example.org"):
+                self.assertRegex(client.mail("Subject: x\r\n\r\nx", name)[0], "^250 2.0.0 <dave[^>]*> ", name)
+                self.assertEqual(self.counts()["dave"], 1, name)
+            for name in ("circle1", "circle2@example.org"):
+                reply, = client.mail("Subject: x\r\n\r\nx", name)
+                self.assertTrue(reply.startswith("250 2.0.0 <%s>" % name), reply)
+                self.assertEqual(self.counts(), {"alice": 1, "bob": 1, "carol": 0, "dave": 0})
+
+    def test_explained(self):
+        self.assertEqual(self.explain("dave.doe")[-1][2:6:3], ("dave@mx.example.org", "the mailbox of dave"))
+        self.assertEqual([x[5] for x in self.explain("circle1") if x[0] == "end"],
+                         ["passed over: it leads back to itself, and nobody on the way is a user", "the mailbox of bob", "the mailbox of alice"])
 
 
 class Unreadable(Base):

@@ -259,13 +259,15 @@ expect(struct recipient_expand_options *o, const char *address, const char *want
 	} else {
 		assert_true(x.leg_count > 0);
 		for (size_t i = 0; i < x.leg_count; i++) {
-			static const char *const names[] = { "user", "remote", "program", "file", "discard", "fail" };
+			static const char *const names[] = { "user", "remote", "program", "file", "discard", "loop", "fail" };
 			const struct recipient_leg *l = &x.legs[i];
 
 			buf_addf(&got, " %s:", names[l->end]);
 			if (l->end == RECIPIENT_END_FAIL)
 				buf_addf(&got, "%u-%s", l->reply.code, l->reply.status);
-			else
+			for (size_t k = 0; k < l->user_count; k++)
+				buf_addf(&got, "%s%.*s", k > 0 ? "," : "", SPAN_ARG(l->users[k].text));
+			if (l->end < RECIPIENT_END_LOOP)
 				buf_add(&got, l->text);
 			if (l->sender.p != NULL)
 				buf_addf(&got, ">%.*s", SPAN_ARG(l->sender));
@@ -302,8 +304,8 @@ test_expand(void **state)
 	expect(&o, "self@example.org", "user:self@example.org user:alice");
 	expect(&o, "back@example.org", "user:back@example.org user:alice");
 	expect(&o, "twice@example.org", "user:alice user:bob@example.org");
-	expect(&o, "a", "fail:554-5.4.6");
-	expect(&o, "mixed", "fail:554-5.4.6 user:alice");
+	expect(&o, "a", "loop:a,b");
+	expect(&o, "mixed", "loop:a,b user:alice");
 	/* Lists and their owners. */
 	expect(&o, "staff@example.org", "user:alice>carol@example.org remote:bob@else.example>carol@example.org "
 	    "user:carol>carol@example.org fail:550-5.7.1>carol@example.org user:dave>carol@example.org");
@@ -342,7 +344,7 @@ test_expand(void **state)
 	expect(&o, "a+@plus.example", "remote:a@plain.example");
 	expect(&o, "\"a b\"@quoted.example", "remote:\"a b-x\"@else.example");
 	expect(&o, "\"|rm, x\"@quoted.example", "remote:\"|rm, x-x\"@else.example");
-	expect(&o, "loop1@virt.example", "fail:554-5.4.6");
+	expect(&o, "loop1@virt.example", "loop:loop1@virt.example,loop2@virt.example");
 	/* Depth. */
 	expect(&o, "chain1", "user:alice");
 	o.max_depth = 4;
