@@ -183,7 +183,7 @@ show_forward(struct question *q, const struct identity *id, struct span address,
 	place.path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
 	place.line = line;
 	if (rc == -1)
-		row(q, "forward", 1, id->user, &place, arena_printf(q->a->arena, "the mailbox: %s", e.log));
+		row(q, "forward", 1, id->user, &place, arena_printf(q->a->arena, "%s: %s", e.code == ERR_TEMP ? "it waits" : "the mailbox", e.log));
 	for (size_t i = 0; rc == 1 && i < list.count; i++) {
 		place.line = list.list[i].line;
 		row(q, "forward", 1, list.list[i].text, &place, forward_result(q, &list.list[i], &r, id->user));

@@ -148,6 +148,8 @@ read_file(const char *path, uid_t uid, struct buf *out, struct err *e)
 
 	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
+	if (fd == -1 && errno == ELOOP)
+		return err_set(e, ERR_DENIED, "a symbolic link");
 	if (fd == -1)
 		return err_errno(e, "open");
 	if (fstat(fd, &st) == -1)
@@ -514,6 +516,11 @@ deliver_forward_run(struct deliver_forward *f, const struct deliver_request *r, 
 	if (w.path == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	if (rc != 1) {
+		/* A file server that does not answer: what the file says is not known, and may be that nothing stays here. */
+		if (rc == -1 && wrong.code == ERR_TEMP) {
+			*e = wrong;
+			return err_wrap(e, "%s", w.path);
+		}
 		host->by = "forward: ";
 		if (rc == -1)
 			complain(&w, line, &wrong);

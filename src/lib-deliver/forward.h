@@ -5,8 +5,8 @@
  * A user's ~/.forward, where recipient_forward is on: a list of where mail goes instead of the mailbox (recipient/target.h).
  * It is read as the user, for each message; .forward+detail comes before .forward.  The user's own address in it, with a
  * backslash or without, is the rest of the delivery (recipes, a Sieve script, the plain saving): so is his name at any domain of
- * this server where auth takes domains off names.  A file that others could have
- * written, or that is not understood, is not used, which the log tells: mail goes where it would go without it.
+ * this server where auth takes domains off names.  A file that others could have written, or that is not understood, is not
+ * used, which the log tells: mail goes where it would go without it.  One that can not be read now (ERR_TEMP) makes mail wait.
  */
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/recipient/target.h"
