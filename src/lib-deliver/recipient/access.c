@@ -22,7 +22,7 @@ struct recipient_access {
 
 static const struct recipient_reply plain_refusal = { 550, "5.7.1", false, { "Access denied", 13 } };
 
-/* "192.168" and the like: 1 to 4 numbers. */
+/* "192.168", "192.168." and the like: 1 to 4 numbers. */
 static bool
 parse_ipv4(struct span s, struct netaddr *out)
 {
@@ -31,6 +31,8 @@ parse_ipv4(struct span s, struct netaddr *out)
 	uint64_t number;
 	size_t n = 0;
 
+	if (s.n > 0 && s.p[s.n - 1] == '.')
+		s.n--;
 	if (s.n == 0 || s.p[s.n - 1] == '.')
 		return false;
 	while (span_next(&s, '.', &part)) {
@@ -215,6 +217,17 @@ make_key(struct recipient_access *t, struct span s, char key[KEY_MAX], size_t *n
 	return 0;
 }
 
+/* What is no address of any kind that is looked for: a wildcard, a domain as virtual tables have it, a client's name in brackets. */
+static bool
+is_odd_key(struct span s)
+{
+	char tag = take_tag(&s);
+	size_t star = span_chr(s, '*');
+
+	return s.n > 0 && (s.p[0] == '@' || (tag == 'c' && s.p[0] == '[') ||
+	    (star < s.n && (star == 0 || !span_starts(span_from(s, star - 1), SPAN("+*@")))));
+}
+
 struct parsing {
 	struct recipient_access *t;
 	const struct recipient_limits *limits;
@@ -241,6 +254,8 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 		return err_set(e, ERR_TEMP, "out of memory");
 	en->line = number;
 	en->key = span_sub(line, 0, n);
+	if (span_trim(span_from(line, n)).n == 0)
+		return err_set(e, ERR_SYNTAX, "no answer behind %.*s", SPAN_ARG(span_sub(en->key, 0, 60)));
 	if (!parse_answer(span_trim(span_from(line, n)), en))
 		return err_set(e, ERR_SYNTAX, "%.*s is no answer", SPAN_ARG(span_sub(span_trim(span_from(line, n)), 0, 60)));
 	if (en->verdict == RECIPIENT_QUARANTINE && !p->limits->quarantine)
@@ -251,6 +266,8 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 		recipient_remark_doubt(p->remarks, number, en->key, "is there already: this line is not used");
 		return 0;
 	}
+	if (is_odd_key(en->key))
+		recipient_remark_doubt(p->remarks, number, en->key, "is nothing that is looked for: this line is not used");
 	if (en->verdict == RECIPIENT_REJECT && en->reply.mended)
 		recipient_remark_doubt(p->remarks, number, span_trim(span_from(line, en->key.n)), RECIPIENT_REPLY_MENDED);
 	return hash_set(t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_TEMP, "too many entries, or out of memory");
@@ -370,6 +387,19 @@ look_domain(const struct recipient_access *t, char tag, struct span domain)
 	return en;
 }
 
+/* user+detail@, user+*@, user@, with a domain or without. */
+static const struct recipient_access_entry *
+look_user(const struct recipient_access *t, char tag, struct span local, struct span user, struct span domain)
+{
+	const struct recipient_access_entry *en = look(t, tag, local, SPAN("@"), domain);
+
+	if (en == NULL && user.n < local.n)
+		en = look(t, tag, user, SPAN("+*@"), domain);
+	if (en == NULL && user.n < local.n)
+		en = look(t, tag, user, SPAN("@"), domain);
+	return en;
+}
+
 const struct recipient_access_entry *
 recipient_access_address(const struct recipient_access *t, enum recipient_access_tag tag, struct span local, struct span domain,
     struct span delimiters)
@@ -380,13 +410,10 @@ recipient_access_address(const struct recipient_access *t, enum recipient_access
 
 	if (local.n == 0)
 		return look(t, c, SPAN("<>"), SPAN(""), SPAN(""));
-	en = domain.n == 0 ? NULL : look(t, c, local, SPAN("@"), domain);
-	if (en == NULL && smtp_detail_split(local, delimiters, &user, &detail))
-		en = domain.n == 0 ? NULL : look(t, c, user, SPAN("@"), domain);
+	smtp_detail_split(local, delimiters, &user, &detail);
+	en = domain.n == 0 ? NULL : look_user(t, c, local, user, domain);
 	if (en == NULL)
-		en = look(t, c, local, SPAN("@"), SPAN(""));
-	if (en == NULL && user.n < local.n)
-		en = look(t, c, user, SPAN("@"), SPAN(""));
+		en = look_user(t, c, local, user, SPAN(""));
 	return en != NULL ? en : look_domain(t, c, domain);
 }
 

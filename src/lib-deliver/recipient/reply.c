@@ -123,7 +123,7 @@ recipient_reply_parse(struct span in, const struct recipient_reply *otherwise, s
 		r.status[0] = (char)('0' + r.code / 100);
 		in = unquoted(in);
 	}
-	r.text = span_sub(in, 0, RECIPIENT_REPLY_TEXT);
+	r.text = in.n == 0 ? otherwise->text : span_sub(in, 0, RECIPIENT_REPLY_TEXT);
 	if (!is_printable(r.text))
 		return false;
 	*out = r;

@@ -104,7 +104,7 @@ source_new(struct recipient_tables *t, enum recipient_table_kind kind, struct sp
 static int
 add_list(struct recipient_tables *t, enum recipient_table_kind kind, struct span list, struct err *e)
 {
-	static const char *const types[] = { "hash:", "btree:", "texthash:", "text:", "files:" };
+	static const char *const types[] = { "hash:", "btree:", "texthash:", "lmdb:", "cdb:", "dbm:", "text:", "files:" };
 	struct span path;
 
 	while (set_list_next(&list, &path)) {
