@@ -3,6 +3,7 @@
 #include "adm/adm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -12,6 +13,8 @@
 #include "lib-deliver/forward.h"
 #include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/expand.h"
+
+#define WAITS "it waits"
 
 struct question {
 	struct adm *a;
@@ -156,9 +159,21 @@ forward_result(struct question *q, const struct recipient_target *t, const struc
 	return arena_printf(q->a->arena, "the mailbox: %s", why);
 }
 
-/* The .forward of a user, read in a process that has become the user: an end of its own for each line. */
 static void
-show_forward(struct question *q, const struct identity *id, struct span address, struct span detail)
+tell(struct buf *out, struct span address, struct span path, unsigned line, const char *result)
+{
+	const struct span texts[] = { address, path, span_str(result) };
+
+	buf_add_be32(out, line);
+	for (size_t i = 0; i < 3; i++) {
+		buf_add_be32(out, (uint32_t)texts[i].n);
+		buf_add(out, texts[i]);
+	}
+}
+
+/* The .forward of a user, read in a process that has become the user: an end of its own for each line.  Rows for the parent. */
+static void
+read_forward(struct question *q, const struct identity *id, struct span address, struct span detail, struct buf *out)
 {
 	const struct deliver_request r = { .view = q->view, .recipient = address };
 	struct recipient_targets list;
@@ -168,10 +183,10 @@ show_forward(struct question *q, const struct identity *id, struct span address,
 	char *name = detail.n == 0 || span_chr(detail, '/') < detail.n ? NULL :
 	    arena_printf(q->a->arena, ".forward+%.*s", SPAN_ARG(detail));
 	int rc = 0;
-	struct recipient_place place;
+	struct span path;
 
 	if (identity_apply(id, q->view, &e) == -1 || identity_check(id, q->view, &e) == -1 || identity_become(id, q->view, &e) == -1) {
-		row(q, "forward", 1, id->user, NULL, e.log);
+		tell(out, id->user, SPAN(""), 0, e.log);
 		return;
 	}
 	if (name != NULL)
@@ -180,35 +195,77 @@ show_forward(struct question *q, const struct identity *id, struct span address,
 		name = NULL;
 		rc = deliver_forward_read(id->home, SPAN(".forward"), geteuid(), max, q->a->arena, &list, &line, &e);
 	}
-	place.path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
-	place.line = line;
+	path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
 	if (rc == -1)
-		row(q, "forward", 1, id->user, &place, arena_printf(q->a->arena, "%s: %s", e.code == ERR_TEMP ? "it waits" : "the mailbox", e.log));
-	for (size_t i = 0; rc == 1 && i < list.count; i++) {
-		place.line = list.list[i].line;
-		row(q, "forward", 1, list.list[i].text, &place, forward_result(q, &list.list[i], &r, id->user));
+		tell(out, id->user, path, line,
+		    arena_printf(q->a->arena, "%s: %s", e.code == ERR_TEMP ? WAITS : "the mailbox", e.log));
+	for (size_t i = 0; rc == 1 && i < list.count; i++)
+		tell(out, list.list[i].text, path, list.list[i].line, forward_result(q, &list.list[i], &r, id->user));
+}
+
+/* One row of read_forward()'s. */
+static bool
+next_told(struct span *in, struct span texts[3], unsigned *line)
+{
+	if (in->n < 4)
+		return false;
+	*line = be32_get(in->p);
+	*in = span_from(*in, 4);
+	for (size_t i = 0; i < 3; i++) {
+		size_t n;
+
+		if (in->n < 4)
+			return false;
+		n = be32_get(in->p);
+		*in = span_from(*in, 4);
+		if (n > in->n)
+			return false;
+		texts[i] = span_sub(*in, 0, n);
+		*in = span_from(*in, n);
+	}
+	return true;
+}
+
+static void
+show_forward(struct question *q, struct span told)
+{
+	struct span texts[3];
+	unsigned line;
+
+	while (next_told(&told, texts, &line)) {
+		const struct recipient_place place = { texts[1], line };
+
+		if (span_starts(texts[2], SPAN(WAITS)))
+			worse(q, ADM_TEMP);
+		row(q, "forward", 1, texts[0], &place, arena_cstr(q->a->arena, texts[2]));
 	}
 }
 
 static void
 ask_forward(struct question *q, const struct identity *id, struct span address, struct span detail)
 {
+	struct buf told = BUF_INIT((size_t)16 << 20);
+	struct err e = ERR_INIT;
+	int fds[2];
 	pid_t pid;
 
-	if (!deliver_forward_is_on(q->view) || id->home.n == 0)
+	if (!deliver_forward_is_on(q->view) || id->home.n == 0 || pipe2(fds, O_CLOEXEC) == -1)
 		return;
 	fflush(stdout);
-	format_flush(q->f);
 	pid = fork();
 	if (pid == 0) {
-		show_forward(q, id, address, detail);
-		format_flush(q->f);
-		fflush(stdout);
-		_exit(0);
+		read_forward(q, id, address, detail, &told);
+		_exit(fd_write_all(fds[1], buf_span(&told), &e) == 0 ? 0 : 1);
 	}
-	if (pid > 0)
+	close(fds[1]);
+	if (pid > 0) {
+		if (fd_read_all(fds[0], told.max, &told, &e) == 0)
+			show_forward(q, buf_span(&told));
 		while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
 			;
+	}
+	close(fds[0]);
+	buf_clear(&told);
 }
 
 /* Whether auth knows the user, when there is a server to ask. */

@@ -558,6 +558,10 @@ class Explained(Explaining):
             ("bob", "1", "the mailbox"), ("bob@else.example", "1", "an address: passed on"), ("Bob@example.org", "1", "the mailbox"),
             ("alice", "1", "an address: passed on, at example.org"), ("save x", "2", "a program"),
             ("a;b", "2", "the mailbox: ; is for a shell, and there is none"), ("/dev/null", "3", "thrown away"), ("/box", "4", "a file")])
+        # All of it is one table.
+        lines = self.server.adm("recipient", "bob").splitlines()
+        at = lines[0].index("result")
+        self.assertEqual([x[at:at + 11] for x in lines if x.startswith(("end", "forward"))][:2], ["the mailbox"] * 2)
         os.chmod(path, 0o666)
         rows = [x for x in self.explain("bob") if x[0] == "forward"]
         self.assertEqual(rows[0][5], "the mailbox: it can be written by others")

@@ -159,7 +159,12 @@ parse_address(struct span s, struct arena *a, struct recipient_target *t, struct
 	t->text = path.text;
 	t->local = path.local;
 	t->domain = path.domain.p == NULL ? SPAN("") : path.domain;
-	return 0;
+	/* A dot behind a domain says that it is whole, in DNS; a domain of an envelope is without it. */
+	if (t->domain.n > 1 && t->domain.p[t->domain.n - 1] == '.') {
+		t->domain.n--;
+		t->text = recipient_address_text(t->local, t->domain, a);
+	}
+	return t->text.p != NULL ? 0 : err_set(e, ERR_TEMP, "out of memory");
 }
 
 static bool
