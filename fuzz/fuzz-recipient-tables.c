@@ -72,6 +72,9 @@ check_leg(const struct recipient_leg *l, struct arena *a)
 				abort();
 		/* fall through */
 	case RECIPIENT_END_FAIL:
+		for (size_t i = 0; i < l->text.n; i++)
+			if (l->text.p[i] >= 0 && l->text.p[i] < ' ')
+				abort();
 		if (l->reply.code < 400 || l->reply.code > 599 || l->reply.text.n == 0 || l->reply.status[0] != (char)('0' + l->reply.code / 100))
 			abort();
 		break;

@@ -465,6 +465,9 @@ test_mistakes(void **state)
 	struct recipient_virtual *vi;
 	struct recipient_access *ac;
 	struct recipient_tables *t;
+	struct recipient_expansion x;
+	struct smtp_path path;
+	const char *why;
 	struct err e = ERR_INIT;
 	unsigned line;
 
@@ -485,13 +488,17 @@ test_mistakes(void **state)
 
 	add(&packed, RECIPIENT_TABLE_VIRTUAL, "/virtual", virtual);
 	add(&packed, RECIPIENT_TABLE_ALIASES, "/aliases", "good: alice\nteam alice\nbad: a b\nbob:x y\nlist: :include:/list\n");
-	add(&packed, RECIPIENT_TABLE_INCLUDE, "/list", "alice\nb c\nbob@else.example\n");
+	add(&packed, RECIPIENT_TABLE_INCLUDE, "/list", "alice\nroot:secret\r:1\nbob@else.example\n");
 	t = tables(&packed);
 	o.tables = t;
 	expect(&o, "good@x", "user:alice");
 	expect(&o, "team@x", "fail:451-4.3.5");
 	expect(&o, "bad", "fail:451-4.3.5");
 	expect(&o, "list", "user:alice fail:550-5.1.3 remote:bob@else.example");
+	/* Somebody may have put a link to what is no list there: its octets are not for the sender. */
+	assert_int_equal(smtp_address_parse(SPAN("list"), a, &path, &why), 0);
+	assert_int_equal(recipient_expand(&o, &path, a, &x, &e), 0);
+	assert_true(span_eq(x.legs[1].text, SPAN("line 2")));
 	expect(&o, "alone@dom", "fail:451-4.3.5");
 	expect(&o, "bad+x@dom", "fail:451-4.3.5");
 	expect(&o, "prog@dom", "fail:451-4.3.5");

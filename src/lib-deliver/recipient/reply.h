@@ -9,7 +9,7 @@
 
 struct recipient_reply {
 	unsigned code;			/* 400 to 599 */
-	char status[12];		/* "5.1.1"; its class is that of code */
+	char status[11];		/* "5.1.1"; its class is that of code */
 	bool mended;			/* which it was not as written */
 	struct span text;		/* printable ASCII, one line: a span of what was parsed; may be empty */
 };

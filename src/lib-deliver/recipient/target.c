@@ -293,15 +293,17 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	return rc;
 }
 
-/* Of this one the sender is told, as of any other address that is none. */
+/* Of this one the sender is told, as of any other address that is none; not of its octets, which are nobody's address. */
 static int
 take_bad(void *ctx, struct span line, unsigned number, struct err *e)
 {
 	static const struct recipient_reply reply = { 550, "5.1.3", false, { "A line of the list is not understood", 36 } };
-	const struct recipient_target t = { .kind = RECIPIENT_ERROR, .text = span_sub(line, 0, 100), .line = number, .reply = reply };
 	struct reading *r = ctx;
+	const struct recipient_target t = { .kind = RECIPIENT_ERROR, .text = span_str(arena_printf(r->a, "line %u", number)),
+		.line = number, .reply = reply };
 	struct err told = *e;
 
+	(void)line;
 	if (!recipient_targets_add(r->out, &t, r->max, r->a, e))
 		return -1;
 	recipient_remark_mistake(r->remarks, number, &told);
