@@ -225,7 +225,7 @@ is_odd_key(struct span s)
 	size_t star = span_chr(s, '*');
 
 	return s.n > 0 && (s.p[0] == '@' || (tag == 'c' && s.p[0] == '[') ||
-	    (star < s.n && (star == 0 || !span_starts(span_from(s, star - 1), SPAN("+*@")))));
+	    (star < s.n && (star == 0 || s.p[star - 1] == '@' || s.p[star - 1] == '.')));
 }
 
 struct parsing {
