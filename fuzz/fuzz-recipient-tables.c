@@ -28,7 +28,7 @@ add(struct buf *packed, char letter, struct span text)
 	buf_add(packed, text);
 }
 
-/* A table that is not understood is left out, as a new version of it would be. */
+/* What is no table at all (a list without an address) is left out. */
 static void
 take(struct recipient_tables *t, struct buf *all, char letter, struct span text)
 {
@@ -64,7 +64,17 @@ check_leg(const struct recipient_leg *l, struct arena *a)
 			if (l->text.p[i] == '\n' || l->text.p[i] == '\r' || l->text.p[i] == '\0')
 				abort();
 		break;
+	case RECIPIENT_END_LOOP:
+		if (l->user_count == 0)
+			abort();
+		for (size_t i = 0; i < l->user_count; i++)
+			if (smtp_address_parse(l->users[i].text, a, &path, &why) == -1 || !span_eq(path.local, l->users[i].local))
+				abort();
+		/* fall through */
 	case RECIPIENT_END_FAIL:
+		for (size_t i = 0; i < l->text.n; i++)
+			if (l->text.p[i] >= 0 && l->text.p[i] < ' ')
+				abort();
 		if (l->reply.code < 400 || l->reply.code > 599 || l->reply.text.n == 0 || l->reply.status[0] != (char)('0' + l->reply.code / 100))
 			abort();
 		break;

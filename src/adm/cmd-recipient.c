@@ -3,6 +3,7 @@
 #include "adm/adm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -10,7 +11,10 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/forward.h"
+#include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/expand.h"
+
+#define WAITS "it waits"
 
 struct question {
 	struct adm *a;
@@ -100,12 +104,78 @@ ask_access(struct question *q)
 	return decides(q, "recipient", q->rcpt.text, en, &place);
 }
 
-/* The .forward of a user, read in a process that has become the user: an end of its own for each line. */
-static void
-show_forward(struct question *q, const struct identity *id, struct span detail)
+/* Why a program can not be run; NULL: it can. */
+static const char *
+program_problem(struct question *q, struct span text)
 {
-	static const char *const kinds[] = { "an address: passed on", "the mailbox", "a program", "a file", "not for a .forward",
-		"not for a .forward" };
+	struct span argv[RECIPIENT_ARGUMENTS], dir = set_str(q->view, SET_recipient_program_dir), name;
+	struct err e = ERR_INIT;
+	const char *path;
+	size_t count;
+
+	if (dir.n == 0)
+		return "programs are switched off (recipient_program_dir)";
+	if (recipient_command_parse(text, q->a->arena, argv, &count, &e) == -1)
+		return arena_printf(q->a->arena, "%s", e.log);
+	name = argv[0];
+	while (span_chr(name, '/') < name.n)
+		name = span_from(name, span_chr(name, '/') + 1);
+	path = arena_printf(q->a->arena, "%.*s/%.*s", SPAN_ARG(dir), SPAN_ARG(name));
+	if (path == NULL || access(path, X_OK) == 0)
+		return NULL;
+	return arena_printf(q->a->arena, "%s: %s", path, strerror(errno));
+}
+
+/* What becomes of one item of a .forward. */
+static const char *
+forward_result(struct question *q, const struct recipient_target *t, const struct deliver_request *r, struct span user)
+{
+	const char *why = NULL;
+
+	switch (t->kind) {
+	case RECIPIENT_ADDRESS:
+	case RECIPIENT_USER:
+		if (deliver_forward_is_own(r, user, t))
+			return "the mailbox";
+		return t->domain.n > 0 ? "an address: passed on" :
+		    arena_printf(q->a->arena, "an address: passed on, at %.*s", SPAN_ARG(deliver_own_domain(r)));
+	case RECIPIENT_PROGRAM:
+		why = program_problem(q, t->text);
+		if (why == NULL)
+			return "a program";
+		break;
+	case RECIPIENT_FILE:
+		if (span_eq(t->text, SPAN("/dev/null")))
+			return "thrown away";
+		if (set_bool(q->view, SET_recipient_files))
+			return "a file";
+		why = "files are switched off (recipient_files)";
+		break;
+	case RECIPIENT_INCLUDE:
+	case RECIPIENT_ERROR:
+		why = "nothing for a .forward";
+		break;
+	}
+	return arena_printf(q->a->arena, "the mailbox: %s", why);
+}
+
+static void
+tell(struct buf *out, struct span address, struct span path, unsigned line, const char *result)
+{
+	const struct span texts[] = { address, path, span_str(result) };
+
+	buf_add_be32(out, line);
+	for (size_t i = 0; i < 3; i++) {
+		buf_add_be32(out, (uint32_t)texts[i].n);
+		buf_add(out, texts[i]);
+	}
+}
+
+/* The .forward of a user, read in a process that has become the user: an end of its own for each line.  Rows for the parent. */
+static void
+read_forward(struct question *q, const struct identity *id, struct span address, struct span detail, struct buf *out)
+{
+	const struct deliver_request r = { .view = q->view, .recipient = address };
 	struct recipient_targets list;
 	struct err e = ERR_INIT;
 	unsigned line = 0;
@@ -113,10 +183,10 @@ show_forward(struct question *q, const struct identity *id, struct span detail)
 	char *name = detail.n == 0 || span_chr(detail, '/') < detail.n ? NULL :
 	    arena_printf(q->a->arena, ".forward+%.*s", SPAN_ARG(detail));
 	int rc = 0;
-	struct recipient_place place;
+	struct span path;
 
 	if (identity_apply(id, q->view, &e) == -1 || identity_check(id, q->view, &e) == -1 || identity_become(id, q->view, &e) == -1) {
-		row(q, "forward", 1, id->user, NULL, e.log);
+		tell(out, id->user, SPAN(""), 0, e.log);
 		return;
 	}
 	if (name != NULL)
@@ -125,77 +195,167 @@ show_forward(struct question *q, const struct identity *id, struct span detail)
 		name = NULL;
 		rc = deliver_forward_read(id->home, SPAN(".forward"), geteuid(), max, q->a->arena, &list, &line, &e);
 	}
-	place.path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
-	place.line = line;
+	path = span_str(arena_printf(q->a->arena, "%.*s/%s", SPAN_ARG(id->home), name == NULL ? ".forward" : name));
 	if (rc == -1)
-		row(q, "forward", 1, id->user, &place, e.log);
-	for (size_t i = 0; rc == 1 && i < list.count; i++) {
-		place.line = list.list[i].line;
-		row(q, "forward", 1, list.list[i].text, &place, kinds[list.list[i].kind]);
+		tell(out, id->user, path, line,
+		    arena_printf(q->a->arena, "%s: %s", e.code == ERR_TEMP ? WAITS : "the mailbox", e.log));
+	for (size_t i = 0; rc == 1 && i < list.count; i++)
+		tell(out, list.list[i].text, path, list.list[i].line, forward_result(q, &list.list[i], &r, id->user));
+}
+
+/* One row of read_forward()'s. */
+static bool
+next_told(struct span *in, struct span texts[3], unsigned *line)
+{
+	if (in->n < 4)
+		return false;
+	*line = be32_get(in->p);
+	*in = span_from(*in, 4);
+	for (size_t i = 0; i < 3; i++) {
+		size_t n;
+
+		if (in->n < 4)
+			return false;
+		n = be32_get(in->p);
+		*in = span_from(*in, 4);
+		if (n > in->n)
+			return false;
+		texts[i] = span_sub(*in, 0, n);
+		*in = span_from(*in, n);
+	}
+	return true;
+}
+
+static void
+show_forward(struct question *q, struct span told)
+{
+	struct span texts[3];
+	unsigned line;
+
+	while (next_told(&told, texts, &line)) {
+		const struct recipient_place place = { texts[1], line };
+
+		if (span_starts(texts[2], SPAN(WAITS)))
+			worse(q, ADM_TEMP);
+		row(q, "forward", 1, texts[0], &place, arena_cstr(q->a->arena, texts[2]));
 	}
 }
 
 static void
-ask_forward(struct question *q, const struct identity *id, struct span detail)
+ask_forward(struct question *q, const struct identity *id, struct span address, struct span detail)
 {
+	struct buf told = BUF_INIT((size_t)16 << 20);
+	struct err e = ERR_INIT;
+	int fds[2];
 	pid_t pid;
 
-	if (!deliver_forward_is_on(q->view) || id->home.n == 0)
+	if (!deliver_forward_is_on(q->view) || id->home.n == 0 || pipe2(fds, O_CLOEXEC) == -1)
 		return;
 	fflush(stdout);
-	format_flush(q->f);
 	pid = fork();
 	if (pid == 0) {
-		show_forward(q, id, detail);
-		format_flush(q->f);
-		fflush(stdout);
-		_exit(0);
+		read_forward(q, id, address, detail, &told);
+		_exit(fd_write_all(fds[1], buf_span(&told), &e) == 0 ? 0 : 1);
 	}
-	if (pid > 0)
+	close(fds[1]);
+	if (pid > 0) {
+		if (fd_read_all(fds[0], told.max, &told, &e) == 0)
+			show_forward(q, buf_span(&told));
 		while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
 			;
+	}
+	close(fds[0]);
+	buf_clear(&told);
 }
 
 /* Whether auth knows the user, when there is a server to ask. */
 static int
+find_user(struct question *q, const struct recipient_leg *leg, struct identity *id, struct span *detail)
+{
+	struct span user = leg->local;
+	char *asked;
+
+	*detail = SPAN("");
+	smtp_detail_split(leg->local, q->o.delimiters, &user, detail);
+	asked = arena_printf(q->a->arena, "%.*s%s%.*s", SPAN_ARG(user), leg->domain.n > 0 ? "@" : "", SPAN_ARG(leg->domain));
+	return asked == NULL ? ADM_TEMP : adm_identity(q->a, span_str(asked), id);
+}
+
+static void
+show_found(struct question *q, const struct recipient_leg *leg, const struct identity *id, struct span detail)
+{
+	row(q, "end", 0, leg->text, &leg->place, arena_printf(q->a->arena, "the mailbox of %.*s%s%.*s", SPAN_ARG(id->user),
+	    detail.n > 0 ? ", detail " : "", SPAN_ARG(detail)));
+	ask_forward(q, id, leg->text, detail);
+}
+
+static void
+show_not_found(struct question *q, const struct recipient_leg *leg, int rc)
+{
+	row(q, "end", 0, leg->text, &leg->place,
+	    rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
+	worse(q, rc == ADM_NO_USER ? ADM_NO_USER : ADM_TEMP);
+}
+
+static void
 show_user(struct question *q, const struct recipient_leg *leg)
 {
-	struct span user = leg->local, detail = SPAN("");
 	struct identity id;
-	char *asked, *text;
-	int rc;
+	struct span detail;
+	int rc = find_user(q, leg, &id, &detail);
 
-	smtp_detail_split(leg->local, q->o.delimiters, &user, &detail);
-	asked = arena_printf(q->a->arena, "%.*s%s%.*s", SPAN_ARG(user), leg->domain.n > 0 ? "@" : "", SPAN_ARG(leg->domain));
-	if (asked == NULL)
-		return ADM_TEMP;
-	rc = adm_identity(q->a, span_str(asked), &id);
-	if (rc != ADM_OK) {
-		row(q, "end", 0, leg->text, &leg->place,
-		    rc == ADM_NO_USER ? "refused: 550 5.1.1 there is no such user" : "a user here, who could not be looked up");
-		worse(q, rc == ADM_NO_USER ? ADM_NO_USER : ADM_TEMP);
-		return rc;
+	if (rc == ADM_OK)
+		show_found(q, leg, &id, detail);
+	else
+		show_not_found(q, leg, rc);
+}
+
+/* Of addresses that lead to each other the first that is a user; false: none is. */
+static bool
+show_loop(struct question *q, const struct recipient_leg *leg)
+{
+	for (size_t i = 0; i < leg->user_count; i++) {
+		struct recipient_leg one = *leg;
+		struct identity id;
+		struct span detail;
+		int rc;
+
+		one.text = leg->users[i].text;
+		one.local = leg->users[i].local;
+		one.domain = leg->users[i].domain;
+		rc = find_user(q, &one, &id, &detail);
+		if (rc == ADM_NO_USER)
+			continue;
+		if (rc == ADM_OK)
+			show_found(q, &one, &id, detail);
+		else
+			show_not_found(q, &one, rc);
+		return true;
 	}
-	text = arena_printf(q->a->arena, "the mailbox of %.*s%s%.*s", SPAN_ARG(id.user), detail.n > 0 ? ", detail " : "", SPAN_ARG(detail));
-	row(q, "end", 0, leg->text, &leg->place, text);
-	ask_forward(q, &id, detail);
-	return ADM_OK;
+	return false;
 }
 
 static void
 show_end(struct question *q, const struct recipient_leg *leg, size_t count)
 {
 	char text[RECIPIENT_REPLY_TEXT + 600];
+	const char *why;
 
 	switch (leg->end) {
 	case RECIPIENT_END_USER:
-		(void)show_user(q, leg);
+		show_user(q, leg);
 		return;
 	case RECIPIENT_END_REMOTE:
 		snprintf(text, sizeof(text), "passed on%s%.*s", leg->sender.p != NULL ? ", sender " : "", SPAN_ARG(leg->sender));
 		break;
 	case RECIPIENT_END_PROGRAM:
-		snprintf(text, sizeof(text), "a program, run from %.*s", SPAN_ARG(set_str(q->view, SET_recipient_program_dir)));
+		why = program_problem(q, leg->text);
+		if (why == NULL)
+			snprintf(text, sizeof(text), "a program, run from %.*s", SPAN_ARG(set_str(q->view, SET_recipient_program_dir)));
+		else
+			snprintf(text, sizeof(text), "a program that can not be run, mail waits: %s", why);
+		if (why != NULL)
+			worse(q, ADM_TEMP);
 		break;
 	case RECIPIENT_END_FILE:
 		snprintf(text, sizeof(text), "appended to the file");
@@ -203,6 +363,14 @@ show_end(struct question *q, const struct recipient_leg *leg, size_t count)
 	case RECIPIENT_END_DISCARD:
 		snprintf(text, sizeof(text), "thrown away");
 		break;
+	case RECIPIENT_END_LOOP:
+		if (show_loop(q, leg))
+			return;
+		if (count > 1) {
+			snprintf(text, sizeof(text), "passed over: it leads back to itself, and nobody on the way is a user");
+			break;
+		}
+		/* fall through */
 	case RECIPIENT_END_FAIL:
 		snprintf(text, sizeof(text), "refused: %u %s %.*s", leg->reply.code, leg->reply.status, SPAN_ARG(leg->reply.text));
 		/* With others it is one that gets nothing. */

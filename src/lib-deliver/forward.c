@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "lib-config/vars.h"
 #include "lib-deliver/perform.h"
 #include "lib-deliver/recipient/command.h"
 #include "lib-deliver/recipient/file.h"
@@ -147,6 +148,8 @@ read_file(const char *path, uid_t uid, struct buf *out, struct err *e)
 
 	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
+	if (fd == -1 && errno == ELOOP)
+		return err_set(e, ERR_DENIED, "a symbolic link");
 	if (fd == -1)
 		return err_errno(e, "open");
 	if (fstat(fd, &st) == -1)
@@ -178,7 +181,7 @@ read_list(const char *path, uid_t uid, size_t max, unsigned depth, struct arena 
 		return rc;
 	if (copy.p == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (recipient_targets_read(copy, LINE_OCTETS, max, a, &own, line_out, e) == -1)
+	if (recipient_targets_read(copy, LINE_OCTETS, max, a, NULL, &own, line_out, e) == -1)
 		return -1;
 	for (size_t i = 0; i < own.count; i++) {
 		const struct recipient_target *t = &own.list[i];
@@ -270,15 +273,68 @@ local_of(struct span address)
 	return span_sub(address, 0, span_chr(address, '@'));
 }
 
-/* \bob or bob in bob's own file, or his address as the server knows it, or as the mail came for it. */
+/* Whether all domains that are of this server have the same users: auth takes them off names. */
+static bool
+domains_are_one(const struct set_view *view)
+{
+	static const struct span names[] = { { "a@b", 3 }, { "a@c", 3 } };
+	struct span format = set_str(view, SET_auth_username_format);
+	struct buf made[2] = { BUF_INIT(4096), BUF_INIT(4096) };
+	struct err e = ERR_INIT;
+	bool same = format.n > 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct var vars[VARS_USER_COUNT + 1];
+
+		vars_for_user(vars, names[i], SPAN_NONE);
+		vars[VARS_USER_COUNT] = (struct var){ 0, NULL, SPAN_NONE };
+		same = vars_expand(&made[i], format, vars, &e) == 0 && same;
+	}
+	same = same && span_eq(buf_span(&made[0]), buf_span(&made[1]));
+	buf_clear(&made[0]);
+	buf_clear(&made[1]);
+	return same;
+}
+
+static bool
+is_of_server(const struct set_view *view, struct span domain)
+{
+	struct span rest = set_str(view, SET_recipient_domains), hostname = set_str(view, SET_hostname), word;
+
+	while (set_list_next(&rest, &word))
+		if (span_ieq(word, domain))
+			return true;
+	return span_ieq(domain, hostname.n > 0 ? hostname : span_str(host_name())) || span_ieq(domain, SPAN("localhost"));
+}
+
+/* The user by another of his names: as the server knows him, or as the mail came for him, with a detail or without. */
+static bool
+is_users(const struct deliver_request *r, struct span user, struct span local)
+{
+	struct span asked = local_of(r->recipient), detail;
+
+	if (span_ieq(local, local_of(user)) || span_ieq(local, asked))
+		return true;
+	return smtp_detail_split(asked, set_str(r->view, SET_recipient_delimiter), &asked, &detail) && span_ieq(local, asked);
+}
+
+/* What is passed on to himself comes back here, and all others in the file would have it twice. */
+bool
+deliver_forward_is_own(const struct deliver_request *r, struct span user, const struct recipient_target *t)
+{
+	struct span domain = span_from(user, span_chr(user, '@') + 1);
+
+	if (t->kind > RECIPIENT_USER || !is_users(r, user, t->local))
+		return false;
+	if (t->domain.n == 0 || span_ieq(t->domain, domain) || span_ieq(t->domain, deliver_own_domain(r)))
+		return true;
+	return domains_are_one(r->view) && is_of_server(r->view, t->domain);
+}
+
 static bool
 is_self(const struct work *w, const struct recipient_target *t)
 {
-	if (t->kind > RECIPIENT_USER)
-		return false;
-	if (t->domain.n == 0)
-		return span_ieq(t->local, w->f->user) || span_ieq(t->local, local_of(w->f->user));
-	return span_ieq(t->text, w->f->user) || span_ieq(t->text, w->r->recipient);
+	return deliver_forward_is_own(w->r, w->f->user, t);
 }
 
 static struct span
@@ -460,6 +516,11 @@ deliver_forward_run(struct deliver_forward *f, const struct deliver_request *r, 
 	if (w.path == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	if (rc != 1) {
+		/* A file server that does not answer: what the file says is not known, and may be that nothing stays here. */
+		if (rc == -1 && wrong.code == ERR_TEMP) {
+			*e = wrong;
+			return err_wrap(e, "%s", w.path);
+		}
 		host->by = "forward: ";
 		if (rc == -1)
 			complain(&w, line, &wrong);

@@ -4,8 +4,9 @@
 /*
  * A user's ~/.forward, where recipient_forward is on: a list of where mail goes instead of the mailbox (recipient/target.h).
  * It is read as the user, for each message; .forward+detail comes before .forward.  The user's own address in it, with a
- * backslash or without, is the rest of the delivery: recipes, a Sieve script, the plain saving.  A file that others could have
- * written, or that is not understood, is not used, which the log tells: mail goes where it would go without it.
+ * backslash or without, is the rest of the delivery (recipes, a Sieve script, the plain saving): so is his name at any domain of
+ * this server where auth takes domains off names.  A file that others could have written, or that is not understood, is not
+ * used, which the log tells: mail goes where it would go without it.  One that can not be read now (ERR_TEMP) makes mail wait.
  */
 #include "lib-deliver/recipes.h"
 #include "lib-deliver/recipient/target.h"
@@ -34,6 +35,9 @@ int deliver_forward_run(struct deliver_forward *f, const struct deliver_request 
 
 /* Whether a message would stay here, as far as the file tells: where all of it goes elsewhere no room is needed. */
 bool deliver_forward_keeps(const struct deliver_forward *f, const struct deliver_request *r);
+
+/* Whether an item of the user's file is his own mailbox: \bob or bob in bob's own file, or an address of his. */
+bool deliver_forward_is_own(const struct deliver_request *r, struct span user, const struct recipient_target *t);
 
 /* What Landlock must allow: behind those of *rw and *ro (NULL-terminated), in a.  ERR_TEMP. */
 int deliver_forward_paths(const struct set_view *view, struct span home, struct arena *a, const char *const **rw,

@@ -27,6 +27,7 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/recipient/expand.c src/lib-deliver/recipient/expand.h \
 	src/lib-deliver/recipient/file.c src/lib-deliver/recipient/file.h \
 	src/lib-deliver/recipient/lines.c src/lib-deliver/recipient/lines.h \
+	src/lib-deliver/recipient/remark.c src/lib-deliver/recipient/remark.h \
 	src/lib-deliver/recipient/reply.c src/lib-deliver/recipient/reply.h \
 	src/lib-deliver/recipient/tables.c src/lib-deliver/recipient/tables.h \
 	src/lib-deliver/recipient/target.c src/lib-deliver/recipient/target.h \

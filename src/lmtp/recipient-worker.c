@@ -346,6 +346,7 @@ perform(struct work *w, const struct task *t, struct outcome *out)
 		break;
 	case RECIPIENT_END_USER:
 	case RECIPIENT_END_DISCARD:
+	case RECIPIENT_END_LOOP:
 	case RECIPIENT_END_FAIL:
 		err_set(&e, ERR_SYNTAX, "nothing for this process");
 		break;

@@ -106,6 +106,7 @@ take_leg(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_leg
 	case RECIPIENT_END_DISCARD:
 		r->leg = LMTP_LEG_DISCARD;
 		return true;
+	case RECIPIENT_END_LOOP:	/* nobody on the way is a user */
 	case RECIPIENT_END_FAIL:
 		r->leg = LMTP_LEG_FAIL;
 		r->failed = leg->reply;
@@ -138,7 +139,32 @@ look_up_one(struct lmtp_session *l, struct lmtp_rcpt *r)
 	return found;
 }
 
-/* An end that an earlier RCPT leads to as well gets one message; two addresses of one user that no table changes get two. */
+/* The first user among addresses that lead to each other. */
+static enum lmtp_lookup
+look_up_loop(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_leg *leg, bool alone)
+{
+	struct recipient_leg one = *leg;
+
+	one.end = RECIPIENT_END_USER;
+	for (size_t i = 0; i < leg->user_count; i++) {
+		enum lmtp_lookup found;
+
+		one.text = leg->users[i].text;
+		one.local = leg->users[i].local;
+		one.domain = leg->users[i].domain;
+		if (!take_leg(l, r, &one))
+			return LMTP_TEMP;
+		found = alone ? lmtp_rcpt_look_up(l, r, true) : look_up_one(l, r);
+		if (found != LMTP_UNKNOWN)
+			return found;
+	}
+	return take_leg(l, r, leg) ? LMTP_UNKNOWN : LMTP_TEMP;
+}
+
+/*
+ * An end that is there already, of this RCPT (by another of a user's addresses) or an earlier one, gets one message; two
+ * addresses of one user that no table changes get two.
+ */
 static void
 find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 {
@@ -146,7 +172,7 @@ find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 		const struct lmtp_rcpt *other = &t->rcpts[i];
 		bool same = false;
 
-		if (other->leg != r->leg || other->number == r->number || other->quarantined || r->quarantined)
+		if (other->leg != r->leg || other->quarantined || r->quarantined)
 			continue;
 		if (r->leg == LMTP_LEG_USER)
 			same = (changed || other->changed || lmtp_rcpt_is_twin(other, r)) && span_eq(other->user, r->user) &&
@@ -204,51 +230,65 @@ finish(struct lmtp_session *l, size_t from)
 	lmtp_reply(l, "250 2.1.5 OK");
 }
 
+/* A further end of the RCPT, whose others begin at from.  False: it has been answered. */
+static bool
+take_end(struct lmtp_session *l, const struct lmtp_rcpt *base, const struct recipient_leg *leg, bool alone, size_t from)
+{
+	struct lmtp_transaction *t = &l->t;
+	struct lmtp_rcpt *r = t->rcpt_count >= LEGS_MAX ? NULL : lmtp_rcpt_new(t);
+	enum lmtp_lookup found = LMTP_FOUND;
+
+	if (r != NULL) {
+		*r = *base;
+		if (!take_leg(l, r, leg))
+			r = NULL;
+	}
+	if (r == NULL) {
+		t->rcpt_count = from;
+		lmtp_reply(l, "452 4.5.3 Too many recipients");
+		return false;
+	}
+	if (leg->end == RECIPIENT_END_LOOP) {
+		found = look_up_loop(l, r, leg, alone);
+		/* Nobody is missed where others have it. */
+		if (found == LMTP_UNKNOWN && !alone)
+			return true;
+		found = found == LMTP_UNKNOWN ? LMTP_FOUND : found;
+	} else if (r->leg == LMTP_LEG_USER)
+		found = alone ? lmtp_rcpt_look_up(l, r, true) : look_up_one(l, r);
+	if (found != LMTP_FOUND && (alone || found == LMTP_TEMP)) {
+		t->rcpt_count = from;
+		if (r->quarantined)
+			refuse_quarantined(l, r);
+		else
+			lmtp_rcpt_refuse(l, r, found);
+		return false;
+	}
+	find_same(t, r, r->changed);
+	/* Of several ends some may be taken back yet: their servers are asked when the message is there. */
+	if (alone && lmtp_rcpt_is_remote(r) && (found = l->backend->ask(l->backend->ctx, t, r)) != LMTP_FOUND) {
+		t->rcpt_count = from;
+		lmtp_rcpt_refuse(l, r, found);
+		return false;
+	}
+	t->rcpt_count++;
+	return true;
+}
+
 static void
 take_all(struct lmtp_session *l, struct lmtp_rcpt *r, const struct recipient_expansion *x)
 {
-	struct lmtp_transaction *t = &l->t;
-	const struct lmtp_rcpt base = *r;
-	size_t from = t->rcpt_count;
+	struct lmtp_rcpt base = *r;
+	size_t from = l->t.rcpt_count;
 
-	for (size_t i = 0; i < x->leg_count; i++) {
-		enum lmtp_lookup found = LMTP_FOUND;
-
-		r = t->rcpt_count >= LEGS_MAX ? NULL : lmtp_rcpt_new(t);
-		if (r != NULL) {
-			*r = base;
-			if (!take_leg(l, r, &x->legs[i]))
-				r = NULL;
-		}
-		if (r == NULL) {
-			t->rcpt_count = from;
-			lmtp_reply(l, "452 4.5.3 Too many recipients");
+	base.changed = x->changed;
+	for (size_t i = 0; i < x->leg_count; i++)
+		if (!take_end(l, &base, &x->legs[i], x->leg_count == 1, from))
 			return;
-		}
-		if (r->leg == LMTP_LEG_USER && x->leg_count == 1)
-			found = lmtp_rcpt_look_up(l, r, true);
-		else if (r->leg == LMTP_LEG_USER)
-			found = look_up_one(l, r);
-		if (found != LMTP_FOUND && (x->leg_count == 1 || found == LMTP_TEMP)) {
-			t->rcpt_count = from;
-			if (r->quarantined)
-				refuse_quarantined(l, r);
-			else
-				lmtp_rcpt_refuse(l, r, found);
-			return;
-		}
-		r->changed = x->changed;
-		find_same(t, r, x->changed);
-		/* Of several ends some may be taken back yet: their servers are asked when the message is there. */
-		if (x->leg_count == 1 && lmtp_rcpt_is_remote(r) &&
-		    (found = l->backend->ask(l->backend->ctx, t, r)) != LMTP_FOUND) {
-			t->rcpt_count = from;
-			lmtp_rcpt_refuse(l, r, found);
-			return;
-		}
-		t->rcpt_count++;
-	}
-	finish(l, from);
+	if (l->t.rcpt_count == from)
+		put_reply(l, &x->legs[0].reply, base.asked_for);	/* loops alone */
+	else
+		finish(l, from);
 }
 
 /* Somebody looks at it there, and needs to know for whom it was. */

@@ -56,6 +56,7 @@ judge_ends(const struct recipient_expansion *x, struct policy_answer *out)
 		out->reply = bad->reply;
 		return POLICY_REFUSE;
 	}
+	/* Of addresses that lead to each other auth would have to be asked about several. */
 	if (x->leg_count > 1 || x->legs[0].end != RECIPIENT_END_USER)
 		return POLICY_PASS;
 	out->local = x->legs[0].local;

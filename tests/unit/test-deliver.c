@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "lib/sys.h"
+#include "lib-deliver/forward.h"
 #include "lib-deliver/sieve.h"
 
 static const char conf[] =
@@ -515,6 +516,36 @@ test_before(void **state)
 	world_clear(&w);
 }
 
+/* A .forward that can not be read now may send mail elsewhere: it waits, and is not saved where nobody looks for it. */
+static void
+test_forward_later(void **state)
+{
+	struct world w;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	world_init(&w, "recipient_forward = yes\n");
+	w.r.forward = deliver_forward_new(w.view, SPAN("bob"), span_str(arena_printf(w.s.a, "%s/home/bob", w.s.dir)), NULL, &e);
+	assert_non_null(w.r.forward);
+	/* Reading it is an input error. */
+	write_script(&w, "home/bob/.forward", "carol@example.com, :include:/proc/self/mem\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 451);
+	assert_int_equal(count(&w, "INBOX"), 0);
+	/* What stays wrong until somebody puts it right costs no mail. */
+	write_script(&w, "home/bob/.forward", "carol@example.com, :include:/no/such/file\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(count(&w, "INBOX"), 1);
+	write_script(&w, "home/bob/.forward", "carol@example.com\n");
+	deliver_message(&w.r, &w.out);
+	assert_int_equal(w.out.reply, 250);
+	assert_int_equal(count(&w, "INBOX"), 1);
+	assert_int_equal(w.sent, 1);
+	deliver_forward_free(w.r.forward);
+	world_clear(&w);
+}
+
 /* What one action could not do does not cost the copy of another; over quota without a copy the message goes back whole. */
 static void
 test_quota(void **state)
@@ -667,7 +698,7 @@ main(void)
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
-		cmocka_unit_test(test_quota), cmocka_unit_test(test_full), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_forward_later), cmocka_unit_test(test_quota), cmocka_unit_test(test_full), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};
 

@@ -20,9 +20,9 @@ struct recipient_access {
 	bool bits4[33], bits6[129];	/* networks of that many bits are there */
 };
 
-static const struct recipient_reply plain_refusal = { 550, "5.7.1", { "Access denied", 13 } };
+static const struct recipient_reply plain_refusal = { 550, "5.7.1", false, { "Access denied", 13 } };
 
-/* "192.168" and the like: 1 to 4 numbers. */
+/* "192.168", "192.168." and the like: 1 to 4 numbers. */
 static bool
 parse_ipv4(struct span s, struct netaddr *out)
 {
@@ -31,6 +31,8 @@ parse_ipv4(struct span s, struct netaddr *out)
 	uint64_t number;
 	size_t n = 0;
 
+	if (s.n > 0 && s.p[s.n - 1] == '.')
+		s.n--;
 	if (s.n == 0 || s.p[s.n - 1] == '.')
 		return false;
 	while (span_next(&s, '.', &part)) {
@@ -215,10 +217,21 @@ make_key(struct recipient_access *t, struct span s, char key[KEY_MAX], size_t *n
 	return 0;
 }
 
+/* What is no address of any kind that is looked for: a wildcard, a domain as virtual tables have it, a client's name in brackets. */
+static bool
+is_odd_key(struct span s)
+{
+	char tag = take_tag(&s);
+	size_t star = span_chr(s, '*');
+
+	return s.n > 0 && (s.p[0] == '@' || (tag == 'c' && s.p[0] == '[') ||
+	    (star < s.n && (star == 0 || s.p[star - 1] == '@' || s.p[star - 1] == '.')));
+}
+
 struct parsing {
 	struct recipient_access *t;
 	const struct recipient_limits *limits;
-	struct recipient_doubt *doubt;
+	struct recipient_remarks *remarks;
 };
 
 static int
@@ -233,14 +246,16 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	while (n < line.n && !ascii_is_wsp(line.p[n]))
 		n++;
 	if (is_foreign_tag(line)) {
-		recipient_doubt_once(p->doubt, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
+		recipient_remark_doubt(p->remarks, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
 		return 0;
 	}
 	en = arena_alloc(t->a, 1, sizeof(*en));
 	if (en == NULL)
-		return err_set(e, ERR_LIMIT, "out of memory");
+		return err_set(e, ERR_TEMP, "out of memory");
 	en->line = number;
 	en->key = span_sub(line, 0, n);
+	if (span_trim(span_from(line, n)).n == 0)
+		return err_set(e, ERR_SYNTAX, "no answer behind %.*s", SPAN_ARG(span_sub(en->key, 0, 60)));
 	if (!parse_answer(span_trim(span_from(line, n)), en))
 		return err_set(e, ERR_SYNTAX, "%.*s is no answer", SPAN_ARG(span_sub(span_trim(span_from(line, n)), 0, 60)));
 	if (en->verdict == RECIPIENT_QUARANTINE && !p->limits->quarantine)
@@ -248,26 +263,53 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	if (make_key(t, en->key, key, &n, e) == -1)
 		return -1;
 	if (hash_get(t->keys, span_of(key, n)) != NULL) {
-		recipient_doubt_once(p->doubt, number, en->key, "is there already: this line is not used");
+		recipient_remark_doubt(p->remarks, number, en->key, "is there already: this line is not used");
 		return 0;
 	}
-	return hash_set(t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_LIMIT, "too many entries, or out of memory");
+	if (is_odd_key(en->key))
+		recipient_remark_doubt(p->remarks, number, en->key, "is nothing that is looked for: this line is not used");
+	if (en->verdict == RECIPIENT_REJECT && en->reply.mended)
+		recipient_remark_doubt(p->remarks, number, span_trim(span_from(line, en->key.n)), RECIPIENT_REPLY_MENDED);
+	return hash_set(t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_TEMP, "too many entries, or out of memory");
+}
+
+static int
+take_bad(void *ctx, struct span line, unsigned number, struct err *e)
+{
+	struct parsing *p = ctx;
+	struct recipient_access_entry *en;
+	struct err none = ERR_INIT;
+	char key[KEY_MAX];
+	size_t n = 0;
+
+	recipient_remark_mistake(p->remarks, number, e);
+	while (n < line.n && !ascii_is_wsp(line.p[n]))
+		n++;
+	en = arena_alloc(p->t->a, 1, sizeof(*en));
+	if (en == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	*en = (struct recipient_access_entry){ .line = number, .verdict = RECIPIENT_REJECT, .reply = recipient_reply_mistake,
+		.key = span_sub(line, 0, n) };
+	if (make_key(p->t, en->key, key, &n, &none) == -1 || hash_get(p->t->keys, span_of(key, n)) != NULL)
+		return 0;
+	return hash_set(p->t->keys, span_of(key, n), en) ? 0 : err_set(e, ERR_TEMP, "too many entries, or out of memory");
 }
 
 int
 recipient_access_parse(struct span text, const struct recipient_limits *limits, struct recipient_access **out,
-    struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e)
 {
 	struct recipient_access *t = calloc(1, sizeof(*t));
-	struct parsing p = { t, limits, doubt };
+	struct recipient_lines lines = { .text = text, .max = limits->max_line };
+	struct parsing p = { t, limits, remarks };
 	int rc = -1;
 
 	*line_out = 0;
-	*doubt = (struct recipient_doubt){ 0, "" };
+	remarks->count = remarks->mistakes = 0;
 	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 60)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else
-		rc = recipient_lines_each(text, limits->max_line, t->a, take_line, &p, line_out, e);
+		rc = recipient_lines_each(&lines, t->a, take_line, remarks->go_on ? take_bad : NULL, &p, line_out, e);
 	if (rc == 0) {
 		*out = t;
 		return 0;
@@ -345,6 +387,19 @@ look_domain(const struct recipient_access *t, char tag, struct span domain)
 	return en;
 }
 
+/* user+detail@, user+*@, user@, with a domain or without. */
+static const struct recipient_access_entry *
+look_user(const struct recipient_access *t, char tag, struct span local, struct span user, struct span domain)
+{
+	const struct recipient_access_entry *en = look(t, tag, local, SPAN("@"), domain);
+
+	if (en == NULL && user.n < local.n)
+		en = look(t, tag, user, SPAN("+*@"), domain);
+	if (en == NULL && user.n < local.n)
+		en = look(t, tag, user, SPAN("@"), domain);
+	return en;
+}
+
 const struct recipient_access_entry *
 recipient_access_address(const struct recipient_access *t, enum recipient_access_tag tag, struct span local, struct span domain,
     struct span delimiters)
@@ -355,13 +410,10 @@ recipient_access_address(const struct recipient_access *t, enum recipient_access
 
 	if (local.n == 0)
 		return look(t, c, SPAN("<>"), SPAN(""), SPAN(""));
-	en = domain.n == 0 ? NULL : look(t, c, local, SPAN("@"), domain);
-	if (en == NULL && smtp_detail_split(local, delimiters, &user, &detail))
-		en = domain.n == 0 ? NULL : look(t, c, user, SPAN("@"), domain);
+	smtp_detail_split(local, delimiters, &user, &detail);
+	en = domain.n == 0 ? NULL : look_user(t, c, local, user, domain);
 	if (en == NULL)
-		en = look(t, c, local, SPAN("@"), SPAN(""));
-	if (en == NULL && user.n < local.n)
-		en = look(t, c, user, SPAN("@"), SPAN(""));
+		en = look_user(t, c, local, user, SPAN(""));
 	return en != NULL ? en : look_domain(t, c, domain);
 }
 

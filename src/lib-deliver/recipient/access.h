@@ -4,8 +4,8 @@
 /*
  * A table of whose mail is taken, as sendmail's access_db and Postfix's access(5) have it: what is asked about, white space, the
  * answer.  The left side has From:, Connect: or To: in front, or nothing, which stands for From: and Connect:.  Then
- *	user@dom, user@, dom (and all below it), .dom (all below it), <> (the null sender)
- *	192.168.1.7, 192.168.1, 192.168, 10.0.0.0/8, IPv6:2001:db8, 2001:db8::/32
+ *	user@dom, user+*@dom (with a detail), user@, dom (and all below it), .dom (all below it), <> (the null sender)
+ *	192.168.1.7, 192.168.1, 192.168., 10.0.0.0/8, IPv6:2001:db8, 2001:db8::/32
  * The answer is OK or RELAY, REJECT, DISCARD, SKIP or DUNNO (no answer, nor is asked on), QUARANTINE[:reason], ERROR:..., or a
  * code and text for the client (reply.h).
  */
@@ -27,13 +27,15 @@ enum recipient_access_tag { RECIPIENT_CONNECT, RECIPIENT_FROM, RECIPIENT_TO };
 
 struct recipient_access;
 
+/* As recipient_aliases_parse(): mail of or for what a line that is not understood is about waits. */
 int recipient_access_parse(struct span text, const struct recipient_limits *limits, struct recipient_access **out,
-    struct recipient_doubt *doubt_out, unsigned *line_out, struct err *e);
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e);
 void recipient_access_free(struct recipient_access *t);	/* NULL is fine */
 size_t recipient_access_count(const struct recipient_access *t);
 
 /*
- * The line that decides, or NULL.  An address: as it is, without its detail, user@, its domain and those above.  Empty: the
+ * The line that decides, or NULL.  An address: as it is, user+*, without its detail, the same at no domain (user@), its
+ * domain and those above.  Empty: the
  * null sender.
  */
 const struct recipient_access_entry *recipient_access_address(const struct recipient_access *t, enum recipient_access_tag tag,

@@ -4,21 +4,12 @@
 /* A table as aliases(5) has it: "name: target, target", found by the name whatever its case. */
 #include "lib-deliver/recipient/target.h"
 
-/* What a table may have; what has more is refused as a whole. */
+/* What a table may have. */
 struct recipient_limits {
 	size_t max_size, max_line;	/* octets */
 	size_t max_list;		/* targets of one name */
 	bool quarantine;		/* there is a place for it */
 };
-
-/* A line that is taken, and is not what somebody meant: the first of its kind. */
-struct recipient_doubt {
-	unsigned line;			/* 0: there is none */
-	char what[120];
-};
-
-/* What the key (or name) of a line is, unless there is a doubt already. */
-void recipient_doubt_once(struct recipient_doubt *doubt, unsigned line, struct span key, const char *what);
 
 struct recipient_alias {
 	unsigned line;
@@ -27,9 +18,12 @@ struct recipient_alias {
 
 struct recipient_aliases;
 
-/* The text must live as long as the table.  -1: ERR_SYNTAX, ERR_LIMIT, with *line_out the line (0: none). */
+/*
+ * The text must live as long as the table.  -1: ERR_TEMP, or, unless remarks->go_on is set, ERR_SYNTAX, ERR_LIMIT, with *line_out
+ * the line (0: none).  What is not understood of a table that goes on makes mail for the name wait.
+ */
 int recipient_aliases_parse(struct span text, const struct recipient_limits *limits, struct recipient_aliases **out,
-    struct recipient_doubt *doubt_out, unsigned *line_out, struct err *e);
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e);
 void recipient_aliases_free(struct recipient_aliases *t);	/* NULL is fine */
 size_t recipient_aliases_count(const struct recipient_aliases *t);
 /* NULL: there is none of that name. */

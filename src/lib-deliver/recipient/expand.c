@@ -7,6 +7,7 @@
 #include "lib/sys.h"
 
 #define STEPS_MAX 10000
+#define LOOP_TEXT "The address leads back to itself"
 #define DEPTH_MOST 100		/* whatever the setting says: it is the depth of a recursion */
 
 /* An address that is being looked for, and those that led to it. */
@@ -265,25 +266,63 @@ look_up(struct work *w, struct span text, struct span local, struct span domain,
 	return expand_list(w, &alias->targets, &next);
 }
 
-static bool
-is_in(const struct chain *c, struct span key)
+static const struct chain *
+find_in(const struct chain *c, struct span key)
 {
-	for (; c != NULL; c = c->before)
-		if (span_eq(c->key, key))
-			return true;
-	return false;
+	while (c != NULL && !span_eq(c->key, key))
+		c = c->before;
+	return c;
+}
+
+/* An address leads back to first, which led to it: those on the way may be users. */
+static int
+loop(struct work *w, const struct chain *first, struct span text, const struct origin *from)
+{
+	struct smtp_path *users;
+	struct recipient_leg *l;
+	size_t count = 1, n = 0;
+
+	for (const struct chain *c = from->chain; c != first; c = c->before)
+		count++;
+	users = arena_alloc(w->a, count, sizeof(*users));
+	if (users == NULL)
+		return err_set(w->e, ERR_TEMP, "out of memory");
+	/* From the last one to the first; asked for the other way round. */
+	for (const struct chain *c = from->chain; count > 0; c = c->before) {
+		count--;
+		if (c->before == NULL || is_ours(w, c->domain))
+			users[n++] = (struct smtp_path){ c->text, c->local, c->domain };
+	}
+	for (size_t i = 0; i < n / 2; i++) {
+		struct smtp_path other = users[i];
+
+		users[i] = users[n - 1 - i];
+		users[n - 1 - i] = other;
+	}
+	if (n == 0)
+		return fail(w, text, from, 554, "5.4.6", LOOP_TEXT);
+	l = leg(w, RECIPIENT_END_LOOP, text, from);
+	if (l == NULL)
+		return -1;
+	l->reply = (struct recipient_reply){ .code = 554, .status = "5.4.6", .text = SPAN(LOOP_TEXT) };
+	l->users = users;
+	l->user_count = n;
+	step(w, from, text, NULL, "leads back: whoever on the way is a user has it");
+	return 0;
 }
 
 static int
 expand_address(struct work *w, struct span text, struct span local, struct span domain, const struct origin *from)
 {
 	struct chain chain = { from->chain, key_of(w, local, domain), text, local, domain, false };
+	const struct chain *first;
 	int fresh;
 
 	if (chain.key.p == NULL)
 		return err_set(w->e, ERR_TEMP, "out of memory");
-	if (is_in(from->chain, chain.key))
-		return fail(w, text, from, 554, "5.4.6", "The address leads back to itself");
+	first = find_in(from->chain, chain.key);
+	if (first != NULL)
+		return loop(w, first, text, from);
 	if (from->depth > w->o->max_depth || from->depth > DEPTH_MOST)
 		return fail(w, text, from, 554, "5.4.6", "Too many addresses lead from one to the next");
 	fresh = note_step(w, chain.key, from, text);

@@ -4,7 +4,8 @@
 /*
  * What the tables make of one recipient: the ends to which its mail goes.  An address is looked for in the virtual tables, then,
  * where its domain is local, in the aliases (user+detail, user+*, user); what it leads to is looked for in the same way.  An
- * address that leads to itself is the user of that name; one that leads back to an earlier one is a loop, and none of the ends.
+ * address that leads to itself is the user of that name.  Of addresses that lead to each other ("bob: Bob.Smith", "Bob.Smith:
+ * bob") whoever is a user has the mail; where none is, it goes nowhere from there.
  */
 #include "lib-deliver/recipient/tables.h"
 #include "lib-deliver/smtp-path.h"
@@ -15,6 +16,7 @@ enum recipient_end {
 	RECIPIENT_END_PROGRAM,
 	RECIPIENT_END_FILE,
 	RECIPIENT_END_DISCARD,	/* /dev/null */
+	RECIPIENT_END_LOOP,	/* the first of users whom auth knows; reply where it is the only end and there is none */
 	RECIPIENT_END_FAIL,	/* as reply says */
 };
 
@@ -22,7 +24,9 @@ struct recipient_leg {
 	enum recipient_end end;
 	struct span text;		/* the address, the program with its arguments, the file, what failed */
 	struct span local, domain;	/* USER, REMOTE */
-	struct recipient_reply reply;	/* FAIL */
+	struct recipient_reply reply;	/* FAIL, LOOP */
+	const struct smtp_path *users;	/* LOOP */
+	size_t user_count;
 	struct span sender;		/* owner-LIST: of the envelope from here on; p NULL: as it is */
 	struct recipient_place place;	/* what led here; path empty: the recipient itself */
 };

@@ -43,7 +43,7 @@ next_part(struct recipient_lines *it, bool open, struct span *out)
 			return true;
 		if (is_blank(*out))
 			continue;
-		if (!ascii_is_wsp(out->p[0]))
+		if (it->apart || !ascii_is_wsp(out->p[0]))
 			break;
 		return true;
 	}
@@ -61,9 +61,19 @@ check(const struct recipient_lines *it, struct span part, size_t octets, struct 
 	return 0;
 }
 
+/* A line is not understood: what goes on with it is passed over. */
+static int
+give_up(struct recipient_lines *it, struct span part, unsigned *line_out)
+{
+	*line_out = it->line;
+	while (next_part(it, ends_open(part), &part))
+		;
+	return -1;
+}
+
 /* Measures first, then puts the parts together: a line of many parts is copied once. */
 static int
-join(struct recipient_lines *it, struct span first, struct arena *a, struct span *out, struct err *e)
+join(struct recipient_lines *it, struct span first, struct arena *a, struct span *out, unsigned *line_out, struct err *e)
 {
 	struct recipient_lines back = *it;
 	struct span part = first;
@@ -74,7 +84,7 @@ join(struct recipient_lines *it, struct span first, struct arena *a, struct span
 	while (next_part(it, open, &part)) {
 		octets += part.n + 1;
 		if (check(it, part, octets, e) == -1)
-			return -1;
+			return give_up(it, part, line_out);
 		open = ends_open(part);
 	}
 	if (octets == first.n) {
@@ -83,7 +93,7 @@ join(struct recipient_lines *it, struct span first, struct arena *a, struct span
 	}
 	text = arena_alloc(a, octets + 1, 1);
 	if (text == NULL)
-		return err_set(e, ERR_LIMIT, "out of memory");
+		return err_set(e, ERR_TEMP, "out of memory");
 	*it = back;
 	for (part = first;;) {
 		struct span piece;
@@ -105,32 +115,40 @@ join(struct recipient_lines *it, struct span first, struct arena *a, struct span
 int
 recipient_lines_next(struct recipient_lines *it, struct arena *a, struct span *out, unsigned *line_out, struct err *e)
 {
+	static const struct span mark = { "\xef\xbb\xbf", 3 };	/* which some editors begin a file of UTF-8 with */
 	struct span line;
 
+	if (it->used == 0 && span_starts(it->text, mark))
+		it->used = mark.n;
 	do {
 		if (!raw_line(it, &line))
 			return 0;
 	} while (is_blank(line));
 	*line_out = it->line;
+	*out = SPAN("");
+	if (!it->apart && ascii_is_wsp(line.p[0])) {
+		err_set(e, ERR_SYNTAX, "the line begins with white space, and there is none before that it goes on with");
+		return give_up(it, line, line_out);
+	}
+	*out = line;
 	if (check(it, line, line.n, e) == -1)
-		return -1;
-	if (ascii_is_wsp(line.p[0]))
-		return err_set(e, ERR_SYNTAX, "the line begins with white space, and there is none before that it goes on with");
-	return join(it, line, a, out, e) == -1 ? -1 : 1;
+		return give_up(it, line, line_out);
+	return join(it, line, a, out, line_out, e) == -1 ? -1 : 1;
 }
 
 int
-recipient_lines_each(struct span text, size_t max, struct arena *a, recipient_take_line *take, void *ctx, unsigned *line_out,
-    struct err *e)
+recipient_lines_each(struct recipient_lines *it, struct arena *a, recipient_take_line *take, recipient_take_line *bad, void *ctx,
+    unsigned *line_out, struct err *e)
 {
-	struct recipient_lines it = { .text = text, .max = max };
 	struct span line;
 	int rc;
 
-	while ((rc = recipient_lines_next(&it, a, &line, line_out, e)) == 1)
-		if (take(ctx, line, *line_out, e) == -1)
+	while ((rc = recipient_lines_next(it, a, &line, line_out, e)) != 0) {
+		if (rc == 1 && take(ctx, line, *line_out, e) == 0)
+			continue;
+		if (bad == NULL || e->code == ERR_TEMP || bad(ctx, line, *line_out, e) == -1)
 			return -1;
-	if (rc == -1)
-		*line_out = it.line;
-	return rc;
+		*e = (struct err)ERR_INIT;
+	}
+	return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-deliver/recipient/reply.h"
 
+const struct recipient_reply recipient_reply_mistake = { 451, "4.3.5", false, { "The table has a mistake here", 28 } };
+
 #define WORD(lit, code, status) { { lit, sizeof(lit) - 1 }, code, status }
 
 static const struct word {
@@ -117,10 +119,11 @@ recipient_reply_parse(struct span in, const struct recipient_reply *otherwise, s
 		/* One of the two tells what the other is. */
 		if (told && !coded)
 			r.code = r.status[0] == '4' ? 450 : 550;
+		r.mended = told && r.status[0] != (char)('0' + r.code / 100);
 		r.status[0] = (char)('0' + r.code / 100);
 		in = unquoted(in);
 	}
-	r.text = span_sub(in, 0, RECIPIENT_REPLY_TEXT);
+	r.text = in.n == 0 ? otherwise->text : span_sub(in, 0, RECIPIENT_REPLY_TEXT);
 	if (!is_printable(r.text))
 		return false;
 	*out = r;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 
 #define SOURCES_MAX 4096
 #define LOOK_MS 1000
+#define IN_WORK "it is being written"
 #define SETTLE_NS ((int64_t)1000000000)	/* how long a file must have been left alone that is written in place */
 
 /* What tells one version of a file from another. */
@@ -43,6 +45,7 @@ struct source {
 	struct parsed parsed;
 	struct stamp stamp;		/* of the version that was looked at last, whether it was good or not */
 	bool loaded;			/* text and parsed are there */
+	bool flawed;			/* of some lines of it nothing is known: mail for what they name waits */
 	bool wanted;			/* an include that is named by what is loaded */
 	char why[200];			/* it is not loaded */
 };
@@ -54,6 +57,7 @@ struct recipient_tables {
 	struct hash *includes;		/* by path */
 	uint64_t generation;
 	int64_t looked_ms;		/* 0: never */
+	bool begun;			/* it was looked at once */
 };
 
 static void
@@ -100,7 +104,7 @@ source_new(struct recipient_tables *t, enum recipient_table_kind kind, struct sp
 static int
 add_list(struct recipient_tables *t, enum recipient_table_kind kind, struct span list, struct err *e)
 {
-	static const char *const types[] = { "hash:", "btree:", "texthash:", "text:", "files:" };
+	static const char *const types[] = { "hash:", "btree:", "texthash:", "lmdb:", "cdb:", "dbm:", "text:", "files:" };
 	struct span path;
 
 	while (set_list_next(&list, &path)) {
@@ -162,44 +166,47 @@ recipient_tables_free(struct recipient_tables *t)
 }
 
 static int
-parse_include(struct span text, const struct recipient_limits *limits, struct included *out, unsigned *line_out, struct err *e)
+parse_include(struct span text, const struct recipient_limits *limits, struct included *out, struct recipient_remarks *remarks,
+    unsigned *line_out, struct err *e)
 {
+	remarks->count = remarks->mistakes = 0;
 	out->targets = (struct recipient_targets){ NULL, 0 };
 	out->a = arena_new(((size_t)1 << 16) + text.n * 200);
 	if (out->a == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
-	if (recipient_targets_read(text, limits->max_line, limits->max_list, out->a, &out->targets, line_out, e) == 0)
+	if (recipient_targets_read(text, limits->max_line, limits->max_list, out->a, remarks->go_on ? remarks : NULL, &out->targets,
+	    line_out, e) == 0)
 		return 0;
 	arena_free(out->a);
 	out->a = NULL;
 	return -1;
 }
 
-/* What the text says, into *out. */
+/* What the text says, into *out.  -1 of a mistake in a line: *in_line_out. */
 static int
-parse(const struct recipient_tables *t, const struct source *s, struct span text, struct parsed *out, struct recipient_doubt *doubt,
-    struct err *e)
+parse(const struct recipient_tables *t, const struct source *s, struct span text, struct parsed *out, struct recipient_remarks *remarks,
+    bool *in_line_out, struct err *e)
 {
 	unsigned line = 0;
 	int rc = -1;
 
-	doubt->line = 0;
 	*out = (struct parsed){ .access = NULL };
 	switch (s->kind) {
 	case RECIPIENT_TABLE_ACCESS:
-		rc = recipient_access_parse(text, &t->limits, &out->access, doubt, &line, e);
+		rc = recipient_access_parse(text, &t->limits, &out->access, remarks, &line, e);
 		break;
 	case RECIPIENT_TABLE_VIRTUAL:
-		rc = recipient_virtual_parse(text, &t->limits, &out->virtual, doubt, &line, e);
+		rc = recipient_virtual_parse(text, &t->limits, &out->virtual, remarks, &line, e);
 		break;
 	case RECIPIENT_TABLE_ALIASES:
-		rc = recipient_aliases_parse(text, &t->limits, &out->aliases, doubt, &line, e);
+		rc = recipient_aliases_parse(text, &t->limits, &out->aliases, remarks, &line, e);
 		break;
 	case RECIPIENT_TABLE_INCLUDE:
-		rc = parse_include(text, &t->limits, &out->include, &line, e);
+		rc = parse_include(text, &t->limits, &out->include, remarks, &line, e);
 		break;
 	}
-	return rc == 0 || line == 0 ? rc : err_wrap(e, "line %u", line);
+	*in_line_out = rc == -1 && line != 0 && e->code != ERR_TEMP;
+	return *in_line_out ? err_wrap(e, "line %u", line) : rc;
 }
 
 static int64_t
@@ -220,12 +227,14 @@ is_same(const struct stamp *a, const struct stamp *b)
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mtime_ns == b->mtime_ns && a->ctime_ns == b->ctime_ns;
 }
 
+/* 0; 1: it was written meanwhile, and is not what anybody meant; -1. */
 static int
 read_text(struct source *s, size_t max, struct buf *out, struct err *e)
 {
 	/* Not to wait for who might write into a FIFO. */
 	int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), rc = -1;
-	struct stat st;
+	struct stat st, after;
+	struct stamp then;
 
 	if (fd == -1)
 		return err_errno(e, "open");
@@ -239,10 +248,32 @@ read_text(struct source *s, size_t max, struct buf *out, struct err *e)
 		err_set(e, ERR_LIMIT, "it is larger than recipient_table_max_size");
 	else
 		rc = fd_read_all(fd, max, out, e);
-	if (rc == 0)
+	if (rc == 0 && fstat(fd, &after) == 0) {
+		then = stamp_of(&after);
 		s->stamp = stamp_of(&st);
+		rc = is_same(&s->stamp, &then) ? 0 : 1;
+	}
 	close(fd);
 	return rc;
+}
+
+/*
+ * A version with mistakes does not take the place of one that has none.  Where there is no such it has to do: whoever starts the
+ * server must not have all mail wait for one line.
+ */
+static int
+parse_as_it_is(const struct recipient_tables *t, const struct source *s, struct span text, struct parsed *out,
+    struct recipient_remarks *remarks, struct err *e)
+{
+	bool in_line;
+
+	remarks->go_on = false;
+	if (parse(t, s, text, out, remarks, &in_line, e) == 0)
+		return 0;
+	if (!in_line || (s->loaded && !s->flawed))
+		return -1;
+	remarks->go_on = true;
+	return parse(t, s, text, out, remarks, &in_line, e);
 }
 
 /* Takes the version of the file that is there now, if it is good. */
@@ -250,23 +281,29 @@ static void
 load(struct recipient_tables *t, struct source *s)
 {
 	struct buf text = BUF_INIT(t->limits.max_size);
-	struct recipient_doubt doubt;
+	struct recipient_remarks remarks;
 	struct parsed parsed;
 	struct err e = ERR_INIT;
+	int rc = read_text(s, t->limits.max_size, &text, &e);
 
-	if (read_text(s, t->limits.max_size, &text, &e) == -1 || parse(t, s, buf_span(&text), &parsed, &doubt, &e) == -1) {
+	if (rc == 1) {
+		snprintf(s->why, sizeof(s->why), IN_WORK);
+		buf_clear(&text);
+		return;
+	}
+	if (rc == -1 || parse_as_it_is(t, s, buf_span(&text), &parsed, &remarks, &e) == -1) {
 		log_error("%s: %s%s", s->path, e.log, s->loaded ? ": what was read before stays in use" : "");
 		if (!s->loaded)
 			memcpy(s->why, e.log, sizeof(s->why) - 1);
 		buf_clear(&text);
 		return;
 	}
-	if (doubt.line != 0)
-		log_warning("%s: line %u: %s", s->path, doubt.line, doubt.what);
+	recipient_remarks_log(&remarks, s->path, s->kind == RECIPIENT_TABLE_INCLUDE ? "it gets nothing" : "mail for what it names waits");
 	parsed_free(&s->parsed);
 	buf_clear(&s->text);
 	s->parsed = parsed;
 	s->text = text;
+	s->flawed = remarks.mistakes > 0;
 	if (s->loaded)
 		log_info("%s: read again", s->path);
 	s->loaded = true;
@@ -279,8 +316,24 @@ wall_ns(void)
 	return clock_wall_us() * 1000;
 }
 
-static void
-look_at(struct recipient_tables *t, struct source *s)
+/*
+ * Whether somebody may be in the middle of writing that version, who gets the time to finish: it was written just now, in the
+ * place of the old one's octets, or as a new file that nobody has renamed since.  0, or how long to wait.
+ */
+static int64_t
+in_work(const struct source *s, const struct stamp *now)
+{
+	int64_t age = wall_ns() - now->mtime_ns;
+
+	if (now->size < 0 || age < 0 || age >= SETTLE_NS)
+		return 0;
+	if ((now->dev == s->stamp.dev && now->ino == s->stamp.ino) || now->ctime_ns == now->mtime_ns)
+		return SETTLE_NS - age;
+	return 0;
+}
+
+static struct stamp
+look(const struct source *s)
 {
 	struct stamp now = { .size = -1 };
 	struct stat st;
@@ -289,12 +342,28 @@ look_at(struct recipient_tables *t, struct source *s)
 		now = stamp_of(&st);
 	else
 		now.mtime_ns = errno;
+	return now;
+}
+
+static void
+look_at(struct recipient_tables *t, struct source *s)
+{
+	struct stamp now = look(s);
+	int64_t ns;
+
 	if (is_same(&now, &s->stamp))
 		return;
-	/* Who is in the middle of writing it gets the time to finish. */
-	if (s->loaded && now.size >= 0 && now.dev == s->stamp.dev && now.ino == s->stamp.ino && wall_ns() - now.mtime_ns < SETTLE_NS &&
-	    wall_ns() >= now.mtime_ns)
+	ns = in_work(s, &now);
+	/* Who starts has nothing else to do. */
+	if (ns > 0 && !t->begun) {
+		usleep((useconds_t)(ns / 1000) + 1);
+		now = look(s);
+		ns = in_work(s, &now);
+	}
+	if (ns > 0) {
+		snprintf(s->why, sizeof(s->why), IN_WORK);
 		return;
+	}
 	s->stamp = now;
 	load(t, s);
 }
@@ -361,8 +430,10 @@ recipient_tables_refresh(struct recipient_tables *t, int64_t now)
 	t->looked_ms = now;
 	for (size_t i = 0; i < t->count; i++)
 		look_at(t, t->list[i]);
-	if (t->generation == before)
+	if (t->generation == before) {
+		t->begun = true;
 		return;
+	}
 	for (size_t i = 0; i < t->count; i++)
 		t->list[i]->wanted = false;
 	/* Includes join the list behind those that name them, and are read here when they are new. */
@@ -374,6 +445,7 @@ recipient_tables_refresh(struct recipient_tables *t, int64_t now)
 		want_of(t, s);
 	}
 	drop_unwanted(t);
+	t->begun = true;
 }
 
 uint64_t
@@ -454,10 +526,12 @@ take_octets(struct span *in, struct span *out)
 static int
 unpack_one(struct recipient_tables *t, struct span *in, struct err *e)
 {
-	struct recipient_doubt doubt;
+	/* What was taken with mistakes has to be understood in the same way here. */
+	struct recipient_remarks remarks = { .go_on = true };
 	uint32_t kind, loaded;
 	struct span path, text;
 	struct source *s;
+	bool in_line;
 
 	if (!take_u32(in, &kind) || kind > RECIPIENT_TABLE_INCLUDE || !take_u32(in, &loaded) || !take_octets(in, &path) ||
 	    !take_octets(in, &text) || path.n == 0)
@@ -469,7 +543,7 @@ unpack_one(struct recipient_tables *t, struct span *in, struct err *e)
 	s->loaded = loaded != 0;
 	if (s->text.failed)
 		return err_set(e, ERR_TEMP, "out of memory");
-	return s->loaded ? parse(t, s, buf_span(&s->text), &s->parsed, &doubt, e) : 0;
+	return s->loaded ? parse(t, s, buf_span(&s->text), &s->parsed, &remarks, &in_line, e) : 0;
 }
 
 int

@@ -4,8 +4,9 @@
 /*
  * The tables of the settings, as text in files, and what they include.  Who may read the files looks after them
  * (recipient_tables_refresh); who may not is given their text (pack, unpack).  A new version of a file that has a mistake in it
- * is logged and not used: the last one that had none stays.  A table that could never be read makes the whole set unusable:
- * nothing is known of any address then.
+ * is logged and not used: the last one that had none stays.  Where there is none (the server has just been started) it is used
+ * as far as it is understood, and mail for what the other lines name waits.  A table that could never be read makes the whole
+ * set unusable: nothing is known of any address then.
  */
 #include "lib/buf.h"
 #include "lib-config/settings.h"
@@ -31,7 +32,8 @@ void recipient_tables_free(struct recipient_tables *t);	/* NULL is fine */
 
 /*
  * Looks at the files, unless it did so within the last second (now: clock_ms()), and reads those that have changed.  A file
- * that is written in place is read when it has been left alone for a second.  Mistakes are logged, once a version.
+ * that was written just now, and not put there whole by a rename, is read when it has been left alone for a second: the first
+ * call waits for that.  Mistakes are logged, once a version.
  */
 void recipient_tables_refresh(struct recipient_tables *t, int64_t now);
 uint64_t recipient_tables_generation(const struct recipient_tables *t);	/* another one after each change */

@@ -6,7 +6,7 @@
 
 #define COMMENT_DEPTH 10
 
-static const struct recipient_reply plain_error = { 550, "5.1.1", { "", 0 } };
+static const struct recipient_reply plain_error = { 550, "5.1.1", false, { "", 0 } };
 
 struct span
 recipient_lower(struct span s, struct arena *a)
@@ -159,7 +159,12 @@ parse_address(struct span s, struct arena *a, struct recipient_target *t, struct
 	t->text = path.text;
 	t->local = path.local;
 	t->domain = path.domain.p == NULL ? SPAN("") : path.domain;
-	return 0;
+	/* A dot behind a domain says that it is whole, in DNS; a domain of an envelope is without it. */
+	if (t->domain.n > 1 && t->domain.p[t->domain.n - 1] == '.') {
+		t->domain.n--;
+		t->text = recipient_address_text(t->local, t->domain, a);
+	}
+	return t->text.p != NULL ? 0 : err_set(e, ERR_TEMP, "out of memory");
 }
 
 static bool
@@ -218,12 +223,13 @@ recipient_targets_add(struct recipient_targets *out, const struct recipient_targ
 {
 	struct recipient_target *place = out->count >= max ? NULL : push(out, a);
 
-	if (place == NULL) {
-		err_set(e, ERR_LIMIT, "a list of more than %zu, or out of memory", max);
-		return false;
-	}
-	*place = *t;
-	return true;
+	if (place != NULL)
+		*place = *t;
+	else if (out->count >= max)
+		err_set(e, ERR_LIMIT, "a list of more than %zu", max);
+	else
+		err_set(e, ERR_TEMP, "out of memory");
+	return place != NULL;
 }
 
 int
@@ -236,7 +242,7 @@ recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena 
 	if (span_istarts(in, SPAN("error:"))) {
 		t = push(out, a);
 		if (t == NULL)
-			return err_set(e, ERR_LIMIT, "out of memory");
+			return err_set(e, ERR_TEMP, "out of memory");
 		*t = (struct recipient_target){ .kind = RECIPIENT_ERROR, .text = span_trim(span_from(in, 6)), .line = line };
 		return recipient_reply_parse(t->text, &plain_error, &t->reply) ? 0 :
 		    err_set(e, ERR_SYNTAX, "no code or text for an answer");
@@ -250,7 +256,7 @@ recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena 
 			return err_set(e, ERR_LIMIT, "a list of more than %zu", max);
 		t = push(out, a);
 		if (t == NULL)
-			return err_set(e, ERR_LIMIT, "out of memory");
+			return err_set(e, ERR_TEMP, "out of memory");
 		*t = (struct recipient_target){ .kind = RECIPIENT_ADDRESS, .line = line };
 		if (parse_item(item, a, t, e) == -1)
 			return -1;
@@ -258,8 +264,19 @@ recipient_targets_parse(struct span in, unsigned line, size_t max, struct arena 
 	return 0;
 }
 
+bool
+recipient_targets_wait(struct recipient_targets *out, unsigned line, struct arena *a, struct err *e)
+{
+	const struct recipient_target t = { .kind = RECIPIENT_ERROR, .text = SPAN("a mistake in the table"), .line = line,
+		.reply = recipient_reply_mistake };
+
+	*out = (struct recipient_targets){ NULL, 0 };
+	return recipient_targets_add(out, &t, 1, a, e);
+}
+
 struct reading {
 	struct recipient_targets *out;
+	struct recipient_remarks *remarks;
 	size_t max;
 	struct arena *a;
 };
@@ -268,15 +285,42 @@ static int
 take_line(void *ctx, struct span line, unsigned number, struct err *e)
 {
 	struct reading *r = ctx;
+	size_t before = r->out->count;
+	int rc = recipient_targets_parse(line, number, r->max, r->a, r->out, e);
 
-	return recipient_targets_parse(line, number, r->max, r->a, r->out, e);
+	if (rc == -1)
+		r->out->count = before;
+	return rc;
+}
+
+/* Of this one the sender is told, as of any other address that is none; not of its octets, which are nobody's address. */
+static int
+take_bad(void *ctx, struct span line, unsigned number, struct err *e)
+{
+	static const struct recipient_reply reply = { 550, "5.1.3", false, { "A line of the list is not understood", 36 } };
+	struct reading *r = ctx;
+	const struct recipient_target t = { .kind = RECIPIENT_ERROR, .text = span_str(arena_printf(r->a, "line %u", number)),
+		.line = number, .reply = reply };
+	struct err told = *e;
+
+	(void)line;
+	if (!recipient_targets_add(r->out, &t, r->max, r->a, e))
+		return -1;
+	recipient_remark_mistake(r->remarks, number, &told);
+	return 0;
 }
 
 int
-recipient_targets_read(struct span text, size_t max_line, size_t max, struct arena *a, struct recipient_targets *out,
-    unsigned *line_out, struct err *e)
+recipient_targets_read(struct span text, size_t max_line, size_t max, struct arena *a, struct recipient_remarks *remarks,
+    struct recipient_targets *out, unsigned *line_out, struct err *e)
 {
-	struct reading r = { out, max, a };
+	struct reading r = { out, remarks, max, a };
+	struct recipient_lines it = { .text = text, .max = max_line, .apart = true };
 
-	return recipient_lines_each(text, max_line, a, take_line, &r, line_out, e);
+	if (recipient_lines_each(&it, a, take_line, remarks == NULL ? NULL : take_bad, &r, line_out, e) == -1)
+		return -1;
+	if (remarks == NULL || remarks->mistakes == 0 || remarks->mistakes < out->count)
+		return 0;
+	*line_out = remarks->list[0].line;
+	return err_set(e, ERR_SYNTAX, "%s", remarks->list[0].what);
 }

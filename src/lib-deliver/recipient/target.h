@@ -13,6 +13,7 @@
  */
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib-deliver/recipient/remark.h"
 #include "lib-deliver/recipient/reply.h"
 
 enum recipient_kind {
@@ -48,9 +49,15 @@ int recipient_targets_parse(struct span in, unsigned line, size_t max, struct ar
 /* One more in the list, as it is; false with e set: ERR_LIMIT. */
 bool recipient_targets_add(struct recipient_targets *out, const struct recipient_target *t, size_t max, struct arena *a, struct err *e);
 
-/* The same of a text of several lines, each a list: an included file, a .forward.  *line_out: of what is wrong. */
-int recipient_targets_read(struct span text, size_t max_line, size_t max, struct arena *a, struct recipient_targets *out,
-    unsigned *line_out, struct err *e);
+/*
+ * The same of a text of several lines, each a list: an included file, a .forward.  *line_out: of what is wrong.  With remarks
+ * (which go on) a line that is not understood is an error that stands for it in the list, as long as there is another target.
+ */
+int recipient_targets_read(struct span text, size_t max_line, size_t max, struct arena *a, struct recipient_remarks *remarks,
+    struct recipient_targets *out, unsigned *line_out, struct err *e);
+
+/* The one target of what a line is about that is not understood: mail for it waits until the line has been put right. */
+bool recipient_targets_wait(struct recipient_targets *out, unsigned line, struct arena *a, struct err *e);
 
 /* local@domain with quotes where the local part needs them; without a domain where there is none.  SPAN_NONE: no memory. */
 struct span recipient_address_text(struct span local, struct span domain, struct arena *a);

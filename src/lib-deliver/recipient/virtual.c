@@ -22,7 +22,7 @@ take_list(struct recipient_virtual *t, struct span list, unsigned number, size_t
 		char *text = arena_printf(t->a, "%%1%%3%.*s", SPAN_ARG(list));
 
 		if (text == NULL)
-			return err_set(e, ERR_LIMIT, "out of memory");
+			return err_set(e, ERR_TEMP, "out of memory");
 		list = span_str(text);
 	}
 	if (recipient_targets_parse(list, number, max, t->a, out, e) == -1)
@@ -39,7 +39,7 @@ take_list(struct recipient_virtual *t, struct span list, unsigned number, size_t
 struct parsing {
 	struct recipient_virtual *t;
 	const struct recipient_limits *limits;
-	struct recipient_doubt *doubt;
+	struct recipient_remarks *remarks;
 };
 
 static int
@@ -58,31 +58,58 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	key = recipient_lower(span_sub(line, 0, n), t->a);
 	entry = arena_alloc(t->a, 1, sizeof(*entry));
 	if (key.p == NULL || entry == NULL)
-		return err_set(e, ERR_LIMIT, "out of memory");
+		return err_set(e, ERR_TEMP, "out of memory");
 	entry->line = number;
 	if (take_list(t, span_trim(span_from(line, n)), number, p->limits->max_list, &entry->targets, e) == -1)
 		return -1;
 	if (hash_get(t->keys, key) != NULL) {
-		recipient_doubt_once(p->doubt, number, key, "is there already: this line is not used");
+		recipient_remark_doubt(p->remarks, number, key, "is there already: this line is not used");
 		return 0;
 	}
-	return hash_set(t->keys, key, entry) ? 0 : err_set(e, ERR_LIMIT, "too many addresses, or out of memory");
+	if (entry->targets.list[0].reply.mended)
+		recipient_remark_doubt(p->remarks, number, entry->targets.list[0].text, RECIPIENT_REPLY_MENDED);
+	return hash_set(t->keys, key, entry) ? 0 : err_set(e, ERR_TEMP, "too many addresses, or out of memory");
+}
+
+static int
+take_bad(void *ctx, struct span line, unsigned number, struct err *e)
+{
+	struct parsing *p = ctx;
+	struct recipient_virtual_entry *entry;
+	struct span key;
+	size_t n = 0;
+
+	recipient_remark_mistake(p->remarks, number, e);
+	while (n < line.n && !ascii_is_wsp(line.p[n]))
+		n++;
+	if (n == 0 || n > KEY_MAX)
+		return 0;
+	key = recipient_lower(span_sub(line, 0, n), p->t->a);
+	entry = arena_alloc(p->t->a, 1, sizeof(*entry));
+	if (key.p == NULL || entry == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	if (hash_get(p->t->keys, key) != NULL)
+		return 0;
+	entry->line = number;
+	return recipient_targets_wait(&entry->targets, number, p->t->a, e) && hash_set(p->t->keys, key, entry) ? 0 :
+	    err_set(e, ERR_TEMP, "too many addresses, or out of memory");
 }
 
 int
 recipient_virtual_parse(struct span text, const struct recipient_limits *limits, struct recipient_virtual **out,
-    struct recipient_doubt *doubt, unsigned *line_out, struct err *e)
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e)
 {
 	struct recipient_virtual *t = calloc(1, sizeof(*t));
-	struct parsing p = { t, limits, doubt };
+	struct recipient_lines lines = { .text = text, .max = limits->max_line };
+	struct parsing p = { t, limits, remarks };
 	int rc = -1;
 
 	*line_out = 0;
-	*doubt = (struct recipient_doubt){ 0, "" };
+	remarks->count = remarks->mistakes = 0;
 	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else
-		rc = recipient_lines_each(text, limits->max_line, t->a, take_line, &p, line_out, e);
+		rc = recipient_lines_each(&lines, t->a, take_line, remarks->go_on ? take_bad : NULL, &p, line_out, e);
 	if (rc == 0) {
 		*out = t;
 		return 0;

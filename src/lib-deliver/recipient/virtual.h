@@ -31,8 +31,9 @@ struct recipient_virtual_match {
 	char delimiter;
 };
 
+/* As recipient_aliases_parse(). */
 int recipient_virtual_parse(struct span text, const struct recipient_limits *limits, struct recipient_virtual **out,
-    struct recipient_doubt *doubt_out, unsigned *line_out, struct err *e);
+    struct recipient_remarks *remarks, unsigned *line_out, struct err *e);
 void recipient_virtual_free(struct recipient_virtual *t);	/* NULL is fine */
 size_t recipient_virtual_count(const struct recipient_virtual *t);
 /*
