@@ -42,7 +42,7 @@ conn_free(struct conn *c)
 	buf_clear(&c->in);
 	buf_clear(&c->out);
 	c->q->conns--;
-	service_busy(&c->q->service, c->q->conns + c->q->running);
+	children_besides(c->q->children, c->q->conns);
 	free(c);
 }
 
@@ -267,5 +267,5 @@ intake_accept(struct queue *q, int *fd)
 	c->timer.data = c;
 	ev_timer_start(q->service.loop, &c->timer);
 	q->conns++;
-	service_busy(&q->service, q->conns + q->running);
+	children_besides(q->children, q->conns);
 }

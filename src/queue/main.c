@@ -147,7 +147,6 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 	}
 	close(r->file_fd);
 	free(r);
-	service_busy(&q->service, q->conns + q->running);
 	queue_look(q);
 }
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 
 import culver
@@ -314,6 +315,38 @@ class Queue(Case):
             server.adm("queue", "flush")
             return sink.taken
         self.assertIn(b"Subject: slow", culver.wait_for(taken, "the message has left", 60)[0][2])
+
+    def test_reload_while_both(self):
+        """The end of what a process from before a reload sends is not the end of what is handed in to it."""
+        sink = self.sink()
+        asked, go = threading.Event(), threading.Event()
+
+        def answers(recipient):
+            asked.set()
+            go.wait(culver.WAIT)
+            return "250 ok"
+        sink.answers = answers
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(subject="first"), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        text = b"Subject: slow\r\n\r\nx\r\n"
+        head = ("CULVER-QUEUE 1\nkind send\nuser alice\nsender a@example.org\nrecipient carol@example.com\nsize %d\n\n" % len(text)).encode()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(culver.WAIT)
+            s.connect(server.path("run", "queue"))
+            s.sendall(head + text[:5])
+            before = server.pids("queue")
+            server.adm("reload")
+            culver.wait_for(lambda: set(server.pids("queue")) - set(before), "the new process")
+            culver.wait_for(lambda: "configuration reloaded" in server.log_text(), "the reload")
+            time.sleep(0.5)     # the old one takes no more by now; if it still does, the test shows less
+            go.set()
+            culver.wait_for(lambda: sink.taken and len(os.listdir(server.path("state", "queue"))) == 1, "the first has left")
+            time.sleep(0.1)
+            s.sendall(text[5:])
+            self.assertTrue(s.recv(1000).startswith(b"OK"))
 
     def test_loop(self):
         """Two users who forward to each other: the message ends with one of them."""
