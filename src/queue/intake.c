@@ -16,7 +16,7 @@
 #define CONNECTIONS_MAX 200
 #define PATIENCE_S 60.		/* from the connection to the whole message */
 #define READ_OCTETS 65536
-#define ANSWER_MAX ((size_t)16 << 20)
+#define ANSWER_MAX ((size_t)256 << 20)	/* a list of all: it grows as it must */
 #define USER_SHARE 4		/* one user may fill a part of the queue */
 
 struct conn {
@@ -76,24 +76,43 @@ refuse(struct conn *c, const char *why)
 static void
 list(struct conn *c)
 {
-	for (const struct queue_item *i = c->q->store.items; i != NULL; i = i->next)
+	struct queue_item **all = queue_store_list(&c->q->store);
+
+	if (all == NULL) {
+		buf_adds(&c->out, "NO out of memory\n");
+		return;
+	}
+	for (size_t n = 0; n < c->q->store.count; n++) {
+		const struct queue_item *i = all[n];
+
 		buf_addf(&c->out, "%s\t%s\t%s\t%s\t%s\t%llu\t%lld\t%lld\t%s\n", i->id,
 		    i->failed ? "failed" : i->kind == OUTGOING_REDIRECT ? "redirect" : "send", i->user, i->sender, i->recipient,
 		    (unsigned long long)i->size, (long long)i->created, (long long)i->due, i->why);
+	}
+	free(all);
 	buf_addf(&c->out, "OK %zu\n", c->q->store.count);
 }
 
 static void
 flush(struct conn *c, struct span id)
 {
+	struct queue_item *one = queue_store_find(&c->q->store, id), **all = NULL;
 	int64_t now = clock_wall_us() / 1000000;
 	size_t n = 0;
 
-	for (struct queue_item *i = c->q->store.items; i != NULL; i = i->next)
-		if (id.n == 0 || span_eq(id, span_str(i->id))) {
-			queue_store_put_off(&c->q->store, i, now);
-			n++;
-		}
+	if (id.n > 0 && one == NULL) {
+		buf_adds(&c->out, "NO there is no such message\n");
+		return;
+	}
+	if (one == NULL)
+		all = queue_store_list(&c->q->store);
+	for (; all != NULL && n < c->q->store.count; n++)
+		queue_store_put_off(&c->q->store, all[n], now);
+	free(all);
+	if (one != NULL) {
+		queue_store_put_off(&c->q->store, one, now);
+		n = 1;
+	}
 	buf_addf(&c->out, "OK %zu\n", n);
 	queue_look(c->q);
 }

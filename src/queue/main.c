@@ -167,6 +167,7 @@ start(struct queue *q, struct queue_item *item, struct err *e)
 {
 	int file = queue_store_open_file(&q->store, item, e), ends[2], keep[2];
 	struct run *r = calloc(1, sizeof(*r));
+	pid_t pid;
 
 	if (file == -1 || r == NULL || e->code != ERR_NONE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
 		if (e->code == ERR_NONE)
@@ -178,15 +179,15 @@ start(struct queue *q, struct queue_item *item, struct err *e)
 	r->report_fd = ends[0];
 	keep[0] = file;
 	keep[1] = ends[1];
-	item->pid = children_fork(q->children, keep, 2, r, e);
-	if (item->pid == 0)
+	pid = children_fork(q->children, keep, 2, r, e);
+	if (pid == 0)
 		attempt_run(q->service.view, item, file, ends[1]);
 	close(ends[1]);
-	if (item->pid == -1) {
-		item->pid = 0;
+	if (pid == -1) {
 		close(ends[0]);
 		goto fail;
 	}
+	queue_store_sending(&q->store, item, pid);
 	r->file_fd = file;
 	q->running++;
 	ev_timer_init(&r->timer, on_too_long, ATTEMPT_S, 0.);
@@ -221,49 +222,53 @@ on_others(struct ev_loop *loop, ev_timer *w, int revents)
 	queue_look(q);
 }
 
+/* Who was told to stop at a reload may have sent it, or given it up. */
+static void
+try_one(struct queue *q, struct queue_item *item, int64_t now)
+{
+	struct err e = ERR_INIT;
+
+	if (start(q, item, &e) == 0)
+		return;
+	if (e.code == ERR_NOTFOUND) {
+		if (!queue_store_was_failed(&q->store, item))
+			done(q, item);
+		return;
+	}
+	log_info("%s: %s", item->id, e.log);
+	queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
+}
+
+/* The longest due first: neither what has just come nor what fails again and again keeps others from their turn. */
 void
 queue_look(struct queue *q)
 {
 	int64_t now = now_s();
-	double wait = -1;
+	struct queue_item *item;
 
 	ev_timer_stop(q->service.loop, &q->due);
 	if (q->service.stopping)
 		return;
-	for (struct queue_item *item = q->store.items, *next; item != NULL; item = next) {
-		struct err e = ERR_INIT;
-		double left = (double)(item->due - now);
+	while ((item = queue_store_first(&q->store)) != NULL && item->due <= now && q->running < q->processes)
+		try_one(q, item, now);
+	/* Where all places are taken the end of one looks again. */
+	if (item == NULL || q->running >= q->processes)
+		return;
+	ev_timer_set(&q->due, (double)(item->due - now), 0.);
+	ev_timer_start(q->service.loop, &q->due);
+}
 
-		next = item->next;
-		if (item->pid != 0)
-			continue;
-		/* Places that are taken: their end looks again. */
-		if (left <= 0. && q->running >= q->processes)
-			continue;
-		if (left <= 0. && start(q, item, &e) == 0)
-			continue;
-		if (left <= 0. && e.code == ERR_NOTFOUND) {
-			/* Who was told to stop at a reload has sent it, or given it up. */
-			bool failed = item->failed;
+/* What a clock that was wrong has put off too far waits no longer than others. */
+static void
+bring_nearer(struct queue *q)
+{
+	struct queue_item **all = queue_store_list(&q->store);
+	int64_t last = now_s() + q->retry_most;
 
-			queue_look_again(q);
-			if (item->failed == failed) {
-				done(q, item);
-				continue;
-			}
-			left = 0.;
-		} else if (left <= 0.) {
-			log_info("%s: %s", item->id, e.log);
-			queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
-			left = LOOK_AGAIN_S;
-		}
-		if (wait < 0. || left < wait)
-			wait = left;
-	}
-	if (wait >= 0.) {
-		ev_timer_set(&q->due, wait, 0.);
-		ev_timer_start(q->service.loop, &q->due);
-	}
+	for (size_t i = 0; all != NULL && i < q->store.count; i++)
+		if (!all[i]->failed && all[i]->due > last)
+			queue_store_put_off(&q->store, all[i], last);
+	free(all);
 }
 
 static void
@@ -397,6 +402,7 @@ main(void)
 		ev_io_start(q.service.loop, &q.accept[i]);
 	}
 	service_ready(&q.service);
+	bring_nearer(&q);
 	queue_look(&q);
 	return service_run(&q.service);
 }

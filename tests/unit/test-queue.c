@@ -132,7 +132,8 @@ test_store(void **state)
 	assert_int_equal(system(command), 0);
 	assert_int_equal(queue_store_open(&again, dir, &e), 0);
 	assert_int_equal(again.count, 1);
-	other = again.items;
+	other = queue_store_find(&again, span_str(item->id));
+	assert_non_null(other);
 	assert_int_equal(other->due, 2000);
 	assert_int_equal(other->created, 1000);
 	assert_string_equal(other->keep_for, "bob@c");
@@ -148,10 +149,94 @@ test_store(void **state)
 	assert_int_equal(e.code, ERR_NOTFOUND);
 	assert_int_equal(queue_store_remove(&s, item, &e), 0);
 	queue_store_abort(&s, &in);
-	close(s.dir_fd);
-	close(again.dir_fd);
+	queue_store_close(&s);
+	queue_store_close(&again);
 	buf_clear(&text);
 	snprintf(command, sizeof(command), "cd %s && ls t.* 2> /dev/null; rm -r %s", dir, dir);
+	assert_int_equal(system(command), 0);
+}
+
+/* What is due first comes first, whatever is put off, taken out and put back in between. */
+static void
+test_order(void **state)
+{
+	enum { MANY = 2000 };
+	static struct queue_item items[MANY];
+	struct queue_order o = { .items = NULL };
+	int64_t last = -1;
+	size_t n = 0;
+
+	(void)state;
+	assert_null(queue_order_first(&o));
+	assert_true(queue_order_reserve(&o, MANY));
+	for (size_t i = 0; i < MANY; i++) {
+		items[i] = (struct queue_item){ .due = (int64_t)(i * 7919 % 100), .number = i };
+		queue_order_put(&o, &items[i]);
+	}
+	for (size_t i = 0; i < MANY; i += 3)
+		queue_order_take(&o, &items[i]);
+	for (size_t i = 0; i < MANY; i += 5) {
+		items[i].due = (int64_t)(i * 104729 % 200);
+		queue_order_put(&o, &items[i]);
+	}
+	for (const struct queue_item *item, *before = NULL; (item = queue_order_first(&o)) != NULL; before = item, n++) {
+		assert_true(item->due >= last);
+		assert_true(before == NULL || before->due != item->due || before->number < item->number);
+		last = item->due;
+		queue_order_take(&o, &items[item->number]);
+	}
+	/* Every third was taken out, every fifth put in again. */
+	assert_int_equal(n, MANY - MANY / 3 - 1 + MANY / 15 + 1);
+	queue_order_clear(&o);
+}
+
+/* Many that wait are read, found and counted without looking at all of them each time. */
+static void
+test_many(void **state)
+{
+	enum { MANY = 20000 };
+	char dir[] = "/tmp/culver-queue.XXXXXX", command[200], path[200];
+	const char *text = "CULVER-QUEUE 1\nkind send\nuser bob\nsender x@y\nrecipient a@b\nsize 1\ncreated 5\n\nx";
+	struct queue_store s = { .dir_fd = -1 };
+	struct queue_item **all, *first;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < MANY; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/q.%zu.a", dir, i);
+		fd = open(path, O_WRONLY | O_CREAT, 0600);
+		assert_int_equal(fd_write_all(fd, span_str(text), &e), 0);
+		close(fd);
+	}
+	snprintf(path, sizeof(path), "%s/q.strange", dir);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(queue_store_open(&s, dir, &e), 0);
+	assert_int_equal(queue_store_look_again(&s, &e), 0);
+	assert_int_equal(hash_count(s.strange), 1);
+	assert_int_equal(s.count, MANY);
+	assert_int_equal(queue_store_count_of(&s, SPAN("bob")), MANY);
+	assert_int_equal(queue_store_count_of(&s, SPAN("bo")), 0);
+	first = queue_store_find(&s, SPAN("777.a"));
+	queue_store_put_off(&s, first, 1);
+	assert_ptr_equal(queue_store_first(&s), first);
+	queue_store_sending(&s, first, 4711);
+	assert_ptr_not_equal(queue_store_first(&s), first);
+	queue_store_put_off(&s, first, 1);		/* an order to send it, while it is sent */
+	assert_ptr_not_equal(queue_store_first(&s), first);
+	all = queue_store_list(&s);
+	for (size_t i = 1; i < MANY; i++)
+		assert_true(strcmp(all[i - 1]->id, all[i]->id) < 0);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(queue_store_remove(&s, all[i], &e), 0);
+	free(all);
+	assert_int_equal(s.count, 0);
+	assert_null(queue_store_first(&s));
+	assert_int_equal(queue_store_count_of(&s, SPAN("bob")), 0);
+	queue_store_close(&s);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
 	assert_int_equal(system(command), 0);
 }
 
@@ -256,6 +341,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_head), cmocka_unit_test(test_reply), cmocka_unit_test(test_store),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_notice), cmocka_unit_test(test_client),
 	};
 
