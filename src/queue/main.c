@@ -75,18 +75,30 @@ done(struct queue *q, struct queue_item *item)
 	}
 }
 
+/* Where nobody is told: nobody is to be, or what told a sender has come back itself. */
+static void
+drop_item(struct queue *q, struct queue_item *item)
+{
+	if (item->failed)
+		log_warning("%s: from=<%s> to=<%s>: its sender can not be told that it was given up: %s", item->id, item->sender,
+		    item->recipient, item->why);
+	else
+		log_warning("%s: from=<%s> to=<%s>: given up: %s", item->id, item->sender, item->recipient, item->why);
+	done(q, item);
+}
+
 /* For good. */
 static void
 give_up(struct queue *q, struct queue_item *item)
 {
+	bool for_user = item->keep_for[0] != '\0';
 	struct err e = ERR_INIT;
 
-	if (item->kind == OUTGOING_SEND || item->keep_for[0] == '\0') {
-		log_warning("%s: from=<%s> to=<%s>: given up: %s", item->id, item->sender, item->recipient, item->why);
-		done(q, item);
+	if (notice_recipient(item).n == 0 || (item->failed && !for_user)) {
+		drop_item(q, item);
 	} else if (!item->failed && queue_store_fail(&q->store, item, &e) == 0) {
-		log_warning("%s: from=<%s> to=<%s>: given up, %s gets it: %s", item->id, item->sender, item->recipient,
-		    item->keep_for, item->why);
+		log_warning("%s: from=<%s> to=<%s>: given up, %s %s: %s", item->id, item->sender, item->recipient,
+		    for_user ? item->keep_for : "its sender", for_user ? "gets it" : "is told", item->why);
 		queue_store_put_off(&q->store, item, now_s());
 	} else {
 		/* It stays, for the administrator: `culveradm queue'. */
@@ -99,18 +111,20 @@ give_up(struct queue *q, struct queue_item *item)
 static void
 outcome(struct queue *q, struct queue_item *item, unsigned word, const char *why)
 {
+	bool for_user = item->keep_for[0] != '\0';
 	int64_t now = now_s(), next;
 
 	if (word == 2) {
 		log_info("%s: from=<%s> to=<%s>: %s (%s)", item->id, item->sender, item->recipient,
-		    item->failed ? "given back to its user" : "sent", why);
+		    !item->failed ? "sent" : for_user ? "given back to its user" : "its sender is told", why);
 		done(q, item);
 		return;
 	}
 	if (!item->failed || item->why[0] == '\0')
 		snprintf(item->why, sizeof(item->why), "%s", why);
 	/* A mailbox that refuses the notice may take it later. */
-	if ((word == 5 && !item->failed) || now - item->created > (item->failed ? 2 : 1) * q->lifetime) {
+	if ((word == 5 && !(item->failed && for_user)) || now - item->created > (item->failed ? 2 : 1) * q->lifetime) {
+		item->expired = !item->failed && word != 5;
 		give_up(q, item);
 		return;
 	}

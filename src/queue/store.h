@@ -25,6 +25,7 @@ struct queue_item {
 	uint64_t number;		/* it came behind all with a lower one */
 	size_t place;			/* in the order of what is to be sent, from 1 on; 0: it is being sent */
 	bool failed;			/* f.ID */
+	bool expired;			/* it failed because it was tried for too long */
 	pid_t pid;			/* of the process that sends it; 0: none */
 	char why[256];			/* of the last failure */
 };

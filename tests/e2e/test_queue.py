@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Mail that leaves: what filters pass on goes through the queue to a mail server, or to a program, and is never lost."""
+import email
 import os
 import socket
 import ssl
@@ -246,6 +247,48 @@ class Queue(Case):
         self.assertEqual(sink.taken, [])
         self.assertIn("to=<sender@example.org>: given up", server.log_text())
         self.assertEqual(len(self.inbox(server)), 1)
+
+    def aliases(self, sink, text):
+        server = self.serve(sink.port, "recipient_aliases = DIR/aliases\n")
+        with open(server.path("aliases"), "w") as f:
+            f.write(text)
+        server.start()
+        return server
+
+    def test_sender_is_told(self):
+        """What a table passes on is no user's: of what the other server refuses the sender gets a report."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "550 5.1.1 unknown" if recipient == "nobody@example.com" else "250 ok"
+        server = self.aliases(sink, "list: nobody@example.com\n")
+        server.deliver(culver.message(subject="precious", body="gr\u00fcn\r\n").encode(), "list@example.org", sender="bob@example.net")
+        culver.wait_for(lambda: sink.taken, "the report has left")
+        sender, recipient, text, _ = sink.taken[0]
+        self.assertTrue(sender.startswith("MAIL FROM:<> BODY=8BITMIME"))
+        self.assertEqual(recipient, "bob@example.net")
+        report = email.message_from_bytes(text)
+        self.assertEqual((report.get_content_type(), report.get_param("report-type")), ("multipart/report", "delivery-status"))
+        self.assertEqual((report["To"], report["Auto-Submitted"]), ("<bob@example.net>", "auto-replied"))
+        words, status, original = report.get_payload()
+        self.assertIn("550 5.1.1 unknown", words.get_payload())
+        message, recipient = status.get_payload()
+        self.assertEqual(message["Reporting-MTA"], "dns; mx.example.org")
+        self.assertEqual((recipient["Original-Recipient"], recipient["Final-Recipient"], recipient["Action"], recipient["Status"],
+                          recipient["Diagnostic-Code"]), ("rfc822; list@example.org", "rfc822; nobody@example.com", "failed", "5.1.1",
+                                                          "smtp; 550 5.1.1 unknown"))
+        self.assertEqual(original.get_payload(0)["Subject"], "precious")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+
+    def test_no_report(self):
+        """Nobody is told of a report that can not be delivered, nor of mail without a sender; the log has both."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "550 5.1.1 unknown"
+        server = self.aliases(sink, "list: nobody@example.com\n")
+        server.deliver(culver.message(), "list@example.org", sender="bob@example.net")
+        culver.wait_for(lambda: "its sender can not be told" in server.log_text(), "the report is dropped")
+        server.deliver(culver.message(), "list@example.org", sender="")
+        culver.wait_for(lambda: "from=<> to=<nobody@example.com>: given up: RCPT: 550" in server.log_text(), "the message is dropped")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual(sink.tries, 3)
 
     def reload_while_sending(self, answer):
         """A reload while the sink thinks about a recipient: it answers after that."""
