@@ -177,6 +177,9 @@ take_orcpt(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
 {
 	size_t n = span_chr(value, ';');
 
+	if (value.n == 0)
+		return;
+	r->orcpt_came = arena_dup(l->t.arena, value);
 	if (n < value.n && span_ieq(span_sub(value, 0, n), SPAN("rfc822")))
 		r->orcpt = smtp_xtext_decode(span_from(value, n + 1), l->t.arena);
 }
