@@ -36,6 +36,10 @@ report(const struct attempt *t, unsigned word, const char *why)
 	struct err e = ERR_INIT;
 	int n = snprintf(line, sizeof(line) - 1, "%u %.*s", word, (int)sizeof(line) - 8, why);
 
+	/* It goes into lists, the log and notices, and some of it a server of others has said. */
+	for (char *p = line; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
 	if (fd_write_all(t->report_fd, span_of(line, (size_t)n), &e) == -1)
 		log_error("%s", e.log);
 	_exit(0);
@@ -152,7 +156,7 @@ become_program(struct attempt *t, const struct smtp_mail *m)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	static char dash_i[] = "-i", dash_f[] = "-f", end[] = "--";
-	char command[TEXT_MAX], sender[TEXT_MAX], recipient[TEXT_MAX], *argv[ARGUMENTS_MAX + 8], *env[] = { path, NULL };
+	char command[TEXT_MAX], why[ATTEMPT_WORD_MAX], sender[TEXT_MAX], recipient[TEXT_MAX], *argv[ARGUMENTS_MAX + 8], *env[] = { path, NULL };
 	char *save = NULL;
 	size_t n = 0;
 	int in = message_file(t, m), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -177,8 +181,20 @@ become_program(struct attempt *t, const struct smtp_mail *m)
 	signal(SIGINT, SIG_DFL);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	execve(argv[0], argv, env);
-	snprintf(command, sizeof(command), "%.300s: %s", argv[0], strerror(errno));
-	report(t, 4, command);
+	snprintf(why, sizeof(why), "%.300s: %s", argv[0], strerror(errno));
+	report(t, 4, why);
+}
+
+bool
+attempt_has_way(const struct set_view *view)
+{
+	char command[TEXT_MAX];
+
+	if (set_str(view, SET_submission_host).n > 0)
+		return true;
+	text_of(set_str(view, SET_sendmail_path), command);
+	command[strcspn(command, " ")] = '\0';
+	return access(command, X_OK) == 0;
 }
 
 unsigned

@@ -14,6 +14,9 @@
 void attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd)
     __attribute__((noreturn));
 
+/* Whether there is a way for mail to leave: submission_host, or a sendmail_path that can be run. */
+bool attempt_has_way(const struct set_view *view);
+
 /* What an exit status of sendmail_path (sysexits.h) means: 2, 4 or 5. */
 unsigned attempt_status(int status);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "queue/attempt.h"
 #include "queue/queue.h"
 
 #define CONNECTIONS_MAX 200
@@ -171,7 +172,10 @@ begin(struct conn *c)
 	struct queue *q = c->q;
 	struct err e = ERR_INIT;
 
-	if (c->head.size > q->max_size)
+	/* It would wait for its whole lifetime: whose it is does better to have it at once. */
+	if (!attempt_has_way(q->service.view))
+		refuse(c, "there is no submission_host, nor can sendmail_path be run");
+	else if (c->head.size > q->max_size)
 		refuse(c, "the message is too large");
 	else if (q->store.count >= q->max_count || queue_store_count_of(&q->store, c->head.user) >= q->max_count / USER_SHARE + 1)
 		refuse(c, "too many messages are waiting");

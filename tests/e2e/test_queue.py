@@ -36,6 +36,7 @@ class Sink(threading.Thread):
         self.port = self.socket.getsockname()[1]
         self.context, self.starttls = context, starttls
         self.answers = lambda recipient: "250 ok"
+        self.end = lambda: "250 taken"
         self.taken = []
         self.tries = 0
         self.start()
@@ -92,7 +93,7 @@ class Sink(threading.Thread):
                     if more == b"":
                         return
                     text += more
-                say("250 taken")
+                say(self.end())
                 self.taken.append((sender, recipient, text[:-3].replace(b"\r\n..", b"\r\n."), secure))
             elif word == "QUIT":
                 say("221 bye")
@@ -247,6 +248,60 @@ class Queue(Case):
         self.assertEqual(sink.taken, [])
         self.assertIn("to=<sender@example.org>: given up", server.log_text())
         self.assertEqual(len(self.inbox(server)), 1)
+
+    def test_slow_end(self):
+        """A server that thinks for long about a message that it has gets it once."""
+        sink = self.sink()
+
+        def end():
+            time.sleep(2.5)
+            return "250 taken"
+        sink.end = end
+        server = self.serve(sink.port, "submission_timeout = 1 s\n")
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
+
+    def test_drips(self):
+        """A reply that comes an octet at a time has no more time than another; what is said in it harms no list."""
+        sink = self.sink()
+        connection = []
+
+        def answers(recipient):
+            for i in range(100):
+                if not sink.taken:
+                    time.sleep(0.1)
+                    connection[0].sendall(b"4" if i == 0 else b"5" if i == 1 else b"1" if i == 2 else b"-" if i == 3 else b"x")
+            return "\r\n451 no"
+        serve = sink.serve
+        sink.serve = lambda c: (connection.__setitem__(slice(None), [c]), serve(c))
+        sink.answers = answers
+        server = self.serve(sink.port, "submission_timeout = 1 s\nqueue_retry_interval = 1 hour\nqueue_retry_max_interval = 1 hour\n")
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        start = time.monotonic()
+        culver.wait_for(lambda: "RCPT: the server does not answer" in server.log_text(), "it is given up")
+        self.assertLess(time.monotonic() - start, 8 * culver.SLOW)
+        sink.answers = lambda recipient: "451 4.3.0 a\tb\x1b[31m\u00fc"
+        server.adm("queue", "flush")
+        culver.wait_for(lambda: "451 4.3.0" in server.adm("queue", "list"), "it is tried again", 60)
+        row = server.adm("-f", "tab", "queue", "list").splitlines()[1].split("\t")
+        self.assertEqual((len(row), row[8]), (9, "RCPT: 451 4.3.0 a?b?[31m??"))
+        self.assertNotEqual(server.adm("queue", "flush", "1.2", check=False).returncode, 0)
+
+    def test_no_way(self):
+        """Where mail can not leave at all it stays with its user, at once."""
+        for more in ("sendmail_path =\n", "sendmail_path = DIR/nowhere -x\n"):
+            server = self.serve(0, "submission_host =\n" + more)
+            server.allowed = ("there is no submission_host",)
+            server.start()
+            self.script(server, 'redirect "carol@example.com";')
+            server.deliver(culver.message(), "alice")
+            self.assertEqual(len(self.inbox(server)), 1)
+            self.assertIn("there is no submission_host, nor can sendmail_path be run", server.log_text())
 
     def aliases(self, sink, text):
         server = self.serve(sink.port, "recipient_aliases = DIR/aliases\n")
