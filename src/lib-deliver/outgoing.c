@@ -119,7 +119,8 @@ outgoing_rejection_write(struct buf *out, const struct outgoing_rejection *r)
 	}
 	/* Answers to it would be answers of machines to a machine (RFC 3834 section 5). */
 	buf_addf(out, "Auto-Submitted: auto-replied (rejected)\r\nPrecedence: bulk\r\nMIME-Version: 1.0\r\n"
-	    "Content-Type: multipart/report; report-type=%s;\r\n\tboundary=\"=_%.*s\"\r\n\r\n"
+	    "Content-Type: multipart/report; report-type=%s;\r\n\tboundary=\"=_%.*s\"\r\n"
+	    "Content-Transfer-Encoding: 8bit\r\n\r\n"
 	    "--=_%.*s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
 	    "Content-Transfer-Encoding: 8bit\r\n\r\n", r->status.n > 0 ? "delivery-status" : "disposition-notification",
 	    SPAN_ARG(r->unique), SPAN_ARG(r->unique));

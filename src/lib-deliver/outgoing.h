@@ -7,7 +7,7 @@
 #include "lib/buf.h"
 
 enum outgoing_kind {
-	OUTGOING_REDIRECT,	/* the user's mail, passed on: when it can not be, the user gets it */
+	OUTGOING_REDIRECT,	/* a user's mail, passed on: when it can not be, the user gets it; nobody's: its sender is told */
 	OUTGOING_SEND,		/* an answer or a notice: when it can not be sent, nobody is told but the log */
 };
 
@@ -30,7 +30,8 @@ struct outgoing {
 	struct span user;		/* whose filter sends it */
 	struct span sender, recipient;	/* of the envelope, without angle brackets; the sender may be empty */
 	struct outgoing_dsn dsn;
-	struct span keep_for;		/* REDIRECT: the address by which the user gets back what can not be passed on */
+	struct span keep_for;		/* REDIRECT: the address by which the user gets back what can not be passed on; empty: the sender
+					 * is told */
 	struct span parts[OUTGOING_PARTS];	/* the message: one part behind the other */
 	size_t part_count;
 };

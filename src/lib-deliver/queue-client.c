@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include "lib/stream.h"
@@ -15,6 +16,7 @@
 int
 queue_connect(const struct set_view *view, struct err *e)
 {
+	const struct timeval patience = { .tv_sec = TIMEOUT_MS / 1000 };
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int n = snprintf(sa.sun_path, sizeof(sa.sun_path), "%.*s/" QUEUE_SOCKET, SPAN_ARG(set_str(view, SET_base_dir))), fd;
 
@@ -23,6 +25,8 @@ queue_connect(const struct set_view *view, struct err *e)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return err_errno(e, "socket");
+	/* A queue that does not accept must not be waited for without end either. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) == -1) {
 		err_errno(e, "the queue at %s", sa.sun_path);
 		close(fd);

@@ -22,10 +22,17 @@ struct children {
 	void *ctx;
 	struct hash *by_pid;	/* of struct child */
 	size_t resting;
+	uint32_t besides;
 	bool finishing;
 	ev_child reaper;
 	ev_timer grace;
 };
+
+static void
+tell(struct children *c)
+{
+	service_busy(c->service, (uint32_t)children_count(c) + c->besides);
+}
 
 static void
 on_child(struct ev_loop *loop, ev_child *w, int revents)
@@ -49,7 +56,7 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 		status = 0;
 	if (c->on_end != NULL)
 		c->on_end(c->ctx, pid, status, data);
-	service_busy(c->service, (uint32_t)children_count(c));
+	tell(c);
 	if (c->finishing && hash_count(c->by_pid) == 0)
 		ev_break(loop, EVBREAK_ALL);
 }
@@ -110,10 +117,17 @@ children_resting(const struct children *c)
 }
 
 void
+children_besides(struct children *c, uint32_t count)
+{
+	c->besides = count;
+	tell(c);
+}
+
+void
 children_rest(struct children *c, int change)
 {
 	c->resting += (size_t)change;
-	service_busy(c->service, (uint32_t)children_count(c));
+	tell(c);
 }
 
 bool
@@ -158,7 +172,7 @@ children_fork(struct children *c, const int *keep, size_t count, void *data, str
 		kill(pid, SIGKILL);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
-	service_busy(c->service, (uint32_t)children_count(c));
+	tell(c);
 	return pid;
 }
 

@@ -15,6 +15,8 @@ typedef void children_end(void *ctx, pid_t pid, int status, void *data);
 /* service_busy() is told how many there are, with each fork and end. */
 struct children *children_new(struct service *s, uint32_t limit, children_end *on_end, void *ctx);
 size_t children_count(const struct children *c);
+/* What the service is busy with besides: counted for service_busy() alone. */
+void children_besides(struct children *c, uint32_t count);
 /* change processes more (or less) rest: they are not counted, neither here nor for the limit nor for service_busy(). */
 void children_rest(struct children *c, int change);
 size_t children_resting(const struct children *c);

@@ -16,6 +16,7 @@
 
 #define LINE_MAX_OCTETS 2048
 #define CHUNK 32768
+#define TAKEN_TIMEOUT_MS 600000	/* RFC 5321 section 4.5.3.2.6: giving up too early there makes copies */
 
 SSL_CTX *
 smtp_tls_new(const char *ca_file, const char *ca_dir, bool verify, struct err *e)
@@ -40,10 +41,19 @@ smtp_tls_new(const char *ca_file, const char *ca_dir, bool verify, struct err *e
 
 /* Octets in and out, with TLS or without. */
 
+/* Of what must be whole by a time, a reply or a handshake, the time that is left: octets one by one do not get more of it. */
+static int
+patience(const struct smtp_client *c)
+{
+	int64_t left = c->deadline_ms == 0 ? c->timeout_ms : c->deadline_ms - clock_ms();
+
+	return left < 0 ? 0 : (int)left;
+}
+
 static int
 wait_for(struct smtp_client *c, short events, struct err *e)
 {
-	int rc = fd_wait(c->fd, events, c->timeout_ms, e);
+	int rc = fd_wait(c->fd, events, patience(c), e);
 
 	return rc == 1 ? 0 : rc == 0 ? err_set(e, ERR_TIMEOUT, "the server does not answer") : -1;
 }
@@ -124,20 +134,26 @@ get(struct smtp_client *c, struct err *e)
 
 /* The next reply; its spans live until the one after it. */
 static int
-reply(struct smtp_client *c, struct smtp_reply *out, struct err *e)
+reply_within(struct smtp_client *c, int timeout_ms, struct smtp_reply *out, struct err *e)
 {
+	int rc;
+
 	buf_drop(&c->in, c->taken);
 	c->taken = 0;
-	for (;;) {
-		int rc = smtp_reply_parse(buf_span(&c->in), out, &c->taken);
-
-		if (rc == 1)
-			return 0;
-		if (rc == -1)
-			return err_set(e, ERR_SYNTAX, "what the server says is no SMTP");
+	c->deadline_ms = clock_ms() + timeout_ms;
+	while ((rc = smtp_reply_parse(buf_span(&c->in), out, &c->taken)) == 0)
 		if (get(c, e) == -1)
-			return -1;
-	}
+			break;
+	c->deadline_ms = 0;
+	if (rc == -1)
+		return err_set(e, ERR_SYNTAX, "what the server says is no SMTP");
+	return rc == 1 ? 0 : -1;
+}
+
+static int
+reply(struct smtp_client *c, struct smtp_reply *out, struct err *e)
+{
+	return reply_within(c, c->timeout_ms, out, e);
 }
 
 static int
@@ -225,9 +241,11 @@ start_tls(const struct smtp_target *t, struct smtp_client *c, struct err *e)
 			return err_set(e, ERR_TEMP, "TLS: %s is no name of a host", t->host);
 	}
 	ERR_clear_error();
+	c->deadline_ms = clock_ms() + c->timeout_ms;
 	while ((rc = SSL_connect(c->ssl)) != 1)
 		if (tls_wait(c, rc, e) == -1)
 			return -1;
+	c->deadline_ms = 0;
 	return 0;
 }
 
@@ -406,11 +424,31 @@ rcpt_line(const struct smtp_client *c, const struct smtp_mail *m, char *line, si
 	    orcpt ? m->orcpt.p : "");
 }
 
+static int
+step(struct smtp_client *c, struct span line, const char *what, unsigned good, struct smtp_outcome *out, struct err *e)
+{
+	struct smtp_reply r;
+
+	return command(c, line, &r, e) == -1 ? err_wrap(e, "%s", what) : take(out, &r, what, good, e);
+}
+
+/* Until the last word is there nothing is known: whatever breaks in between is tried again. */
+static int
+send_body(struct smtp_client *c, const struct smtp_mail *m, struct smtp_outcome *out, struct err *e)
+{
+	struct smtp_reply r;
+
+	*out = (struct smtp_outcome){ .code = 0 };
+	if (put_body(c, m, e) == -1 ||
+	    reply_within(c, c->timeout_ms > TAKEN_TIMEOUT_MS ? c->timeout_ms : TAKEN_TIMEOUT_MS, &r, e) == -1)
+		return err_wrap(e, "message");
+	return take(out, &r, "message", 2, e);
+}
+
 int
 smtp_client_send(struct smtp_client *c, const struct smtp_mail *m, struct smtp_outcome *out, struct err *e)
 {
 	char line[LINE_MAX_OCTETS];
-	struct smtp_reply r;
 	struct err ignored = ERR_INIT;
 
 	*out = (struct smtp_outcome){ .code = 0 };
@@ -419,17 +457,12 @@ smtp_client_send(struct smtp_client *c, const struct smtp_mail *m, struct smtp_o
 		snprintf(out->text, sizeof(out->text), "%.250s", e->log);
 		return -1;
 	}
-	if (command(c, span_str(line), &r, e) == -1 || take(out, &r, "MAIL", 2, e) == -1)
+	if (step(c, span_str(line), "MAIL", 2, out, e) == -1)
 		return -1;
 	if (rcpt_line(c, m, line, sizeof(line)) >= (int)sizeof(line))
 		return err_set(e, ERR_LIMIT, "the recipient's address is too long");
-	if (command(c, span_str(line), &r, e) == -1 || take(out, &r, "RCPT", 2, e) == -1)
-		return -1;
-	if (command(c, SPAN("DATA\r\n"), &r, e) == -1 || take(out, &r, "DATA", 3, e) == -1)
-		return -1;
-	/* Until the last word is there nothing is known: whatever breaks in between is tried again. */
-	*out = (struct smtp_outcome){ .code = 0 };
-	if (put_body(c, m, e) == -1 || reply(c, &r, e) == -1 || take(out, &r, "message", 2, e) == -1)
+	if (step(c, span_str(line), "RCPT", 2, out, e) == -1 || step(c, SPAN("DATA\r\n"), "DATA", 3, out, e) == -1 ||
+	    send_body(c, m, out, e) == -1)
 		return -1;
 	put(c, SPAN("QUIT\r\n"), &ignored);
 	return 0;

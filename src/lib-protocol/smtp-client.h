@@ -15,7 +15,8 @@ enum smtp_tls { SMTP_TLS_NO, SMTP_TLS_FIRST, SMTP_TLS_STARTTLS };
 struct smtp_client {
 	int fd;
 	SSL *ssl;
-	int timeout_ms;
+	int timeout_ms;			/* of a wait; a reply must be whole by then */
+	int64_t deadline_ms;		/* of what is waited for (clock_ms()); 0: each wait has its own */
 	struct buf in;			/* not read yet */
 	size_t taken;			/* of in, by the last reply */
 	bool lmtp;

@@ -40,21 +40,27 @@ lose(struct lmtp_proxy_conn *c, const struct err *e)
 	c->lost = true;
 }
 
-/* The next reply; its spans live until the one after it.  -1: the connection is lost. */
+/* The next reply, whole within the timeout; its spans live until the one after it.  -1: the connection is lost. */
 static int
 get_reply(struct lmtp_proxy_conn *c, struct smtp_reply *out)
 {
+	int64_t deadline = clock_ms() + c->target.timeout_ms;
 	struct err e = ERR_INIT;
 
 	stream_drop(&c->s, c->taken);
 	c->taken = 0;
 	while (!c->lost) {
 		int rc = smtp_reply_parse(stream_in(&c->s), out, &c->taken);
+		int64_t left = deadline - clock_ms();
 
 		if (rc == 1)
 			return 0;
 		if (rc == -1)
 			err_set(&e, ERR_SYNTAX, "what it says is no LMTP");
+		else if (left <= 0)
+			rc = err_set(&e, ERR_TIMEOUT, "no whole reply for %d ms", c->target.timeout_ms);
+		/* Who answers an octet at a time does not wait longer for it. */
+		c->s.read_timeout_ms = (int)(left <= 0 ? 0 : left);
 		if (rc == -1 || stream_fill(&c->s, &e) == -1)
 			lose(c, &e);
 	}
@@ -85,18 +91,28 @@ answer(struct lmtp_rcpt *r, unsigned code, const char *enhanced, const char *tex
 	snprintf(r->reply, sizeof(r->reply), "%s <%.*s> %s", enhanced, SPAN_ARG(span_sub(r->path.text, 0, 150)), text);
 }
 
-/* 421 ends the connection; what is neither yes nor no is not understood. */
-static void
-take_answer(struct lmtp_proxy_conn *c, const struct smtp_reply *reply, struct lmtp_rcpt *r)
+/*
+ * 421 ends that connection, and none of our client's: as an answer of ours it would end his.  What is neither yes nor no is not
+ * understood.  -1: the connection is lost.
+ */
+static int
+is_answer(struct lmtp_proxy_conn *c, unsigned code, const char *text)
 {
 	struct err e = ERR_INIT;
 
-	keep_reply(reply, &r->code, r->reply);
-	if (r->code != 421 && r->code / 100 != 3)
-		return;
-	err_set(&e, ERR_TEMP, "%u %s", r->code, r->reply);
+	if (code != 421 && code / 100 != 3)
+		return 0;
+	err_set(&e, ERR_TEMP, "%u %s", code, text);
 	lose(c, &e);
-	answer(r, 451, "4.4.0", NOT_THERE);
+	return -1;
+}
+
+static void
+take_answer(struct lmtp_proxy_conn *c, const struct smtp_reply *reply, struct lmtp_rcpt *r)
+{
+	keep_reply(reply, &r->code, r->reply);
+	if (is_answer(c, r->code, r->reply) == -1)
+		answer(r, 451, "4.4.0", NOT_THERE);
 }
 
 /* ---- the beginning ---- */
@@ -197,7 +213,7 @@ mail(struct lmtp_proxy_conn *c, const struct lmtp_transaction *t)
 	if (get_reply(c, &r) == -1)
 		return -1;
 	keep_reply(&r, &c->mail_code, c->mail_reply);
-	return 0;
+	return is_answer(c, c->mail_code, c->mail_reply);
 }
 
 /* NULL: no memory.  One that could not be opened is there, too, so that it is tried once a transaction. */
@@ -287,13 +303,15 @@ lmtp_proxy_rcpt(struct lmtp_proxy *p, const struct lmtp_session *l, struct lmtp_
 	if (c->lost)
 		return refuse(r, 451, "4.4.0", NOT_THERE);
 	if (c->mail_code / 100 != 2) {
-		r->code = c->mail_code / 100 == 3 ? 451 : c->mail_code;
+		r->code = c->mail_code;
 		snprintf(r->reply, sizeof(r->reply), "%s", c->mail_reply);
 		return LMTP_REFUSED;
 	}
 	put_path(c, l, r, t);
 	if (r->notify.n > 0 && c->has_dsn)
 		stream_putf(&c->s, " NOTIFY=%.*s", SPAN_ARG(r->notify));
+	if (r->orcpt_came.n > 0 && c->has_dsn)
+		stream_putf(&c->s, " ORCPT=%.*s", SPAN_ARG(r->orcpt_came));
 	stream_puts(&c->s, "\r\n");
 	if (get_reply(c, &reply) == -1)
 		return refuse(r, 451, "4.4.0", NOT_THERE);
@@ -353,7 +371,8 @@ send_to(struct lmtp_proxy_conn *c, struct lmtp_transaction *t, struct span text)
 		return;
 	if (r.code != 354) {
 		keep_reply(&r, &code, why);
-		answer_all(t, c, code >= 400 ? code : 451, why);
+		if (is_answer(c, code, why) == 0)
+			answer_all(t, c, code >= 400 ? code : 451, why);
 		return;
 	}
 	for (size_t i = 0; i < t->rcpt_count; i++)

@@ -164,9 +164,9 @@ answer_text(struct outcome *out, unsigned code, const char *status, const struct
 static int
 pass_on(struct work *w, const struct task *t, struct outcome *out, struct err *e)
 {
+	/* What can not be passed on after all has no user to come back to: its sender is told. */
 	struct outgoing o = { .kind = OUTGOING_REDIRECT, .user = t->recipient, .sender = t->sender, .recipient = t->target,
-		/* What can not be passed on after all has no user to come back to. */
-		.keep_for = SPAN("postmaster") };
+			      .keep_for = SPAN("") };
 	struct buf head = BUF_INIT((size_t)1 << 20);
 	int rc;
 

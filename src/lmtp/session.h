@@ -63,6 +63,7 @@ struct lmtp_rcpt {
 	bool once;			/* the number has several: what is done is remembered until all are */
 	struct smtp_path path;
 	struct span orcpt;		/* address of ORCPT; else empty */
+	struct span orcpt_came;		/* ORCPT as it came */
 	struct span notify;		/* NOTIFY as it came */
 	struct span asked;		/* the user that was asked for, without the detail */
 	struct span user, detail;	/* the canonical user */

@@ -128,7 +128,7 @@ take_orcpt(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
 		return "501 5.5.4 ORCPT is not a type, ';' and xtext";
 	if (span_ieq(type, SPAN("rfc822")))
 		r->orcpt = smtp_xtext_decode(address, l->t.arena);
-	return NULL;
+	return keep(l, value, &r->orcpt_came);
 }
 
 #define WORD(lit) { lit, sizeof(lit) - 1 }

@@ -14,6 +14,7 @@
 #include "lib/sys.h"
 #include "lib-config/vars.h"
 #include "lib-mail/date.h"
+#include "lib-mail/header.h"
 #include "lib-protocol/smtp-client.h"
 
 #define NOTICE_MAX 16384
@@ -35,6 +36,10 @@ report(const struct attempt *t, unsigned word, const char *why)
 	struct err e = ERR_INIT;
 	int n = snprintf(line, sizeof(line) - 1, "%u %.*s", word, (int)sizeof(line) - 8, why);
 
+	/* It goes into lists, the log and notices, and some of it a server of others has said. */
+	for (char *p = line; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
 	if (fd_write_all(t->report_fd, span_of(line, (size_t)n), &e) == -1)
 		log_error("%s", e.log);
 	_exit(0);
@@ -151,7 +156,7 @@ become_program(struct attempt *t, const struct smtp_mail *m)
 {
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	static char dash_i[] = "-i", dash_f[] = "-f", end[] = "--";
-	char command[TEXT_MAX], sender[TEXT_MAX], recipient[TEXT_MAX], *argv[ARGUMENTS_MAX + 8], *env[] = { path, NULL };
+	char command[TEXT_MAX], why[ATTEMPT_WORD_MAX], sender[TEXT_MAX], recipient[TEXT_MAX], *argv[ARGUMENTS_MAX + 8], *env[] = { path, NULL };
 	char *save = NULL;
 	size_t n = 0;
 	int in = message_file(t, m), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -176,8 +181,20 @@ become_program(struct attempt *t, const struct smtp_mail *m)
 	signal(SIGINT, SIG_DFL);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 	execve(argv[0], argv, env);
-	snprintf(command, sizeof(command), "%.300s: %s", argv[0], strerror(errno));
-	report(t, 4, command);
+	snprintf(why, sizeof(why), "%.300s: %s", argv[0], strerror(errno));
+	report(t, 4, why);
+}
+
+bool
+attempt_has_way(const struct set_view *view)
+{
+	char command[TEXT_MAX];
+
+	if (set_str(view, SET_submission_host).n > 0)
+		return true;
+	text_of(set_str(view, SET_sendmail_path), command);
+	command[strcspn(command, " ")] = '\0';
+	return access(command, X_OK) == 0;
 }
 
 unsigned
@@ -217,29 +234,52 @@ postmaster(const struct attempt *t, struct buf *out, struct span hostname)
 	return buf_span(out);
 }
 
-/* What can not be passed on comes to the user: by our own LMTP, or where that is not served, as mail goes out. */
+static void
+put_notice(struct attempt *t, struct buf *head, struct buf *tail)
+{
+	struct buf from = BUF_INIT(1024), date = BUF_INIT(64), arrival = BUF_INIT(64);
+	struct notice n = { .hostname = set_str(t->view, SET_hostname), .header_only = !notice_returns_all(t->item),
+			    .why = span_str(t->item->why[0] != '\0' ? t->item->why : "it could not be sent; the log says why") };
+
+	if (n.hostname.n == 0)
+		n.hostname = span_str(host_name());
+	n.from = postmaster(t, &from, n.hostname);
+	date_write(&date, (struct mail_date){ .time = clock_wall_us() / 1000000 });
+	date_write(&arrival, (struct mail_date){ .time = t->item->created });
+	n.date = buf_span(&date);
+	n.arrival = buf_span(&arrival);
+	if (n.header_only)
+		t->message = span_sub(t->message, 0, header_size(t->message));
+	for (size_t i = 0; i < t->message.n && !n.eight_bit; i++)
+		n.eight_bit = (unsigned char)t->message.p[i] > 127;
+	notice_write(head, tail, t->item, &n);
+	buf_clear(&from);
+	buf_clear(&date);
+	buf_clear(&arrival);
+}
+
+/*
+ * What can not be passed on comes to the user: by our own LMTP, or where that is not served, as mail goes out.  So does what tells
+ * a sender.
+ */
 static void __attribute__((noreturn))
 give_back(struct attempt *t)
 {
-	struct buf head = BUF_INIT(NOTICE_MAX), tail = BUF_INIT(NOTICE_MAX), from = BUF_INIT(1024), date = BUF_INIT(64);
-	struct span hostname = set_str(t->view, SET_hostname), parts[3];
-	struct smtp_mail m = { .sender = SPAN(""), .recipient = span_str(t->item->keep_for), .parts = parts, .part_count = 3 };
+	struct buf head = BUF_INIT(NOTICE_MAX), tail = BUF_INIT(NOTICE_MAX);
+	struct span parts[3];
+	struct smtp_mail m = { .sender = SPAN(""), .recipient = notice_recipient(t->item), .parts = parts, .part_count = 3 };
 	char path[TEXT_MAX];
 	struct smtp_target target = { .host = path, .lmtp = true, .hello = host_name(),
 				      .timeout_ms = (int)set_ms(t->view, SET_lmtp_delivery_timeout) };
 
-	if (hostname.n == 0)
-		hostname = span_str(host_name());
-	date_write(&date, (struct mail_date){ .time = clock_wall_us() / 1000000 });
-	notice_write(&head, &tail, t->item, postmaster(t, &from, hostname), hostname, buf_span(&date),
-	    span_str(t->item->why[0] != '\0' ? t->item->why : "it could not be sent for too long"));
+	put_notice(t, &head, &tail);
 	if (head.failed || tail.failed)
 		report(t, 4, "out of memory");
 	parts[0] = buf_span(&head);
 	parts[1] = t->message;
 	parts[2] = buf_span(&tail);
 	snprintf(path, sizeof(path), "%.*s/lmtp", SPAN_ARG(set_str(t->view, SET_base_dir)));
-	if (access(path, F_OK) == 0)
+	if (t->item->keep_for[0] != '\0' && access(path, F_OK) == 0)
 		send_smtp(t, &target, &m);
 	send_out(t, &m);
 }

@@ -11,12 +11,13 @@
 #include <unistd.h>
 #include "lib/log.h"
 #include "lib/sys.h"
+#include "queue/attempt.h"
 #include "queue/queue.h"
 
 #define CONNECTIONS_MAX 200
 #define PATIENCE_S 60.		/* from the connection to the whole message */
 #define READ_OCTETS 65536
-#define ANSWER_MAX ((size_t)16 << 20)
+#define ANSWER_MAX ((size_t)256 << 20)	/* a list of all: it grows as it must */
 #define USER_SHARE 4		/* one user may fill a part of the queue */
 
 struct conn {
@@ -42,7 +43,7 @@ conn_free(struct conn *c)
 	buf_clear(&c->in);
 	buf_clear(&c->out);
 	c->q->conns--;
-	service_busy(&c->q->service, c->q->conns + c->q->running);
+	children_besides(c->q->children, c->q->conns);
 	free(c);
 }
 
@@ -76,24 +77,43 @@ refuse(struct conn *c, const char *why)
 static void
 list(struct conn *c)
 {
-	for (const struct queue_item *i = c->q->store.items; i != NULL; i = i->next)
+	struct queue_item **all = queue_store_list(&c->q->store);
+
+	if (all == NULL) {
+		buf_adds(&c->out, "NO out of memory\n");
+		return;
+	}
+	for (size_t n = 0; n < c->q->store.count; n++) {
+		const struct queue_item *i = all[n];
+
 		buf_addf(&c->out, "%s\t%s\t%s\t%s\t%s\t%llu\t%lld\t%lld\t%s\n", i->id,
 		    i->failed ? "failed" : i->kind == OUTGOING_REDIRECT ? "redirect" : "send", i->user, i->sender, i->recipient,
 		    (unsigned long long)i->size, (long long)i->created, (long long)i->due, i->why);
+	}
+	free(all);
 	buf_addf(&c->out, "OK %zu\n", c->q->store.count);
 }
 
 static void
 flush(struct conn *c, struct span id)
 {
+	struct queue_item *one = queue_store_find(&c->q->store, id), **all = NULL;
 	int64_t now = clock_wall_us() / 1000000;
 	size_t n = 0;
 
-	for (struct queue_item *i = c->q->store.items; i != NULL; i = i->next)
-		if (id.n == 0 || span_eq(id, span_str(i->id))) {
-			queue_store_put_off(&c->q->store, i, now);
-			n++;
-		}
+	if (id.n > 0 && one == NULL) {
+		buf_adds(&c->out, "NO there is no such message\n");
+		return;
+	}
+	if (one == NULL)
+		all = queue_store_list(&c->q->store);
+	for (; all != NULL && n < c->q->store.count; n++)
+		queue_store_put_off(&c->q->store, all[n], now);
+	free(all);
+	if (one != NULL) {
+		queue_store_put_off(&c->q->store, one, now);
+		n = 1;
+	}
 	buf_addf(&c->out, "OK %zu\n", n);
 	queue_look(c->q);
 }
@@ -152,7 +172,10 @@ begin(struct conn *c)
 	struct queue *q = c->q;
 	struct err e = ERR_INIT;
 
-	if (c->head.size > q->max_size)
+	/* It would wait for its whole lifetime: whose it is does better to have it at once. */
+	if (!attempt_has_way(q->service.view))
+		refuse(c, "there is no submission_host, nor can sendmail_path be run");
+	else if (c->head.size > q->max_size)
 		refuse(c, "the message is too large");
 	else if (q->store.count >= q->max_count || queue_store_count_of(&q->store, c->head.user) >= q->max_count / USER_SHARE + 1)
 		refuse(c, "too many messages are waiting");
@@ -267,5 +290,5 @@ intake_accept(struct queue *q, int *fd)
 	c->timer.data = c;
 	ev_timer_start(q->service.loop, &c->timer);
 	q->conns++;
-	service_busy(&q->service, q->conns + q->running);
+	children_besides(q->children, q->conns);
 }

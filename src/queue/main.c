@@ -75,18 +75,30 @@ done(struct queue *q, struct queue_item *item)
 	}
 }
 
+/* Where nobody is told: nobody is to be, or what told a sender has come back itself. */
+static void
+drop_item(struct queue *q, struct queue_item *item)
+{
+	if (item->failed)
+		log_warning("%s: from=<%s> to=<%s>: its sender can not be told that it was given up: %s", item->id, item->sender,
+		    item->recipient, item->why);
+	else
+		log_warning("%s: from=<%s> to=<%s>: given up: %s", item->id, item->sender, item->recipient, item->why);
+	done(q, item);
+}
+
 /* For good. */
 static void
 give_up(struct queue *q, struct queue_item *item)
 {
+	bool for_user = item->keep_for[0] != '\0';
 	struct err e = ERR_INIT;
 
-	if (item->kind == OUTGOING_SEND || item->keep_for[0] == '\0') {
-		log_warning("%s: from=<%s> to=<%s>: given up: %s", item->id, item->sender, item->recipient, item->why);
-		done(q, item);
+	if (notice_recipient(item).n == 0 || (item->failed && !for_user)) {
+		drop_item(q, item);
 	} else if (!item->failed && queue_store_fail(&q->store, item, &e) == 0) {
-		log_warning("%s: from=<%s> to=<%s>: given up, %s gets it: %s", item->id, item->sender, item->recipient,
-		    item->keep_for, item->why);
+		log_warning("%s: from=<%s> to=<%s>: given up, %s %s: %s", item->id, item->sender, item->recipient,
+		    for_user ? item->keep_for : "its sender", for_user ? "gets it" : "is told", item->why);
 		queue_store_put_off(&q->store, item, now_s());
 	} else {
 		/* It stays, for the administrator: `culveradm queue'. */
@@ -99,18 +111,20 @@ give_up(struct queue *q, struct queue_item *item)
 static void
 outcome(struct queue *q, struct queue_item *item, unsigned word, const char *why)
 {
+	bool for_user = item->keep_for[0] != '\0';
 	int64_t now = now_s(), next;
 
 	if (word == 2) {
 		log_info("%s: from=<%s> to=<%s>: %s (%s)", item->id, item->sender, item->recipient,
-		    item->failed ? "given back to its user" : "sent", why);
+		    !item->failed ? "sent" : for_user ? "given back to its user" : "its sender is told", why);
 		done(q, item);
 		return;
 	}
 	if (!item->failed || item->why[0] == '\0')
 		snprintf(item->why, sizeof(item->why), "%s", why);
 	/* A mailbox that refuses the notice may take it later. */
-	if ((word == 5 && !item->failed) || now - item->created > (item->failed ? 2 : 1) * q->lifetime) {
+	if ((word == 5 && !(item->failed && for_user)) || now - item->created > (item->failed ? 2 : 1) * q->lifetime) {
+		item->expired = !item->failed && word != 5;
 		give_up(q, item);
 		return;
 	}
@@ -147,7 +161,6 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 	}
 	close(r->file_fd);
 	free(r);
-	service_busy(&q->service, q->conns + q->running);
 	queue_look(q);
 }
 
@@ -168,6 +181,7 @@ start(struct queue *q, struct queue_item *item, struct err *e)
 {
 	int file = queue_store_open_file(&q->store, item, e), ends[2], keep[2];
 	struct run *r = calloc(1, sizeof(*r));
+	pid_t pid;
 
 	if (file == -1 || r == NULL || e->code != ERR_NONE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
 		if (e->code == ERR_NONE)
@@ -179,15 +193,15 @@ start(struct queue *q, struct queue_item *item, struct err *e)
 	r->report_fd = ends[0];
 	keep[0] = file;
 	keep[1] = ends[1];
-	item->pid = children_fork(q->children, keep, 2, r, e);
-	if (item->pid == 0)
+	pid = children_fork(q->children, keep, 2, r, e);
+	if (pid == 0)
 		attempt_run(q->service.view, item, file, ends[1]);
 	close(ends[1]);
-	if (item->pid == -1) {
-		item->pid = 0;
+	if (pid == -1) {
 		close(ends[0]);
 		goto fail;
 	}
+	queue_store_sending(&q->store, item, pid);
 	r->file_fd = file;
 	q->running++;
 	ev_timer_init(&r->timer, on_too_long, ATTEMPT_S, 0.);
@@ -222,49 +236,53 @@ on_others(struct ev_loop *loop, ev_timer *w, int revents)
 	queue_look(q);
 }
 
+/* Who was told to stop at a reload may have sent it, or given it up. */
+static void
+try_one(struct queue *q, struct queue_item *item, int64_t now)
+{
+	struct err e = ERR_INIT;
+
+	if (start(q, item, &e) == 0)
+		return;
+	if (e.code == ERR_NOTFOUND) {
+		if (!queue_store_was_failed(&q->store, item))
+			done(q, item);
+		return;
+	}
+	log_info("%s: %s", item->id, e.log);
+	queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
+}
+
+/* The longest due first: neither what has just come nor what fails again and again keeps others from their turn. */
 void
 queue_look(struct queue *q)
 {
 	int64_t now = now_s();
-	double wait = -1;
+	struct queue_item *item;
 
 	ev_timer_stop(q->service.loop, &q->due);
 	if (q->service.stopping)
 		return;
-	for (struct queue_item *item = q->store.items, *next; item != NULL; item = next) {
-		struct err e = ERR_INIT;
-		double left = (double)(item->due - now);
+	while ((item = queue_store_first(&q->store)) != NULL && item->due <= now && q->running < q->processes)
+		try_one(q, item, now);
+	/* Where all places are taken the end of one looks again. */
+	if (item == NULL || q->running >= q->processes)
+		return;
+	ev_timer_set(&q->due, (double)(item->due - now), 0.);
+	ev_timer_start(q->service.loop, &q->due);
+}
 
-		next = item->next;
-		if (item->pid != 0)
-			continue;
-		/* Places that are taken: their end looks again. */
-		if (left <= 0. && q->running >= q->processes)
-			continue;
-		if (left <= 0. && start(q, item, &e) == 0)
-			continue;
-		if (left <= 0. && e.code == ERR_NOTFOUND) {
-			/* Who was told to stop at a reload has sent it, or given it up. */
-			bool failed = item->failed;
+/* What a clock that was wrong has put off too far waits no longer than others. */
+static void
+bring_nearer(struct queue *q)
+{
+	struct queue_item **all = queue_store_list(&q->store);
+	int64_t last = now_s() + q->retry_most;
 
-			queue_look_again(q);
-			if (item->failed == failed) {
-				done(q, item);
-				continue;
-			}
-			left = 0.;
-		} else if (left <= 0.) {
-			log_info("%s: %s", item->id, e.log);
-			queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
-			left = LOOK_AGAIN_S;
-		}
-		if (wait < 0. || left < wait)
-			wait = left;
-	}
-	if (wait >= 0.) {
-		ev_timer_set(&q->due, wait, 0.);
-		ev_timer_start(q->service.loop, &q->due);
-	}
+	for (size_t i = 0; all != NULL && i < q->store.count; i++)
+		if (!all[i]->failed && all[i]->due > last)
+			queue_store_put_off(&q->store, all[i], last);
+	free(all);
 }
 
 static void
@@ -398,6 +416,7 @@ main(void)
 		ev_io_start(q.service.loop, &q.accept[i]);
 	}
 	service_ready(&q.service);
+	bring_nearer(&q);
 	queue_look(&q);
 	return service_run(&q.service);
 }

@@ -3,6 +3,7 @@ noinst_LIBRARIES += src/queue/libqueue.a
 src_queue_libqueue_a_SOURCES = \
 	src/queue/attempt.c src/queue/attempt.h \
 	src/queue/notice.c \
+	src/queue/order.c src/queue/order.h \
 	src/queue/store.c src/queue/store.h
 
 pkglibexec_PROGRAMS += src/queue/queue

@@ -13,6 +13,7 @@
 #include "lib/sys.h"
 
 #define LITTER_S 3600
+#define STRANGE_MAX 10000
 
 static char *
 copy(struct span s)
@@ -80,12 +81,44 @@ name_of(const struct queue_item *item, bool failed, char out[QUEUE_ID_MAX + 2])
 	snprintf(out, QUEUE_ID_MAX + 2, "%c.%s", failed ? 'f' : 'q', item->id);
 }
 
-static void
-add(struct queue_store *s, struct queue_item *item)
+/* How many messages a user has: the value of the table is the number itself. */
+static bool
+count_user(struct queue_store *s, const struct queue_item *item, bool more)
 {
-	item->next = s->items;
-	s->items = item;
+	struct span user = span_str(item->user);
+	size_t n = (size_t)(uintptr_t)hash_get(s->users, user);
+
+	if (!more && n <= 1) {
+		hash_remove(s->users, user);
+		return true;
+	}
+	return hash_set(s->users, user, (void *)(uintptr_t)(more ? n + 1 : n - 1));
+}
+
+static int
+add(struct queue_store *s, struct queue_item *item, struct err *e)
+{
+	if (!queue_order_reserve(&s->order, s->count + 1) || !count_user(s, item, true))
+		return err_set(e, ERR_TEMP, "out of memory");
+	if (!hash_set(s->items, span_str(item->id), item)) {
+		count_user(s, item, false);
+		return err_set(e, ERR_TEMP, "out of memory");
+	}
+	item->number = ++s->last_number;
+	queue_order_put(&s->order, item);
 	s->count++;
+	return 0;
+}
+
+/* Of the memory, not of the disk. */
+static void
+forget(struct queue_store *s, struct queue_item *item)
+{
+	queue_order_take(&s->order, item);
+	hash_remove(s->items, span_str(item->id));
+	count_user(s, item, false);
+	s->count--;
+	item_free(item);
 }
 
 /* One file of an earlier run. */
@@ -118,8 +151,10 @@ take_file(struct queue_store *s, const char *name, struct err *e)
 	item->head = used;
 	item->failed = name[0] == 'f';
 	item->due = (int64_t)st.st_mtim.tv_sec;
-	add(s, item);
-	return 0;
+	if (add(s, item, e) == 0)
+		return 0;
+	item_free(item);
+	return -1;
 }
 
 /* A message on its way in has a file that is written to: only an old one is litter. */
@@ -146,12 +181,14 @@ look_at(struct queue_store *s, const char *name)
 	if ((name[0] != 'q' && name[0] != 'f') || name[1] != '.' || strlen(name) >= QUEUE_ID_MAX)
 		return;
 	item = queue_store_find(s, span_str(name + 2));
-	if (item == NULL && take_file(s, name, &e) == -1)
+	if (item != NULL && name[0] == 'f' && item->pid == 0)
+		queue_store_was_failed(s, item);
+	if (item != NULL || hash_get(s->strange, span_str(name)) != NULL)
+		return;
+	if (take_file(s, name, &e) == -1) {
 		log_error("queue: %s", e.log);
-	/* Another process has given it up: now it is about the notice. */
-	if (item != NULL && item->pid == 0 && name[0] == 'f' && !item->failed) {
-		item->failed = true;
-		item->due = clock_wall_us() / 1000000;
+		if (e.code != ERR_TEMP)
+			hash_set(s->strange, span_str(name), s);
 	}
 }
 
@@ -177,34 +214,71 @@ queue_store_look_again(struct queue_store *s, struct err *e)
 int
 queue_store_open(struct queue_store *s, const char *path, struct err *e)
 {
-	s->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir_fd == -1)
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
 		return err_errno(e, "%s", path);
-	if (queue_store_look_again(s, e) == 0)
+	*s = (struct queue_store){ .dir_fd = fd, .items = hash_new(SIZE_MAX), .users = hash_new(SIZE_MAX),
+				   .strange = hash_new(STRANGE_MAX) };
+	if (s->items == NULL || s->users == NULL || s->strange == NULL)
+		err_set(e, ERR_TEMP, "out of memory");
+	else if (queue_store_look_again(s, e) == 0)
 		return 0;
-	close(s->dir_fd);
-	s->dir_fd = -1;
+	queue_store_close(s);
 	return -1;
+}
+
+void
+queue_store_close(struct queue_store *s)
+{
+	size_t pos = 0;
+	struct span id;
+	void *item;
+
+	while (s->items != NULL && hash_next(s->items, &pos, &id, &item))
+		item_free(item);
+	hash_free(s->items);
+	hash_free(s->users);
+	hash_free(s->strange);
+	queue_order_clear(&s->order);
+	if (s->dir_fd != -1)
+		close(s->dir_fd);
+	*s = (struct queue_store){ .dir_fd = -1 };
 }
 
 struct queue_item *
 queue_store_find(struct queue_store *s, struct span id)
 {
-	struct queue_item *item = s->items;
+	return s->items == NULL ? NULL : hash_get(s->items, id);
+}
 
-	while (item != NULL && !span_eq(id, span_str(item->id)))
-		item = item->next;
-	return item;
+static int
+by_id(const void *x, const void *y)
+{
+	const struct queue_item *const *a = x, *const *b = y;
+
+	return strcmp((*a)->id, (*b)->id);
+}
+
+struct queue_item **
+queue_store_list(const struct queue_store *s)
+{
+	struct queue_item **list = calloc(s->count + 1, sizeof(*list));
+	size_t pos = 0, n = 0;
+	struct span id;
+	void *item;
+
+	while (list != NULL && s->items != NULL && hash_next(s->items, &pos, &id, &item))
+		list[n++] = item;
+	if (n > 1)
+		qsort(list, n, sizeof(*list), by_id);
+	return list;
 }
 
 size_t
 queue_store_count_of(const struct queue_store *s, struct span user)
 {
-	size_t n = 0;
-
-	for (const struct queue_item *item = s->items; item != NULL; item = item->next)
-		n += span_eq(user, span_str(item->user));
-	return n;
+	return s->users == NULL ? 0 : (size_t)(uintptr_t)hash_get(s->users, user);
 }
 
 int
@@ -255,11 +329,10 @@ queue_store_finish(struct queue_store *s, struct queue_incoming *in, const struc
 		err_set(e, ERR_TEMP, "out of memory");
 	else if (end == -1 || fsync(in->fd) == -1 || renameat(s->dir_fd, temporary, s->dir_fd, name) == -1)
 		err_errno(e, "a message of the queue");
-	else if (dir_sync(s->dir_fd, e) == -1)
+	else if (dir_sync(s->dir_fd, e) == -1 || add(s, item, e) == -1)
 		unlinkat(s->dir_fd, name, 0);	/* it is not promised: who sent it comes again, or keeps it */
 	else {
 		item->head = (uint64_t)end - head->size;
-		add(s, item);
 		close(in->fd);
 		in->fd = -1;
 		*out = item;
@@ -305,6 +378,34 @@ queue_store_open_file(struct queue_store *s, const struct queue_item *item, stru
 	return -1;
 }
 
+struct queue_item *
+queue_store_first(const struct queue_store *s)
+{
+	return queue_order_first(&s->order);
+}
+
+void
+queue_store_sending(struct queue_store *s, struct queue_item *item, pid_t pid)
+{
+	item->pid = pid;
+	queue_order_take(&s->order, item);
+}
+
+bool
+queue_store_was_failed(struct queue_store *s, struct queue_item *item)
+{
+	char name[QUEUE_ID_MAX + 2];
+	struct stat st;
+
+	name_of(item, true, name);
+	if (item->failed || fstatat(s->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	item->failed = true;
+	item->due = clock_wall_us() / 1000000;
+	queue_order_put(&s->order, item);
+	return true;
+}
+
 void
 queue_store_put_off(struct queue_store *s, struct queue_item *item, int64_t due)
 {
@@ -312,6 +413,8 @@ queue_store_put_off(struct queue_store *s, struct queue_item *item, int64_t due)
 	char name[QUEUE_ID_MAX + 2];
 
 	item->due = due;
+	if (item->pid == 0)
+		queue_order_put(&s->order, item);
 	name_of(item, item->failed, name);
 	if (utimensat(s->dir_fd, name, times, AT_SYMLINK_NOFOLLOW) == -1)
 		log_warning("queue: %s: %s", name, strerror(errno));
@@ -333,16 +436,11 @@ queue_store_fail(struct queue_store *s, struct queue_item *item, struct err *e)
 int
 queue_store_remove(struct queue_store *s, struct queue_item *item, struct err *e)
 {
-	struct queue_item **at = &s->items;
 	char name[QUEUE_ID_MAX + 2];
 
 	name_of(item, item->failed, name);
 	if (unlinkat(s->dir_fd, name, 0) == -1 && errno != ENOENT)
 		return err_errno(e, "remove %s", name);
-	while (*at != item)
-		at = &(*at)->next;
-	*at = item->next;
-	s->count--;
-	item_free(item);
+	forget(s, item);
 	return 0;
 }

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Mail that leaves: what filters pass on goes through the queue to a mail server, or to a program, and is never lost."""
+import email
 import os
 import socket
 import ssl
 import subprocess
 import threading
+import time
 import unittest
 
 import culver
@@ -34,6 +36,7 @@ class Sink(threading.Thread):
         self.port = self.socket.getsockname()[1]
         self.context, self.starttls = context, starttls
         self.answers = lambda recipient: "250 ok"
+        self.end = lambda: "250 taken"
         self.taken = []
         self.tries = 0
         self.start()
@@ -90,7 +93,7 @@ class Sink(threading.Thread):
                     if more == b"":
                         return
                     text += more
-                say("250 taken")
+                say(self.end())
                 self.taken.append((sender, recipient, text[:-3].replace(b"\r\n..", b"\r\n."), secure))
             elif word == "QUIT":
                 say("221 bye")
@@ -246,6 +249,102 @@ class Queue(Case):
         self.assertIn("to=<sender@example.org>: given up", server.log_text())
         self.assertEqual(len(self.inbox(server)), 1)
 
+    def test_slow_end(self):
+        """A server that thinks for long about a message that it has gets it once."""
+        sink = self.sink()
+
+        def end():
+            time.sleep(2.5)
+            return "250 taken"
+        sink.end = end
+        server = self.serve(sink.port, "submission_timeout = 1 s\n")
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
+
+    def test_drips(self):
+        """A reply that comes an octet at a time has no more time than another; what is said in it harms no list."""
+        sink = self.sink()
+        connection = []
+
+        def answers(recipient):
+            for i in range(100):
+                if not sink.taken:
+                    time.sleep(0.1)
+                    connection[0].sendall(b"4" if i == 0 else b"5" if i == 1 else b"1" if i == 2 else b"-" if i == 3 else b"x")
+            return "\r\n451 no"
+        serve = sink.serve
+        sink.serve = lambda c: (connection.__setitem__(slice(None), [c]), serve(c))
+        sink.answers = answers
+        server = self.serve(sink.port, "submission_timeout = 1 s\nqueue_retry_interval = 1 hour\nqueue_retry_max_interval = 1 hour\n")
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        start = time.monotonic()
+        culver.wait_for(lambda: "RCPT: the server does not answer" in server.log_text(), "it is given up")
+        self.assertLess(time.monotonic() - start, 8 * culver.SLOW)
+        sink.answers = lambda recipient: "451 4.3.0 a\tb\x1b[31m\u00fc"
+        server.adm("queue", "flush")
+        culver.wait_for(lambda: "451 4.3.0" in server.adm("queue", "list"), "it is tried again", 60)
+        row = server.adm("-f", "tab", "queue", "list").splitlines()[1].split("\t")
+        self.assertEqual((len(row), row[8]), (9, "RCPT: 451 4.3.0 a?b?[31m??"))
+        self.assertNotEqual(server.adm("queue", "flush", "1.2", check=False).returncode, 0)
+
+    def test_no_way(self):
+        """Where mail can not leave at all it stays with its user, at once."""
+        for more in ("sendmail_path =\n", "sendmail_path = DIR/nowhere -x\n"):
+            server = self.serve(0, "submission_host =\n" + more)
+            server.allowed = ("there is no submission_host",)
+            server.start()
+            self.script(server, 'redirect "carol@example.com";')
+            server.deliver(culver.message(), "alice")
+            self.assertEqual(len(self.inbox(server)), 1)
+            self.assertIn("there is no submission_host, nor can sendmail_path be run", server.log_text())
+
+    def aliases(self, sink, text):
+        server = self.serve(sink.port, "recipient_aliases = DIR/aliases\n")
+        with open(server.path("aliases"), "w") as f:
+            f.write(text)
+        server.start()
+        return server
+
+    def test_sender_is_told(self):
+        """What a table passes on is no user's: of what the other server refuses the sender gets a report."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "550 5.1.1 unknown" if recipient == "nobody@example.com" else "250 ok"
+        server = self.aliases(sink, "list: nobody@example.com\n")
+        server.deliver(culver.message(subject="precious", body="gr\u00fcn\r\n").encode(), "list@example.org", sender="bob@example.net")
+        culver.wait_for(lambda: sink.taken, "the report has left")
+        sender, recipient, text, _ = sink.taken[0]
+        self.assertTrue(sender.startswith("MAIL FROM:<> BODY=8BITMIME"))
+        self.assertEqual(recipient, "bob@example.net")
+        report = email.message_from_bytes(text)
+        self.assertEqual((report.get_content_type(), report.get_param("report-type")), ("multipart/report", "delivery-status"))
+        self.assertEqual((report["To"], report["Auto-Submitted"]), ("<bob@example.net>", "auto-replied"))
+        words, status, original = report.get_payload()
+        self.assertIn("550 5.1.1 unknown", words.get_payload())
+        message, recipient = status.get_payload()
+        self.assertEqual(message["Reporting-MTA"], "dns; mx.example.org")
+        self.assertEqual((recipient["Original-Recipient"], recipient["Final-Recipient"], recipient["Action"], recipient["Status"],
+                          recipient["Diagnostic-Code"]), ("rfc822; list@example.org", "rfc822; nobody@example.com", "failed", "5.1.1",
+                                                          "smtp; 550 5.1.1 unknown"))
+        self.assertEqual(original.get_payload(0)["Subject"], "precious")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+
+    def test_no_report(self):
+        """Nobody is told of a report that can not be delivered, nor of mail without a sender; the log has both."""
+        sink = self.sink()
+        sink.answers = lambda recipient: "550 5.1.1 unknown"
+        server = self.aliases(sink, "list: nobody@example.com\n")
+        server.deliver(culver.message(), "list@example.org", sender="bob@example.net")
+        culver.wait_for(lambda: "its sender can not be told" in server.log_text(), "the report is dropped")
+        server.deliver(culver.message(), "list@example.org", sender="")
+        culver.wait_for(lambda: "from=<> to=<nobody@example.com>: given up: RCPT: 550" in server.log_text(), "the message is dropped")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertEqual(sink.tries, 3)
+
     def reload_while_sending(self, answer):
         """A reload while the sink thinks about a recipient: it answers after that."""
         sink = self.sink()
@@ -314,6 +413,38 @@ class Queue(Case):
             server.adm("queue", "flush")
             return sink.taken
         self.assertIn(b"Subject: slow", culver.wait_for(taken, "the message has left", 60)[0][2])
+
+    def test_reload_while_both(self):
+        """The end of what a process from before a reload sends is not the end of what is handed in to it."""
+        sink = self.sink()
+        asked, go = threading.Event(), threading.Event()
+
+        def answers(recipient):
+            asked.set()
+            go.wait(culver.WAIT)
+            return "250 ok"
+        sink.answers = answers
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(subject="first"), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        text = b"Subject: slow\r\n\r\nx\r\n"
+        head = ("CULVER-QUEUE 1\nkind send\nuser alice\nsender a@example.org\nrecipient carol@example.com\nsize %d\n\n" % len(text)).encode()
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(culver.WAIT)
+            s.connect(server.path("run", "queue"))
+            s.sendall(head + text[:5])
+            before = server.pids("queue")
+            server.adm("reload")
+            culver.wait_for(lambda: set(server.pids("queue")) - set(before), "the new process")
+            culver.wait_for(lambda: "configuration reloaded" in server.log_text(), "the reload")
+            time.sleep(0.5)     # the old one takes no more by now; if it still does, the test shows less
+            go.set()
+            culver.wait_for(lambda: sink.taken and len(os.listdir(server.path("state", "queue"))) == 1, "the first has left")
+            time.sleep(0.1)
+            s.sendall(text[5:])
+            self.assertTrue(s.recv(1000).startswith(b"OK"))
 
     def test_loop(self):
         """Two users who forward to each other: the message ends with one of them."""

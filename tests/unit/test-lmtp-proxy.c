@@ -2,6 +2,7 @@
 /* Recipients of other servers: a session of ours, and servers that are processes of the test. */
 #include "lmtp/proxy.h"
 
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include "lib/sys.h"
@@ -13,7 +14,7 @@ enum kind {
 	GOOD,			/* takes recipients but those that begin with "no" (550), "tmp" (451); "full" fails behind DATA */
 	TRUSTING,		/* the same, and takes XCLIENT */
 	SMTP,			/* the same with one answer */
-	GARBAGE, SILENT, REFUSES_MAIL, ENDS_AT_RCPT, ENDS_AT_DATA, ENDS_AT_DOT, SAYS_421, MANY_LINES,
+	GARBAGE, SILENT, REFUSES_MAIL, ENDS_AT_RCPT, ENDS_AT_DATA, ENDS_AT_DOT, SAYS_421, MANY_LINES, MAIL_421, DATA_421, DRIPS, HAS_DSN,
 };
 
 struct world {
@@ -53,6 +54,18 @@ serve_data(FILE *in, int fd, enum kind kind, char rcpts[][100], size_t count)
 	}
 }
 
+/* A reply that goes on and on, always before anybody's patience with a single octet is over. */
+static void
+drip(int fd)
+{
+	say(fd, "250-");
+	for (unsigned i = 0; i < 200; i++) {
+		say(fd, "x");
+		poll(NULL, 0, 20);
+	}
+	say(fd, "\r\n250 known\r\n");
+}
+
 static void __attribute__((noreturn))
 serve(int fd, int log_fd, enum kind kind)
 {
@@ -67,15 +80,17 @@ serve(int fd, int log_fd, enum kind kind)
 		else if (kind == SILENT)
 			continue;
 		else if (strncmp(line, "LHLO", 4) == 0 || strncmp(line, "EHLO", 4) == 0)
-			say(fd, kind == TRUSTING ? "250-other\r\n250-8BITMIME\r\n250-SIZE\r\n250 XCLIENT ADDR PORT TTL PROTO\r\n" :
+			say(fd, kind == HAS_DSN ? "250-other\r\n250 DSN\r\n" : kind == TRUSTING ? "250-other\r\n250-8BITMIME\r\n250-SIZE\r\n250 XCLIENT ADDR PORT TTL PROTO\r\n" :
 			    "250-other\r\n250-8BITMIME\r\n250 SIZE 1000\r\n");
 		else if (strncmp(line, "XCLIENT", 7) == 0)
 			say(fd, "220 again\r\n");
 		else if (strncmp(line, "MAIL", 4) == 0)
-			say(fd, kind == REFUSES_MAIL ? "550 5.7.1 Not you\r\n" : "250 2.1.0 fine\r\n");
+			say(fd, kind == REFUSES_MAIL ? "550 5.7.1 Not you\r\n" : kind == MAIL_421 ? "421 4.3.2 going down\r\n" : "250 2.1.0 fine\r\n");
 		else if (strncmp(line, "RCPT", 4) == 0) {
 			if (kind == ENDS_AT_RCPT)
 				_exit(0);
+			if (kind == DRIPS)
+				drip(fd);
 			snprintf(rcpts[count], sizeof(rcpts[0]), "%.*s", (int)strcspn(line + 9, ">"), line + 9);
 			if (strncmp(rcpts[count], "no", 2) == 0)
 				say(fd, "550 5.1.1 nobody\r\n");
@@ -89,6 +104,10 @@ serve(int fd, int log_fd, enum kind kind)
 		} else if (strncmp(line, "DATA", 4) == 0) {
 			if (kind == ENDS_AT_DATA)
 				_exit(0);
+			if (kind == DATA_421) {
+				say(fd, "421 4.3.2 going down\r\n");
+				continue;
+			}
 			serve_data(in, fd, kind, rcpts, count);
 		} else if (strncmp(line, "QUIT", 4) == 0)
 			break;
@@ -99,7 +118,8 @@ serve(int fd, int log_fd, enum kind kind)
 static int
 dial(void *ctx, const struct lmtp_target *t, int *fd_out, struct err *e)
 {
-	static const char *const names[] = { "good", "trusting", "smtp", "garbage", "silent", "refuses", "rcpt", "data", "dot", "421", "lines" };
+	static const char *const names[] = { "good", "trusting", "smtp", "garbage", "silent", "refuses", "rcpt", "data", "dot", "421", "lines", "mail421",
+					     "data421", "drips", "dsn" };
 	struct world *w = ctx;
 	int pair[2];
 	size_t kind = 0;
@@ -233,6 +253,9 @@ static const struct {
 	    "250 2.1.5 OK\r\n250 2.1.5 OK\r\n354 OK\r\n250 2.0.0 <a@smtp> is done\r\n250 2.0.0 <a@smtp> is done\r\n", "EHLO mx\r\n" },
 	/* what is passed on */
 	{ HELLO "MAIL FROM:<> SIZE=77 BODY=8BITMIME\r\nRCPT TO:<bob@good>\r\n", "250 2.1.5 OK\r\n", "MAIL FROM:<> BODY=8BITMIME SIZE=77\r\n" },
+	{ HELLO "MAIL FROM:<s@x> RET=HDRS ENVID=Q+2BQ\r\nRCPT TO:<bob@dsn> NOTIFY=FAILURE ORCPT=rfc822;first+2Bx@x\r\n", "250 2.1.5 OK\r\n",
+	    "MAIL FROM:<s@x> RET=HDRS ENVID=Q+2BQ\r\nRCPT TO:<bob@dsn> NOTIFY=FAILURE ORCPT=rfc822;first+2Bx@x\r\n" },
+	{ MAIL "RCPT TO:<bob@dsn> ORCPT\r\n", "250 2.1.5 OK\r\n", "RCPT TO:<bob@dsn>\r\n" },
 	{ HELLO "MAIL FROM:<s@x> SMTPUTF8\r\nRCPT TO:<bob@good>\r\n", "550 5.6.7 The server behind this one knows no SMTPUTF8\r\n", NULL },
 	{ MAIL "RCPT TO:<moved+box@good>\r\n", "250 2.1.5 OK\r\n", "RCPT TO:<there+box@example.org>\r\n" },
 	{ MAIL "RCPT TO:<wrong@good>\r\n", "451 4.3.0 <wrong@good> Temporary internal error\r\n", NULL },
@@ -252,6 +275,12 @@ static const struct {
 	{ MAIL "RCPT TO:<bob@refuses>\r\n", "550 5.7.1 Not you\r\n", NULL },
 	{ MAIL "RCPT TO:<bob@rcpt>\r\n", "451 4.4.0 <bob@rcpt> Remote server not answering\r\n", NULL },
 	{ MAIL "RCPT TO:<bob@421>\r\n", "451 4.4.0 <bob@421> Remote server not answering\r\n", NULL },
+	/* what ends the other connection does not end the client's */
+	{ MAIL "RCPT TO:<bob@mail421>\r\nRCPT TO:<c@mail421>\r\n",
+	    "451 4.4.0 <bob@mail421> Remote server not answering\r\n451 4.4.0 <c@mail421> Remote server not answering\r\n", NULL },
+	{ MAIL "RCPT TO:<bob@data421>\r\nRCPT TO:<a>\r\n" SEND,
+	    "250 2.1.5 OK\r\n250 2.1.5 OK\r\n354 OK\r\n451 4.4.0 Remote server not answering\r\n250 2.0.0 here\r\n", NULL },
+	{ MAIL "RCPT TO:<bob@drips>\r\nRCPT TO:<c@good>\r\n", "451 4.4.0 <bob@drips> Remote server not answering\r\n250 2.1.5 OK\r\n", NULL },
 	{ MAIL "RCPT TO:<bob@data>\r\nRCPT TO:<a>\r\n" SEND,
 	    "250 2.1.5 OK\r\n250 2.1.5 OK\r\n354 OK\r\n451 4.4.0 Remote server not answering\r\n250 2.0.0 here\r\n", NULL },
 	{ MAIL "RCPT TO:<bob@dot>\r\nRCPT TO:<c@good>\r\n" SEND,

@@ -132,7 +132,8 @@ test_store(void **state)
 	assert_int_equal(system(command), 0);
 	assert_int_equal(queue_store_open(&again, dir, &e), 0);
 	assert_int_equal(again.count, 1);
-	other = again.items;
+	other = queue_store_find(&again, span_str(item->id));
+	assert_non_null(other);
 	assert_int_equal(other->due, 2000);
 	assert_int_equal(other->created, 1000);
 	assert_string_equal(other->keep_for, "bob@c");
@@ -148,11 +149,101 @@ test_store(void **state)
 	assert_int_equal(e.code, ERR_NOTFOUND);
 	assert_int_equal(queue_store_remove(&s, item, &e), 0);
 	queue_store_abort(&s, &in);
-	close(s.dir_fd);
-	close(again.dir_fd);
+	queue_store_close(&s);
+	queue_store_close(&again);
 	buf_clear(&text);
 	snprintf(command, sizeof(command), "cd %s && ls t.* 2> /dev/null; rm -r %s", dir, dir);
 	assert_int_equal(system(command), 0);
+}
+
+/* What is due first comes first, whatever is put off, taken out and put back in between. */
+static void
+test_order(void **state)
+{
+	enum { MANY = 2000 };
+	static struct queue_item items[MANY];
+	struct queue_order o = { .items = NULL };
+	int64_t last = -1;
+	size_t n = 0;
+
+	(void)state;
+	assert_null(queue_order_first(&o));
+	assert_true(queue_order_reserve(&o, MANY));
+	for (size_t i = 0; i < MANY; i++) {
+		items[i] = (struct queue_item){ .due = (int64_t)(i * 7919 % 100), .number = i };
+		queue_order_put(&o, &items[i]);
+	}
+	for (size_t i = 0; i < MANY; i += 3)
+		queue_order_take(&o, &items[i]);
+	for (size_t i = 0; i < MANY; i += 5) {
+		items[i].due = (int64_t)(i * 104729 % 200);
+		queue_order_put(&o, &items[i]);
+	}
+	for (const struct queue_item *item, *before = NULL; (item = queue_order_first(&o)) != NULL; before = item, n++) {
+		assert_true(item->due >= last);
+		assert_true(before == NULL || before->due != item->due || before->number < item->number);
+		last = item->due;
+		queue_order_take(&o, &items[item->number]);
+	}
+	/* Every third was taken out, every fifth put in again. */
+	assert_int_equal(n, MANY - MANY / 3 - 1 + MANY / 15 + 1);
+	queue_order_clear(&o);
+}
+
+/* Many that wait are read, found and counted without looking at all of them each time. */
+static void
+test_many(void **state)
+{
+	enum { MANY = 3000 };
+	char dir[] = "/tmp/culver-queue.XXXXXX", command[200], path[200];
+	const char *text = "CULVER-QUEUE 1\nkind send\nuser bob\nsender x@y\nrecipient a@b\nsize 1\ncreated 5\n\nx";
+	struct queue_store s = { .dir_fd = -1 };
+	struct queue_item **all, *first;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < MANY; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/q.%zu.a", dir, i);
+		fd = open(path, O_WRONLY | O_CREAT, 0600);
+		assert_int_equal(fd_write_all(fd, span_str(text), &e), 0);
+		close(fd);
+	}
+	snprintf(path, sizeof(path), "%s/q.strange", dir);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	assert_int_equal(queue_store_open(&s, dir, &e), 0);
+	assert_int_equal(queue_store_look_again(&s, &e), 0);
+	assert_int_equal(hash_count(s.strange), 1);
+	assert_int_equal(s.count, MANY);
+	assert_int_equal(queue_store_count_of(&s, SPAN("bob")), MANY);
+	assert_int_equal(queue_store_count_of(&s, SPAN("bo")), 0);
+	first = queue_store_find(&s, SPAN("777.a"));
+	queue_store_put_off(&s, first, 1);
+	assert_ptr_equal(queue_store_first(&s), first);
+	queue_store_sending(&s, first, 4711);
+	assert_ptr_not_equal(queue_store_first(&s), first);
+	queue_store_put_off(&s, first, 1);		/* an order to send it, while it is sent */
+	assert_ptr_not_equal(queue_store_first(&s), first);
+	all = queue_store_list(&s);
+	for (size_t i = 1; i < MANY; i++)
+		assert_true(strcmp(all[i - 1]->id, all[i]->id) < 0);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(queue_store_remove(&s, all[i], &e), 0);
+	free(all);
+	assert_int_equal(s.count, 0);
+	assert_null(queue_store_first(&s));
+	assert_int_equal(queue_store_count_of(&s, SPAN("bob")), 0);
+	queue_store_close(&s);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
+static bool
+has(const struct buf *text, const char *words)
+{
+	return span_find(buf_span(text), span_str(words)) != SIZE_MAX;
 }
 
 static void
@@ -160,20 +251,80 @@ test_notice(void **state)
 {
 	char keep[] = "bob@example.org", to[] = "carol@example.com", user[] = "bob", sender[] = "";
 	const struct queue_item item = { .id = "1.abc", .user = user, .sender = sender, .recipient = to, .keep_for = keep };
+	const struct notice n = { .from = SPAN("postmaster@example.org"), .hostname = SPAN("mx.example"), .date = SPAN("DATE"),
+				  .arrival = SPAN("ARRIVAL"), .why = SPAN("550\r\nno") };
 	struct buf head = BUF_INIT(16384), tail = BUF_INIT(1000);
 
 	(void)state;
-	notice_write(&head, &tail, &item, SPAN("postmaster@example.org"), SPAN("mx.example"), SPAN("DATE"), SPAN("550\r\nno"));
+	notice_write(&head, &tail, &item, &n);
 	assert_false(head.failed || tail.failed);
 	/* No filter passes it on. */
 	assert_true(outgoing_is_loop(buf_span(&head), SPAN("bob@example.org")));
-	assert_true(span_find(buf_span(&head), SPAN("    550  no\r\n")) != SIZE_MAX);
+	assert_true(has(&head, "    550  no\r\n"));
+	assert_true(has(&head, "\r\nFinal-Recipient: rfc822; carol@example.com\r\nAction: failed\r\nStatus: 5.0.0\r\nLast-"));
+	assert_false(has(&head, "Original-Recipient") || has(&head, "Diagnostic-Code"));
+	assert_true(has(&head, "\r\nTo: <bob@example.org>\r\n") && has(&head, "From: Mail delivery <postmaster@example.org>\r\n"));
 	buf_clear(&head);
 	buf_clear(&tail);
 	assert_int_equal(attempt_status(0), 2);
 	assert_int_equal(attempt_status(67), 5);
 	assert_int_equal(attempt_status(75), 4);
 	assert_int_equal(attempt_status(1), 4);
+}
+
+/* What is no user's: its sender is told, unless he is nobody or wants no report. */
+static void
+test_report(void **state)
+{
+	static const struct {
+		const char *why;
+		bool expired;
+		const char *status;
+	} cases[] = {
+		{ "RCPT: 550 5.1.1 no such user", false, "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n" },
+		{ "mx: RCPT: 452 4.2.2 full", true, "Status: 4.2.2\r\nDiagnostic-Code: smtp; 452 4.2.2 full\r\n" },
+		{ "RCPT: 550 4.1.1 lies", false, "Status: 5.0.0\r\n" }, { "RCPT: 550", false, "Status: 5.0.0\r\nDiagnostic-Code: smtp; 550\r\n" },
+		{ "message: 554 5.7.1234 x", false, "Status: 5.0.0\r\n" }, { "message: 554 5.7.1", false, "Status: 5.7.1\r\n" },
+		{ "message: 554 5..1 x", false, "Status: 5.0.0\r\n" }, { "the server does not answer", true, "Status: 4.4.7\r\nLast" },
+		{ "x: 55", true, "Status: 4.4.7\r\nLast" }, { "status 67", false, "Status: 5.0.0\r\nLast" }, { ": 5500 x", false, "Status: 5.0.0\r\nLast" },
+	};
+	char keep[] = "", to[] = "carol@example.com", user[] = "list@example.org", sender[] = "s@example.net";
+	struct queue_item item = { .id = "1.abc", .user = user, .sender = sender, .recipient = to, .keep_for = keep };
+
+	(void)state;
+	assert_true(span_eq(notice_recipient(&item), SPAN("s@example.net")));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct notice n = { .from = SPAN("Post <p@example.org>"), .hostname = SPAN("mx.example"), .date = SPAN("DATE"),
+					  .arrival = SPAN("ARRIVAL"), .why = span_str(cases[i].why), .eight_bit = i == 1 };
+		struct buf head = BUF_INIT(16384), tail = BUF_INIT(1000);
+
+		item.expired = cases[i].expired;
+		notice_write(&head, &tail, &item, &n);
+		if (!has(&head, cases[i].status))
+			print_error("%s: %.*s\n", cases[i].why, SPAN_ARG(buf_span(&head)));
+		assert_true(has(&head, cases[i].status));
+		assert_true(has(&head, "Original-Recipient: rfc822; list@example.org\r\n"));
+		assert_true(has(&head, "Arrival-Date: ARRIVAL\r\n\r\n"));
+		assert_true(span_starts(buf_span(&head), SPAN("From: Post <p@example.org>\r\nTo: <s@example.net>\r\n")));
+		assert_int_equal(has(&head, "\"\r\nContent-Transfer-Encoding: 8bit\r\n"), i == 1);
+		buf_clear(&head);
+		buf_clear(&tail);
+	}
+	assert_true(notice_returns_all(&item));
+	item.dsn.ret = SPAN("HDRS");
+	assert_false(notice_returns_all(&item));
+	item.dsn.notify = SPAN("success,failure");
+	assert_true(notice_recipient(&item).n > 0);
+	item.dsn.notify = SPAN("SUCCESS");
+	assert_int_equal(notice_recipient(&item).n, 0);
+	item.dsn.notify = SPAN("NEVER");
+	assert_int_equal(notice_recipient(&item).n, 0);
+	item.dsn.notify = SPAN("");
+	sender[0] = '\0';
+	assert_int_equal(notice_recipient(&item).n, 0);
+	item.kind = OUTGOING_SEND;
+	sender[0] = 's';
+	assert_int_equal(notice_recipient(&item).n, 0);
 }
 
 /* A server that answers from a list, and keeps what it was sent. */
@@ -256,7 +407,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_head), cmocka_unit_test(test_reply), cmocka_unit_test(test_store),
-		cmocka_unit_test(test_notice), cmocka_unit_test(test_client),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_notice), cmocka_unit_test(test_report), cmocka_unit_test(test_client),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
