@@ -80,7 +80,7 @@ static const struct rig_case bodies[] = {
 	    "{ fileinto \"${1}\"; } }", "save Gr\xc3\xbc\xc3\x9f" "e" },
 	{ "if body \"a\" {}", "line 1: body: needs require \"body\"" },
 	{ IF("body :raw :text \"a\""), "line 2: body: :text and :raw can not be together" },
-	{ IF("body :content"), "line 2: body: :content takes a list of strings" },
+	{ IF("body :content"), "line 2: body: :content takes a string list" },
 };
 
 static void

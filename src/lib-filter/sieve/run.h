@@ -73,7 +73,8 @@ struct sieve_matching {
 	size_t key_count;
 	const struct sieve_regex **regexes;	/* :regex: a key each; NULL: it is none, and matches nothing */
 	struct span field;		/* sieve_each_field: the name that is looked for, */
-	sieve_field_fn *on_field;	/* and what is called */
+	sieve_field_fn *on_field;	/* what is called; NULL: nothing, they are counted, */
+	uint64_t fields, want;		/* how many were there, and the only one that is wanted (0: all) */
 	bool forget;			/* what matched sets no ${1} */
 	uint64_t count;			/* values seen, for :count */
 };
@@ -82,10 +83,10 @@ int sieve_matching_value(struct sieve_matching *x, struct span value);	/* 1: tha
 int sieve_matching_end(struct sieve_matching *x);		/* 1 or 0: what :count says */
 
 /*
- * fn for each field of the header that has the name, or for the one that :index and :last of x->n name; it returns 0 to
- * go on.
+ * fn for each field of the header that has one of the names, or for the one that :index and :last of x->n name; it returns 0
+ * to go on.
  */
-int sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn);
+int sieve_each_field(struct sieve_matching *x, const struct sieve_arg *names, sieve_field_fn *fn);
 
 /* What the implicit keep is: its flags, and the message. */
 int sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out);

@@ -196,6 +196,13 @@ within(uint64_t n, uint64_t least, uint64_t most)
 	return n < least ? least : n > most ? most : n;
 }
 
+static size_t
+variables_max(const struct filter_host *host)
+{
+	return within(sieve_setting_number(host, "sieve_variables_max_scope_size", SIEVE_LIMITS_DEFAULT.variables), VARIABLES_LEAST,
+	    VARIABLES_MOST);
+}
+
 void
 sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
 {
@@ -207,8 +214,7 @@ sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
 	/* As Dovecot has it: no actions is no limit, no redirects is none at all. */
 	out->actions = actions == 0 ? 10000 : actions;
 	out->redirects = sieve_setting_number(&host, "sieve_max_redirects", out->redirects);
-	out->variables = within(sieve_setting_number(&host, "sieve_variables_max_scope_size", out->variables), VARIABLES_LEAST,
-	    VARIABLES_MOST);
+	out->variables = variables_max(&host);
 	out->variable_octets = within(sieve_setting_size(&host, "sieve_variables_max_variable_size", out->variable_octets), VARIABLE_LEAST,
 	    VARIABLE_MOST);
 }
@@ -221,6 +227,7 @@ sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_op
 	out->includes = within(sieve_setting_number(&host, "sieve_include_max_includes", SIEVE_INCLUDES_MAX), 1, SIEVE_INCLUDES_MAX);
 	out->include_depth = (unsigned)within(sieve_setting_number(&host, "sieve_include_max_nesting_depth", SIEVE_INCLUDE_DEPTH_MAX), 1,
 	    SIEVE_INCLUDE_DEPTH_MAX);
+	out->variables = variables_max(&host);
 }
 
 size_t

@@ -58,7 +58,7 @@ void sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *p
     struct span *bad_out);
 /* sieve_max_actions, sieve_max_redirects, sieve_variables_max_scope_size, sieve_variables_max_variable_size. */
 void sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out);
-/* sieve_include_max_includes, sieve_include_max_nesting_depth: no more than this program allows. */
+/* sieve_include_max_includes, sieve_include_max_nesting_depth: no more than this program allows; sieve_variables_max_scope_size. */
 void sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_options *out);
 size_t sieve_site_script_max(const struct sieve_site *site);	/* sieve_max_script_size */
 
