@@ -23,8 +23,9 @@ static const struct {
 	{ "sieve_vacation_max_subject_codepoints", NUMBER }, { "sieve_vacation_default_subject", TEXT },
 	{ "sieve_vacation_default_subject_template", TEXT },
 	{ "sieve_duplicate_default_period", TIME }, { "sieve_duplicate_max_period", TIME },
-	/* How much a script may do is counted in steps, which no setting changes. */
-	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
+	{ "sieve_max_cpu_time", TIME },
+	/* What one run took is not held against the next. */
+	{ "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
 	{ "imapsieve_url", URL }, { "imapsieve_expunge_discarded", YESNO },

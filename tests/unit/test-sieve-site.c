@@ -388,7 +388,7 @@ test_limits(void **state)
 	static const char *const old[][2] = { { "sieve_global_path", "~/default.sieve" }, { NULL, NULL } };
 	static const char *const both[][2] = { { "sieve_global_path", "~/other.sieve" }, { "sieve_default", "~/default.sieve" }, { NULL, NULL } };
 	static const char *const few[][2] = { { "sieve_include_max_includes", "2" }, { "sieve_variables_max_variable_size", "5000" },
-		{ "sieve_variables_max_scope_size", "1" }, { NULL, NULL } };
+		{ "sieve_variables_max_scope_size", "1" }, { "sieve_max_cpu_time", "2s" }, { NULL, NULL } };
 	static const char *const flat[][2] = { { "sieve_include_max_nesting_depth", "1" }, { NULL, NULL } };
 	static const char *const most[][2] = { { "sieve_include_max_includes", "0" }, { "sieve_include_max_nesting_depth", "99" },
 		{ "sieve_variables_max_variable_size", "1G" }, { NULL, NULL } };
@@ -413,6 +413,7 @@ test_limits(void **state)
 	sieve_site_limits(&f.site, &limits);
 	assert_int_equal(limits.variables, 128);
 	assert_int_equal(limits.variable_octets, 5000);
+	assert_int_equal(limits.cpu_us, 2000000);
 	put(&f, ".dovecot.sieve", "require \"include\"; include \"a\"; include \"c\";");
 	assert_string_equal(run(&f, &got), "0: keep; failed: personal");
 	f.settings = NULL;

@@ -33,7 +33,8 @@ struct sieve_run {
 	size_t action_count, redirect_count;
 	bool keep;			/* the implicit keep stands */
 	bool stopped, returned;		/* returned: only from the script that is included */
-	uint64_t steps;
+	uint64_t steps, look_at;	/* look_at: when so many are done, the clock is asked */
+	uint64_t cpu_start_us;
 
 	struct hash *variables;		/* struct span *, by lower-case name */
 	struct hash *globals;		/* those of "global" (RFC 6609), of all scripts */
@@ -54,6 +55,7 @@ int sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *
 void sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Counts work in steps: about one a string compared.  -1: too much. */
 int sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps);
+uint64_t sieve_cpu_us(void);		/* that the thread has used */
 /* s with its variables; the same span where there are none.  -1. */
 int sieve_run_string(struct sieve_run *r, const struct sieve_node *n, struct span s, struct span *out);
 /* A new action at the end of the list, or NULL with the error set. */

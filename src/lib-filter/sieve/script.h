@@ -53,10 +53,11 @@ struct sieve_compile_options {
 struct sieve_limits {
 	size_t actions, redirects;	/* a message */
 	uint64_t steps;
+	uint64_t cpu_us;		/* CPU time of one run, looked at now and then; 0: what the steps take */
 	size_t memory;			/* octets of what the script makes */
 	size_t variables, variable_octets;
 };
-#define SIEVE_LIMITS_DEFAULT ((struct sieve_limits){ .actions = 32, .redirects = 4, .steps = 20000000, \
+#define SIEVE_LIMITS_DEFAULT ((struct sieve_limits){ .actions = 32, .redirects = 4, .steps = 20000000, .cpu_us = 30000000, \
 	.memory = (size_t)64 << 20, .variables = 255, .variable_octets = 65536 })
 
 #define SIEVE_SCRIPT_MEMORY ((size_t)64 << 20)

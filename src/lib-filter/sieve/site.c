@@ -13,6 +13,7 @@
 #define SCRIPT_MAX_DEFAULT ((uint64_t)1 << 20)
 #define SCRIPT_MAX_EVER ((uint64_t)64 << 20)
 #define VARIABLES_LEAST 128		/* what the settings can not forbid (RFC 5229 section 5) */
+#define CPU_MOST 3600			/* seconds */
 #define VARIABLES_MOST 10000
 #define VARIABLE_LEAST 4000
 #define VARIABLE_MOST ((uint64_t)1 << 20)
@@ -214,6 +215,8 @@ sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
 	/* As Dovecot has it: no actions is no limit, no redirects is none at all. */
 	out->actions = actions == 0 ? 10000 : actions;
 	out->redirects = sieve_setting_number(&host, "sieve_max_redirects", out->redirects);
+	/* 0: no limit but that of the steps, which take seconds. */
+	out->cpu_us = within(sieve_setting_time(&host, "sieve_max_cpu_time", out->cpu_us / 1000000), 0, CPU_MOST) * 1000000;
 	out->variables = variables_max(&host);
 	out->variable_octets = within(sieve_setting_size(&host, "sieve_variables_max_variable_size", out->variable_octets), VARIABLE_LEAST,
 	    VARIABLE_MOST);

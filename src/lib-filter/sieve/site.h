@@ -56,7 +56,7 @@ bool sieve_site_personal_dict(const struct sieve_site *site, struct arena *a, st
  */
 void sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out);
-/* sieve_max_actions, sieve_max_redirects, sieve_variables_max_scope_size, sieve_variables_max_variable_size. */
+/* sieve_max_actions, sieve_max_redirects, sieve_max_cpu_time, sieve_variables_max_scope_size, sieve_variables_max_variable_size. */
 void sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out);
 /* sieve_include_max_includes, sieve_include_max_nesting_depth: no more than this program allows; sieve_variables_max_scope_size. */
 void sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_options *out);
