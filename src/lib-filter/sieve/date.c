@@ -173,6 +173,7 @@ test_date(struct sieve_run *r, const struct sieve_node *n)
 
 	if (rc <= 0)
 		return rc;
+	t.x.only_first = true;		/* RFC 5260 section 4 */
 	rc = sieve_each_field(&t.x, n->pos[0], on_field);
 	return rc != 0 ? rc : sieve_matching_end(&t.x);
 }

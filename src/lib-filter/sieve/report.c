@@ -34,7 +34,7 @@ reporter(const struct sieve_run *r)
 {
 	struct span set = sieve_address_setting(r, "sieve_report_from");
 
-	return set.n > 0 ? set : set.p != NULL ? sieve_owner(r) : sieve_postmaster(r);
+	return set.n > 0 ? set : sieve_postmaster(r);
 }
 
 /* The fields that a program reads (section 3). */

@@ -77,6 +77,7 @@ struct sieve_matching {
 	struct span field;		/* sieve_each_field: the name that is looked for, */
 	sieve_field_fn *on_field;	/* what is called; NULL: nothing, they are counted, */
 	uint64_t fields, want;		/* how many were there, and the only one that is wanted (0: all) */
+	bool only_first;		/* which one is wanted where there is no :index */
 	bool forget;			/* what matched sets no ${1} */
 	uint64_t count;			/* values seen, for :count */
 };

@@ -59,6 +59,9 @@ expand_path(const struct sieve_site *site, const char *setting, struct span text
 		}
 		buf_add(&path, site->home);
 		s = span_from(text, 1);
+	} else if (text.n > 0 && text.p[0] != '/' && text.p[0] != '%' && site->home.n > 0) {
+		buf_add(&path, site->home);
+		buf_addc(&path, '/');
 	}
 	if (vars_expand(&path, s, vars, e) == -1) {
 		err_wrap(e, "%s", setting);
@@ -135,6 +138,15 @@ sieve_site_location_of(const struct sieve_site *site, const char *setting, struc
 }
 
 int
+sieve_site_user_log(const struct sieve_site *site, struct arena *a, const char **out, struct err *e)
+{
+	struct span text = text_of(site, "sieve_user_log");
+
+	*out = NULL;
+	return text.n == 0 ? 0 : expand_path(site, "sieve_user_log", text, a, out, e);
+}
+
+int
 sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e)
 {
 	struct span text = text_of(site, "sieve"), dir = text_of(site, "sieve_dir");
@@ -168,6 +180,7 @@ void
 sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out)
 {
+	struct sieve_extset only = { .bits = { 0 } };
 	struct span more = text_of(site, "sieve_global_extensions"), plugins = text_of(site, "sieve_plugins"), bad = SPAN(""), word;
 
 	sieve_extset_parse(personal, text_of(site, "sieve_extensions"), &bad);
@@ -176,17 +189,26 @@ sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *person
 			extset_add(personal, EXT_IMAPSIEVE);
 	extset_remove(personal, EXT_TESTSUITE);
 	*global = *personal;
+	/* What is named here is for the server's scripts alone, whatever sieve_extensions says; "-name" takes that back. */
 	while (span_next(&more, ' ', &word)) {
-		struct span name = word.n > 0 && word.p[0] == '+' ? span_from(word, 1) : word;
+		bool back = word.n > 0 && word.p[0] == '-';
+		struct span name = back || (word.n > 0 && word.p[0] == '+') ? span_from(word, 1) : word;
 		enum sieve_ext x = sieve_extension_find(name);
 
 		if (name.n == 0 || x == EXT_TESTSUITE)
 			continue;
 		if (x == EXT_CORE)
 			bad = name;
+		else if (back)
+			extset_remove(&only, x);
 		else
-			extset_add(global, x);
+			extset_add(&only, x);
 	}
+	for (int x = EXT_CORE + 1; x < EXT_COUNT; x++)
+		if (extset_has(&only, (enum sieve_ext)x)) {
+			extset_add(global, (enum sieve_ext)x);
+			extset_remove(personal, (enum sieve_ext)x);
+		}
 	if (bad_out != NULL)
 		*bad_out = bad;
 }

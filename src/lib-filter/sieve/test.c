@@ -176,7 +176,7 @@ sieve_each_field(struct sieve_matching *x, const struct sieve_arg *names, sieve_
 {
 	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
 
-	x->want = index == NULL ? 0 : index->value->number;
+	x->want = index == NULL ? x->only_first : index->value->number;
 	if (sieve_tag_get(x->n, TAG_LAST) != NULL) {
 		if (fields_of(x, names, NULL) == -1)
 			return -1;
