@@ -41,6 +41,7 @@ struct sieve_run {
 	bool *included;			/* by sieve_script.idx: was run already */
 	bool vacation;			/* there was one */
 	struct sieve_note *notes;
+	struct sieve_names *reports;	/* that are sent: "TYPE ADDRESS" */
 	struct sieve_captures captures;	/* ${1}...: in a */
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 

@@ -102,7 +102,9 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	action->kind = kind;
 	action->line = n->line;
 	action->verb = n->word == NULL ? NULL : n->word->name;
-	if (r->edits.changed && !filter_sends(kind) && sieve_message_text(r, n, &action->message) == -1)
+	if (kind == FILTER_REDIRECT && r->edits.enclosed.p != NULL)
+		action->message = r->edits.enclosed;
+	else if (r->edits.changed && !filter_sends(kind) && sieve_message_text(r, n, &action->message) == -1)
 		return NULL;
 	*r->tail = action;
 	r->tail = &action->next;

@@ -285,6 +285,7 @@ reset_result(struct sieve_run *r)
 	r->keep = true;
 	r->vacation = false;
 	r->notes = NULL;
+	r->reports = NULL;
 }
 
 static struct sieve_compile_options
