@@ -23,9 +23,10 @@ static const struct {
 	{ "sieve_vacation_max_subject_codepoints", NUMBER }, { "sieve_vacation_default_subject", TEXT },
 	{ "sieve_vacation_default_subject_template", TEXT },
 	{ "sieve_duplicate_default_period", TIME }, { "sieve_duplicate_max_period", TIME },
-	/* How much a script may do is counted in steps, which no setting changes. */
-	{ "sieve_max_cpu_time", IDLE }, { "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
-	{ "sieve_trace_*", IDLE }, { "sieve_user_log", IDLE }, { "sieve_subaddress_sep", IDLE },
+	{ "sieve_max_cpu_time", TIME },
+	/* What one run took is not held against the next. */
+	{ "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
+	{ "sieve_trace_*", IDLE }, { "sieve_user_log", TEXT }, { "sieve_implicit_extensions", IDLE }, { "sieve_subaddress_sep", IDLE },
 	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
 	{ "imapsieve_url", URL }, { "imapsieve_expunge_discarded", YESNO },
 	{ "sieve_report_*", TEXT }, { "sieve_env_*", TEXT },
@@ -143,6 +144,8 @@ check_value(enum kind kind, struct span value, struct err *e)
 			return span_starts(value, SPAN("dict:file:")) ? 0 : err_set(e, ERR_SYNTAX, "lists are in files, or dict:file: dictionaries");
 		return 0;
 	case PLACE:
+		if (span_find(value, SPAN(";bindir=")) != SIZE_MAX)
+			return err_set(e, ERR_DENIED, "has a bindir, which has no effect: binaries are beside their scripts");
 		if (span_starts(value, SPAN("dict:")) || span_starts(value, SPAN("ldap:")))
 			return span_starts(value, SPAN("dict:file:")) ? 0 :
 			    err_set(e, ERR_SYNTAX, "scripts are in files, or dict:file: dictionaries");

@@ -188,7 +188,7 @@ class Replay(unittest.TestCase):
         status, lines = self.check("dave")
         self.assertEqual(status, 65)
         self.assertEqual([line.replace(home, "~") for line in lines], [
-            "~/sieve/bad.sieve:2: error: fileinto: :nonsense is not known here",
+            "~/sieve/bad.sieve:2: error: unknown tagged argument ':nonsense' for the fileinto command (it takes no such tag)",
             "~/sieve/bad.sieve:3: error: nonsense is no command",
             "~/.procmailrc:1: warning: DROPPRIVS has no effect: nothing is run as root",
             "~/rc.lists:1: warning: a filter that fails or writes nothing leaves the message as it was",

@@ -80,7 +80,7 @@ static const struct rig_case bodies[] = {
 	    "{ fileinto \"${1}\"; } }", "save Gr\xc3\xbc\xc3\x9f" "e" },
 	{ "if body \"a\" {}", "line 1: body: needs require \"body\"" },
 	{ IF("body :raw :text \"a\""), "line 2: body: :text and :raw can not be together" },
-	{ IF("body :content"), "line 2: body: :content takes a list of strings" },
+	{ IF("body :content"), "line 2: body: :content takes a string list" },
 };
 
 static void
@@ -317,6 +317,42 @@ test_made_for_each_other(void **state)
 	buf_clear(&script);
 }
 
+/* The CPU time that a script may take ends one long match as it ends many short ones. */
+static void
+test_cpu_time(void **state)
+{
+	struct buf text = BUF_INIT((size_t)16 << 20), script = BUF_INIT((size_t)1 << 20);
+	struct sieve_rig rig;
+
+	(void)state;
+	buf_adds(&text, "From: ann@example.org\n\n");
+	while (text.n < (size_t)4 << 20)
+		buf_adds(&text, "aaaaaaaaaaaaaaaa");
+	rig_init(&rig, text.p);
+	rig.mail_size = text.n;
+	rig.limits.steps *= 1000;
+	rig.limits.cpu_us = 300000;
+	for (int many = 0; many < 2; many++) {
+		double begin = cpu_seconds();
+		struct span got;
+
+		buf_reset(&script);
+		buf_adds(&script, "require \"body\";\n");
+		for (int i = 0; i < (many ? 5000 : 1); i++) {
+			buf_adds(&script, "if body :contains \"");
+			for (int k = 0; k < (many ? 1 : 1000); k++)
+				buf_adds(&script, "aaaaaaaaaaaaaaaa");
+			buf_adds(&script, "b\" { discard; }");
+		}
+		got = rig_run(&rig, buf_cstr(&script));
+		if (!span_eq(got, SPAN("failed at line 2: body: the script takes more than 300 ms of CPU time: keep")) || cpu_seconds() - begin > 5)
+			fail_msg("%d: %.1f s, %.*s", many, cpu_seconds() - begin, SPAN_ARG(got));
+	}
+	rig_clear(&rig);
+	buf_clear(&text);
+	buf_clear(&script);
+}
+
 static void
 test_html(void **state)
 {
@@ -367,6 +403,7 @@ main(void)
 		cmocka_unit_test(test_posix), cmocka_unit_test(test_again_and_again),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_made_for_each_other),
+		cmocka_unit_test(test_cpu_time),
 		cmocka_unit_test(test_html),
 	};
 

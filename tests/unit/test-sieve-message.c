@@ -320,6 +320,12 @@ test_enclose(void **state)
 	boundary = span_sub(boundary, 0, span_chr(boundary, '"'));
 	assert_true(boundary.n > 20);
 	assert_true(span_ends(text, span_str(arena_printf(rig.a, "Body.\n\n--%.*s--\n", SPAN_ARG(boundary)))));
+	/* what is redirected is not enclosed */
+	assert_span(rig_run(&rig, M "addheader \"X-A\" \"1\"; enclose \"a\"; addheader \"X-B\" \"2\"; redirect \"a@b.cd\"; fileinto \"A\";"),
+	    "redirect a@b.cd; save A");
+	assert_true(span_starts(rig_message(&rig, 0), SPAN("X-A: 1\nReceived: from a\n")));
+	assert_true(span_starts(rig_message(&rig, 1), SPAN("X-B: 2\nSubject: parts\n")) || span_starts(rig_message(&rig, 1), SPAN("X-B: 2\n")));
+	assert_true(span_find(rig_message(&rig, 1), SPAN("\n\nX-A: 1\nReceived: from a\n")) != SIZE_MAX);
 	/* twice: one in the other; and what can not be after it in a loop */
 	assert_span(rig_run(&rig, M "enclose \"a\"; enclose :subject \"b\" \"b\"; if header :mime :anychild :count \"eq\" "
 	    "\"subject\" \"3\" { fileinto \"yes\"; }"), YES);

@@ -71,9 +71,10 @@ static const struct {
 } cases[] = {
 	{ "keep;", "" },
 	/* the parser goes on behind the command */
-	{ "keep,\nkeep;\nstop,;\nredirect;", "1: ," NO_COMMAND "3: ," NO_COMMAND "4: redirect: a string is missing\n" },
+	{ "keep,\nkeep;\nstop,;\nredirect;", "1: ," NO_COMMAND "3: ," NO_COMMAND 
+	    "4: the redirect command requires 1 positional argument, but 0 are specified\n" },
 	{ "if true {\n keep\n}\nif true {\n if true {\n  keep, keep }\n stop }\nredirect;",
-	    "3: }" NO_COMMAND "6: ," NO_COMMAND "7: }" NO_COMMAND "8: redirect: a string is missing\n" },
+	    "3: }" NO_COMMAND "6: ," NO_COMMAND "7: }" NO_COMMAND "8: the redirect command requires 1 positional argument, but 0 are specified\n" },
 	{ "if anyof(true,) {\n jump;\n keep,;\n}\nelse { swim; }", "1: ) stands where a test is expected\n3: ," NO_COMMAND
 	    "2: jump is no command\n5: swim is no command\n" },
 	{ "keep;\n}\nkeep;\n) ;\nstop 1;", "2: } stands where a command is expected\n4: ) stands where a command is expected\n"
@@ -93,18 +94,19 @@ static const struct {
 	{ "jump $;\nif fly $ {}", "1: an octet that can not be here\n2: an octet that can not be here\n1: jump is no command\n"
 	    "2: fly is no test\n" },
 	{ "require \"reject\";\nreject text: No,\nnot; here {\n.\n;\nreject 1;", "2: text: is followed by a new line\n"
-	    "6: reject: argument 1 must be a string\n" },
+	    "6: the reject command expects a string as argument 1, but a number was found\n" },
 	{ "redirect text: x;\nstop 1;", "1: text: is followed by a new line\n2: stop: there are too many arguments\n" },
 	{ "if true {\nkeep 1;\n/* x", "3: a comment has no end\n2: keep: there are too many arguments\n" },
 	{ "if true {\nredirect \"x;\n}", "2: a string has no end\n" },
 	/* arguments, block and tests are different things */
 	{ "stop 1 true {\n swim; }", "1: stop: there are too many arguments\n1: stop: takes no block\n2: swim is no command\n" },
 	{ "if anyof(jump, size 1, fly) { redirect; }", "1: jump is no test\n1: size: takes :over or :under\n1: fly is no test\n"
-	    "1: redirect: a string is missing\n" },
-	{ "if address matches \"from\" \"x\" {}", "1: address: a list of strings is missing\n1: matches is no test\n" },
-	{ "redirect \"a@b.c\"\nkeep;\nif address :is :is \"a\" {}", "1: redirect: takes no test\n"
+	    "1: the redirect command requires 1 positional argument, but 0 are specified\n" },
+	{ "if address matches \"from\" \"x\" {}", "1: the address test requires 2 positional arguments, but 0 are specified\n"
+	    "1: missing colon before 'matches', a tag of the address test\n" },
+	{ "redirect \"a@b.c\"\nkeep;\nif address :is :is \"a\" {}", "1: missing semicolon behind the redirect command\n"
 	    "3: address: :is and :is can not be together\n" },
-	{ "if size 1 :over {}\nif size :over 1 {}", "1: size: :over must stand before the arguments without a tag\n" },
+	{ "if size 1 :over {}\nif size :over 1 {}", "1: unexpected tagged argument ':over' behind an argument without a tag of the size test\n" },
 	{ "elseif true {\n swim; }\nelse {}", "1: elseif is no command\n2: swim is no command\n3: else: there is no if before it\n" },
 	{ "if jump {}\nelsif $ {}\nelse {}", "2: an octet that can not be here\n1: jump is no test\n" },
 	/* what was not required, and what can not be, is told once */

@@ -106,13 +106,14 @@ test_locations(void **state)
 		{ "~/a;", "~/a|-|" },
 		{ "", "code 3" },
 		{ "file:", "code 2" },
-		{ "relative/path", "code 2" },
+		{ "relative/path", "~/relative/path|-|" },
+		{ "file:scripts;active=x.sieve", "~/scripts|~/x.sieve|" },
 		{ "dict:file:/x", "/x|-|default" },
 		{ "dict:file:~/x.dict;name=mine;user=bob;bindir=/b", "~/x.dict|-|mine" },
 		{ "dict:proxy::sieve;name=mine", "code 2" },
 		{ "ldap:/etc/x", "code 2" },
 		{ "/x;wrong=1", "code 2" },
-		{ "/x;active=y", "code 2" },
+		{ "/x;active=%{nothing", "code 2" },
 		{ "/%{nothing", "code 2" },
 	};
 	const char *settings[3][2] = { { "sieve_before", NULL }, { NULL, NULL } };
@@ -381,6 +382,40 @@ test_held(void **state)
 	end(&f);
 }
 
+/* Of a directory the script that is named; where the user's mistakes are told. */
+static void
+test_named(void **state)
+{
+	static const char *const named[][2] = { { "sieve_before", "~/all/;name=second" }, { "sieve_default", "file:all;name=first" },
+		{ "sieve_after", "~/all;name=none" }, { "sieve_user_log", "~/logs/%n.log" }, { NULL, NULL } };
+	static const char *const wrong[][2] = { { "sieve_before", "~/all;name=../x" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096);
+	struct err e = ERR_INIT;
+	struct fixture f;
+	char path[200];
+
+	(void)state;
+	begin(&f);
+	f.settings = named;
+	put(&f, "all/first.sieve", INTO("first"));
+	put(&f, "all/second.sieve", INTO("second"));
+	put(&f, "all/third.sieve", INTO("third"));
+	put(&f, "logs/x", "");
+	assert_string_equal(run(&f, &got), "2: save second; save first; keep;");
+	put(&f, ".dovecot.sieve", "wrong");
+	assert_string_equal(run(&f, &got), "1: save second; keep; failed: personal");
+	buf_reset(&got);
+	snprintf(path, sizeof(path), "%s/logs/bob.log", f.home);
+	assert_int_equal(file_read(path, 4096, &got, &e), 0);
+	assert_true(span_find(buf_span(&got), SPAN(".dovecot.sieve: line ")) != SIZE_MAX);
+	snprintf(path, sizeof(path), "%s/.dovecot.sieve.log", f.home);
+	assert_int_equal(access(path, F_OK), -1);
+	f.settings = wrong;
+	assert_string_equal(run(&f, &got), "code 2");
+	buf_clear(&got);
+	end(&f);
+}
+
 /* Names and limits that Dovecot's settings have besides. */
 static void
 test_limits(void **state)
@@ -388,7 +423,7 @@ test_limits(void **state)
 	static const char *const old[][2] = { { "sieve_global_path", "~/default.sieve" }, { NULL, NULL } };
 	static const char *const both[][2] = { { "sieve_global_path", "~/other.sieve" }, { "sieve_default", "~/default.sieve" }, { NULL, NULL } };
 	static const char *const few[][2] = { { "sieve_include_max_includes", "2" }, { "sieve_variables_max_variable_size", "5000" },
-		{ "sieve_variables_max_scope_size", "1" }, { NULL, NULL } };
+		{ "sieve_variables_max_scope_size", "1" }, { "sieve_max_cpu_time", "2s" }, { NULL, NULL } };
 	static const char *const flat[][2] = { { "sieve_include_max_nesting_depth", "1" }, { NULL, NULL } };
 	static const char *const most[][2] = { { "sieve_include_max_includes", "0" }, { "sieve_include_max_nesting_depth", "99" },
 		{ "sieve_variables_max_variable_size", "1G" }, { NULL, NULL } };
@@ -413,6 +448,7 @@ test_limits(void **state)
 	sieve_site_limits(&f.site, &limits);
 	assert_int_equal(limits.variables, 128);
 	assert_int_equal(limits.variable_octets, 5000);
+	assert_int_equal(limits.cpu_us, 2000000);
 	put(&f, ".dovecot.sieve", "require \"include\"; include \"a\"; include \"c\";");
 	assert_string_equal(run(&f, &got), "0: keep; failed: personal");
 	f.settings = NULL;
@@ -620,7 +656,7 @@ static void
 test_extensions(void **state)
 {
 	static const char *const set[][2] = { { "sieve_extensions", "-copy +mboxmetadata +nonsense" },
-		{ "sieve_global_extensions", "+vacation-seconds vnd.dovecot.testsuite" }, { NULL, NULL } };
+		{ "sieve_global_extensions", "+vacation-seconds mboxmetadata fileinto +body -body vnd.dovecot.testsuite" }, { NULL, NULL } };
 	struct sieve_extset personal, global;
 	struct fixture f;
 	struct span bad;
@@ -630,8 +666,9 @@ test_extensions(void **state)
 	f.settings = set;
 	sieve_site_extensions(&f.site, &personal, &global, &bad);
 	assert_span(bad, "nonsense");
-	assert_true(extset_has(&personal, EXT_MBOXMETADATA) && !extset_has(&personal, EXT_COPY));
-	assert_true(extset_has(&personal, EXT_FILEINTO) && !extset_has(&personal, EXT_VACATION_SECONDS));
+	assert_true(!extset_has(&personal, EXT_MBOXMETADATA) && !extset_has(&personal, EXT_COPY));
+	assert_true(!extset_has(&personal, EXT_FILEINTO) && !extset_has(&personal, EXT_VACATION_SECONDS));
+	assert_true(extset_has(&personal, EXT_BODY) && extset_has(&global, EXT_BODY) && extset_has(&global, EXT_FILEINTO));
 	assert_true(extset_has(&global, EXT_VACATION_SECONDS) && extset_has(&global, EXT_MBOXMETADATA));
 	assert_false(extset_has(&global, EXT_TESTSUITE));
 	end(&f);
@@ -644,7 +681,7 @@ main(void)
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_dict), cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_shelf),
+		cmocka_unit_test(test_dict), cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_named), cmocka_unit_test(test_shelf),
 		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
 		cmocka_unit_test(test_extensions),
 	};

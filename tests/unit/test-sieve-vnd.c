@@ -170,7 +170,7 @@ test_vendor(void **state)
 	assert_span(rig.logged, "x is y");
 	assert_span(rig_run(&rig, V "report \"abuse\" \"It is spam.\" \"abuse@example.org\";"), "send abuse@example.org; keep");
 	text = rig_message(&rig, 0);
-	assert_true(span_find(text, SPAN("\r\nFrom: pm@example.com\r\nTo: abuse@example.org\r\nSubject: Report: abuse\r\n")) != SIZE_MAX);
+	assert_true(span_find(text, SPAN("\r\nFrom: pm@example.com\r\nTo: abuse@example.org\r\nSubject: Report: Hello\r\n")) != SIZE_MAX);
 	assert_true(span_find(text, SPAN("Content-Type: multipart/report; report-type=feedback-report;\r\n boundary=")) != SIZE_MAX);
 	assert_true(span_find(text, SPAN("\r\n\r\nIt is spam.\r\n\r\n--=_")) != SIZE_MAX);
 	assert_true(span_find(text, SPAN("Content-Type: message/feedback-report\r\n\r\nVersion: 1\r\nFeedback-Type: abuse\r\nUser-Agent: Culver/"))

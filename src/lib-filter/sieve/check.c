@@ -93,8 +93,18 @@ has_type(const struct sieve_arg *arg, char type)
 static const char *
 type_name(char type)
 {
-	return type == 'N' ? "a number" : type == 'L' ? "a list of strings" : "a string";
+	return type == 'N' ? "a number" : type == 'L' ? "a string list" : "a string";
 }
+
+static const char *
+found_name(const struct sieve_arg *arg)
+{
+	return arg->type == SIEVE_NUMBER ? "a number" : arg->is_list ? "a string list" : "a string";
+}
+
+/* A mistake of how a word is used: "the header test TEXT". */
+#define WORD_FMT "%.*s %s"
+#define WORD_ARG(n) SPAN_ARG(span_sub((n)->name, 0, 60)), (n)->is_test ? "test" : "command"
 
 static int
 check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_arg *arg)
@@ -110,18 +120,28 @@ check_strings(struct sieve_checker *c, const struct sieve_node *n, struct sieve_
 	return 0;
 }
 
+/* NULL: the word takes no such tag. */
+static const struct sieve_tag_use *
+tag_of(const struct sieve_word *w, struct span name)
+{
+	const struct sieve_tag_use *use = w->tags;
+
+	while (use != NULL && use->tag != TAG_NONE && !span_ieq(name, span_str(tags[use->tag].name)))
+		use++;
+	return use != NULL && use->tag != TAG_NONE ? use : NULL;
+}
+
 /* The tag at arg, with its value behind it; *arg is the last that was taken. */
 static int
 take_tag(struct sieve_checker *c, struct sieve_node *n, struct sieve_arg **arg)
 {
-	const struct sieve_tag_use *use = n->word->tags;
 	struct span name = (*arg)->tag;
+	const struct sieve_tag_use *use = tag_of(n->word, name);
 	struct sieve_tagged *t;
 
-	while (use != NULL && use->tag != TAG_NONE && !span_ieq(name, span_str(tags[use->tag].name)))
-		use++;
-	if (use == NULL || use->tag == TAG_NONE)
-		return sieve_fail(c, n, ":%.*s is not known here", SPAN_ARG(span_sub(name, 0, 60)));
+	if (use == NULL)
+		return sieve_mistake(c->mistakes, n->line, "unknown tagged argument ':%.*s' for the " WORD_FMT " (it takes no such tag)",
+		    SPAN_ARG(span_sub(name, 0, 60)), WORD_ARG(n));
 	if (!has_ext(c, n, use->ext, ":", name))
 		return -1;
 	for (t = n->tags; t != NULL; t = t->next)
@@ -146,6 +166,26 @@ take_tag(struct sieve_checker *c, struct sieve_node *n, struct sieve_arg **arg)
 }
 
 static int
+too_few(struct sieve_checker *c, const struct sieve_node *n, size_t given)
+{
+	const char *want = n->word->args;
+	size_t all = strlen(want) - (strchr(want, '?') != NULL ? 2 : 0);
+
+	return sieve_mistake(c->mistakes, n->line, "the " WORD_FMT " requires %zu positional argument%s, but %zu %s specified", WORD_ARG(n),
+	    all, all == 1 ? "" : "s", given, given == 1 ? "is" : "are");
+}
+
+static int
+wrong_type(struct sieve_checker *c, const struct sieve_node *n, size_t at, char type)
+{
+	const char *name = at < 2 ? n->word->arg_names[at] : NULL;
+
+	return sieve_mistake(c->mistakes, n->line, "the " WORD_FMT " expects %s as argument %zu%s%s%s, but %s was found", WORD_ARG(n),
+	    type_name(type), at + 1, name != NULL ? " (" : "", name != NULL ? name : "", name != NULL ? ")" : "",
+	    found_name(n->pos[at]));
+}
+
+static int
 check_arguments(struct sieve_checker *c, struct sieve_node *n)
 {
 	const char *want = n->word->args;
@@ -163,7 +203,8 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 				return -1;
 			/* RFC 5228 section 2.6.2 */
 			if (given > 0 && !n->word->late_tags)
-				return sieve_fail(c, n, ":%.*s must stand before the arguments without a tag", SPAN_ARG(name));
+				return sieve_mistake(c->mistakes, n->line, "unexpected tagged argument ':%.*s' behind an argument "
+				    "without a tag of the " WORD_FMT, SPAN_ARG(span_sub(name, 0, 60)), WORD_ARG(n));
 		} else if (given == 4) {
 			return sieve_fail(c, n, "there are too many arguments");
 		} else {
@@ -178,12 +219,12 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 	if (given > all)
 		return sieve_fail(c, n, "there are too many arguments");
 	if (given < all)
-		return sieve_fail(c, n, "%s is missing", type_name(types[given]));
+		return too_few(c, n, given);
 	for (size_t i = 0; i < given; i++) {
 		if (n->pos[i] == NULL)
 			continue;
 		if (!has_type(n->pos[i], types[i]))
-			return sieve_fail(c, n, "argument %zu must be %s", i + 1, type_name(types[i]));
+			return wrong_type(c, n, i, types[i]);
 		if (check_strings(c, n, n->pos[i]) == -1)
 			return -1;
 	}
@@ -192,13 +233,27 @@ check_arguments(struct sieve_checker *c, struct sieve_node *n)
 
 /* Tests, where it takes none: an unknown name is told, since it may be what was meant to be an argument. */
 static void
-check_stray(struct sieve_checker *c, const struct sieve_node *n)
+check_stray(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_node *t)
 {
-	for (; n != NULL; n = n->tests)
-		if (sieve_word_find(n->name, true, &c->required) == NULL) {
-			sieve_mistake(c->mistakes, n->line, "%.*s is no test", SPAN_ARG(span_sub(n->name, 0, 60)));
-			return;
-		}
+	for (; t != NULL; t = t->tests) {
+		if (sieve_word_find(t->name, true, &c->required) != NULL)
+			continue;
+		if (tag_of(n->word, t->name) != NULL)
+			sieve_mistake(c->mistakes, t->line, "missing colon before '%.*s', a tag of the " WORD_FMT,
+			    SPAN_ARG(span_sub(t->name, 0, 60)), WORD_ARG(n));
+		else
+			sieve_mistake(c->mistakes, t->line, "%.*s is no test", SPAN_ARG(span_sub(t->name, 0, 60)));
+		return;
+	}
+}
+
+/* A command that is followed by what is no test is one that was not ended. */
+static int
+unwanted_test(struct sieve_checker *c, const struct sieve_node *n)
+{
+	if (!n->is_test && sieve_word_find(n->tests->name, true, &c->required) == NULL)
+		return sieve_mistake(c->mistakes, n->line, "missing semicolon behind the " WORD_FMT, WORD_ARG(n));
+	return sieve_mistake(c->mistakes, n->line, "the " WORD_FMT " accepts no sub-tests, but one is specified", WORD_ARG(n));
 }
 
 /* Arguments, tests and block are those that the word takes. */
@@ -208,13 +263,13 @@ check_form(struct sieve_checker *c, struct sieve_node *n)
 	int rc = check_arguments(c, n);
 
 	if (rc == -1 && n->word->tests == TESTS_NONE)
-		check_stray(c, n->tests);
+		check_stray(c, n, n->tests);
 	/* What stands between arguments and block may be another command, and the block its own. */
 	if (rc == 0)
 		switch (n->word->tests) {
 		case TESTS_NONE:
 			if (n->tests != NULL)
-				return sieve_fail(c, n, "takes no test");
+				return unwanted_test(c, n);
 			break;
 		case TESTS_ONE:
 			if (n->tests == NULL || n->has_test_list)
@@ -285,6 +340,9 @@ static int
 check_word(struct sieve_checker *c, struct sieve_node *n)
 {
 	n->word = sieve_word_find(n->name, n->is_test, &c->required);
+	if (n->word == NULL && sieve_word_find(n->name, !n->is_test, &c->required) != NULL)
+		return sieve_mistake(c->mistakes, n->line, "can not use %s '%.*s' as a %s", n->is_test ? "command" : "test",
+		    SPAN_ARG(span_sub(n->name, 0, 60)), n->is_test ? "test" : "command");
 	if (n->word == NULL)
 		return sieve_mistake(c->mistakes, n->line, "%.*s is no %s", SPAN_ARG(span_sub(n->name, 0, 60)),
 		    n->is_test ? "test" : "command");

@@ -16,6 +16,8 @@ struct sieve_checker {
 	struct sieve_extset available, required;
 	struct sieve_extset lacking;	/* that it has been told of that they are not required, or not there */
 	struct sieve_mistakes *mistakes;
+	struct sieve_names *variables;	/* that are set, without those of a namespace */
+	size_t variable_count;
 	bool requires_over;		/* a command that is not require was there */
 	bool requires_unsure;		/* a require has a mistake: nobody knows what it would have required */
 };
@@ -52,7 +54,7 @@ int sieve_check_index(struct sieve_checker *c, const struct sieve_node *n);
 int sieve_check_special_use(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
 /* Every constant string of the list is a header field's name (RFC 5322 section 2.2). */
 int sieve_check_field_names(struct sieve_checker *c, const struct sieve_node *n, const struct sieve_arg *list);
-/* variables.c: a name of a variable without namespace; one that a command sets, with it. */
+/* variables.c: a name of a variable without namespace; one that a command sets, with it: they are counted. */
 bool sieve_is_variable(struct span name);
 int sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name);
 /* What ${} in a string names can be there: no namespace of an extension that was not required (RFC 5229 section 3). */

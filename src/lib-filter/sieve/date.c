@@ -169,14 +169,12 @@ static int
 test_date(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct date_test t;
-	struct span name;
 	int rc = begin(&t, r, n, n->pos[1], n->pos[2]);
 
 	if (rc <= 0)
 		return rc;
-	if (sieve_run_string(r, n, n->pos[0]->strings[0], &name) == -1)
-		return -1;
-	rc = sieve_each_field(&t.x, name, on_field);
+	t.x.only_first = true;		/* RFC 5260 section 4 */
+	rc = sieve_each_field(&t.x, n->pos[0], on_field);
 	return rc != 0 ? rc : sieve_matching_end(&t.x);
 }
 

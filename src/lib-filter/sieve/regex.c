@@ -5,7 +5,6 @@
 
 #include <pcre2.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "lib/encode.h"
 #include "lib-filter/sieve/check.h"
@@ -75,14 +74,6 @@ sieve_regex_compile(struct arena *a, struct span ere, enum sieve_comparator cmp,
 	return re;
 }
 
-static uint64_t
-cpu_us(void)
-{
-	struct timespec t;
-
-	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 : 0;
-}
-
 struct watch {
 	uint64_t until_us;
 	unsigned looks;
@@ -98,7 +89,7 @@ look(pcre2_callout_block *block, void *ctx)
 	struct watch *w = ctx;
 
 	(void)block;
-	return ++w->looks % LOOKS == 0 && cpu_us() > w->until_us ? PCRE2_ERROR_CALLOUT : 0;
+	return ++w->looks % LOOKS == 0 && sieve_cpu_us() > w->until_us ? PCRE2_ERROR_CALLOUT : 0;
 }
 
 /* The longest match that begins where the one in data does; it takes its place there. */
@@ -143,7 +134,7 @@ take_captures(struct span value, pcre2_match_data *data, struct sieve_captures *
 int
 sieve_regex_match(const struct sieve_regex *re, struct arena *a, struct span value, uint64_t max_us, struct sieve_captures *captures)
 {
-	struct watch watch = { .until_us = cpu_us() };
+	struct watch watch = { .until_us = sieve_cpu_us() };
 
 	pcre2_match_data *data;
 	pcre2_match_context *ctx;
@@ -237,9 +228,9 @@ sieve_regex_run(struct sieve_matching *x, size_t key, struct span value, struct 
 
 	if (x->regexes[key] == NULL)
 		return 0;
-	before = cpu_us();
+	before = sieve_cpu_us();
 	rc = sieve_regex_match(x->regexes[key], x->r->a, value, max_us, captures);
-	spent = cpu_us() - before;
+	spent = sieve_cpu_us() - before;
 	if (rc == -1)
 		return sieve_run_fail(x->r, x->n, "matching \"%.*s\" takes too much work", SPAN_ARG(span_sub(x->keys[key], 0, 60)));
 	/* A clock tick alone is no work: what a small match costs was counted already. */

@@ -229,12 +229,13 @@ static int
 run_enclose(struct sieve_run *r, const struct sieve_node *n)
 {
 	struct buf out;
-	struct span text, whole, mark, eol = sieve_message_eol(r), boundary;
+	struct span text, whole, inside, mark, eol = sieve_message_eol(r), boundary;
 	int rc = -1;
 
 	if (sieve_run_string(r, n, n->pos[0]->strings[0], &text) == -1 || sieve_message_text(r, n, &whole) == -1 ||
 	    sieve_run_work(r, n, 1 + whole.n / 256) == -1)
 		return -1;
+	inside = whole;
 	/* Nobody can write a message that has its own digest in it. */
 	if (sieve_run_mark(r, n, "enclose", (struct span[]){ text, whole }, 2, &mark) == -1)
 		return -1;
@@ -255,6 +256,9 @@ out:
 	buf_clear(&out);
 	if (rc == -1)
 		return -1;
+	/* What is redirected is not enclosed (RFC 5703 section 6). */
+	if (r->edits.enclosed.p == NULL)
+		r->edits.enclosed = inside;
 	/* In a loop: its parts are those of the message inside, which can not be changed any more. */
 	r->edits.whole = r->edits.loops > 0;
 	return sieve_message_set_text(r, n, whole);

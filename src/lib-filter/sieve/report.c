@@ -34,7 +34,7 @@ reporter(const struct sieve_run *r)
 {
 	struct span set = sieve_address_setting(r, "sieve_report_from");
 
-	return set.n > 0 ? set : set.p != NULL ? sieve_owner(r) : sieve_postmaster(r);
+	return set.n > 0 ? set : sieve_postmaster(r);
 }
 
 /* The fields that a program reads (section 3). */
@@ -60,8 +60,10 @@ static int
 compose(struct sieve_run *r, const struct sieve_node *n, struct span type, struct span text, struct span to, struct buf *out)
 {
 	bool headers = sieve_tag_get(n, TAG_HEADERS_ONLY) != NULL;
-	struct span whole, mark, boundary;
+	struct span whole, mark, boundary, raw, subject = SPAN("");
 
+	if (header_get(r->message->header, SPAN("Subject"), &raw) && sieve_run_decode(r, n, raw, &subject) == -1)
+		return -1;
 	if (sieve_message_text(r, n, &whole) == -1 || sieve_run_work(r, n, 1 + whole.n / 256) == -1 ||
 	    sieve_run_mark(r, n, "report", (struct span[]){ whole, to }, 2, &mark) == -1)
 		return -1;
@@ -69,7 +71,7 @@ compose(struct sieve_run *r, const struct sieve_node *n, struct span type, struc
 	if (sieve_compose_start(r, n, out, "report", to) == -1 || sieve_compose_addresses(r, n, out, "From", reporter(r)) == -1 ||
 	    sieve_compose_addresses(r, n, out, "To", to) == -1)
 		return -1;
-	sieve_compose_text(out, "Subject", span_str(arena_printf(r->a, "Report: %.*s", SPAN_ARG(type))));
+	sieve_compose_text(out, "Subject", span_str(arena_printf(r->a, "Report: %.*s", SPAN_ARG(subject.n > 0 ? span_sub(subject, 0, 1000) : type))));
 	buf_addf(out, "Auto-Submitted: auto-generated (report)\r\nPrecedence: bulk\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; "
 	    "report-type=feedback-report;\r\n boundary=\"=_%.*s\"\r\n\r\n--=_%.*s\r\n", SPAN_ARG(boundary), SPAN_ARG(boundary));
 	sieve_compose_part(out, text);
@@ -80,6 +82,28 @@ compose(struct sieve_run *r, const struct sieve_node *n, struct span type, struc
 	sieve_compose_lines(out, headers ? r->message->header : whole);
 	buf_addf(out, "\r\n--=_%.*s--\r\n", SPAN_ARG(boundary));
 	return out->failed ? sieve_run_fail(r, n, "the report is too large") : 0;
+}
+
+/* Of each type one to an address; none to the user whose script it is, for which it might be a loop. */
+static bool
+is_to_be_sent(struct sieve_run *r, const struct sieve_node *n, struct span type, struct span to)
+{
+	char *name = arena_printf(r->a, "%.*s %.*s", SPAN_ARG(type), SPAN_ARG(to));
+	struct sieve_names *x;
+
+	if (span_ieq(to, r->message->recipient) || span_ieq(to, sieve_owner(r))) {
+		sieve_run_complain(r, n, "reports are not sent to the user whose script it is");
+		return false;
+	}
+	for (x = r->reports; x != NULL; x = x->next)
+		if (name != NULL && span_ieq(x->name, span_str(name)))
+			return false;
+	x = arena_alloc(r->a, 1, sizeof(*x));
+	if (x != NULL && name != NULL) {
+		*x = (struct sieve_names){ .next = r->reports, .name = span_str(name) };
+		r->reports = x;
+	}
+	return true;
 }
 
 static int
@@ -97,14 +121,17 @@ run_report(struct sieve_run *r, const struct sieve_node *n)
 		return sieve_run_fail(r, n, "\"%.*s\" is no type of a report", SPAN_ARG(span_sub(type, 0, 60)));
 	if (!sieve_is_address(to))
 		return sieve_run_fail(r, n, "\"%.*s\" is no address", SPAN_ARG(span_sub(to, 0, 60)));
+	if (!is_to_be_sent(r, n, type, to))
+		return 0;
 	buf_init(&out, 2 * (r->message->header.n + r->message->body.n) + ((size_t)8 << 20));
 	rc = compose(r, n, type, text, to, &out) == -1 ? -1 : sieve_run_dup(r, n, buf_span(&out), &report);
 	buf_clear(&out);
 	if (rc == -1 || (action = sieve_run_action(r, n, FILTER_SEND)) == NULL)
 		return -1;
 	action->target = to;
+	/* The sender is empty: nobody waits for an answer, and there is no loop. */
 	action->text = report;
-	return r->message->sender.n > 0 ? sieve_envelope_address(r, n, reporter(r), &action->sender) : 0;
+	return 0;
 }
 
 static int

@@ -33,13 +33,15 @@ struct sieve_run {
 	size_t action_count, redirect_count;
 	bool keep;			/* the implicit keep stands */
 	bool stopped, returned;		/* returned: only from the script that is included */
-	uint64_t steps;
+	uint64_t steps, look_at;	/* look_at: when so many are done, the clock is asked */
+	uint64_t cpu_start_us;
 
 	struct hash *variables;		/* struct span *, by lower-case name */
 	struct hash *globals;		/* those of "global" (RFC 6609), of all scripts */
 	bool *included;			/* by sieve_script.idx: was run already */
 	bool vacation;			/* there was one */
 	struct sieve_note *notes;
+	struct sieve_names *reports;	/* that are sent: "TYPE ADDRESS" */
 	struct sieve_captures captures;	/* ${1}...: in a */
 	struct span flags;		/* imap4flags' internal variable: words with a space between */
 
@@ -54,6 +56,7 @@ int sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *
 void sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Counts work in steps: about one a string compared.  -1: too much. */
 int sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps);
+uint64_t sieve_cpu_us(void);		/* that the thread has used */
 /* s with its variables; the same span where there are none.  -1. */
 int sieve_run_string(struct sieve_run *r, const struct sieve_node *n, struct span s, struct span *out);
 /* A new action at the end of the list, or NULL with the error set. */
@@ -73,7 +76,9 @@ struct sieve_matching {
 	size_t key_count;
 	const struct sieve_regex **regexes;	/* :regex: a key each; NULL: it is none, and matches nothing */
 	struct span field;		/* sieve_each_field: the name that is looked for, */
-	sieve_field_fn *on_field;	/* and what is called */
+	sieve_field_fn *on_field;	/* what is called; NULL: nothing, they are counted, */
+	uint64_t fields, want;		/* how many were there, and the only one that is wanted (0: all) */
+	bool only_first;		/* which one is wanted where there is no :index */
 	bool forget;			/* what matched sets no ${1} */
 	uint64_t count;			/* values seen, for :count */
 };
@@ -82,10 +87,10 @@ int sieve_matching_value(struct sieve_matching *x, struct span value);	/* 1: tha
 int sieve_matching_end(struct sieve_matching *x);		/* 1 or 0: what :count says */
 
 /*
- * fn for each field of the header that has the name, or for the one that :index and :last of x->n name; it returns 0 to
- * go on.
+ * fn for each field of the header that has one of the names, or for the one that :index and :last of x->n name; it returns 0
+ * to go on.
  */
-int sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn);
+int sieve_each_field(struct sieve_matching *x, const struct sieve_arg *names, sieve_field_fn *fn);
 
 /* What the implicit keep is: its flags, and the message. */
 int sieve_run_implicit_keep(struct sieve_run *r, struct filter_action *out);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "lib/encode.h"
 #include "lib/sys.h"
@@ -15,6 +16,8 @@
 
 #define COMPLAINTS_MAX 20	/* that a run logs */
 #define STEP_OCTETS 64		/* octets that are looked at in one step */
+#define LOOK_STEPS 100000	/* until the clock is looked at */
+#define SLICE 500000		/* the same, within one match */
 #define FIELD_MAX ((size_t)1 << 20)
 
 int
@@ -51,13 +54,34 @@ sieve_run_complain(struct sieve_run *r, const struct sieve_node *n, const char *
 		r->host->log(r->host->ctx, span_of(line, (size_t)len < sizeof(line) ? (size_t)len : sizeof(line) - 1));
 }
 
+uint64_t
+sieve_cpu_us(void)
+{
+	struct timespec t;
+
+	return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000 : 0;
+}
+
+/* The clock runs from the first look at it: a script that does little never asks for it. */
+static int
+look_at_clock(struct sieve_run *r, const struct sieve_node *n)
+{
+	uint64_t now = r->limits.cpu_us == 0 ? 0 : sieve_cpu_us();
+
+	r->look_at = r->steps + LOOK_STEPS;
+	if (r->cpu_start_us == 0)
+		r->cpu_start_us = now;
+	return now - r->cpu_start_us <= r->limits.cpu_us ? 0 :
+	    sieve_run_fail(r, n, "the script takes more than %llu ms of CPU time", (unsigned long long)r->limits.cpu_us / 1000);
+}
+
 int
 sieve_run_work(struct sieve_run *r, const struct sieve_node *n, uint64_t steps)
 {
 	if (steps > r->limits.steps - r->steps)
 		return sieve_run_fail(r, n, "the script takes too much work");
 	r->steps += steps;
-	return 0;
+	return r->steps < r->look_at ? 0 : look_at_clock(r, n);
 }
 
 struct filter_action *
@@ -78,7 +102,9 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	action->kind = kind;
 	action->line = n->line;
 	action->verb = n->word == NULL ? NULL : n->word->name;
-	if (r->edits.changed && !filter_sends(kind) && sieve_message_text(r, n, &action->message) == -1)
+	if (kind == FILTER_REDIRECT && r->edits.enclosed.p != NULL)
+		action->message = r->edits.enclosed;
+	else if (r->edits.changed && !filter_sends(kind) && sieve_message_text(r, n, &action->message) == -1)
 		return NULL;
 	*r->tail = action;
 	r->tail = &action->next;
@@ -172,11 +198,20 @@ sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct
 static int
 match_key(struct sieve_matching *x, struct span value, struct span key, struct sieve_captures *captures)
 {
-	uint64_t steps = x->r->limits.steps - x->r->steps;
-	uint64_t most = (steps < UINT64_MAX / STEP_OCTETS ? steps + 1 : steps / STEP_OCTETS) * STEP_OCTETS, left = most;
-	bool found = sieve_match_one(x->m, value, key, captures, &left);
+	uint64_t all = x->r->limits.steps - x->r->steps, steps = x->r->limits.cpu_us == 0 || all < SLICE ? all : SLICE;
 
-	return sieve_run_work(x->r, x->n, left == 0 ? steps + 1 : (most - left) / STEP_OCTETS) == -1 ? -1 : found;
+	for (;; steps = all / 4 < steps ? all : steps * 4) {
+		uint64_t most = (steps < UINT64_MAX / STEP_OCTETS ? steps + 1 : steps / STEP_OCTETS) * STEP_OCTETS, left = most;
+		bool found = sieve_match_one(x->m, value, key, captures, &left);
+
+		if (left == 0 && steps == all)
+			return sieve_run_work(x->r, x->n, all + 1);
+		if (left > 0)
+			return sieve_run_work(x->r, x->n, (most - left) / STEP_OCTETS) == -1 ? -1 : found;
+		/* More work than between two looks at the clock: once more, if there is time. */
+		if (look_at_clock(x->r, x->n) == -1)
+			return -1;
+	}
 }
 
 int
@@ -297,7 +332,7 @@ sieve_script_run_flags(const struct sieve_script *s, const struct filter_message
 {
 	struct sieve_run r = {
 		.script = s, .message = m, .host = host, .limits = *limits, .a = a, .keep = true, .flags = m->flags,
-		.charsets = charset_cache_new(), .variables = hash_new(limits->variables),
+		.look_at = LOOK_STEPS, .charsets = charset_cache_new(), .variables = hash_new(limits->variables),
 		.globals = hash_new(limits->variables), .included = calloc(s->include_count + 1, sizeof(bool)),
 	};
 	int rc;

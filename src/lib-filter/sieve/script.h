@@ -40,6 +40,7 @@ struct sieve_compile_options {
 	const struct filter_host *host;		/* its `script' finds what is included; NULL: there is nothing */
 	size_t includes;			/* how many, and how deep; 0: SIEVE_INCLUDES_MAX, SIEVE_INCLUDE_DEPTH_MAX */
 	unsigned include_depth;
+	size_t variables;			/* that a script may set; 0: as in SIEVE_LIMITS_DEFAULT */
 	/* Is told of each mistake, up to SIEVE_MISTAKES_MAX; NULL: the first will do, and nothing is looked at behind it. */
 	void (*on_error)(void *ctx, const struct sieve_error *error);
 	void *on_error_ctx;
@@ -52,11 +53,12 @@ struct sieve_compile_options {
 struct sieve_limits {
 	size_t actions, redirects;	/* a message */
 	uint64_t steps;
+	uint64_t cpu_us;		/* CPU time of one run, looked at now and then; 0: what the steps take */
 	size_t memory;			/* octets of what the script makes */
 	size_t variables, variable_octets;
 };
-#define SIEVE_LIMITS_DEFAULT ((struct sieve_limits){ .actions = 32, .redirects = 4, .steps = 20000000, \
-	.memory = (size_t)64 << 20, .variables = 500, .variable_octets = 65536 })
+#define SIEVE_LIMITS_DEFAULT ((struct sieve_limits){ .actions = 32, .redirects = 4, .steps = 20000000, .cpu_us = 30000000, \
+	.memory = (size_t)64 << 20, .variables = 255, .variable_octets = 65536 })
 
 #define SIEVE_SCRIPT_MEMORY ((size_t)64 << 20)
 

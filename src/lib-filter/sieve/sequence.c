@@ -23,14 +23,15 @@ struct location {		/* as a setting says it */
 	struct location *next;
 	enum sieve_place place;
 	const char *path, *setting;
-	struct span name;	/* in the dictionary that path is; empty: it is none */
+	struct span name;	/* of the script in the dictionary or directory that path is; empty: none is named */
+	bool dict;
 };
 
 struct source {			/* a script that is there */
 	struct source *next;
 	enum sieve_place place;
 	const char *path;
-	struct span name;	/* as above */
+	struct span name;	/* in the dictionary that path is; empty: it is none */
 };
 
 struct sieve_sequence {
@@ -39,6 +40,7 @@ struct sieve_sequence {
 	struct location *locations, **tail;
 	const char *dir, *active;	/* of the user; NULL: the user has no home, or */
 	struct sieve_location dict;	/* a script in a dictionary: path is not NULL */
+	const char *user_log;	/* NULL: it is beside the script */
 	struct sieve_limits limits;
 	size_t script_max;
 	struct sieve_compile_options personal, global;
@@ -70,8 +72,7 @@ add_setting(struct sieve_sequence *q, enum sieve_place place, const char *settin
 	loc = arena_alloc(q->a, 1, sizeof(*loc));
 	if (loc == NULL)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
-	*loc = (struct location){ .place = place, .path = where.path, .setting = setting,
-		.name = where.dict ? where.name : SPAN("") };
+	*loc = (struct location){ .place = place, .path = where.path, .setting = setting, .name = where.name, .dict = where.dict };
 	*q->tail = loc;
 	q->tail = &loc->next;
 	return 0;
@@ -115,6 +116,8 @@ find_personal(struct sieve_sequence *q, struct err *e)
 {
 	struct sieve_location where;
 
+	if (sieve_site_user_log(q->site, q->a, &q->user_log, e) == -1 && unless_missing(e) == -1)
+		return -1;
 	if (sieve_site_personal_dict(q->site, q->a, &q->dict))
 		return 0;
 	if (sieve_site_personal(q->site, q->a, &where, e) == -1)
@@ -223,7 +226,7 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 {
 	struct sieve_location where;
 	struct err e = ERR_INIT;
-	size_t count = 6, n = 0;
+	size_t count = 7, n = 0;
 	const char **out;
 
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
@@ -237,6 +240,8 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 		out[n++] = directory_of(q->active, a);
 	if (q->dict.path != NULL)
 		out[n++] = directory_of(q->dict.path, a);
+	if (q->user_log != NULL)
+		out[n++] = directory_of(q->user_log, a);
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
 		out[n++] = directory_of(loc->path, a);
 	if (sieve_site_location(q->site, "sieve_global", a, &where, &e) == 0)
@@ -261,9 +266,10 @@ struct run {
 
 /* For the user to read: what is wrong with the script, beside it, as Dovecot has it. */
 static void
-tell_user(const struct source *s, unsigned line, const char *why, struct arena *a)
+tell_user(const struct sieve_sequence *q, const struct source *s, unsigned line, const char *why, struct arena *a)
 {
-	char *path = arena_printf(a, "%s.log", s->path), *text = arena_printf(a, "%s: line %u: error: %s\n", s->path, line, why);
+	const char *path = q->user_log != NULL ? q->user_log : arena_printf(a, "%s.log", s->path);
+	char *text = arena_printf(a, "%s: line %u: error: %s\n", s->path, line, why);
 	int fd = path == NULL || text == NULL ? -1 :
 	    open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	struct err e = ERR_INIT;
@@ -295,8 +301,8 @@ fail(struct run *r, const struct source *s, const struct sieve_error *error, con
 		f->why = "out of memory";
 	*r->failures = f;
 	r->failures = &f->next;
-	if (s->place == SIEVE_PERSONAL && s->name.n == 0 && !r->q->only_look)
-		tell_user(s, f->line, f->why, r->a);
+	if (s->place == SIEVE_PERSONAL && (s->name.n == 0 || r->q->user_log != NULL) && !r->q->only_look)
+		tell_user(r->q, s, f->line, f->why, r->a);
 }
 
 /* ---- the scripts that are there ---- */
@@ -375,6 +381,20 @@ add_directory(struct finder *f, const struct location *loc, struct err *e)
 	return rc;
 }
 
+/* The one script of the directory that is meant. */
+static int
+add_named(struct finder *f, const struct location *loc, struct err *e)
+{
+	char *path = arena_printf(f->a, "%s/%.*s.sieve", loc->path, SPAN_ARG(loc->name));
+	struct location one = *loc;
+	struct stat st;
+
+	if (path == NULL || !sieve_name_is_valid(loc->name))
+		return err_set(e, ERR_SYNTAX, "%s: \"%.*s\" is no name of a script", loc->setting, SPAN_ARG(span_sub(loc->name, 0, 100)));
+	one.path = path;
+	return stat(path, &st) == -1 ? unreadable(f, &one) : add(f, loc->place, path, SPAN(""), e);
+}
+
 static int
 add_location(struct finder *f, const struct location *loc, struct err *e)
 {
@@ -382,7 +402,9 @@ add_location(struct finder *f, const struct location *loc, struct err *e)
 
 	if (stat(loc->path, &st) == -1)
 		return unreadable(f, loc);
-	return S_ISDIR(st.st_mode) ? add_directory(f, loc, e) : add(f, loc->place, loc->path, loc->name, e);
+	if (S_ISDIR(st.st_mode))
+		return loc->name.n == 0 ? add_directory(f, loc, e) : add_named(f, loc, e);
+	return add(f, loc->place, loc->path, loc->dict ? loc->name : SPAN(""), e);
 }
 
 /* The user's, in a dictionary: one that is not there leaves the default. */

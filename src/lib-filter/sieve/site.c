@@ -13,6 +13,7 @@
 #define SCRIPT_MAX_DEFAULT ((uint64_t)1 << 20)
 #define SCRIPT_MAX_EVER ((uint64_t)64 << 20)
 #define VARIABLES_LEAST 128		/* what the settings can not forbid (RFC 5229 section 5) */
+#define CPU_MOST 3600			/* seconds */
 #define VARIABLES_MOST 10000
 #define VARIABLE_LEAST 4000
 #define VARIABLE_MOST ((uint64_t)1 << 20)
@@ -58,6 +59,9 @@ expand_path(const struct sieve_site *site, const char *setting, struct span text
 		}
 		buf_add(&path, site->home);
 		s = span_from(text, 1);
+	} else if (text.n > 0 && text.p[0] != '/' && text.p[0] != '%' && site->home.n > 0) {
+		buf_add(&path, site->home);
+		buf_addc(&path, '/');
 	}
 	if (vars_expand(&path, s, vars, e) == -1) {
 		err_wrap(e, "%s", setting);
@@ -134,6 +138,15 @@ sieve_site_location_of(const struct sieve_site *site, const char *setting, struc
 }
 
 int
+sieve_site_user_log(const struct sieve_site *site, struct arena *a, const char **out, struct err *e)
+{
+	struct span text = text_of(site, "sieve_user_log");
+
+	*out = NULL;
+	return text.n == 0 ? 0 : expand_path(site, "sieve_user_log", text, a, out, e);
+}
+
+int
 sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e)
 {
 	struct span text = text_of(site, "sieve"), dir = text_of(site, "sieve_dir");
@@ -167,6 +180,7 @@ void
 sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out)
 {
+	struct sieve_extset only = { .bits = { 0 } };
 	struct span more = text_of(site, "sieve_global_extensions"), plugins = text_of(site, "sieve_plugins"), bad = SPAN(""), word;
 
 	sieve_extset_parse(personal, text_of(site, "sieve_extensions"), &bad);
@@ -175,17 +189,26 @@ sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *person
 			extset_add(personal, EXT_IMAPSIEVE);
 	extset_remove(personal, EXT_TESTSUITE);
 	*global = *personal;
+	/* What is named here is for the server's scripts alone, whatever sieve_extensions says; "-name" takes that back. */
 	while (span_next(&more, ' ', &word)) {
-		struct span name = word.n > 0 && word.p[0] == '+' ? span_from(word, 1) : word;
+		bool back = word.n > 0 && word.p[0] == '-';
+		struct span name = back || (word.n > 0 && word.p[0] == '+') ? span_from(word, 1) : word;
 		enum sieve_ext x = sieve_extension_find(name);
 
 		if (name.n == 0 || x == EXT_TESTSUITE)
 			continue;
 		if (x == EXT_CORE)
 			bad = name;
+		else if (back)
+			extset_remove(&only, x);
 		else
-			extset_add(global, x);
+			extset_add(&only, x);
 	}
+	for (int x = EXT_CORE + 1; x < EXT_COUNT; x++)
+		if (extset_has(&only, (enum sieve_ext)x)) {
+			extset_add(global, (enum sieve_ext)x);
+			extset_remove(personal, (enum sieve_ext)x);
+		}
 	if (bad_out != NULL)
 		*bad_out = bad;
 }
@@ -194,6 +217,13 @@ static size_t
 within(uint64_t n, uint64_t least, uint64_t most)
 {
 	return n < least ? least : n > most ? most : n;
+}
+
+static size_t
+variables_max(const struct filter_host *host)
+{
+	return within(sieve_setting_number(host, "sieve_variables_max_scope_size", SIEVE_LIMITS_DEFAULT.variables), VARIABLES_LEAST,
+	    VARIABLES_MOST);
 }
 
 void
@@ -207,8 +237,9 @@ sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out)
 	/* As Dovecot has it: no actions is no limit, no redirects is none at all. */
 	out->actions = actions == 0 ? 10000 : actions;
 	out->redirects = sieve_setting_number(&host, "sieve_max_redirects", out->redirects);
-	out->variables = within(sieve_setting_number(&host, "sieve_variables_max_scope_size", out->variables), VARIABLES_LEAST,
-	    VARIABLES_MOST);
+	/* 0: no limit but that of the steps, which take seconds. */
+	out->cpu_us = within(sieve_setting_time(&host, "sieve_max_cpu_time", out->cpu_us / 1000000), 0, CPU_MOST) * 1000000;
+	out->variables = variables_max(&host);
 	out->variable_octets = within(sieve_setting_size(&host, "sieve_variables_max_variable_size", out->variable_octets), VARIABLE_LEAST,
 	    VARIABLE_MOST);
 }
@@ -221,6 +252,7 @@ sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_op
 	out->includes = within(sieve_setting_number(&host, "sieve_include_max_includes", SIEVE_INCLUDES_MAX), 1, SIEVE_INCLUDES_MAX);
 	out->include_depth = (unsigned)within(sieve_setting_number(&host, "sieve_include_max_nesting_depth", SIEVE_INCLUDE_DEPTH_MAX), 1,
 	    SIEVE_INCLUDE_DEPTH_MAX);
+	out->variables = variables_max(&host);
 }
 
 size_t

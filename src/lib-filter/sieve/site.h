@@ -9,11 +9,14 @@
  *	sieve_dir		with a file as `sieve': where the scripts are (~/sieve)
  *	sieve_before, sieve_before2, ...	scripts, or directories of them, that run before the user's
  *	sieve_after, sieve_after2, ...		and after it
- *	sieve_default		instead of the user's, when there is none; sieve_default_name: its name for the user
+ *	sieve_default		instead of the user's, when there is none
  *	sieve_discard		when all the others have left nothing to do with the message
  *	sieve_global (sieve_global_dir)		the directory of scripts that "include :global" names
  *
- * In all of them ~/ is the user's home, and %variables are replaced.  Each may be a script of a file dictionary instead
+ *	sieve_user_log		where the user is told what is wrong with the own script (beside it)
+ *
+ * In all of them ~/ and a relative path are in the user's home, and %variables are replaced.  Of a directory, name= is the script that
+ * is meant: NAME.sieve.  Each may be a script of a file dictionary instead
  * (dict.h): dict:file:PATH[;name=NAME].
  */
 #include "lib-config/settings.h"
@@ -47,18 +50,20 @@ int sieve_site_location_of(const struct sieve_site *site, const char *setting, s
  * dictionary there is none of them (ERR_NOTFOUND): sieve_site_personal_dict() tells.
  */
 int sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve_location *out, struct err *e);
+/* *out NULL: it is not set. */
+int sieve_site_user_log(const struct sieve_site *site, struct arena *a, const char **out, struct err *e);
 /* False: the user's scripts are in no dictionary; or in one whose place is wrong, as sieve_site_personal() tells. */
 bool sieve_site_personal_dict(const struct sieve_site *site, struct arena *a, struct sieve_location *out);
 
 /*
- * What scripts may use: sieve_extensions, and sieve_global_extensions for those of the server.  A name that is not known is
+ * What scripts may use: sieve_extensions, and those of the server sieve_global_extensions, which the user's may not.  A name that is not known is
  * left out, and is in *bad_out (may be NULL).
  */
 void sieve_site_extensions(const struct sieve_site *site, struct sieve_extset *personal, struct sieve_extset *global,
     struct span *bad_out);
-/* sieve_max_actions, sieve_max_redirects, sieve_variables_max_scope_size, sieve_variables_max_variable_size. */
+/* sieve_max_actions, sieve_max_redirects, sieve_max_cpu_time, sieve_variables_max_scope_size, sieve_variables_max_variable_size. */
 void sieve_site_limits(const struct sieve_site *site, struct sieve_limits *out);
-/* sieve_include_max_includes, sieve_include_max_nesting_depth: no more than this program allows. */
+/* sieve_include_max_includes, sieve_include_max_nesting_depth: no more than this program allows; sieve_variables_max_scope_size. */
 void sieve_site_include_limits(const struct sieve_site *site, struct sieve_compile_options *out);
 size_t sieve_site_script_max(const struct sieve_site *site);	/* sieve_max_script_size */
 

@@ -93,7 +93,8 @@ check_address(struct sieve_checker *c, struct sieve_node *n)
 		while (k < sizeof(fields) / sizeof(fields[0]) && !span_ieq(names->strings[i], span_str(fields[k])))
 			k++;
 		if (k == sizeof(fields) / sizeof(fields[0]) && sieve_is_constant(c, names->strings[i]))
-			return sieve_fail(c, n, "the field %.*s holds no addresses", SPAN_ARG(span_sub(names->strings[i], 0, 60)));
+			return sieve_mistake(c->mistakes, n->line, "the field '%.*s' is not allowed in the address test: it holds no addresses",
+			    SPAN_ARG(span_sub(names->strings[i], 0, 60)));
 	}
 	return 0;
 }
@@ -126,41 +127,64 @@ check_size(struct sieve_checker *c, struct sieve_node *n)
 	    sieve_fail(c, n, "takes :over or :under") : 0;
 }
 
+/* The fields of one header that have the name x->field. */
 static int
 fields_in(struct sieve_matching *x, struct span header)
 {
-	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
-	bool last = sieve_tag_get(x->n, TAG_LAST) != NULL;
 	struct header_iter it;
 	struct header_field f;
-	uint64_t want = index == NULL ? 0 : index->value->number, seen = 0;
 	int rc = 0;
 
 	if (sieve_run_work(x->r, x->n, 1 + header.n / 1024) == -1)
 		return -1;
-	if (last) {
-		uint64_t all = 0;
-
-		header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
-		while (header_next(&it, &f))
-			all += span_ieq(f.name, x->field);
-		if (want > all)
-			return 0;
-		want = all - want + 1;
-	}
 	header_begin(&it, header, FIELDS_MAX, HEADER_MAX);
-	while (rc == 0 && header_next(&it, &f))
-		if (span_ieq(f.name, x->field) && (++seen == want || want == 0))
+	while (rc == 0 && header_next(&it, &f)) {
+		if (!span_ieq(f.name, x->field))
+			continue;
+		x->fields++;
+		if (x->on_field != NULL && (x->fields == x->want || x->want == 0))
 			rc = x->on_field(x, f.value);
+	}
 	return rc;
 }
 
-int
-sieve_each_field(struct sieve_matching *x, struct span name, sieve_field_fn *fn)
+static int
+fields_named(struct sieve_matching *x, struct span name)
 {
 	x->field = name;
-	x->on_field = fn;
 	return sieve_tag_get(x->n, TAG_MIME) != NULL ? sieve_mime_each_header(x, fields_in) : fields_in(x, x->r->message->header);
+}
+
+static int
+fields_of(struct sieve_matching *x, const struct sieve_arg *names, sieve_field_fn *fn)
+{
+	int rc = 0;
+
+	x->fields = 0;
+	x->on_field = fn;
+	for (size_t i = 0; i < names->count && rc == 0; i++) {
+		struct span name;
+
+		rc = sieve_run_string(x->r, x->n, names->strings[i], &name) == -1 ? -1 : fields_named(x, name);
+	}
+	return rc;
+}
+
+/* RFC 5260 section 6: what :index counts is fields that are named, by whichever of the names; those of the first name first. */
+int
+sieve_each_field(struct sieve_matching *x, const struct sieve_arg *names, sieve_field_fn *fn)
+{
+	const struct sieve_tagged *index = sieve_tag_get(x->n, TAG_INDEX);
+
+	x->want = index == NULL ? x->only_first : index->value->number;
+	if (sieve_tag_get(x->n, TAG_LAST) != NULL) {
+		if (fields_of(x, names, NULL) == -1)
+			return -1;
+		if (x->want > x->fields)
+			return 0;
+		x->want = x->fields - x->want + 1;
+	}
+	return fields_of(x, names, fn);
 }
 
 static int
@@ -177,15 +201,11 @@ static int
 test_fields(struct sieve_run *r, const struct sieve_node *n, sieve_field_fn *fn)
 {
 	struct sieve_matching x;
-	int rc = 0;
+	int rc;
 
 	if (sieve_matching_begin(&x, r, n, n->pos[1]) == -1)
 		return -1;
-	for (size_t i = 0; i < n->pos[0]->count && rc == 0; i++) {
-		struct span name;
-
-		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, fn);
-	}
+	rc = sieve_each_field(&x, n->pos[0], fn);
 	return rc != 0 ? rc : sieve_matching_end(&x);
 }
 
@@ -352,13 +372,13 @@ on_exists(struct sieve_matching *x, struct span raw)
 static int
 test_exists(struct sieve_run *r, const struct sieve_node *n)
 {
-	struct sieve_matching x = { .r = r, .n = n };
+	struct sieve_matching x = { .r = r, .n = n, .on_field = on_exists };
 	int rc = 1;
 
 	for (size_t i = 0; i < n->pos[0]->count && rc == 1; i++) {
 		struct span name;
 
-		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : sieve_each_field(&x, name, on_exists);
+		rc = sieve_run_string(r, n, n->pos[0]->strings[i], &name) == -1 ? -1 : fields_named(&x, name);
 	}
 	return rc;
 }
@@ -380,10 +400,12 @@ static const struct sieve_tag_use envelope_tags[] = { SIEVE_MATCH_TAGS, SIEVE_PA
 static const struct sieve_tag_use size_tags[] = { { TAG_OVER, EXT_CORE }, { TAG_UNDER, EXT_CORE }, { TAG_NONE, EXT_CORE } };
 
 const struct sieve_word sieve_words_test[] = {
-	{ .name = "header", .is_test = true, .args = "LL", .tags = match_tags, .check = check_header, .run = test_header },
-	{ .name = "address", .is_test = true, .args = "LL", .tags = address_tags, .check = check_address, .run = test_address },
-	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .tags = envelope_tags, .check = check_envelope,
-	    .run = test_envelope },
+	{ .name = "header", .is_test = true, .args = "LL", .arg_names = { "header names", "key list" }, .tags = match_tags,
+	    .check = check_header, .run = test_header },
+	{ .name = "address", .is_test = true, .args = "LL", .arg_names = { "header list", "key list" }, .tags = address_tags,
+	    .check = check_address, .run = test_address },
+	{ .name = "envelope", .is_test = true, .ext = EXT_ENVELOPE, .args = "LL", .arg_names = { "envelope parts", "key list" },
+	    .tags = envelope_tags, .check = check_envelope, .run = test_envelope },
 	{ .name = "exists", .is_test = true, .args = "L", .tags = exists_tags, .check = check_exists, .run = test_exists },
 	{ .name = "size", .is_test = true, .args = "N", .tags = size_tags, .check = check_size, .run = test_size },
 	{ .name = NULL },

@@ -110,6 +110,7 @@ tester_limits(const struct sieve_tester *t)
 
 	limits.actions = sieve_setting_number(&t->host, "sieve_max_actions", limits.actions);
 	limits.redirects = sieve_setting_number(&t->host, "sieve_max_redirects", limits.redirects);
+	limits.variables = sieve_setting_number(&t->host, "sieve_variables_max_scope_size", limits.variables);
 	/* The least that a server grants (RFC 5229 section 6): what passes here passes anywhere. */
 	limits.variable_octets = sieve_setting_size(&t->host, "sieve_variables_max_variable_size", VARIABLE_OCTETS);
 	return limits;

@@ -13,6 +13,7 @@
 #include "lib-filter/sieve/tester-world.h"
 
 #define TESTER_MEMORY ((size_t)512 << 20)
+#define TESTER_VARIABLES 10000		/* of a test script itself */
 
 static struct sieve_tester *
 tester_of(const struct sieve_run *r)
@@ -284,6 +285,7 @@ reset_result(struct sieve_run *r)
 	r->keep = true;
 	r->vacation = false;
 	r->notes = NULL;
+	r->reports = NULL;
 }
 
 static struct sieve_compile_options
@@ -297,6 +299,7 @@ options_of(struct sieve_tester *t)
 		.available = available, .available_global = available, .host = &t->host, .test_fails = true,
 		.includes = sieve_setting_number(&t->host, "sieve_include_max_includes", 0),
 		.include_depth = (unsigned)sieve_setting_number(&t->host, "sieve_include_max_nesting_depth", 0),
+		.variables = tester_limits(t).variables,
 	};
 }
 
@@ -609,7 +612,7 @@ int
 sieve_tester_run(struct span text, const struct sieve_tester_io *io, struct sieve_tester_result *out, struct sieve_error *error)
 {
 	struct sieve_limits limits = SIEVE_LIMITS_DEFAULT;
-	struct sieve_compile_options options = { .tests = true };
+	struct sieve_compile_options options = { .tests = true, .variables = TESTER_VARIABLES };
 	struct sieve_tester *t = calloc(1, sizeof(*t));
 	struct sieve_script *script = NULL;
 	struct filter_action *actions;
@@ -617,7 +620,7 @@ sieve_tester_run(struct span text, const struct sieve_tester_io *io, struct siev
 
 	limits.actions = limits.redirects = 1000;
 	limits.steps = UINT64_MAX / 2;
-	limits.variables = 10000;
+	limits.variables = TESTER_VARIABLES;
 	if (t == NULL || (t->a = arena_new(TESTER_MEMORY)) == NULL) {
 		free(t);
 		return sieve_error_set(error, 0, "out of memory");

@@ -388,11 +388,34 @@ run_set(struct sieve_run *r, const struct sieve_node *n)
 	return sieve_variable_set(r, n, n->pos[0]->strings[0], value);
 }
 
+/* A variable of this script that is set: there may be so many, and that it is one too many is told once. */
+static int
+count_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name)
+{
+	size_t max = c->options->variables > 0 ? c->options->variables : SIEVE_LIMITS_DEFAULT.variables;
+	struct sieve_names *known = c->variables;
+
+	if (c->variable_count > max)
+		return 0;
+	while (known != NULL && !span_ieq(known->name, name))
+		known = known->next;
+	if (known != NULL)
+		return 0;
+	known = arena_alloc(c->a, 1, sizeof(*known));
+	if (known == NULL)
+		return sieve_fail(c, n, "the script is too large");
+	known->name = name;
+	known->next = c->variables;
+	c->variables = known;
+	return ++c->variable_count <= max ? 0 : sieve_fail(c, n, "there are more than %zu variables", max);
+}
+
 int
 sieve_check_variable(struct sieve_checker *c, const struct sieve_node *n, struct span name)
 {
-	return is_name(&c->required, name) ? 0 :
-	    sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+	if (!is_name(&c->required, name))
+		return sieve_fail(c, n, "\"%.*s\" is no name of a variable", SPAN_ARG(span_sub(name, 0, 60)));
+	return sieve_is_variable(name) ? count_variable(c, n, name) : 0;
 }
 
 /* *namespace identifier: "a.b".  False: what is in ${} is nothing of that form, and a text. */
@@ -421,9 +444,20 @@ is_namespace(const struct sieve_checker *c, struct span inside)
 	    (host != NULL && host->tester != NULL && span_istarts(inside, SPAN("tst."))) || is_name(&c->required, inside);
 }
 
+static bool
+is_number(struct span s)
+{
+	size_t digits = 0;
+
+	while (digits < s.n && ascii_is_digit(s.p[digits]))
+		digits++;
+	return s.n > 0 && digits == s.n;
+}
+
 int
 sieve_check_references(struct sieve_checker *c, const struct sieve_node *n, struct span s)
 {
+	uint64_t number;
 	size_t at;
 
 	for (; (at = span_find(s, SPAN("${"))) != SIZE_MAX; s = span_from(s, at + 2)) {
@@ -433,6 +467,9 @@ sieve_check_references(struct sieve_checker *c, const struct sieve_node *n, stru
 		if (end == reference.n)
 			continue;
 		inside = span_sub(reference, 2, end - 2);
+		/* RFC 5229 section 6 */
+		if (is_number(inside) && !(span_u64(inside, SIEVE_CAPTURES - 1, &number)))
+			return sieve_fail(c, n, "${%.*s}: the last match variable is ${%d}", SPAN_ARG(span_sub(inside, 0, 20)), SIEVE_CAPTURES - 1);
 		if (has_namespace(inside) && !is_namespace(c, inside))
 			return sieve_fail(c, n, "the namespace of ${%.*s} is not known", SPAN_ARG(span_sub(inside, 0, 60)));
 	}
@@ -443,6 +480,20 @@ static int
 check_set(struct sieve_checker *c, struct sieve_node *n)
 {
 	return sieve_check_variable(c, n, n->pos[0]->strings[0]);
+}
+
+/*
+ * The test scripts that the field has were written for a "string" that compares octets: where no comparator is named it does in a
+ * test script itself, not in the scripts that it tests, nor anywhere else (RFC 5228 section 2.7.3).
+ */
+static int
+check_string(struct sieve_checker *c, struct sieve_node *n)
+{
+	if (sieve_check_match(c, n) == -1)
+		return -1;
+	if (c->options->tests && extset_has(&c->required, EXT_TESTSUITE) && sieve_tag_get(n, TAG_COMPARATOR) == NULL)
+		((struct sieve_match *)n->extra)->comparator = SIEVE_OCTET;
+	return 0;
 }
 
 static int
@@ -470,7 +521,7 @@ static const struct sieve_tag_use string_tags[] = { SIEVE_MATCH_TAGS, { TAG_NONE
 
 const struct sieve_word sieve_words_variables[] = {
 	{ .name = "set", .ext = EXT_VARIABLES, .args = "SS", .tags = set_tags, .check = check_set, .run = run_set },
-	{ .name = "string", .is_test = true, .ext = EXT_VARIABLES, .args = "LL", .tags = string_tags, .check = sieve_check_match,
+	{ .name = "string", .is_test = true, .ext = EXT_VARIABLES, .args = "LL", .tags = string_tags, .check = check_string,
 	    .run = test_string },
 	{ .name = NULL },
 };

@@ -76,6 +76,7 @@ struct sieve_word {
 	bool is_test;
 	enum sieve_ext ext;
 	const char *args;		/* without tags: S a string, L a list, N a number; one behind a "?" may be left out */
+	const char *arg_names[2];	/* of the first two, for messages; NULL: none */
 	const struct sieve_tag_use *tags;	/* up to TAG_NONE; NULL: none */
 	enum { TESTS_NONE, TESTS_ONE, TESTS_LIST } tests;
 	bool block;

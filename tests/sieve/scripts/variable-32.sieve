@@ -1,0 +1,2 @@
+require "variables";
+if string "${32}${0}" "x" { discard; }

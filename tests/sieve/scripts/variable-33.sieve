@@ -1,0 +1,2 @@
+require "variables";
+if string "${33}" "x" { discard; }
