@@ -35,7 +35,7 @@ ask(struct lda_scan *s, struct span text, const struct spam_question *q, struct 
 		return;
 	}
 	s->fate = spam_scan_fate(&s->scan, &v);
-	spam_verdict_describe(&words, &v);
+	spam_scan_describe(&words, &v, s->fate);
 	log_info("%.*s", SPAN_ARG(buf_span(&words)));
 	buf_clear(&words);
 	if (s->scan.mark)

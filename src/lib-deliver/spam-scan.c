@@ -354,6 +354,13 @@ spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v)
 }
 
 void
+spam_scan_describe(struct buf *out, const struct spam_verdict *v, enum spam_fate fate)
+{
+	spam_verdict_describe(out, v);
+	buf_adds(out, fate == SPAM_FATE_REJECT ? ": refused" : fate == SPAM_FATE_DEFER ? ": put off" : "");
+}
+
+void
 spam_scan_strip(struct span text, void (*put)(void *ctx, struct span piece), void *ctx)
 {
 	struct header_field f;

@@ -66,6 +66,8 @@ int spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, stru
  */
 enum spam_fate { SPAM_FATE_NONE, SPAM_FATE_JUNK, SPAM_FATE_REJECT, SPAM_FATE_DEFER };
 enum spam_fate spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v);
+/* What the log says of a message that was scanned, appended to out. */
+void spam_scan_describe(struct buf *out, const struct spam_verdict *v, enum spam_fate fate);
 
 /* A message as it goes on without the fields that only a scanner of ours may write: in pieces of text, in their order. */
 void spam_scan_strip(struct span text, void (*put)(void *ctx, struct span piece), void *ctx);

@@ -67,7 +67,7 @@ ask(const struct spam_scan *s, const struct lmtp_session *l, struct span text, s
 		return -1;
 	}
 	*fate_out = spam_scan_fate(s, &v);
-	spam_verdict_describe(&words, &v);
+	spam_scan_describe(&words, &v, *fate_out);
 	log_info("%s: %.*s", t->session, SPAN_ARG(buf_span(&words)));
 	buf_clear(&words);
 	if (s->mark)

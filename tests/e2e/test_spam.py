@@ -252,6 +252,25 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
             finally:
                 fake.close()
 
+    def test_no_place(self):
+        """Where there is no mailbox for spam, or none can be, it goes to INBOX, and the log says why."""
+        fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 20.0 / 5.0\r\n\r\n\r\n")
+        settings = "spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n" % fake.port
+        try:
+            for more, words in ((JUNK.replace("auto = create", "auto = no"), "there is no mailbox with the special use \\Junk"),
+                                ("spam_junk_mailbox = Odd\n", "spam goes to INBOX: Odd: "),
+                                ("spam_junk_mailbox = ../x\n", "spam goes to INBOX: ../x: ")):
+                with culver.Server(extra=settings + more) as server:
+                    server.deliver(culver.message())
+                    self.assertEqual(self.lda(server, culver.message()).returncode, 0)
+                    self.assertEqual(len(mails(server)), 2)
+                    self.assertEqual(server.log_text().count(words), 2)
+            with culver.Server(extra=settings + "spam_junk_mailbox = Odd\nlda_mailbox_autocreate = yes\n") as server:
+                server.deliver(culver.message())
+                self.assertEqual(len(mails(server, "Odd")), 1)
+        finally:
+            fake.close()
+
     def test_no_such_name(self):
         """A scanner whose name nobody knows (a label is too long): mail comes all the same, or waits."""
         text = culver.message()
@@ -279,6 +298,7 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                     server.deliver(culver.message("Spam"))
                 self.assertEqual(caught.exception.smtp_code, 550)
                 self.assertEqual(mails(server) + mails(server, "Spam"), [])
+                self.assertIn(": spam score 20.0 of 5.0 (): refused\n", server.log_text())
                 # A larger one is not shown to the scanner.
                 server.deliver(culver.message("Large", "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 60))
                 self.assertEqual(len(mails(server)), 1)
@@ -343,6 +363,7 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                 done = self.lda(server, text, "-o", "spam_reject_score=5")
                 self.assertEqual(done.returncode, 77)
                 self.assertIn(b"Refused as spam", done.stderr)
+                self.assertRegex(server.log_text(), r"lda\(alice\).*: spam score 6\.0 of 5\.0 \(X\): refused\n")
                 # Switched off for it.
                 asked = len(fake.asked)
                 self.assertEqual(self.lda(server, text, "-o", "spam_scanner=none").returncode, 0)
