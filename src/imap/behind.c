@@ -76,8 +76,8 @@ imap_behind_prepare(const struct set_view *view, struct worker_behind *out, stru
 		*scan = (struct spam_scan){ .on = false };
 	}
 	/* A scanner that does not answer costs one of all processes its time, not each of them. */
-	scan->silent_until = mmap(NULL, sizeof(*scan->silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (scan->silent_until == MAP_FAILED) {
+	scan->memory = mmap(NULL, sizeof(*scan->memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (scan->memory == MAP_FAILED) {
 		free(scan);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}

@@ -328,6 +328,17 @@ is_junk(struct imap_session *s, struct span name)
 	return s->events->junk.n > 0 ? span_eq(name, s->events->junk) : has_use(s, name, MBOX_USE_JUNK);
 }
 
+/* Trash, INBOX.Trash */
+static bool
+is_trash(struct imap_session *s, struct span name)
+{
+	static const struct span trash = { "Trash", 5 };
+	size_t at = name.n - trash.n;
+
+	return has_use(s, name, MBOX_USE_TRASH) || span_ieq(name, trash) || (name.n > trash.n &&
+	    name.p[at - 1] == storage_separator(s->st, name) && span_ieq(span_from(name, at), trash));
+}
+
 /* Junk that is thrown away is junk still. */
 static enum spam_task
 lesson(struct imap_session *s, struct span from, struct span to)
@@ -341,7 +352,7 @@ lesson(struct imap_session *s, struct span from, struct span to)
 		return SPAM_CHECK;
 	if (!was)
 		return s->events->spam ? SPAM_LEARN_SPAM : SPAM_CHECK;
-	return s->events->ham && !span_ieq(to, SPAN("Trash")) && !has_use(s, to, MBOX_USE_TRASH) ? SPAM_LEARN_HAM : SPAM_CHECK;
+	return s->events->ham && !is_trash(s, to) ? SPAM_LEARN_HAM : SPAM_CHECK;
 }
 
 void
@@ -349,9 +360,13 @@ imap_event_appended(struct imap_session *s, struct mailbox *box, uint32_t uidval
 {
 	const struct imapsieve_event what = { .cause = IMAPSIEVE_APPEND, .mailbox = mailbox_name(box) };
 	struct imap_event event = { .cause = IMAPSIEVE_APPEND, .mailbox = what.mailbox, .uidvalidity = uidvalidity,
-				    .uids = uids->uids, .count = uids->count, .scripts = has_scripts(s, &what) };
+				    .uids = uids->uids, .count = uids->count, .scripts = has_scripts(s, &what),
+				    .learn = SPAM_CHECK };
 
-	if (event.scripts)
+	/* Programs that keep a copy of the mailboxes bring what was moved there so. */
+	if (s->events->spam && is_junk(s, what.mailbox))
+		event.learn = SPAM_LEARN_SPAM;
+	if (event.scripts || event.learn != SPAM_CHECK)
 		raise_event(s, event);
 }
 

@@ -154,6 +154,6 @@ imap_react_teach_end(const struct imap_event *event, const struct imap_lessons *
 	if (l->missed > 1)
 		log_error("%zu messages in %.*s are not learned as %s", l->missed, SPAN_ARG(event->mailbox), what);
 	if (l->learned > 0)
-		log_info("learned %zu messages as %s: from %.*s to %.*s", l->learned, what, SPAN_ARG(event->from),
-		    SPAN_ARG(event->mailbox));
+		log_info("learned %zu messages as %s: from %.*s to %.*s", l->learned, what,
+		    SPAN_ARG(event->from.n > 0 ? event->from : SPAN("the client")), SPAN_ARG(event->mailbox));
 }

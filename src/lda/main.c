@@ -346,13 +346,13 @@ deliver(struct lda *l)
 	r.says_why = l->args.tells_rejection;
 	/* A program that the file itself runs ends in the mailbox. */
 	l->forwarding = getenv(DELIVER_FORWARD_ENV) == NULL;
+	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
 	if (become_user(l, &sp, r.message, &e) == -1)
 		return leave(EX_TEMPFAIL, e.log);
-	deliver_log_prefix(l->view, "lda", l->id.user, SPAN(""));
 	if (l->scan.fate == SPAM_FATE_REJECT)
 		return leave(EX_NOPERM, "5.7.1 Refused as spam");
 	if (l->scan.fate == SPAM_FATE_DEFER)
-		return leave(EX_TEMPFAIL, "4.7.1 the spam scanner can not be asked");
+		return leave(EX_TEMPFAIL, "4.7.1 Try again later");
 	r.header = make_header(l, r.message);
 	if (l->scan.stripped.n > 0)
 		r.message = buf_span(&l->scan.stripped);

@@ -24,6 +24,7 @@ static void
 ask(struct lda_scan *s, struct span text, const struct spam_question *q, struct arena *a)
 {
 	struct spam_verdict v;
+	struct buf words = BUF_INIT(512);
 	struct err e = ERR_INIT;
 
 	if (a == NULL)
@@ -34,8 +35,9 @@ ask(struct lda_scan *s, struct span text, const struct spam_question *q, struct 
 		return;
 	}
 	s->fate = spam_scan_fate(&s->scan, &v);
-	log_info("spam score %.1f of %.1f (%.*s)", (double)v.score / 1000, (double)v.required / 1000,
-	    SPAN_ARG(span_sub(v.tests, 0, 200)));
+	spam_scan_describe(&words, &v, s->fate);
+	log_info("%.*s", SPAN_ARG(buf_span(&words)));
+	buf_clear(&words);
 	if (s->scan.mark)
 		spam_headers_write(&s->fields, &v);
 }

@@ -18,6 +18,7 @@ static const struct {
 	{ SET_pop3_max_line_length, 512 }, { SET_pop3_idle_timeout, 1000 }, { SET_pop3_write_timeout, 1000 },
 	{ SET_lmtp_max_line_length, 1024 }, { SET_lmtp_max_recipients, 1 }, { SET_lmtp_timeout, 1000 },
 	{ SET_lmtp_max_connections, 1 }, { SET_lmtp_delivery_timeout, 1000 }, { SET_lmtp_max_hops, 1 },
+	{ SET_spam_scanner_timeout, 1000 }, { SET_spam_scanner_max_size, 1024 },
 	{ SET_procmail_timeout, 1000 }, { SET_procmail_memory, 1 << 20 }, { SET_procmail_program_output, 1024 },
 	{ SET_login_max_time, 1000 }, { SET_login_max_line_length, 1024 }, { SET_login_tls_handshake_timeout, 1000 },
 	{ SET_login_max_bad_commands, 1 }, { SET_login_max_auth_failures, 1 }, { SET_auth_max_requests, 1 },
@@ -418,11 +419,43 @@ check_tls(struct config *c)
 		config_warning(c, ssl->place, "ssl = yes, but there is no ssl_cert: TLS can not be offered");
 }
 
-/* Who is asked to learn must be named. */
+/* -1, 5.0 */
+static bool
+is_score(struct span text)
+{
+	size_t minus = text.n > 0 && text.p[0] == '-', digits = 0, points = 0;
+
+	for (size_t i = minus; i < text.n; i++)
+		if (ascii_is_digit(text.p[i]))
+			digits++;
+		else if (text.p[i] == '.')
+			points++;
+		else
+			return false;
+	return digits > 0 && points < 2;
+}
+
+/* unix:/path, inet:host:port, inet:[address]:port */
+static bool
+is_scanner_address(struct span text)
+{
+	size_t colon = text.n;
+	uint64_t port;
+
+	if (span_starts(text, SPAN("unix:/")))
+		return true;
+	while (colon > 0 && text.p[colon - 1] != ':')
+		colon--;
+	return span_starts(text, SPAN("inet:")) && colon > sizeof("inet:") && span_u64(span_from(text, colon), 65535, &port) && port > 0;
+}
+
+/* Who is asked to learn must be named; what is no score or no address would be found out when mail comes. */
 static void
 check_spam(struct config *c, const struct scope *s)
 {
 	static const enum setting lessons[] = { SET_spam_learn_spam, SET_spam_learn_ham };
+	static const enum setting scores[] = { SET_spam_junk_score, SET_spam_reject_score };
+	static const enum setting addresses[] = { SET_spam_scanner_address, SET_spam_learn_address };
 	const struct value *scanner = s->values[SET_spam_scanner].is_set ? &s->values[SET_spam_scanner] :
 	    &scope_top(c)->values[SET_spam_scanner];
 
@@ -431,6 +464,20 @@ check_spam(struct config *c, const struct scope *s)
 
 		if (v->is_set && v->num != 0 && scanner->num == 0)
 			config_warning(c, v->place, "%s: nobody learns anything without spam_scanner", setting_table[lessons[i]].name);
+	}
+	for (size_t i = 0; i < sizeof(scores) / sizeof(scores[0]); i++) {
+		const struct value *v = &s->values[scores[i]];
+
+		if (v->is_set && v->text.n > 0 && !is_score(v->text))
+			config_error(c, v->place, "%s = %.*s: that is no score, such as 5.0", setting_table[scores[i]].name,
+			    SPAN_ARG(v->text));
+	}
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		const struct value *v = &s->values[addresses[i]];
+
+		if (v->is_set && v->text.n > 0 && !is_scanner_address(v->text))
+			config_error(c, v->place, "%s = %.*s: it is unix:/path or inet:host:port", setting_table[addresses[i]].name,
+			    SPAN_ARG(v->text));
 	}
 }
 

@@ -66,7 +66,10 @@ deliver_junk_place(struct storage *st, const struct set_view *view, struct arena
 
 	if (name.n > 0)
 		return name;
-	return deliver_special_use(st, SPAN_NONE, SPAN("\\Junk"), a, &found) ? found : SPAN("");
+	if (deliver_special_use(st, SPAN_NONE, SPAN("\\Junk"), a, &found))
+		return found;
+	log_info("spam goes where other mail goes: there is no mailbox with the special use \\Junk");
+	return SPAN("");
 }
 
 /* Received fields in the message; the one that was put in front does not count. */

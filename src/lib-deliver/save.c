@@ -107,6 +107,8 @@ deliver_save_or_inbox(const struct deliver_request *r, struct span name, const s
 	/* An address that names no mailbox is everyday's business, a rule that does is its author's. */
 	if (a != NULL && !a->keep)
 		log_error("saving to %.*s: %s: INBOX is taken", SPAN_ARG(name), first.log);
+	else if (r->junk.n > 0 && span_eq(name, r->junk))
+		log_info("spam goes to INBOX: %.*s: %s", SPAN_ARG(name), first.log);
 	else
 		log_debug("saving to %.*s: %s: INBOX is taken", SPAN_ARG(name), first.log);
 	*place_out = SPAN("INBOX");

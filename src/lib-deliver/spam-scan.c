@@ -13,7 +13,9 @@
 #include "lib-mail/header.h"
 
 #define SILENT_S 60
-#define FIELDS_MAX 100000
+#define UNANSWERED_MAX 2
+#define TIMEOUT_MAX_MS 3600000	/* "unlimited" too: nobody waits for ever */
+#define FULL_MS 50	/* until a socket whose queue is full is tried again */
 #define TOLD_MS 200	/* how often told_to_end is asked */
 
 static int64_t
@@ -91,17 +93,19 @@ static int
 read_settings(struct spam_scan *s, const struct set_view *v, struct err *e)
 {
 	unsigned scanner = set_enum(v, SET_spam_scanner);
+	uint64_t timeout_ms;
 
 	*s = (struct spam_scan){ .on = scanner != 0, .scanner = scanner == 2 ? SPAM_RSPAMD : SPAM_SPAMD };
-	if (read_score(set_str(v, SET_spam_reject_score), "spam_reject_score", &s->has_reject, &s->reject, e) == -1 ||
-	    read_score(set_str(v, SET_spam_junk_score), "spam_junk_score", &s->has_junk, &s->junk, e) == -1)
-		return -1;
 	s->mark = set_bool(v, SET_spam_headers);
 	s->strip = set_bool(v, SET_spam_headers_strip);
 	s->defer_on_failure = set_enum(v, SET_spam_scanner_failure) == 1;
-	s->timeout_ms = (int)set_ms(v, SET_spam_scanner_timeout);
+	timeout_ms = set_ms(v, SET_spam_scanner_timeout);
+	s->timeout_ms = timeout_ms < TIMEOUT_MAX_MS ? (int)timeout_ms : TIMEOUT_MAX_MS;
 	s->max_size = set_num(v, SET_spam_scanner_max_size);
 	s->password = set_str(v, SET_spam_scanner_password);
+	if (read_score(set_str(v, SET_spam_reject_score), "spam_reject_score", &s->has_reject, &s->reject, e) == -1 ||
+	    read_score(set_str(v, SET_spam_junk_score), "spam_junk_score", &s->has_junk, &s->junk, e) == -1)
+		return -1;
 	return 0;
 }
 
@@ -118,12 +122,14 @@ take_address(struct spam_scan *s, const char *setting, struct span where, struct
 int
 spam_scan_init(struct spam_scan *s, const struct set_view *v, struct err *e)
 {
+	return read_settings(s, v, e) == -1 || (s->on && spam_scan_look_up(s, v, e) == -1) ? -1 : 0;
+}
+
+int
+spam_scan_look_up(struct spam_scan *s, const struct set_view *v, struct err *e)
+{
 	struct span where = set_str(v, SET_spam_scanner_address);
 
-	if (read_settings(s, v, e) == -1)
-		return -1;
-	if (!s->on)
-		return 0;
 	if (where.n == 0)
 		where = s->scanner == SPAM_SPAMD ? SPAN("inet:127.0.0.1:783") : SPAN("inet:127.0.0.1:11333");
 	return take_address(s, "spam_scanner_address", where, e);
@@ -154,44 +160,71 @@ spam_scan_is_inet(const struct spam_scan *s)
 	return s->address_count > 0 && s->addresses[0].sa.ss_family != AF_UNIX;
 }
 
+/* How long it may wait now, in milliseconds.  -1: the time is over. */
+static int
+may_wait(const struct spam_scan *s, int64_t until, struct err *e)
+{
+	int64_t left = until - now_ms();
+
+	if (left <= 0)
+		return err_set(e, ERR_TIMEOUT, "the spam scanner did not answer in time");
+	if (s->told_to_end == NULL)
+		return (int)left;
+	if (s->told_to_end(s->told_ctx))
+		return err_set(e, ERR_TEMP, "told to end");
+	return left > TOLD_MS ? TOLD_MS : (int)left;
+}
+
 /* Waits until fd can be read or written.  -1: the time is over. */
 static int
 wait_for(const struct spam_scan *s, int fd, short events, int64_t until, struct err *e)
 {
 	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left;
 	int rc;
 
 	do {
-		left = until - now_ms();
-		if (left <= 0)
-			return err_set(e, ERR_TIMEOUT, "the spam scanner did not answer in time");
-		if (s->told_to_end != NULL && s->told_to_end(s->told_ctx))
-			return err_set(e, ERR_TEMP, "told to end");
-		rc = poll(&p, 1, s->told_to_end != NULL && left > TOLD_MS ? TOLD_MS : (int)left);
+		rc = may_wait(s, until, e);
+		if (rc == -1)
+			return -1;
+		rc = poll(&p, 1, rc);
 	} while (rc == 0 || (rc == -1 && errno == EINTR));
 	return rc == -1 ? err_errno(e, "poll") : 0;
 }
 
 static int
+connect_fd(const struct spam_scan *s, int fd, const struct spam_address *to, int64_t until, struct err *e)
+{
+	int error = 0, left;
+	socklen_t n = sizeof(error);
+
+	while (connect(fd, (const struct sockaddr *)&to->sa, to->n) == -1) {
+		if (errno == EINPROGRESS) {
+			if (wait_for(s, fd, POLLOUT, until, e) == -1)
+				return -1;
+			if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == -1 || error == 0)
+				return 0;
+			errno = error;
+		}
+		if (errno != EAGAIN)
+			return err_errno(e, "connecting to the spam scanner");
+		/* A unix socket whose queue is full: nothing tells when it is not. */
+		left = may_wait(s, until, e);
+		if (left == -1)
+			return -1;
+		poll(NULL, 0, left > FULL_MS ? FULL_MS : left);
+	}
+	return 0;
+}
+
+static int
 connect_one(const struct spam_scan *s, const struct spam_address *to, int64_t until, struct err *e)
 {
-	int fd = socket(to->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = 0;
-	socklen_t n = sizeof(error);
+	int fd = socket(to->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd == -1)
 		return err_errno(e, "socket");
-	if (connect(fd, (const struct sockaddr *)&to->sa, to->n) == 0)
+	if (connect_fd(s, fd, to, until, e) == 0)
 		return fd;
-	/* A unix socket whose queue is full says EAGAIN: that is no connection that is on its way. */
-	if (errno != EINPROGRESS) {
-		err_errno(e, "connecting to the spam scanner");
-	} else if (wait_for(s, fd, POLLOUT, until, e) == 0) {
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == -1 || error == 0)
-			return fd;
-		errno = error;
-		err_errno(e, "connecting to the spam scanner");
-	}
 	close(fd);
 	return -1;
 }
@@ -202,6 +235,8 @@ connect_any(const struct spam_scan *s, int64_t until, struct err *e)
 	int64_t step = s->timeout_ms / (int64_t)(s->address_count + 1);
 	int fd = -1;
 
+	if (s->address_count == 0)
+		return err_set(e, ERR_NOTFOUND, "the spam scanner's address is not known");
 	for (size_t i = 0; i < s->address_count && fd == -1; i++) {
 		int64_t end = now_ms() + step;
 
@@ -273,6 +308,15 @@ talk(const struct spam_scan *s, struct span question, struct span text, struct b
 	return rc;
 }
 
+static void
+remember(struct spam_memory *m, bool was_silent)
+{
+	if (!was_silent)
+		m->unanswered = 0;
+	else if (++m->unanswered >= UNANSWERED_MAX)
+		m->silent_until = now_ms() / 1000 + SILENT_S;
+}
+
 int
 spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
     struct err *e)
@@ -281,7 +325,7 @@ spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct s
 	struct spam_question asked = *q;
 	int rc;
 
-	if (s->silent_until != NULL && *s->silent_until > now_ms() / 1000)
+	if (s->memory != NULL && s->memory->silent_until > now_ms() / 1000)
 		return err_set(e, ERR_TIMEOUT, "the spam scanner has not answered lately: not asked");
 	asked.size = text.n;
 	asked.password = s->password;
@@ -290,14 +334,10 @@ spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct s
 		rc = err_set(e, ERR_LIMIT, "the question to the spam scanner is too long");
 	else
 		rc = talk(s, buf_span(&question), text, &reply, e);
-	if (rc == -1 && e->code == ERR_TIMEOUT && s->silent_until != NULL)
-		*s->silent_until = now_ms() / 1000 + SILENT_S;
+	if (s->memory != NULL)
+		remember(s->memory, rc == -1 && e->code == ERR_TIMEOUT);
 	if (rc == 0)
 		rc = spam_reply_parse(s->scanner, q->task, buf_span(&reply), a, v, e);
-	if (rc == 0 && s->has_junk) {
-		v->is_spam = v->score >= s->junk;
-		v->required = s->junk;
-	}
 	buf_clear(&question);
 	buf_clear(&reply);
 	return rc;
@@ -310,7 +350,14 @@ spam_scan_fate(const struct spam_scan *s, const struct spam_verdict *v)
 		return SPAM_FATE_DEFER;
 	if (s->has_reject ? v->score >= s->reject : v->reject)
 		return SPAM_FATE_REJECT;
-	return v->is_spam ? SPAM_FATE_JUNK : SPAM_FATE_NONE;
+	return (s->has_junk ? v->score >= s->junk : v->is_spam) ? SPAM_FATE_JUNK : SPAM_FATE_NONE;
+}
+
+void
+spam_scan_describe(struct buf *out, const struct spam_verdict *v, enum spam_fate fate)
+{
+	spam_verdict_describe(out, v);
+	buf_adds(out, fate == SPAM_FATE_REJECT ? ": refused" : fate == SPAM_FATE_DEFER ? ": put off" : "");
 }
 
 void
@@ -320,7 +367,7 @@ spam_scan_strip(struct span text, void (*put)(void *ctx, struct span piece), voi
 	struct header_iter it;
 	size_t from = 0;
 
-	header_begin(&it, text, FIELDS_MAX, text.n);
+	header_begin(&it, text, SIZE_MAX, text.n);
 	while (header_next(&it, &f)) {
 		size_t at = (size_t)(f.raw.p - text.p);
 
@@ -338,7 +385,7 @@ spam_scan_is_forged(struct span text)
 	struct header_field f;
 	struct header_iter it;
 
-	header_begin(&it, text, FIELDS_MAX, text.n);
+	header_begin(&it, text, SIZE_MAX, text.n);
 	while (header_next(&it, &f))
 		if (spam_header_is_ours(f.name))
 			return true;

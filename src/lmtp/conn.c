@@ -323,6 +323,7 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	struct backend b = { .link = { .auth_fd = p->auth_fd, .deliver_fd = p->deliver_fd }, .tls = { p->parent_fd },
 		.tables = p->tables, .looked_ms = clock_ms() };
 	struct recipient_expand_options recipients;
+	struct spam_scan scan = *p->scan;
 	bool is_inet = p->remote.ss_family == AF_INET || p->remote.ss_family == AF_INET6;
 	struct lmtp_options o;
 	struct set_view *view = set_view_new(s->settings, is_inet ? &filter : &(struct set_filter){ .protocol = "lmtp" });
@@ -350,8 +351,10 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 				       .max_hops = set_num(view, SET_lmtp_max_hops) };
 	o.needs_tls = needs_tls(view, p);
 	o.trusts_client = is_inet && netaddr_in_list(&p->remote, set_str(view, SET_login_trusted_networks));
-	if (p->scan->on || p->scan->strip)
-		o.scan = p->scan;
+	if (scan.on && scan.address_count == 0 && spam_scan_look_up(&scan, s->view, &e) == -1)
+		log_error("%s", e.log);
+	if (scan.on || scan.strip)
+		o.scan = &scan;
 	if (b.tables != NULL) {
 		recipient_expand_settings(view, b.tables, &recipients);
 		o.recipients = &recipients;

@@ -296,11 +296,11 @@ deliver(struct worker *w, bool fits, uint64_t size, bool junk, struct deliver_re
 	r->recipes = c->recipes;
 	means.ctx = c->view;
 	r->means = &means;
-	if (junk)
-		r->junk = deliver_junk_place(c->storage, c->view, w->arena);
 	r->says_why = true;
 	r->max_hops = set_num(c->view, SET_lmtp_max_hops);
 	deliver_log_prefix(c->view, "lmtp", c->id.user, r->session);
+	if (junk)
+		r->junk = deliver_junk_place(c->storage, c->view, w->arena);
 	if (fits)
 		deliver_fits(r, size, out);
 	else

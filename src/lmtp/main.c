@@ -530,10 +530,12 @@ main(void)
 	init_tls(&p);
 	service_drop(&p.service, SERVICE_USER_INTERNAL, NULL, -1);
 	init_limits(&p);
+	/* A name that nobody knows now is no reason to take no mail: each connection looks for it again. */
 	if (spam_scan_init(&p.scan, p.service.view, &e) == -1)
-		log_fatal("%s", e.log);
-	p.scan.silent_until = mmap(NULL, sizeof(*p.scan.silent_until), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (p.scan.silent_until == MAP_FAILED)
+		log_error("%s", e.log);
+	e = (struct err)ERR_INIT;
+	p.scan.memory = mmap(NULL, sizeof(*p.scan.memory), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (p.scan.memory == MAP_FAILED)
 		log_fatal("out of memory");
 	/* Read as who reads them again later. */
 	p.tables = recipient_tables_new(p.service.view, &e);

@@ -50,11 +50,13 @@ ask(const struct spam_scan *s, const struct lmtp_session *l, struct span text, s
 {
 	const struct lmtp_transaction *t = &l->t;
 	struct span to[SPAM_RECIPIENTS_MAX];
-	struct spam_question q = { .task = SPAM_CHECK, .sender = t->sender.text, .recipients = to, .ip = l->rip,
-		.helo = span_str(l->helo) };
+	struct spam_question q = { .task = SPAM_CHECK, .sender = t->sender.text, .recipients = to,
+		.ip = span_str(l->client_ip), .helo = span_str(l->client_helo) };
 	struct spam_verdict v;
+	struct buf words = BUF_INIT(512);
 	struct err e = ERR_INIT;
 
+	/* Who delivers is the site's mail server: its address would have rspamd believe that the mail was made here. */
 	for (; q.recipient_count < t->rcpt_count && q.recipient_count < SPAM_RECIPIENTS_MAX; q.recipient_count++)
 		to[q.recipient_count] = t->rcpts[q.recipient_count].path.text;
 	/* Whose settings, when it is for several?  The site's. */
@@ -65,8 +67,9 @@ ask(const struct spam_scan *s, const struct lmtp_session *l, struct span text, s
 		return -1;
 	}
 	*fate_out = spam_scan_fate(s, &v);
-	log_info("%s: spam score %.1f of %.1f (%.*s)", t->session, (double)v.score / 1000, (double)v.required / 1000,
-	    SPAN_ARG(span_sub(v.tests, 0, 200)));
+	spam_scan_describe(&words, &v, *fate_out);
+	log_info("%s: %.*s", t->session, SPAN_ARG(buf_span(&words)));
+	buf_clear(&words);
 	if (s->mark)
 		spam_headers_write(fields, &v);
 	return 0;

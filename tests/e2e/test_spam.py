@@ -2,6 +2,7 @@
 """Spam scanners: SpamAssassin's spamd and rspamd themselves, and scanners that fail."""
 import os
 import shutil
+import smtplib
 import socket
 import subprocess
 import threading
@@ -95,7 +96,7 @@ def mails(server, mailbox="INBOX", user="alice"):
 
 
 class Scanners(unittest.TestCase):
-    def story(self, settings, tests):
+    def story(self, settings, tests, more=lambda server: None):
         with culver.Server(extra=settings + JUNK) as server:
             server.deliver(culver.message("Ham"))
             server.deliver(culver.message("Spam", GTUBE))
@@ -110,11 +111,25 @@ class Scanners(unittest.TestCase):
             # Below what says how it came, above what came.
             self.assertLess(spam[0].index("\r\nReceived:"), spam[0].index("\r\nX-Spam-Flag"))
             self.assertTrue(spam[0].endswith(GTUBE))
-            return server.log_text()
+            more(server)
+
+    def preferences(self, server):
+        """Carol takes everything for spam.  Her settings count where a message is for her alone."""
+        with Lmtp(server) as lmtp:
+            for users in (["carol"], ["dave"], ["carol", "dave"]):
+                lmtp.mail(culver.message("For " + " ".join(users)), *users)
+        (spam,), (carol,) = mails(server, "Spam", "carol"), mails(server, "INBOX", "carol")
+        self.assertRegex(spam, r"\r\nX-Spam-Status: Yes, score=-?[0-9.]+ required=-100\.0 tests=")
+        self.assertIn("Subject: For carol\r\n", spam)
+        self.assertRegex(carol, r"\r\nX-Spam-Status: No, score=-?[0-9.]+ required=5\.0 tests=")
+        self.assertEqual(len(mails(server, "INBOX", "dave")), 2)
 
     @unittest.skipUnless(SPAMD, "needs spamd")
     def test_spamd(self):
         with culver.Server(start=False) as place:
+            os.makedirs(place.path("prefs", "carol"))
+            with open(place.path("prefs", "carol", "user_prefs"), "w") as f:
+                f.write("required_score -100\n")
             for path in ("unix", "inet"):
                 port = culver.free_ports(["spamd"])["spamd"]
                 where = place.path("spamd.sock")
@@ -122,7 +137,7 @@ class Scanners(unittest.TestCase):
                     ["-i", "127.0.0.1", "-p", str(port)]
                 with open(place.path("spamd.log"), "ab") as log:
                     process = subprocess.Popen([SPAMD, "-L", "-x", "-m", "1", "-s", "stderr",
-                                                "-H", place.path("home", "alice"), "-r", place.path("spamd.pid"),
+                                                "--virtual-config-dir=" + place.path("prefs", "%u"), "-H", place.path("home", "alice"), "-r", place.path("spamd.pid"),
                                                 "--siteconfigpath=/etc/spamassassin"] + listen +
                                                (["-u", "nobody"] if os.geteuid() == 0 else []),
                                                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -132,7 +147,7 @@ class Scanners(unittest.TestCase):
                     else:
                         wait_port(port)
                     self.story("spam_scanner = spamd\nspam_scanner_timeout = 60s\nspam_scanner_address = %s\n" %
-                               ("unix:" + where if path == "unix" else "inet:127.0.0.1:%d" % port), "GTUBE")
+                               ("unix:" + where if path == "unix" else "inet:127.0.0.1:%d" % port), "GTUBE", self.preferences)
                 finally:
                     process.terminate()
                     process.wait(20)
@@ -154,7 +169,12 @@ options {
 logging { type = "console"; level = "warning"; }
 worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
 """ % dict(ports, dir=place.dir))
+            # What it thinks of a message without a date of today, and without a name server, is less than this.
+            os.makedirs(place.path("local", "override.d"))
+            with open(place.path("local", "override.d", "actions.conf"), "w") as f:
+                f.write("add_header = 14;\n")
             command = [RSPAMD, "-f", "-c", place.path("rspamd.conf"), "--var=DBDIR=" + place.path("db"),
+                       "--var=LOCAL_CONFDIR=" + place.path("local"),
                        "--var=RUNDIR=" + place.path("run"), "--var=LOGDIR=" + place.path("run")]
             if os.geteuid() == 0:
                 command += ["-u", "nobody", "-g", "nogroup"]
@@ -162,9 +182,8 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                 process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
                 wait_port(ports["normal"], 90)
-                # rspamd wants GTUBE to be refused: here it is to be seen.  What it thinks of a message without a date of
-                # today, and without a name server, is no matter.
-                self.story("spam_scanner = rspamd\nspam_scanner_timeout = 60s\nspam_reject_score = 100\nspam_junk_score = 14\n"
+                # rspamd wants GTUBE to be refused: here it is to be seen.
+                self.story("spam_scanner = rspamd\nspam_scanner_timeout = 60s\nspam_reject_score = 100\n"
                            "spam_scanner_address = inet:localhost:%d\n" % ports["normal"], "GTUBE")
             finally:
                 process.terminate()
@@ -182,8 +201,11 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                 # One question for both; the scanner sees what came.
                 self.assertEqual(len(fake.asked), 1)
                 head, _, body = fake.asked[0].partition(b"\r\n\r\n")
-                for line in (b"Rcpt: alice", b"Rcpt: bob", b"From: sender@example.org", b"Password: q1", b"IP: 127.0.0.1"):
+                for line in (b"Rcpt: alice", b"Rcpt: bob", b"From: sender@example.org", b"Password: q1"):
                     self.assertIn(line, head.split(b"\r\n"))
+                # Where it came from the message says itself: who hands it over is the site's own mail server, and no client.
+                self.assertNotIn(b"127.0.0.1", head)
+                self.assertNotIn(b"Helo:", head)
                 self.assertEqual(body.decode(), text)
                 for user in ("alice", "bob"):
                     got = mails(server, "Spam", user)
@@ -197,6 +219,76 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
         finally:
             fake.close()
 
+    def test_client(self):
+        """Who is trusted tells for whom it speaks."""
+        fake = Fake(b'HTTP/1.1 200 OK\r\n\r\n{"score":6.0,"required_score":null,"action":"no action"}')
+        try:
+            with culver.Server(extra="spam_scanner = rspamd\nspam_scanner_address = inet:127.0.0.1:%d\n"
+                                     "login_trusted_networks = 127.0.0.1\n" % fake.port + JUNK) as server:
+                with Lmtp(server) as lmtp:
+                    self.assertTrue(lmtp.say("XCLIENT ADDR=192.0.2.7 HELO=bad.example").startswith("220"))
+                    lmtp.say("LHLO mx.example.org")
+                    self.assertEqual([x[:3] for x in lmtp.mail(culver.message()[:-2], "alice")], ["250"])
+                head = fake.asked[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
+                self.assertIn(b"IP: 192.0.2.7", head)
+                self.assertIn(b"Helo: bad.example", head)
+                self.assertIn("\r\nX-Spam-Status: No, score=6.0 tests=none\r\n", mails(server)[0])
+        finally:
+            fake.close()
+
+    def test_thresholds(self):
+        """From which score on the mailbox for spam is the place is the site's; what is spam in the header is the scanner's."""
+        for score, junk, box, status in (("6.5", "8", "INBOX", "Yes"), ("6.5", "6.5", "Spam", "Yes"), ("2.0", "1.9", "Spam", "No"),
+                                         ("-3.2", "-3.2", "Spam", "No"), ("-3.3", "-3.2", "INBOX", "No")):
+            fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: %s ; %s / 5.0\r\n\r\n\r\n" %
+                        (b"True" if status == "Yes" else b"False", score.encode()))
+            try:
+                with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n"
+                                         "spam_junk_score = %s\n" % (fake.port, junk) + JUNK) as server:
+                    server.deliver(culver.message())
+                    (got,) = mails(server, box)
+                    self.assertIn("\r\nX-Spam-Status: %s, score=%s required=5.0 tests=none\r\n" % (status, score), got)
+                    self.assertEqual("\r\nX-Spam-Flag: YES\r\n" in got, status == "Yes")
+            finally:
+                fake.close()
+
+    def test_no_place(self):
+        """Where there is no mailbox for spam, or none can be, it goes to INBOX, and the log says why."""
+        fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 20.0 / 5.0\r\n\r\n\r\n")
+        settings = "spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n" % fake.port
+        try:
+            for more, words in ((JUNK.replace("auto = create", "auto = no"), "there is no mailbox with the special use \\Junk"),
+                                ("spam_junk_mailbox = Odd\n", "spam goes to INBOX: Odd: "),
+                                ("spam_junk_mailbox = ../x\n", "spam goes to INBOX: ../x: ")):
+                with culver.Server(extra=settings + more) as server:
+                    server.deliver(culver.message())
+                    self.assertEqual(self.lda(server, culver.message()).returncode, 0)
+                    self.assertEqual(len(mails(server)), 2)
+                    self.assertEqual(server.log_text().count(words), 2)
+            with culver.Server(extra=settings + "spam_junk_mailbox = Odd\nlda_mailbox_autocreate = yes\n") as server:
+                server.deliver(culver.message())
+                self.assertEqual(len(mails(server, "Odd")), 1)
+        finally:
+            fake.close()
+
+    def test_no_such_name(self):
+        """A scanner whose name nobody knows (a label is too long): mail comes all the same, or waits."""
+        text = culver.message()
+        for policy in ("deliver", "defer"):
+            with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:%s.example:783\n"
+                                     "spam_scanner_failure = %s\n" % ("x" * 64, policy)) as server:
+                server.allowed = ("spam_scanner_address", "not scanned for spam")
+                if policy == "deliver":
+                    server.deliver(text)
+                    self.assertTrue(mails(server)[0].endswith(text))
+                    self.assertEqual(self.lda(server, text).returncode, 0)
+                else:
+                    with self.assertRaises(smtplib.SMTPDataError) as caught:
+                        server.deliver(text)
+                    self.assertEqual(caught.exception.smtp_code, 451)
+                    self.assertEqual(self.lda(server, text).returncode, 75)
+                    self.assertEqual(mails(server), [])
+
     def test_refused(self):
         fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 20.0 / 5.0\r\n\r\n\r\n")
         try:
@@ -206,6 +298,7 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                     server.deliver(culver.message("Spam"))
                 self.assertEqual(caught.exception.smtp_code, 550)
                 self.assertEqual(mails(server) + mails(server, "Spam"), [])
+                self.assertIn(": spam score 20.0 of 5.0 (): refused\n", server.log_text())
                 # A larger one is not shown to the scanner.
                 server.deliver(culver.message("Large", "x" * 70 + "\r\n" + ("y" * 70 + "\r\n") * 60))
                 self.assertEqual(len(mails(server)), 1)
@@ -227,7 +320,8 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                     self.assertTrue(got[0].endswith(text))
                     self.assertIn("not scanned for spam", server.log_text())
                     if answer is None:
-                        # Who let us wait is not asked again at once.
+                        # Who let us wait twice is not asked again at once.
+                        server.deliver(text)
                         start = time.monotonic()
                         server.deliver(text)
                         self.assertLess(time.monotonic() - start, 0.9)
@@ -269,6 +363,7 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                 done = self.lda(server, text, "-o", "spam_reject_score=5")
                 self.assertEqual(done.returncode, 77)
                 self.assertIn(b"Refused as spam", done.stderr)
+                self.assertRegex(server.log_text(), r"lda\(alice\).*: spam score 6\.0 of 5\.0 \(X\): refused\n")
                 # Switched off for it.
                 asked = len(fake.asked)
                 self.assertEqual(self.lda(server, text, "-o", "spam_scanner=none").returncode, 0)

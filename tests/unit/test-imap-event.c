@@ -120,10 +120,14 @@ test_lessons(void **state)
 	expect(&w, "a SELECT INBOX\r\nb COPY 1:2 Junk\r\nc UID MOVE 2 Junk\r\nd COPY 1 Trash\r\ne COPY 1 INBOX\r\n",
 	    "2 spam Junk<INBOX [] 4 5\n2 spam Junk<INBOX [] 6\n");
 	expect(&w, "a SELECT Junk\r\nb COPY 1 INBOX\r\nc COPY 1 Junk\r\nd STORE 1 +FLAGS (\\Seen)\r\n"
-	    "e APPEND Junk {3+}\r\nx\r\n\r\n", "");
+	    "e APPEND Work {3+}\r\nx\r\n\r\n", "");
+	expect(&w, "a APPEND Junk {3+}\r\nx\r\n {3+}\r\ny\r\n\r\n", "1 spam Junk< [] 8 9\n");
 	set(&w, "spam_learn_ham", "yes");
 	expect(&w, "a SELECT Junk\r\nb COPY 1 INBOX\r\nc COPY 1 Trash\r\nd COPY 1 Work\r\ne COPY 1 Nowhere\r\n",
-	    "2 ham INBOX<Junk [] 7\n2 ham Work<Junk [] 1\n");
+	    "2 ham INBOX<Junk [] 7\n2 ham Work<Junk [] 2\n");
+	/* A trash that has no special use, below another mailbox or in a namespace with a prefix. */
+	expect(&w, "a CREATE Work/Trash\r\nb CREATE Work/Trashed\r\nc SELECT Junk\r\nd COPY 1 Work/Trash\r\ne COPY 1 Work/Trashed\r\n",
+	    "2 ham Work/Trashed<Junk [] 1\n");
 	/* What is no use or is no more is none of its business. */
 	expect(&w, "a SELECT Work\r\nb COPY 5 Junk\r\nc UID COPY 17 Junk\r\n", "");
 	world_clear(&w);

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "lib-deliver/spam-scan.h"
@@ -151,8 +153,8 @@ test_manners(void **state)
 static void
 test_several(void **state)
 {
-	volatile int64_t silent_until = 0;
-	struct spam_scan s = { .on = true, .scanner = SPAM_SPAMD, .timeout_ms = 10000, .silent_until = &silent_until };
+	struct spam_memory memory = { .silent_until = 0 };
+	struct spam_scan s = { .on = true, .scanner = SPAM_SPAMD, .timeout_ms = 10000, .memory = &memory };
 	enum err_code code;
 	pid_t pid;
 	bool spam;
@@ -165,30 +167,89 @@ test_several(void **state)
 	assert_int_equal(ask(&s, 100, &spam, &code), 0);
 	assert_true(spam);
 	finish(pid);
-	s.address_count = 0;
-	pid = start(&s, ANSWERS);
-	s.has_junk = true;
-	s.junk = 7001;
-	assert_int_equal(ask(&s, 100, &spam, &code), 0);
-	assert_false(spam);
-	finish(pid);
 	assert_int_equal(ask(&s, 100, &spam, &code), -1);
 	assert_int_equal(code, ERR_TEMP);
-	assert_true(silent_until == 0);
-	/* One that let us wait is left alone for a while. */
+	assert_true(memory.silent_until == 0);
+	/* Nobody was found. */
 	s.address_count = 0;
-	s.timeout_ms = 200;
-	pid = start(&s, IS_SILENT);
 	assert_int_equal(ask(&s, 100, &spam, &code), -1);
-	assert_true(silent_until > 0);
+	assert_int_equal(code, ERR_NOTFOUND);
+}
+
+static int
+ask_one(struct spam_scan *s, enum manner manner, int timeout_ms)
+{
+	enum err_code code;
+	bool spam;
+	pid_t pid;
+	int rc;
+
+	s->address_count = 0;
+	s->timeout_ms = timeout_ms;
+	pid = start(s, manner);
+	rc = ask(s, 100, &spam, &code);
 	finish(pid);
-	s.address_count = 0;
-	pid = start(&s, ANSWERS);
+	if (rc == -1)
+		assert_int_equal(code, ERR_TIMEOUT);
+	return rc;
+}
+
+/* One that lets two questions in a row wait is left alone for a while; one message alone may be what takes so long. */
+static void
+test_silence(void **state)
+{
+	struct spam_memory memory = { .silent_until = 0 };
+	struct spam_scan s = { .on = true, .scanner = SPAM_SPAMD, .memory = &memory };
+
+	(void)state;
+	assert_int_equal(ask_one(&s, IS_SILENT, 200), -1);
+	assert_true(memory.silent_until == 0);
+	assert_int_equal(ask_one(&s, ANSWERS, 10000), 0);
+	assert_int_equal(ask_one(&s, IS_SILENT, 200), -1);
+	assert_true(memory.silent_until == 0);
+	assert_int_equal(ask_one(&s, IS_SILENT, 200), -1);
+	assert_true(memory.silent_until > 0);
+	assert_int_equal(ask_one(&s, ANSWERS, 10000), -1);
+	/* The time is over. */
+	memory.silent_until = 1;
+	assert_int_equal(ask_one(&s, ANSWERS, 10000), 0);
+}
+
+/* A socket whose queue is full: it is waited for, but not for ever. */
+static void
+test_full_queue(void **state)
+{
+	struct spam_scan s = { .on = true, .scanner = SPAM_SPAMD, .timeout_ms = 300, .address_count = 1 };
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0), held = socket(AF_UNIX, SOCK_STREAM, 0);
+	enum err_code code;
+	bool spam;
+	pid_t pid;
+
+	(void)state;
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/tmp/culver-spam-%ld", (long)getpid());
+	unlink(sa.sun_path);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(connect(held, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+	memcpy(&s.addresses[0].sa, &sa, sizeof(sa));
+	s.addresses[0].n = sizeof(sa);
 	assert_int_equal(ask(&s, 100, &spam, &code), -1);
 	assert_int_equal(code, ERR_TIMEOUT);
-	silent_until = 1;
+	s.timeout_ms = 10000;
+	pid = fork();
+	if (pid == 0) {
+		alarm(30);
+		usleep(200000);
+		close(accept(fd, NULL, NULL));
+		serve(accept(fd, NULL, NULL), ANSWERS);
+	}
 	assert_int_equal(ask(&s, 100, &spam, &code), 0);
+	assert_true(spam);
 	finish(pid);
+	close(held);
+	close(fd);
+	unlink(sa.sun_path);
 }
 
 static void
@@ -201,6 +262,14 @@ test_fate(void **state)
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_JUNK);
 	v.is_spam = false;
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_NONE);
+	/* The site's threshold for the mailbox is not the scanner's for what spam is. */
+	s.has_junk = true;
+	s.junk = 6000;
+	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_JUNK);
+	v.is_spam = true;
+	s.junk = 6001;
+	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_NONE);
+	s.has_junk = false;
 	s.has_reject = v.is_spam = v.reject = true;
 	s.reject = 15000;
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_JUNK);
@@ -213,11 +282,72 @@ test_fate(void **state)
 	assert_int_equal(spam_scan_fate(&s, &v), SPAM_FATE_DEFER);
 }
 
+static void
+put_piece(void *ctx, struct span piece)
+{
+	buf_add(ctx, piece);
+}
+
+static void
+expect_stripped(struct span text, struct span want)
+{
+	struct buf out = BUF_INIT(64 << 20);
+
+	assert_int_equal(spam_scan_is_forged(text), text.n != want.n);
+	spam_scan_strip(text, put_piece, &out);
+	if (!span_eq(buf_span(&out), want))
+		fail_msg("got\n%.*s\nwanted\n%.*s", SPAN_ARG(span_sub(buf_span(&out), 0, 2000)), SPAN_ARG(span_sub(want, 0, 2000)));
+	buf_clear(&out);
+}
+
+static void
+test_strip(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" }, { "X-Spam-Flag: YES", "" }, { "X-Spam-Flag: YES\r\n", "" }, { "\r\nX-Spam-Flag: NO\r\n", "\r\nX-Spam-Flag: NO\r\n" },
+		{ "A: b\r\nx-sPAM-fLAG  : NO\r\nC: d\r\n\r\nX-Spam-Flag: in the body\r\n", "A: b\r\nC: d\r\n\r\nX-Spam-Flag: in the body\r\n" },
+		{ "X-Spam-Status: No,\r\n score=-100\r\n\ttests=none\r\nA: b\r\n\r\n", "A: b\r\n\r\n" },
+		{ "X-Spam-:\n\nX", "\nX" }, { "A: X-Spam-Flag: NO\n\nX", "A: X-Spam-Flag: NO\n\nX" },
+		/* As others name theirs; what is no field. */
+		{ "X-Spam: Yes\nX-Spamd-Bar: /\nX-Spam-Flag\n\n", "X-Spam: Yes\nX-Spamd-Bar: /\nX-Spam-Flag\n\n" },
+		{ "A: b\r\n X-Spam-Flag: NO\r\n\r\n", "A: b\r\n X-Spam-Flag: NO\r\n\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_stripped(span_str(cases[i][0]), span_str(cases[i][1]));
+}
+
+/* Wherever it hides, and as often as it is there: half a million fields. */
+static void
+test_strip_many(void **state)
+{
+	struct buf text = BUF_INIT(64 << 20), want = BUF_INIT(64 << 20);
+
+	(void)state;
+	for (int i = 0; i < 250000; i++) {
+		buf_adds(&text, "A: b\r\n");
+		buf_adds(&want, "A: b\r\n");
+	}
+	buf_adds(&text, "X-Spam-Flag: NO\r\n");
+	for (int i = 0; i < 250000; i++) {
+		buf_adds(&text, "A: b\r\nX-Spam-Level: *\r\n");
+		buf_adds(&want, "A: b\r\n");
+	}
+	buf_adds(&text, "\r\nHello.\r\n");
+	buf_adds(&want, "\r\nHello.\r\n");
+	assert_false(text.failed || want.failed);
+	expect_stripped(buf_span(&text), buf_span(&want));
+	buf_clear(&text);
+	buf_clear(&want);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_manners), cmocka_unit_test(test_several),
-		cmocka_unit_test(test_fate) };
+		cmocka_unit_test(test_silence), cmocka_unit_test(test_full_queue), cmocka_unit_test(test_fate),
+		cmocka_unit_test(test_strip), cmocka_unit_test(test_strip_many) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

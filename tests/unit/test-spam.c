@@ -82,7 +82,7 @@ static const struct answer answers[] = {
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nContent-length: 5\r\nSpam: True ; 1000.0 / 5.0\r\n\r\n"
 	    "Received: x\r\nX-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on\r\n\tmx.example.org\r\nX-Spam-Flag: YES\r\n"
 	    "X-Spam-Status: Yes, score=1000.0 required=5.0 tests=GTUBE,MISSING_DATE,\r\n\tNO_RELAYS autolearn=no version=4.0.1\r\n\r\n",
-	    ERR_NONE, true, false, false, 1000000, 5000, "GTUBE,MISSING_DATE,NO_RELAYS", "SpamAssassin 4.0.1 (2024-03-25) on\tmx.example.org" },
+	    ERR_NONE, true, false, false, 1000000, 5000, "GTUBE,MISSING_DATE,NO_RELAYS", "SpamAssassin 4.0.1 (2024-03-25) on mx.example.org" },
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nSpam: False ; -0.2 / 5.0\r\n\r\nX-Spam-Status: No, score=-0.2 tests=none\r\n\r\n",
 	    ERR_NONE, false, false, false, -200, 5000, "", "" },
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nSpam: Maybe ; 1 / 5\r\n\r\n", ERR_SYNTAX, .tests = "" },
@@ -101,6 +101,15 @@ static const struct answer answers[] = {
 	    ERR_NONE, false, false, false, -1000000000, 15000, "", "rspamd" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"add header\"}",
 	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd" },
+	/* Mail that rspamd would not have delivered at all. */
+	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"quarantine\"}",
+	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd" },
+	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"discard\"}",
+	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd" },
+	/* All actions are switched off: there is no threshold.  4.02 * 1000 is less than 4020. */
+	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":4.02,\"required_score\":null,\"action\":\"no action\"}",
+	    ERR_NONE, false, false, false, 4020, SPAM_NO_LIMIT, "", "rspamd" },
+	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":null,\"required_score\":15.0,\"action\":\"no action\"}", ERR_SYNTAX, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"soft reject\"}",
 	    ERR_NONE, false, false, true, 6500, 15000, "", "rspamd" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":\"6.5\",\"action\":\"reject\"}", ERR_SYNTAX, .tests = "" },
@@ -176,7 +185,12 @@ test_fields(void **state)
 	v = (struct spam_verdict){ .score = -50, .required = 5000, .tests = SPAN("") };
 	buf_reset(&out);
 	spam_headers_write(&out, &v);
-	expect(&out, "X-Spam-Score: -0.1\r\nX-Spam-Status: No, score=-0.1 required=5.0 tests=none\r\n");
+	/* The row of stars is there without a star, too: that tells mail that was looked at from other mail. */
+	expect(&out, "X-Spam-Score: -0.1\r\nX-Spam-Level: \r\nX-Spam-Status: No, score=-0.1 required=5.0 tests=none\r\n");
+	v.required = SPAM_NO_LIMIT;
+	buf_reset(&out);
+	spam_headers_write(&out, &v);
+	assert_true(span_find(buf_span(&out), SPAN("X-Spam-Status: No, score=-0.1 tests=none\r\n")) != SIZE_MAX);
 	v = (struct spam_verdict){ .is_spam = true, .score = 1000000000, .required = 4990, .tests = SPAN("") };
 	buf_reset(&out);
 	spam_headers_write(&out, &v);

@@ -66,7 +66,8 @@ take_number(const json_t *root, const char *name, int64_t *out)
 	d = json_number_value(value);
 	if (!isfinite(d))
 		return false;
-	*out = (int64_t)((d > 1e6 ? 1e6 : d < -1e6 ? -1e6 : d) * 1000);
+	d = (d > 1e6 ? 1e6 : d < -1e6 ? -1e6 : d) * 1000;
+	*out = (int64_t)(d < 0 ? d - 0.5 : d + 0.5);
 	return true;
 }
 
@@ -99,13 +100,18 @@ take_symbols(json_t *symbols, struct arena *a, struct spam_verdict *v)
 static int
 parse_verdict(const json_t *root, struct arena *a, struct spam_verdict *v, struct err *e)
 {
+	/* What is thrown away or kept elsewhere in a mail server is kept here as other spam. */
+	static const char *const spam_actions[] = { "reject", "add header", "rewrite subject", "quarantine", "discard" };
 	const char *action = json_string_value(json_object_get(root, "action"));
 
-	if (action == NULL || !take_number(root, "score", &v->score) || !take_number(root, "required_score", &v->required))
+	if (action == NULL || !take_number(root, "score", &v->score))
 		return err_set(e, ERR_SYNTAX, "rspamd: the answer has no score");
+	if (!take_number(root, "required_score", &v->required))
+		v->required = SPAM_NO_LIMIT;
 	v->reject = strcmp(action, "reject") == 0;
 	v->defer = strcmp(action, "soft reject") == 0;
-	v->is_spam = v->reject || strcmp(action, "add header") == 0 || strcmp(action, "rewrite subject") == 0;
+	for (size_t i = 0; i < sizeof(spam_actions) / sizeof(spam_actions[0]); i++)
+		v->is_spam = v->is_spam || strcmp(action, spam_actions[i]) == 0;
 	take_symbols(json_object_get(root, "symbols"), a, v);
 	v->version = SPAN("rspamd");
 	return 0;

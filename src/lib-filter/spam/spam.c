@@ -6,6 +6,7 @@
 #define NUMBER_MAX 1000000
 #define LEVEL_MAX 50		/* stars */
 #define LINE_MAX 76
+#define LOG_TESTS_MAX 200
 
 void
 spam_question_write(struct buf *out, enum spam_scanner scanner, const struct spam_question *q)
@@ -112,21 +113,33 @@ spam_headers_write(struct buf *out, const struct spam_verdict *v)
 	buf_adds(out, "X-Spam-Score: ");
 	put_number(out, v->score);
 	buf_adds(out, "\r\n");
-	if (stars > 0) {
-		buf_adds(out, "X-Spam-Level: ");
-		for (int64_t i = 0; i < stars && i < LEVEL_MAX; i++)
-			buf_addc(out, '*');
-		buf_adds(out, "\r\n");
-	}
+	buf_adds(out, "X-Spam-Level: ");
+	for (int64_t i = 0; i < stars && i < LEVEL_MAX; i++)
+		buf_addc(out, '*');
+	buf_adds(out, "\r\n");
 	line = out->n;
 	buf_addf(out, "X-Spam-Status: %s, score=", v->is_spam ? "Yes" : "No");
 	put_number(out, v->score);
-	buf_adds(out, " required=");
-	put_number(out, v->required);
+	if (v->required != SPAM_NO_LIMIT) {
+		buf_adds(out, " required=");
+		put_number(out, v->required);
+	}
 	buf_adds(out, " tests=");
 	put_tests(out, v->tests, out->n - line);
 	buf_adds(out, "\r\n");
 	spam_put_field(out, "X-Spam-Checker-Version", v->version);
+}
+
+void
+spam_verdict_describe(struct buf *out, const struct spam_verdict *v)
+{
+	buf_adds(out, "spam score ");
+	put_number(out, v->score);
+	if (v->required != SPAM_NO_LIMIT) {
+		buf_adds(out, " of ");
+		put_number(out, v->required);
+	}
+	buf_addf(out, " (%.*s)", SPAN_ARG(span_sub(v->tests, 0, LOG_TESTS_MAX)));
 }
 
 bool

@@ -12,6 +12,7 @@
 #define SPAM_REPLY_MAX (1024 * 1024)	/* octets of an answer */
 #define SPAM_TESTS_MAX 4096		/* octets of all names of tests; further ones are left out */
 #define SPAM_RECIPIENTS_MAX 100		/* told to the scanner */
+#define SPAM_NO_LIMIT INT64_MAX		/* the scanner takes no score for spam */
 
 enum spam_scanner { SPAM_SPAMD, SPAM_RSPAMD };
 enum spam_task { SPAM_CHECK, SPAM_LEARN_SPAM, SPAM_LEARN_HAM };
@@ -28,10 +29,10 @@ struct spam_question {
 };
 
 struct spam_verdict {
-	bool is_spam;
+	bool is_spam;			/* as the scanner sees it */
 	bool defer;			/* rspamd: "soft reject", the client shall come again */
 	bool reject;			/* rspamd: "reject" */
-	int64_t score, required;	/* thousandths */
+	int64_t score, required;	/* thousandths; required may be SPAM_NO_LIMIT */
 	struct span tests;		/* names with a comma between; in the arena */
 	struct span version;		/* of the scanner; empty: it did not say */
 };
@@ -53,6 +54,7 @@ bool spam_number(struct span s, int64_t *thousandths_out);
  * filters that look for it expect.
  */
 void spam_headers_write(struct buf *out, const struct spam_verdict *v);
+void spam_verdict_describe(struct buf *out, const struct spam_verdict *v);	/* appends a few words, for the log */
 /* Whether the field is one that only a scanner of ours may have written: X-Spam-... */
 bool spam_header_is_ours(struct span name);
 

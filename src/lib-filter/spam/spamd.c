@@ -88,6 +88,9 @@ one_line(struct span value, struct arena *a)
 	struct span out;
 
 	header_unfold(&line, value);
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] == '\t')
+			line.p[i] = ' ';
 	out = line.failed || line.n == 0 ? SPAN_NONE : arena_dup(a, buf_span(&line));
 	buf_clear(&line);
 	return out;
