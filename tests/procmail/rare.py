@@ -32,8 +32,15 @@ PASSED = {
     "block without recipes": ":0\n* -10^2 .\n{\nX=1\n}\n" + SCORE,
     "block in a block": ":0\n* -1^0 .\n{\nX=1\n:0\n{\n:0\n{ }\n}\n}\n" + SCORE,
     "block of a clone": ":0c\n* -1^0 .\n{\n:0\none\n}\n" + SCORE,
+    "clone": ":0cw\n* 5^0 .\n{\nLOG=\"[$=]\n\"\n:0\none\n}\n" + SCORE, "clone without recipes": ":0cw\n* 5^0 .\n{\nDEFAULT=one\n}\n" + SCORE,
     "empty block": ":0\n* 7^0 .\n* nope\n{ }\n" + SCORE,
 }
+
+# Of several weights of a condition the last counts.
+WEIGHTS = [
+    "3^0 1^1 s", "3^0 ! 1^1 szz", "3^0 $ 1^1 s", "3^0 $ 1^1 ! szz", "3^0 HB ?? 1^1 s", "3^0 H ?? $ 1^1 s", "3^0 ! $ 1^1 szz", "$ 3^0 1^1 s",
+    "$ 3^0 $ 1^1 s", "3^0 $ 1^1 ? true", "3^0 1^1 > 10", "$ $W s", "2^0 $ $W s", "1^0 ! 2^0 ! 3^0 s", "3^0 \\1^1 s", "3^0 1^ s",
+]
 
 FORMAIL = [
     "-R Subject: X-S", "-R Subject X-S:", "-R Sub X-:", "-R X- Y-:", "-R X-N Y-M:", "-R \"Subject: \" \"X-S: \"",
@@ -87,7 +94,17 @@ def edit(arguments):
 
 RECIPES = {"failed " + name: rc for name, rc in FAILED.items()}
 RECIPES.update({"passed over " + name: rc for name, rc in PASSED.items()})
+RECIPES.update({"weights " + x: "W=5^0\n:0\n* %s\n{ LOG=\"yes\" }\n" % x + SCORE for x in WEIGHTS})
 RECIPES.update({"formail " + x: edit(x) for x in FORMAIL})
+
+
+# What the abstract in the log has of them.
+ABSTRACTS = [
+    "From ann@x Sat Nov 28 05:33:20 2026\nFrom: x\nSubject: no end", "From ann@x Sat Nov 28 05:33:20 2026\nSubject : x\n\nx\n",
+    "From ann@x Sat Nov 28 05:33:20 2026\nSubject\n\nx\n", "From ann@x Sat Nov 28 05:33:20 2026\nX: y\nSubject:\n\nx\n",
+    "From ann@x Sat Nov 28 05:33:20 2026\nSubject: %s\n\nx\n" % ("x" * 200), "From ann@x Sat Nov 28 05:33:20 2026\nX: y\n Subject: z\n\nx\n",
+    "From ann@x Sat Nov 28 05:33:20 2026\nX: y\n\nSubject: z\n\nx\n",
+]
 
 
 def cases():
@@ -96,3 +113,4 @@ def cases():
     yield from (("blanks " + x, edit(x), SPACED) for x in BLANKS)
     yield from (("answer %s %d" % (x, i), edit(x), header + "\n") for i, header in enumerate(ANSWERED) for x in ("-r",
     "-rt"))
+    yield from (("abstract %d" % i, ":0r\nbox\n", x) for i, x in enumerate(ABSTRACTS))

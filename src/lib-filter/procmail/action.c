@@ -106,13 +106,14 @@ procmail_log_abstract(struct procmail_state *s, struct span folder, size_t octet
 {
 	struct buf out = BUF_INIT(4096);
 	struct span line, name = SPAN("  Folder: ");
-	size_t used = 0, column;
+	struct span rest = s->header;
+	size_t column;
 
-	if (span_starts(s->header, SPAN("From ")) && span_line(s->header, &used, &line)) {
-		put_line(&out, span_sub(line, 0, 250));
+	if (span_starts(rest, SPAN("From ")) && span_next(&rest, '\n', &line)) {
+		put_line(&out, span_trim(span_sub(line, 0, 250)));
 		buf_addc(&out, '\n');
 	}
-	for (used = 0; span_line(s->header, &used, &line); )	/* of a folded one what is on its first line */
+	while (span_next(&rest, '\n', &line))	/* of a folded one what is on its first line */
 		if (span_istarts(line, SPAN("Subject:"))) {
 			buf_addc(&out, ' ');
 			put_line(&out, span_sub(line, 0, 78));

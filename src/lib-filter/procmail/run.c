@@ -283,6 +283,8 @@ run_recipe(struct procmail_state *s, const struct procmail_statement *recipe)
 		return;
 	}
 	s->succeeded = recipe->action != PROCMAIL_NOTHING && procmail_act(s, recipe) == PROCMAIL_DONE;
+	if (recipe->action == PROCMAIL_BLOCK && has_recipe(recipe->block))	/* passed over by this side of the clone */
+		s->score = 0;
 	if (s->succeeded && !(flags & (PROCMAIL_FLAG_c | PROCMAIL_FLAG_f)) && recipe->action != PROCMAIL_CAPTURE)
 		s->delivered = s->stop = true;
 }
