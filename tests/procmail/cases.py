@@ -6,6 +6,7 @@ import typing
 
 import corners
 import edges
+import rare
 
 FROM = "From ann@example.org Sat Nov 28 05:33:20 2026\n"
 
@@ -505,3 +506,5 @@ def cases():
         yield Case("recipes", "corner/" + recipe, text, PLAIN, BOXES)
     for recipe, text in edges.RECIPES.items():
         yield Case("recipes", "edge/" + recipe, text, PLAIN, BOXES)
+    for name, text, message in rare.cases():
+        yield Case("recipes", "rare/" + name, text, message or PLAIN, BOXES)

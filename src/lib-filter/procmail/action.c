@@ -106,13 +106,14 @@ procmail_log_abstract(struct procmail_state *s, struct span folder, size_t octet
 {
 	struct buf out = BUF_INIT(4096);
 	struct span line, name = SPAN("  Folder: ");
-	size_t used = 0, column;
+	struct span rest = s->header;
+	size_t column;
 
-	if (span_starts(s->header, SPAN("From ")) && span_line(s->header, &used, &line)) {
-		put_line(&out, span_sub(line, 0, 250));
+	if (span_starts(rest, SPAN("From ")) && span_next(&rest, '\n', &line)) {
+		put_line(&out, span_trim(span_sub(line, 0, 250)));
 		buf_addc(&out, '\n');
 	}
-	for (used = 0; span_line(s->header, &used, &line); )	/* of a folded one what is on its first line */
+	while (span_next(&rest, '\n', &line))	/* of a folded one what is on its first line */
 		if (span_istarts(line, SPAN("Subject:"))) {
 			buf_addc(&out, ' ');
 			put_line(&out, span_sub(line, 0, 78));
@@ -132,13 +133,20 @@ procmail_log_abstract(struct procmail_state *s, struct span folder, size_t octet
 	buf_clear(&out);
 }
 
+/* LASTFOLDER is what was delivered to last, whether it took the message or not. */
+static void
+tried(struct procmail_state *s, struct span folder)
+{
+	procmail_verbose(s, "Assigning \"LASTFOLDER=%.*s\"", SPAN_ARG(folder));
+	(void)procmail_set_plain(s, SPAN("LASTFOLDER"), folder);
+}
+
 static void
 delivered(struct procmail_state *s, struct span folder, size_t octets)
 {
 	struct span how = procmail_value(s, "LOGABSTRACT");
 
-	procmail_verbose(s, "Assigning \"LASTFOLDER=%.*s\"", SPAN_ARG(folder));
-	(void)procmail_set_plain(s, SPAN("LASTFOLDER"), folder);
+	tried(s, folder);
 	if (how.n > 0 && (how.p[0] == 'a' || how.p[0] == 'A'))
 		procmail_log_abstract(s, folder, octets);
 	s->last_octets = octets;
@@ -283,6 +291,7 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 	int rc;
 
 	if (count == 0 || names[0].n == 0 || !count_delivery(s)) {
+		tried(s, SPAN(""));
 		procmail_log(s, "Error while writing to \"\"");
 		return PROCMAIL_FAILED;
 	}
@@ -310,10 +319,15 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 		rc = err_set(&e, ERR_DENIED, "nothing can be delivered");
 	else
 		rc = s->sh->host->deliver(s->sh->host->ctx, &d, &folder, &e);
-	if (rc == 0)
+	if (rc == 0) {
 		delivered(s, folder.n > 0 ? buf_span(&folder) : names[0], d.text.n);
-	else
+	} else {
+		/* In a directory that is there it would have got its name later. */
+		if (d.place == PROCMAIL_PLACE_FILE || d.place == PROCMAIL_PLACE_MAILBOX || s->sh->host->is_dir == NULL ||
+		    !s->sh->host->is_dir(s->sh->host->ctx, d.dir, bare_name(names[0])))
+			tried(s, bare_name(names[0]));
 		procmail_log(s, "Error while writing to \"%.*s\": %s", SPAN_ARG(names[0]), e.log);
+	}
 	free((char *)(uintptr_t)d.text.p);
 	buf_clear(&folder);
 	return rc == 0 ? PROCMAIL_DONE : PROCMAIL_FAILED;
@@ -589,6 +603,18 @@ capture(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	return done;
 }
 
+/* What was run for a message of so many octets. */
+static void
+end_program(struct procmail_state *s, enum procmail_done done, size_t octets)
+{
+	if (done == PROCMAIL_DONE) {
+		delivered(s, s->ran, octets);
+	} else {
+		tried(s, s->ran);
+		s->last_octets = octets;
+	}
+}
+
 /* | program: the message is its own then. */
 static enum procmail_done
 pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
@@ -598,6 +624,7 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	int status = 0;
 
 	if (span_trim(recipe->text).n == 0) {
+		tried(s, SPAN("|"));
 		procmail_log(s, "There is no standard output to deliver to");
 		return PROCMAIL_FAILED;
 	}
@@ -605,11 +632,10 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 		return PROCMAIL_FAILED;
 	if (procmail_run_line(s, recipe->text, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
 		s->exit_code = status;
-		if (!program_failed(s, recipe, recipe->text, status)) {
-			delivered(s, s->ran, input.n);
+		if (!program_failed(s, recipe, recipe->text, status))
 			done = PROCMAIL_DONE;
-		}
 	}
+	end_program(s, done, input.n);
 	buf_clear(&out);
 	return done;
 }
@@ -718,8 +744,7 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 		if (!program_failed(s, recipe, s->ran, status))
 			done = PROCMAIL_DONE;
 	}
-	if (done == PROCMAIL_DONE)
-		delivered(s, s->ran, input.n);
+	end_program(s, done, input.n);
 	buf_clear(&out);
 	return done;
 }

@@ -305,6 +305,7 @@ condition(struct procmail_state *s, const struct procmail_statement *recipe, str
 	if (c.weighted && s->score >= SCORE_MAX)
 		return true;
 	for (unsigned round = 0; round < REPARSE_MAX; round++) {
+		size_t octets;
 		char first;
 
 		c.text = trim_front(c.text);
@@ -321,12 +322,11 @@ condition(struct procmail_state *s, const struct procmail_statement *recipe, str
 				return false;
 			continue;
 		}
-		if (!c.weighted) {
-			take_weight(&c);
-			*weighted_out |= c.weighted;
-			if (c.weighted)
-				continue;
-		}
+		octets = c.text.n;
+		take_weight(&c);	/* of several the last counts */
+		*weighted_out |= c.weighted;
+		if (c.text.n < octets)
+			continue;
 		if (take_variable(s, &c))
 			continue;
 		if (first == '<' || first == '>')

@@ -19,6 +19,8 @@ struct field {
 struct option {
 	char letter;
 	struct span text, to;	/* to: of -R */
+	size_t name;		/* octets of text that are the name, or the beginning of one */
+	bool whole;		/* the name has its colon */
 };
 
 struct formail {
@@ -30,28 +32,65 @@ struct formail {
 	struct array fields;
 	struct span body;
 	struct buf from;	/* a From_ line that was made */
+	struct buf plain;	/* the text, when names in it have blanks in front of their colons */
 	struct buf *out;
 };
 
-/* The name that a line begins with, with its colon; 0: none. */
+/* Octets that a name may have. */
+static size_t
+name_octets(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.n && (unsigned char)s.p[n] > ' ' && s.p[n] != 0x7f && s.p[n] != ':')
+		n++;
+	return n;
+}
+
+/* The name that a line begins with, with its colon, and blanks in front of that (RFC 5322 section 4.5); 0: none. */
 static size_t
 name_length(struct span line)
 {
-	if (span_starts(line, SPAN("From ")))
-		return 5;
-	for (size_t i = 0; i < line.n; i++) {
-		if (line.p[i] == ':')
-			return i == 0 ? 0 : i + 1;
-		if ((unsigned char)line.p[i] <= ' ' || line.p[i] == 0x7f)
-			return 0;
+	size_t n = name_octets(line), colon = n;
+
+	while (colon < line.n && ascii_is_wsp(line.p[colon]))
+		colon++;
+	if (n > 0 && colon < line.n && line.p[colon] == ':')
+		return colon + 1;
+	return span_starts(line, SPAN("From ")) ? 5 : 0;
+}
+
+/* The text with no blanks between names and colons, in f->plain if there were any. */
+static struct span
+without_blanks(struct formail *f, struct span in)
+{
+	size_t copied = 0;
+
+	for (size_t at = 0; at < in.n && in.p[at] != '\n'; at += span_chr(span_from(in, at), '\n') + 1) {
+		struct span line = span_sub(in, at, span_chr(span_from(in, at), '\n'));
+		size_t name = name_length(line), octets = name_octets(line);
+
+		if (name == 0 && !ascii_is_wsp(in.p[at]) && in.p[at] != '>')
+			break;
+		if (name <= octets + 1 || line.p[name - 1] != ':')
+			continue;
+		buf_add(&f->plain, span_sub(in, copied, at + octets - copied));
+		copied = at + name - 1;
 	}
-	return 0;
+	if (copied == 0)
+		return in;
+	buf_add(&f->plain, span_from(in, copied));
+	return buf_span(&f->plain);
 }
 
 static bool
 split(struct formail *f, struct span in)
 {
 	f->fields = ARRAY_INIT(struct field, FIELDS_MAX + 1);
+	f->plain = BUF_INIT(f->out->max);
+	in = without_blanks(f, in);
+	if (f->plain.failed)
+		return false;
 	while (in.n > 0) {
 		size_t n = span_chr(in, '\n') + 1, name;
 		struct field *x = f->fields.n == 0 ? NULL : array_at(&f->fields, f->fields.n - 1);
@@ -77,6 +116,13 @@ split(struct formail *f, struct span in)
 	return true;
 }
 
+static void
+fields_clear(struct formail *f)
+{
+	array_clear(&f->fields);
+	buf_clear(&f->plain);
+}
+
 /* An option's field: the whole name with its colon, or the beginning of names. */
 static bool
 is_named(const struct field *x, struct span name)
@@ -98,12 +144,17 @@ is_named_now(const struct field *x, struct span name)
 	    span_istarts(span_from(x->text, x->renamed_octets), span_from(name, n));
 }
 
-static size_t
-option_name(struct span text)
+static struct span
+option_name(const struct option *o)
 {
-	size_t n = name_length(text);
+	return span_sub(o->text, 0, o->name);
+}
 
-	return n == 0 ? text.n : n;
+/* -i and -I with a field to put in the place of others, be it of blanks. */
+static bool
+has_content(const struct option *o)
+{
+	return o->whole && o->text.n > o->name;
 }
 
 static struct field *
@@ -144,7 +195,19 @@ first_address(struct span s)
 	return span_sub(s, 0, n);
 }
 
-/* An address with a domain is better than one without, whatever field it stands in. */
+/* How much an address says, whatever field it stands in. */
+static unsigned
+address_rank(struct span address)
+{
+	bool has_at = span_chr(address, '@') < address.n;
+
+	if (address.n == 0)
+		return 0;
+	if (span_chr(address, '!') < address.n)
+		return has_at ? 2 : 3;
+	return !has_at ? 1 : span_chr(address, '.') < address.n ? 4 : 2;
+}
+
 static struct span
 sender(const struct formail *f, bool trusts)
 {
@@ -153,7 +216,7 @@ sender(const struct formail *f, bool trusts)
 	static const char *const header[] = { "Reply-To:", "From:", "Sender:", "Return-Path:", "From ", "Errors-To:", "Resent-From:",
 		"Resent-Sender:", "Resent-Reply-To:", "Path:" };
 	const char *const *names = trusts ? header : envelope;
-	struct span bare = SPAN_NONE;
+	struct span best = SPAN_NONE;
 
 	/* A bounce is answered to nobody. */
 	if (span_eq(span_trim(content(find(f, "Return-Path:"))), SPAN("<>")))
@@ -161,12 +224,10 @@ sender(const struct formail *f, bool trusts)
 	for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++) {
 		struct span address = first_address(content(find(f, names[i])));
 
-		if (span_chr(address, '@') < address.n)
-			return address;
-		if (bare.n == 0)
-			bare = address;
+		if (address_rank(address) > address_rank(best))
+			best = address;
 	}
-	return bare.n > 0 ? bare : SPAN("foo@bar");
+	return best.n > 0 ? best : SPAN("foo@bar");
 }
 
 /* The From_ line of a message that has none: a field like the others. */
@@ -258,7 +319,7 @@ extract(struct formail *f)
 static void
 leave_one(struct formail *f, const struct option *o)
 {
-	struct span name = span_sub(o->text, 0, option_name(o->text));
+	struct span name = option_name(o);
 	struct field *last = NULL;
 
 	for (size_t i = 0; i < f->fields.n; i++) {
@@ -278,7 +339,7 @@ edit(struct formail *f)
 {
 	for (size_t k = 0; k < f->option_count; k++) {
 		const struct option *o = &f->options[k];
-		struct span name = span_sub(o->text, 0, option_name(o->text));
+		struct span name = option_name(o);
 
 		for (size_t i = 0; i < f->fields.n; i++) {
 			struct field *x = field_at(f, i);
@@ -288,7 +349,7 @@ edit(struct formail *f)
 			switch (o->letter) {
 			case 'i':
 				x->old = !f->reply;
-				x->keep = span_trim(span_from(o->text, name.n)).n == 0;
+				x->keep = !has_content(o);
 				break;
 			case 'I':
 				x->gone = true;
@@ -296,7 +357,8 @@ edit(struct formail *f)
 			case 'R':
 				x->gone = x->text.p == f->from.p;
 				x->renamed = o->to;
-				x->renamed_octets = name.n;
+				/* A beginning of names is replaced by another, or by a whole name with the rest of it. */
+				x->renamed_octets = name_length(o->to) > 0 ? x->name : name.n;
 				break;
 			}
 		}
@@ -318,9 +380,7 @@ is_generated(struct span text)
 static void
 put_new(struct formail *f, struct span text)
 {
-	size_t name = option_name(text);
-
-	if (name == text.n && is_generated(text)) {
+	if (is_generated(text)) {
 		buf_add(f->out, text);
 		buf_addf(f->out, " <%llx.%llx@%.*s>\n", (unsigned long long)f->c->now, (unsigned long long)f->c->unique, SPAN_ARG(f->c->host_name));
 		return;
@@ -334,7 +394,7 @@ static void
 find_there(const struct formail *f, bool there[FORMAIL_FIELDS])
 {
 	for (size_t k = 0; k < f->option_count; k++) {
-		struct span name = span_sub(f->options[k].text, 0, option_name(f->options[k].text));
+		struct span name = option_name(&f->options[k]);
 
 		there[k] = false;
 		for (size_t i = 0; i < f->fields.n && f->options[k].letter == 'a' && !there[k]; i++)
@@ -351,12 +411,8 @@ put_added(struct formail *f, const bool there[FORMAIL_FIELDS])
 	for (const char *letter = order; *letter != '\0'; letter++)
 		for (size_t k = 0; k < f->option_count; k++) {
 			const struct option *o = &f->options[k];
-			size_t name = option_name(o->text);
-			bool is_bare = span_trim(span_from(o->text, name)).n == 0;
 
-			if (o->letter != *letter || ((*letter == 'i' || *letter == 'I') && is_bare))
-				continue;
-			if (name_length(o->text) == 0 || (*letter == 'A' && name == o->text.n))
+			if (o->letter != *letter || !o->whole || (*letter != 'a' && !has_content(o)))
 				continue;
 			if (!there[k])
 				put_new(f, o->text);
@@ -369,10 +425,8 @@ has_option(const struct formail *f, char letter, struct span name)
 {
 	for (size_t k = 0; k < f->option_count; k++) {
 		const struct option *o = &f->options[k];
-		size_t n = option_name(o->text);
 
-		if (o->letter == letter && span_ieq(span_sub(o->text, 0, n), name) &&
-		    (letter == 'I' || span_trim(span_from(o->text, n)).n > 0))
+		if (o->letter == letter && span_ieq(option_name(o), name) && (letter == 'I' || has_content(o)))
 			return true;
 	}
 	return false;
@@ -386,11 +440,26 @@ put_reply_name(struct formail *f, struct span name)
 		return false;
 	if (has_option(f, 'i', name))
 		buf_adds(f->out, "Old-");
-	for (size_t k = 0; k < f->option_count; k++)
-		if (f->options[k].letter == 'R' && span_ieq(f->options[k].text, name))
-			name = f->options[k].to;
+	for (size_t k = 0; k < f->option_count; k++) {
+		const struct option *o = &f->options[k];
+
+		if (o->letter == 'R' && span_istarts(name, o->text)) {
+			buf_add(f->out, o->to);
+			name = name_length(o->to) > 0 ? SPAN("") : span_from(name, o->name);
+			break;
+		}
+	}
 	buf_add(f->out, name);
 	return true;
+}
+
+/* The ids of a field as they stand there, with a space in front of them if there is none. */
+static void
+put_ids(struct formail *f, struct span ids)
+{
+	if (!ascii_is_wsp(ids.p[0]))
+		buf_addc(f->out, ' ');
+	buf_add(f->out, span_sub(ids, 0, ids.n - (ids.p[ids.n - 1] == '\n')));
 }
 
 /* -r: the header of an answer. */
@@ -398,7 +467,7 @@ static void
 put_reply(struct formail *f)
 {
 	struct span to = sender(f, f->trusts), subject = content(find(f, "Subject:"));
-	const struct field *id = find(f, "Message-ID:"), *references = find(f, "References:");
+	struct span id = content(find(f, "Message-ID:")), references = content(find(f, "References:"));
 
 	for (size_t i = 0; i < f->fields.n; i++) {
 		const struct field *x = field_at(f, i);
@@ -412,15 +481,16 @@ put_reply(struct formail *f)
 		buf_adds(f->out, subject.n > 0 && !ascii_is_wsp(subject.p[0]) ? " Re: " : " Re:");
 		put_text(f, subject);
 	}
-	if (id != NULL && put_reply_name(f, SPAN("References:"))) {
-		if (references != NULL) {
-			buf_addc(f->out, ' ');
-			buf_add(f->out, span_trim(content(references)));
-		}
-		buf_addf(f->out, " %.*s\n", SPAN_ARG(span_trim(content(id))));
+	if (id.n > 1 && put_reply_name(f, SPAN("References:"))) {
+		if (references.n > 1)
+			put_ids(f, references);
+		put_ids(f, id);
+		buf_addc(f->out, '\n');
 	}
-	if (id != NULL && put_reply_name(f, SPAN("In-Reply-To:")))
-		buf_addf(f->out, " %.*s\n", SPAN_ARG(span_trim(content(id))));
+	if (id.n > 1 && put_reply_name(f, SPAN("In-Reply-To:"))) {
+		put_ids(f, id);
+		buf_addc(f->out, '\n');
+	}
 }
 
 static void
@@ -465,7 +535,7 @@ put_header(struct formail *f)
 		ok = !header.failed && split(&reply, buf_span(&header));
 		if (ok)
 			find_there(&reply, there);
-		array_clear(&reply.fields);
+		fields_clear(&reply);
 		buf_add(out, buf_span(&header));
 		buf_clear(&header);
 	} else {
@@ -503,7 +573,7 @@ extract_changed(struct formail *f)
 		out->failed = true;
 	else
 		extract(&changed);
-	array_clear(&changed.fields);
+	fields_clear(&changed);
 	buf_clear(&header);
 }
 
@@ -554,6 +624,31 @@ take(const struct span *argv, size_t argc, size_t *i, struct span *word, struct 
 	return true;
 }
 
+/* What an option is about.  FORMAIL_UNKNOWN: no name, of which the program is to complain, or to make what it does. */
+static enum formail_rc
+parse_name(struct option *o)
+{
+	bool adds = o->letter == 'a' || o->letter == 'A' || o->letter == 'i', counts = o->letter == 'u' || o->letter == 'U';
+
+	o->name = name_length(o->text);
+	o->whole = o->name > 0;
+	if (!o->whole && (adds || counts || name_octets(o->text) < o->text.n))
+		return FORMAIL_UNKNOWN;
+	if (!o->whole)
+		o->name = o->text.n;
+	if (o->letter == 'R') {
+		size_t name = name_length(o->to);
+
+		if (span_trim(span_from(o->text, o->name)).n > 0 || (name == 0 && (o->whole || name_octets(o->to) < o->to.n)))
+			return FORMAIL_UNKNOWN;
+		if (name > 0)
+			o->to = span_sub(o->to, 0, name);
+	}
+	if (!adds && o->letter != 'I')
+		o->text = option_name(o);
+	return FORMAIL_DONE;
+}
+
 static enum formail_rc
 parse_word(struct formail *f, const struct span *argv, size_t argc, size_t *i)
 {
@@ -589,8 +684,8 @@ parse_word(struct formail *f, const struct span *argv, size_t argc, size_t *i)
 			if (!take(argv, argc, i, &word, &o->text) || (c == 'R' && !take(argv, argc, i, &word, &o->to)))
 				return FORMAIL_FAILED;
 			f->extracts |= c == 'x' || c == 'X';
-			if (c != 'x' && c != 'X' && c != 'R' && c != 'I' && name_length(o->text) == 0)
-				return FORMAIL_UNKNOWN;	/* a field without a colon: let the program complain */
+			if (parse_name(o) == FORMAIL_UNKNOWN)
+				return FORMAIL_UNKNOWN;
 			break;
 		default:
 			return FORMAIL_UNKNOWN;
@@ -636,7 +731,7 @@ formail_run(const struct span *argv, size_t argc, struct span in, const struct f
 
 	if (rc == FORMAIL_DONE)
 		rc = run(&f, in);
-	array_clear(&f.fields);
+	fields_clear(&f);
 	buf_clear(&f.from);
 	return rc;
 }

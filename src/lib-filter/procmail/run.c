@@ -256,12 +256,23 @@ enter_block(struct procmail_state *s, const struct procmail_statement *recipe)
 	return true;
 }
 
+static bool
+has_recipe(const struct procmail_statement *block)
+{
+	while (block != NULL && block->kind != PROCMAIL_RECIPE)
+		block = block->next;
+	return block != NULL;
+}
+
 static void
 run_recipe(struct procmail_state *s, const struct procmail_statement *recipe)
 {
 	unsigned flags = recipe->flags;
-	bool executed = may_run(s, flags) && procmail_conditions(s, recipe);
+	bool tried = may_run(s, flags), executed = tried && procmail_conditions(s, recipe);
 
+	/* A recipe that is passed over has no score, in a block neither. */
+	if (!tried || (!executed && has_recipe(recipe->block)))
+		s->score = 0;
 	if (!(flags & (PROCMAIL_FLAG_A | PROCMAIL_FLAG_a)))
 		s->matched = executed;
 	s->else_done = executed || (flags & PROCMAIL_FLAG_E && s->else_done);
@@ -272,6 +283,8 @@ run_recipe(struct procmail_state *s, const struct procmail_statement *recipe)
 		return;
 	}
 	s->succeeded = recipe->action != PROCMAIL_NOTHING && procmail_act(s, recipe) == PROCMAIL_DONE;
+	if (recipe->action == PROCMAIL_BLOCK && has_recipe(recipe->block))	/* passed over by this side of the clone */
+		s->score = 0;
 	if (s->succeeded && !(flags & (PROCMAIL_FLAG_c | PROCMAIL_FLAG_f)) && recipe->action != PROCMAIL_CAPTURE)
 		s->delivered = s->stop = true;
 }
