@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-protocol/managesieve.h"
 
+#include "lib/encode.h"
+
 #define QUOTED_MAX 1024		/* RFC 5804 section 4: longer ones are literals */
 #define WORD_MAX 32
 
@@ -20,9 +22,26 @@ more(struct reader *r, size_t need)
 	return MSIEVE_MORE;
 }
 
+/*
+ * The octets of a literal that begins at the line's end: "{12+}".  What clients of the time before RFC 5804 mean by "{12}" is
+ * the same, for there never was an answer to wait for.
+ */
+static bool
+literal_size(struct span head, uint64_t *size_out)
+{
+	if (head.n > 0 && head.p[head.n - 1] == '\r')
+		head.n--;
+	if (head.n < 3 || head.p[0] != '{' || head.p[head.n - 1] != '}')
+		return false;
+	head = span_sub(head, 1, head.n - 2);
+	if (head.n > 1 && head.p[head.n - 1] == '+')
+		head.n--;
+	return span_u64(head, INT64_MAX, size_out);
+}
+
 /* The rest of the line is passed over; what is behind it is the next command. */
 static enum msieve_result
-bad(struct reader *r, const char *why)
+bad_line(struct reader *r, const char *why)
 {
 	struct span rest = span_from(r->in, r->at);
 	size_t n = span_chr(rest, '\n');
@@ -32,6 +51,31 @@ bad(struct reader *r, const char *why)
 	r->out->why = why;
 	r->out->used = r->at + n + 1;
 	return MSIEVE_BAD;
+}
+
+/* So are literals that follow, for a script's lines are no commands. */
+static enum msieve_result
+bad(struct reader *r, const char *why)
+{
+	for (;;) {
+		struct span rest = span_from(r->in, r->at);
+		size_t end = span_chr(rest, '\n'), brace = end;
+		uint64_t size;
+
+		if (end == rest.n)
+			return more(r, 0);
+		while (brace > 0 && rest.p[brace] != '{')
+			brace--;
+		if (!literal_size(span_sub(rest, brace, end - brace), &size))
+			return bad_line(r, why);
+		r->at += end + 1;
+		r->out->need = size > UINT32_MAX ? 0 : r->at + (size_t)size;
+		if (size > r->max || r->at > r->max - size)
+			return MSIEVE_TOO_LONG;
+		if (r->in.n - r->at < size)
+			return more(r, r->at + (size_t)size + 1);
+		r->at += (size_t)size;
+	}
 }
 
 static enum msieve_result
@@ -45,7 +89,9 @@ take_quoted(struct reader *r, struct span *out)
 		char c = r->in.p[r->at];
 
 		if (c == '\r' || c == '\n' || c == '\0')
-			return bad(r, "Line end or NUL in a quoted string");
+			return bad_line(r, "Line end or NUL in a quoted string");
+		if (escaped && c != '"' && c != '\\')
+			return bad(r, "In a quoted string a backslash is followed by another, or by a quote");
 		if (n >= QUOTED_MAX)
 			return bad(r, "Quoted string too long: a literal is needed");
 		escaped = !escaped && c == '\\';
@@ -54,6 +100,8 @@ take_quoted(struct reader *r, struct span *out)
 	if (r->at == r->in.n)
 		return more(r, 0);
 	*out = span_sub(r->in, from, r->at++ - from);
+	if (!utf8_is_valid(*out))
+		return bad(r, "A quoted string is not in UTF-8");
 	if (n == out->n)
 		return MSIEVE_DONE;
 	text = arena_alloc(r->a, n + 1, 1);
@@ -68,21 +116,16 @@ take_quoted(struct reader *r, struct span *out)
 	return MSIEVE_DONE;
 }
 
-/* {12+}: without the plus it would wait for an answer that there is not. */
 static enum msieve_result
 take_literal(struct reader *r, struct span *out)
 {
 	struct span rest = span_from(r->in, r->at);
 	size_t end = span_chr(rest, '\n'), n;
 	uint64_t size;
-	struct span head;
 
 	if (end == rest.n)
 		return rest.n > WORD_MAX ? bad(r, "Malformed literal") : more(r, 0);
-	head = span_sub(rest, 0, end);
-	if (head.n > 0 && head.p[head.n - 1] == '\r')
-		head.n--;
-	if (head.n < 4 || !span_ends(head, SPAN("+}")) || !span_u64(span_sub(head, 1, head.n - 3), INT64_MAX, &size))
+	if (!literal_size(span_sub(rest, 0, end), &size))
 		return bad(r, "Malformed literal: {octets+} is needed");
 	if (size > UINT32_MAX)
 		return MSIEVE_TOO_LONG;
@@ -172,7 +215,7 @@ msieve_parse(struct span in, size_t max, struct arena *a, struct msieve_parse *o
 void
 msieve_put_string(struct buf *out, struct span s)
 {
-	bool quoted = s.n <= QUOTED_MAX;
+	bool quoted = s.n <= QUOTED_MAX && utf8_is_valid(s);
 
 	for (size_t i = 0; i < s.n && quoted; i++)
 		quoted = s.p[i] != '\r' && s.p[i] != '\n' && s.p[i] != '\0';

@@ -7,6 +7,7 @@
 #include "lib/ipc-types.h"
 #include "lib/ipc.h"
 #include "lib/log.h"
+#include "lib/sys.h"
 #include "lib-filter/sieve/capability.h"
 #include "lib-protocol/worker-parent.h"
 #include "managesieve/session.h"
@@ -33,6 +34,18 @@ directory_of(struct arena *a, const char *path)
 	return s.n > 1 ? arena_cstr(a, span_sub(s, 0, s.n - 1)) : "/";
 }
 
+/* What is not there when the sandbox closes could not be made any more. */
+static const char *
+wanted(const char *path)
+{
+	struct err e = ERR_INIT;
+
+	/* Whoever may not make it is told when a script is to be stored. */
+	if (path != NULL)
+		(void)dir_make(path, 0700, &e);
+	return path;
+}
+
 /* Where the scripts are, where the link to the active one is, and those that may be included. */
 int
 msieve_paths(const struct storage_params *p, struct arena *a, const char *const **rw_out, struct err *e)
@@ -48,8 +61,8 @@ msieve_paths(const struct storage_params *p, struct arena *a, const char *const 
 	if (p->home.n > 0 && (paths[n] = arena_cstr(a, p->home)) != NULL)
 		n++;
 	if (sieve_site_personal(&site, a, &personal, &none) == 0) {
-		paths[n++] = directory_of(a, personal.path);
-		paths[n++] = directory_of(a, personal.active);
+		paths[n++] = wanted(directory_of(a, personal.path));
+		paths[n++] = wanted(directory_of(a, personal.active));
 	}
 	if (sieve_site_location(&site, "sieve_global", a, &global, &none) == 0)
 		paths[n++] = global.dict ? directory_of(a, global.path) : global.path;

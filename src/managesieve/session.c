@@ -120,7 +120,8 @@ cmd_capability(struct msieve_session *m, const struct msieve_command *c)
 	stream_put(m->s, m->o->capabilities);
 	if (m->o->goes_back)
 		stream_puts(m->s, "\"UNAUTHENTICATE\"\r\n");
-	stream_puts(m->s, "\"SASL\" \"\"\r\n\"OWNER\" ");
+	/* An empty SASL would say that there is STARTTLS (RFC 5804 section 1.7). */
+	stream_puts(m->s, "\"OWNER\" ");
 	put_string(m, m->site->user);
 	stream_puts(m->s, "\r\n\"VERSION\" \"1.0\"\r\n");
 	say(m, "OK", "Capabilities listed.");
@@ -391,8 +392,11 @@ int
 msieve_session_run(struct msieve_session *m, struct err *e)
 {
 	while (!m->done) {
-		if (step(m, e) == -1)
+		if (step(m, e) == -1) {
+			if (e->code == ERR_TIMEOUT)
+				say(m, "BYE", "Disconnected for inactivity.");
 			return -1;
+		}
 		if (m->o->max_bad > 0 && m->bad >= m->o->max_bad) {
 			say(m, "BYE", "Too many bad commands.");
 			return err_set(e, ERR_SYNTAX, "too many bad commands");

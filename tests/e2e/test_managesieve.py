@@ -224,6 +224,22 @@ class ManageSieve(unittest.TestCase):
         path = self.server.path("home", "alice", "sieve")
         self.assertEqual([x for x in os.listdir(path) if x.endswith(".sieve")], ['zwei "ä".sieve'])
 
+    def test_strings(self):
+        """What is wrong is refused whole, with the literals in it; what is right comes back as it was."""
+        with Client(self.server) as c:
+            for wrong in (b'NOOP "\xff"', b'NOOP "a\\b"', b'NOOP "a', b"NOOP {1", b'PUTSCRIPT x {14+}\r\nLOGOUT\r\nNOOP\r\n',
+                          b'FOO "a" {14}\r\nLOGOUT\r\nNOOP\r\n', b'NOOP "' + b"x" * 1025 + b'"'):
+                c.send(wrong + b"\r\n")
+                self.assertEqual(c.answer()[0], "NO", wrong)
+            c.send(b'NOOP {3+}\r\na\xffb\r\n')
+            self.assertEqual(c.line(), b"OK (TAG {3}")
+            self.assertTrue(c.line().startswith(b'a\xffb) "'))
+            self.assertEqual(c.ask('NOOP "%s"' % ("x" * 1024))[1][:11], '(TAG "xxxxx')
+            self.assertEqual(c.ask('PUTSCRIPT {3}\r\nold {5}\r\nkeep;')[0], "OK")
+            self.assertEqual(c.ask('GETSCRIPT "old"')[2], ['"keep;"'])
+            told = c.ask("CAPABILITY")[2]
+            self.assertEqual([x for x in told if x.startswith('"SASL"')], [])
+
     def test_limits(self):
         with Client(self.server) as c:
             self.assertEqual(c.ask('HAVESPACE "a" 8000')[0], "OK")
@@ -237,12 +253,74 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(c.put("s2", "keep;")[0], "OK")
             self.assertEqual(c.put("s3", "keep;")[0], "OK")
             self.assertEqual(c.put("s4", "keep;")[1][:18], "(QUOTA/MAXSCRIPTS)")
-            for wrong in ("PUTSCRIPT", 'PUTSCRIPT "a"', "PUTSCRIPT a b", 'GETSCRIPT {1}', 'HAVESPACE "a" "1"', 'GETSCRIPT "a\0b"'):
+            for wrong in ("PUTSCRIPT", 'PUTSCRIPT "a"', "PUTSCRIPT a b", 'GETSCRIPT {1', 'HAVESPACE "a" "1"', 'GETSCRIPT "a\0b"'):
                 self.assertEqual(c.ask(wrong)[0], "NO", wrong)
             self.assertEqual(c.ask('NOOP')[0], "OK")
+            with open(self.server.path("home", "alice", "sieve", "s3.sieve"), "w") as f:
+                f.write("#" * 9000)                             # put there by other means
+            self.assertEqual(c.ask('SETACTIVE "s3"')[1][:15], "(QUOTA/MAXSIZE)")
             c.send("{99999999999+}\r\n")
             self.assertTrue(c.ended())
         self.assertIn("Command too long", self.server.log_text())
+
+    def test_link_among_scripts(self):
+        """The link's name is nobody's to write, and mail is filed as its script says all the while."""
+        self.server.stop()
+        self.server.add_config("plugin {\n  sieve = file:~/sieve;active=~/sieve/active.sieve\n}")
+        self.server.start()
+        with Client(self.server) as c:
+            self.assertEqual(c.put("one")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+            self.assertEqual(c.put("active", "discard;")[0], "NO")
+            self.assertEqual(c.ask('DELETESCRIPT "active"')[1][:13], "(NONEXISTENT)")
+            self.assertEqual(c.ask('RENAMESCRIPT "one" "active"')[0], "NO")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"one" ACTIVE'])
+        self.server.deliver(culver.message("A list"))
+        imap = self.server.imap("alice")
+        self.assertEqual(imap.select("Lists")[1], [b"1"])
+        imap.logout()
+
+    def test_no_home_yet(self):
+        """A user whose first act is to store a script."""
+        home = self.server.path("home", "alice")
+        os.rmdir(home)
+        os.chown(self.server.path("home"), self.server.uid, self.server.gid)
+        with Client(self.server) as c:
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], [])
+            self.assertEqual(c.put("one")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+        self.assertEqual(os.readlink(os.path.join(home, ".dovecot.sieve")), "sieve/one.sieve")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs files of another user")
+    def test_files_of_the_administrator(self):
+        """A script that another user has put there: no second name for it may be made, but it can be moved."""
+        home = self.server.path("home", "alice")
+        with Client(self.server) as c:
+            self.assertEqual(c.put("one", "keep;")[0], "OK")
+            for name in os.path.join(home, ".dovecot.sieve"), os.path.join(home, "sieve", "theirs.sieve"):
+                with open(name, "w") as f:
+                    f.write(SCRIPT)
+            self.assertEqual(c.ask('SETACTIVE "theirs"')[0], "OK")
+            self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"dovecot.orig"', '"one"', '"theirs" ACTIVE'])
+            self.assertEqual(c.ask('RENAMESCRIPT "theirs" "one"')[1][:15], "(ALREADYEXISTS)")
+            self.assertEqual(c.ask('RENAMESCRIPT "theirs" "mine"')[0], "OK")
+            self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"dovecot.orig"', '"mine" ACTIVE', '"one"'])
+            self.assertEqual(c.ask('GETSCRIPT "dovecot.orig"')[2], ['"%s"' % SCRIPT])
+
+    def test_silence(self):
+        """A client that says nothing is told why the connection ends."""
+        self.server.stop()
+        self.server.add_config("imap_idle_timeout = 1s")
+        self.server.start()
+        for tls in False, True:
+            with Client(self.server, login=False) as c:
+                if tls:
+                    c.ask("STARTTLS")
+                    c.start_tls(self.server)
+                    c.answer()
+                self.assertEqual(c.ask(self.login_line("alice"))[0], "OK")
+                self.assertEqual(c.answer()[0], "BYE")
+                self.assertTrue(c.ended())
 
     @unittest.skipUnless(shutil.which("sieve-connect"), "needs sieve-connect")
     def test_sieve_connect(self):

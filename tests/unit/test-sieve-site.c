@@ -106,7 +106,7 @@ test_locations(void **state)
 		{ "~/a;", "~/a|-|" },
 		{ "", "code 3" },
 		{ "file:", "code 2" },
-		{ "relative/path", "~/relative/path|-|" },
+		{ "relative/path", "~/relative/path|-|" },		/* below the home */
 		{ "file:scripts;active=x.sieve", "~/scripts|~/x.sieve|" },
 		{ "dict:file:/x", "/x|-|default" },
 		{ "dict:file:~/x.dict;name=mine;user=bob;bindir=/b", "~/x.dict|-|mine" },
@@ -114,6 +114,8 @@ test_locations(void **state)
 		{ "ldap:/etc/x", "code 2" },
 		{ "/x;wrong=1", "code 2" },
 		{ "/x;active=%{nothing", "code 2" },
+		{ "/x;active=.y", "/x|~/.y|" },
+		{ "%d", "~/example.com|-|" },
 		{ "/%{nothing", "code 2" },
 	};
 	const char *settings[3][2] = { { "sieve_before", NULL }, { NULL, NULL } };
@@ -138,6 +140,15 @@ test_locations(void **state)
 	put(&f, "all/x.sieve", "keep;");
 	settings[0][1] = "~/all";
 	assert_string_equal(where(&f, NULL, &got), "~/all|~/.dovecot.sieve|");
+	/* With "file:" it is a directory before it is there; but a file stays one. */
+	settings[0][1] = "file:~/none";
+	assert_string_equal(where(&f, NULL, &got), "~/none|~/.dovecot.sieve|");
+	settings[0][1] = "file:~/all/x.sieve";
+	assert_string_equal(where(&f, NULL, &got), "~/scripts|~/all/x.sieve|");
+	settings[0][1] = "file:~/.my.sieve";
+	assert_string_equal(where(&f, NULL, &got), "~/scripts|~/.my.sieve|");
+	settings[0][1] = "~/none";
+	assert_string_equal(where(&f, NULL, &got), "~/scripts|~/none|");
 	f.site.home = SPAN_NONE;
 	assert_string_equal(where(&f, NULL, &got), "code 3");
 	buf_clear(&got);
@@ -602,7 +613,7 @@ test_store(void **state)
 	assert_code(sieve_store_has_space(st, SPAN("x"), 60, &e), &e, ERR_NONE);
 	/* names */
 	assert_code(sieve_store_put(st, SPAN("../x"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
-	assert_code(sieve_store_put(st, SPAN(".x"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_has_space(st, SPAN("/.x"), 5, &e), &e, ERR_SYNTAX);
 	assert_code(sieve_store_put(st, SPAN(""), SPAN("keep;"), &e), &e, ERR_SYNTAX);
 	assert_code(sieve_store_put(st, SPAN("a\nb"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
 	assert_code(sieve_store_put(st, SPAN("a\0b"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
@@ -652,6 +663,115 @@ test_originals(void **state)
 	end(&f);
 }
 
+/* Names with a dot in front are names too; what is no plain file is no script. */
+static void
+test_odd_files(void **state)
+{
+	struct buf got = BUF_INIT(4096), text = BUF_INIT(4096);
+	struct sieve_store *st;
+	struct fixture f;
+	struct err e = ERR_INIT;
+	char path[200];
+
+	(void)state;
+	begin(&f);
+	assert_code(sieve_store_open(&f.site, &st, &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN(".x"), SPAN("keep;"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN(".."), SPAN("stop;"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_activate(st, SPAN(".x"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), ".. .x*");
+	assert_string_equal(run(&f, &got), "1: keep;");
+	snprintf(path, sizeof(path), "%s/sieve/fifo.sieve", f.home);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/sieve/dir.sieve", f.home);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/sieve/link.sieve", f.home);
+	assert_int_equal(symlink(".x.sieve", path), 0);
+	for (size_t i = 0; i < 3; i++) {
+		const struct span name = span_str(((const char *[]){ "fifo", "dir", "link" })[i]);
+
+		assert_code(sieve_store_get(st, name, &text, &e), &e, ERR_NOTFOUND);
+		assert_code(sieve_store_activate(st, name, &e), &e, ERR_NOTFOUND);
+		assert_code(sieve_store_delete(st, name, &e), &e, ERR_NOTFOUND);
+		assert_code(sieve_store_rename(st, name, SPAN("y"), &e), &e, ERR_NOTFOUND);
+		assert_code(sieve_store_rename(st, SPAN(".."), name, &e), &e, ERR_EXISTS);
+	}
+	assert_string_equal(listed(st, f.a, &got), ".. .x*");
+	sieve_store_close(st);
+	buf_clear(&got);
+	buf_clear(&text);
+	end(&f);
+}
+
+/* A link among the scripts: its name is no script's, and it can be moved with them. */
+static void
+test_link_inside(void **state)
+{
+	static const char *const set[][2] = { { "sieve", "file:~/s;active=~/s/active.sieve" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096), text = BUF_INIT(4096);
+	struct sieve_store *st;
+	struct fixture f;
+	struct err e = ERR_INIT;
+	char path[200], target[200];
+	ssize_t n;
+
+	(void)state;
+	begin(&f);
+	f.settings = set;
+	assert_code(sieve_store_open(&f.site, &st, &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN("active"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_put(st, SPAN("one"), SPAN("discard;"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_activate(st, SPAN("active"), &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_rename(st, SPAN("one"), SPAN("active"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_activate(st, SPAN("one"), &e), &e, ERR_NONE);
+	snprintf(path, sizeof(path), "%s/s/active.sieve", f.home);
+	n = readlink(path, target, sizeof(target));
+	assert_span(span_of(target, (size_t)n), "one.sieve");
+	assert_code(sieve_store_put(st, SPAN("active"), SPAN("keep;"), &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_has_space(st, SPAN("active"), 5, &e), &e, ERR_SYNTAX);
+	assert_code(sieve_store_get(st, SPAN("active"), &text, &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_delete(st, SPAN("active"), &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_rename(st, SPAN("active"), SPAN("two"), &e), &e, ERR_NOTFOUND);
+	assert_code(sieve_store_rename(st, SPAN("one"), SPAN("two"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "two*");
+	assert_string_equal(run(&f, &got), "1:");
+	/* A file in its place is saved as ever. */
+	assert_int_equal(unlink(path), 0);
+	put(&f, "s/active.sieve", "redirect \"old@example.org\";");
+	assert_string_equal(listed(st, f.a, &got), "two");
+	assert_code(sieve_store_activate(st, SPAN("two"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "dovecot.orig two*");
+	sieve_store_close(st);
+	buf_clear(&got);
+	buf_clear(&text);
+	end(&f);
+}
+
+/* The link's directory is made as the scripts' is. */
+static void
+test_link_far(void **state)
+{
+	static const char *const set[][2] = { { "sieve", "file:~/a/b;active=~/c/d/act" }, { NULL, NULL } };
+	struct buf got = BUF_INIT(4096);
+	struct sieve_store *st;
+	struct fixture f;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	begin(&f);
+	f.settings = set;
+	assert_code(sieve_store_open(&f.site, &st, &e), &e, ERR_NONE);
+	assert_code(sieve_store_put(st, SPAN("one"), SPAN("keep;"), &e), &e, ERR_NONE);
+	assert_code(sieve_store_activate(st, SPAN(""), &e), &e, ERR_NONE);
+	assert_code(sieve_store_activate(st, SPAN("one"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "one*");
+	assert_code(sieve_store_rename(st, SPAN("one"), SPAN("two"), &e), &e, ERR_NONE);
+	assert_string_equal(listed(st, f.a, &got), "two*");
+	sieve_store_close(st);
+	buf_clear(&got);
+	end(&f);
+}
+
 static void
 test_extensions(void **state)
 {
@@ -683,6 +803,7 @@ main(void)
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_dict), cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_named), cmocka_unit_test(test_shelf),
 		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
+		cmocka_unit_test(test_odd_files), cmocka_unit_test(test_link_inside), cmocka_unit_test(test_link_far),
 		cmocka_unit_test(test_extensions),
 	};
 

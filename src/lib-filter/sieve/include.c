@@ -24,7 +24,7 @@ check_include(struct sieve_checker *c, struct sieve_node *n)
 		return sieve_fail(c, n, "the script is too large");
 	if (!sieve_is_constant(c, name))
 		return sieve_fail(c, n, "the name of a script has no variables");
-	if (name.n == 0 || name.n > NAME_MAX_OCTETS || span_chr(name, '/') < name.n || name.p[0] == '.')
+	if (name.n == 0 || name.n > NAME_MAX_OCTETS || span_chr(name, '/') < name.n)
 		return sieve_fail(c, n, "\"%.*s\" is no name of a script", SPAN_ARG(span_sub(name, 0, 60)));
 	return sieve_include_find(c, n, sieve_tag_get(n, TAG_GLOBAL) == NULL, name, sieve_tag_get(n, TAG_OPTIONAL) != NULL,
 	    sieve_tag_get(n, TAG_ONCE) != NULL, &inc->unit);

@@ -59,13 +59,19 @@ expand_path(const struct sieve_site *site, const char *setting, struct span text
 		}
 		buf_add(&path, site->home);
 		s = span_from(text, 1);
-	} else if (text.n > 0 && text.p[0] != '/' && text.p[0] != '%' && site->home.n > 0) {
-		buf_add(&path, site->home);
-		buf_addc(&path, '/');
 	}
 	if (vars_expand(&path, s, vars, e) == -1) {
 		err_wrap(e, "%s", setting);
 		goto out;
+	}
+	if (path.n > 0 && path.p[0] != '/' && site->home.n > 0) {
+		struct buf relative = path;
+
+		buf_init(&path, PATH_OCTETS);
+		buf_add(&path, site->home);
+		buf_addc(&path, '/');
+		buf_add(&path, buf_span(&relative));
+		buf_clear(&relative);
 	}
 	while (path.n > 1 && path.p[path.n - 1] == '/')
 		path.n--;
@@ -112,8 +118,10 @@ parse_location(const struct sieve_site *site, const char *setting, struct span t
 	} else if (span_starts(text, SPAN("dict:")) || span_starts(text, SPAN("ldap:"))) {
 		return err_set(e, ERR_SYNTAX, "%s: scripts and lists are in files, or dict:file: dictionaries", setting);
 	}
-	if (span_starts(text, SPAN("file:")))
+	if (span_starts(text, SPAN("file:"))) {
+		out->storage = !out->dict;
 		text = span_from(text, 5);
+	}
 	if (!span_next(&text, ';', &path) || span_trim(path).n == 0)
 		return err_set(e, ERR_SYNTAX, "%s: there is no path", setting);
 	while (span_next(&text, ';', &option))
@@ -152,6 +160,7 @@ sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve
 	struct span text = text_of(site, "sieve"), dir = text_of(site, "sieve_dir");
 	const char *file;
 	struct stat st;
+	bool is_there, is_dir;
 
 	if (parse_location(site, "sieve", text.n == 0 ? SPAN(PERSONAL_DEFAULT) : text, a, out, e) == -1)
 		return -1;
@@ -159,8 +168,10 @@ sieve_site_personal(const struct sieve_site *site, struct arena *a, struct sieve
 		return err_set(e, ERR_NOTFOUND, "sieve: the scripts are in a dictionary");
 	if (out->active != NULL)
 		return 0;
-	/* A path alone is the active script, unless there is a directory. */
-	if (stat(out->path, &st) == 0 && S_ISDIR(st.st_mode))
+	/* A path alone is the active script, unless there is a directory; with "file:" a directory may be yet to be made. */
+	is_there = stat(out->path, &st) == 0;
+	is_dir = is_there ? S_ISDIR(st.st_mode) : out->storage && !span_ends(span_str(out->path), SPAN(".sieve"));
+	if (is_dir)
 		return expand_path(site, "sieve", SPAN("~/.dovecot.sieve"), a, &out->active, e);
 	file = out->path;
 	out->active = file;
@@ -270,7 +281,7 @@ sieve_name_is_valid(struct span name)
 	size_t pos = 0;
 	uint32_t cp;
 
-	if (name.n == 0 || name.n > SIEVE_NAME_MAX || name.p[0] == '.' || !utf8_is_valid(name))
+	if (name.n == 0 || name.n > SIEVE_NAME_MAX || !utf8_is_valid(name))
 		return false;
 	while (utf8_next(name, &pos, &cp)) {
 		if (cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || cp == 0x2028 || cp == 0x2029 || cp == '/' || cp == 0xfeff)

@@ -15,9 +15,9 @@
  *
  *	sieve_user_log		where the user is told what is wrong with the own script (beside it)
  *
- * In all of them ~/ and a relative path are in the user's home, and %variables are replaced.  Of a directory, name= is the script that
- * is meant: NAME.sieve.  Each may be a script of a file dictionary instead
- * (dict.h): dict:file:PATH[;name=NAME].
+ * In all of them ~/ is the user's home, where a path without a slash in front begins too, and %variables are replaced.  Of a
+ * directory, name= is the script that is meant: NAME.sieve.  Each may be a script of a file dictionary instead (dict.h):
+ * dict:file:PATH[;name=NAME].
  */
 #include "lib-config/settings.h"
 #include "lib-filter/sieve/script.h"
@@ -37,6 +37,7 @@ struct sieve_location {
 	const char *active;		/* NULL: none is given */
 	struct span name;		/* empty: none */
 	bool dict;			/* path is a file dictionary, and name that of a script in it */
+	bool storage;			/* it began with file: */
 };
 
 /* ERR_SYNTAX: what is wrong with the value of that setting; ERR_NOTFOUND: it is not set, or it needs a home. */
@@ -71,7 +72,7 @@ size_t sieve_site_script_max(const struct sieve_site *site);	/* sieve_max_script
 int sieve_site_include(const struct sieve_site *site, bool personal, struct span name, struct arena *a, struct span *out,
     struct err *e);
 
-/* A name that a script may have: text without control characters and slashes, no dot in front (RFC 5804 section 1.6). */
+/* A name that a script may have: text without control characters (RFC 5804 section 1.6) and slashes. */
 #define SIEVE_NAME_MAX 245		/* octets: with ".sieve" it is a file's name */
 bool sieve_name_is_valid(struct span name);
 #endif

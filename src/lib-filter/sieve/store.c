@@ -56,26 +56,69 @@ sieve_store_close(struct sieve_store *st)
 		arena_free(st->a);
 }
 
+/* A link that is among the scripts has the name of one; what is done to that name must not be done to the link. */
+static bool
+is_the_link(const struct sieve_store *st, const char *file)
+{
+	const char *slash = strrchr(st->link, '/');
+	size_t n = slash == st->link ? 1 : (size_t)(slash - st->link);
+
+	return strcmp(slash + 1, file) == 0 && strncmp(st->dir, st->link, n) == 0 && st->dir[n] == '\0';
+}
+
+/* code: what it is if it is the link's. */
 static int
-file_name(struct span name, char out[FILE_NAME_MAX], struct err *e)
+file_name(const struct sieve_store *st, struct span name, enum err_code code, char out[FILE_NAME_MAX], struct err *e)
 {
 	if (!sieve_name_is_valid(name))
 		return err_set(e, ERR_SYNTAX, "no name of a script");
 	snprintf(out, FILE_NAME_MAX, "%.*s.sieve", SPAN_ARG(name));
-	return 0;
+	return is_the_link(st, out) ? err_set(e, code, "%s: the name of the link to the active script", out) : 0;
+}
+
+static int
+find_script(int dir, const char *file, struct err *e)
+{
+	struct stat s;
+
+	if (fstatat(dir, file, &s, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_errno(e, "%s", file);
+	return S_ISREG(s.st_mode) ? 0 : err_set(e, ERR_NOTFOUND, "%s: no plain file", file);
+}
+
+static int
+open_path(const char *path, bool make, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1 && errno == ENOENT && make) {
+		if (dir_make(path, 0700, e) == -1)
+			return -1;
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	return fd == -1 ? err_errno(e, "%s", path) : fd;
 }
 
 static int
 open_dir(struct sieve_store *st, bool make, struct err *e)
 {
-	int fd = open(st->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return open_path(st->dir, make, e);
+}
 
-	if (fd == -1 && errno == ENOENT && make) {
-		if (dir_make(st->dir, 0700, e) == -1)
-			return -1;
-		fd = open(st->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	return fd == -1 ? err_errno(e, "%s", st->dir) : fd;
+/*
+ * Another name for a file.  The first one stays, unless the kernel forbids that (fs.protected_hardlinks, for a file that the
+ * administrator has put there) or the file system has no links: then the file moves.
+ */
+static int
+name_also(int from_dir, const char *from, int to_dir, const char *to, bool *moved_out)
+{
+	*moved_out = false;
+	if (linkat(from_dir, from, to_dir, to, 0) == 0)
+		return 0;
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+		return -1;
+	*moved_out = renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0;
+	return *moved_out ? 0 : -1;
 }
 
 /* ---- the active one ---- */
@@ -128,26 +171,29 @@ is_active(struct sieve_store *st, const char *file)
 
 /* The link's directory, and its name there. */
 static int
-open_link_dir(struct sieve_store *st, const char **name, struct err *e)
+open_link_dir(struct sieve_store *st, bool make, const char **name, struct err *e)
 {
 	const char *slash = strrchr(st->link, '/');
 	char *dir = strndup(st->link, slash == st->link ? 1 : (size_t)(slash - st->link));
-	int fd = dir == NULL ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
 
 	*name = slash + 1;
-	if (fd == -1)
-		err_errno(e, "%s", dir == NULL ? st->link : dir);
+	if (dir == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	fd = open_path(dir, make, e);
 	free(dir);
 	return fd;
 }
 
-/* Relative where the directory is below the link's, so that a home can be moved. */
+/* Relative where the directory is the link's or below it, so that a home can be moved. */
 static const char *
 link_target(const struct sieve_store *st, const char *file, char room[LINK_MAX])
 {
 	size_t base = (size_t)(strrchr(st->link, '/') - st->link) + 1;
 	const char *dir = strncmp(st->dir, st->link, base) == 0 && st->dir[base] != '\0' ? st->dir + base : st->dir;
 
+	if (strlen(st->dir) == base - 1 && strncmp(st->dir, st->link, base - 1) == 0)
+		return snprintf(room, LINK_MAX, "%s", file) < LINK_MAX ? room : NULL;
 	return snprintf(room, LINK_MAX, "%s/%s", dir, file) < LINK_MAX ? room : NULL;
 }
 
@@ -157,9 +203,10 @@ link_original(int link_dir, const char *name, const struct stat *s, int dir, str
 {
 	char to[FILE_NAME_MAX] = "dovecot.orig.sieve";
 	struct stat there;
+	bool moved;
 
 	for (int i = 2; i <= ORIGINALS_MAX; i++) {
-		if (linkat(link_dir, name, dir, to, 0) == 0)
+		if (name_also(link_dir, name, dir, to, &moved) == 0)
 			return 0;
 		if (errno != EEXIST)
 			return err_errno(e, "moving a script to %s", to);
@@ -197,7 +244,7 @@ set_link(struct sieve_store *st, const char *file, struct err *e)
 {
 	char target[LINK_MAX], tmp[FILE_NAME_MAX];
 	const char *name;
-	int fd = open_link_dir(st, &name, e), rc = -1;
+	int fd = open_link_dir(st, true, &name, e), rc = -1;
 
 	if (fd == -1)
 		return -1;
@@ -223,7 +270,7 @@ static int
 clear_link(struct sieve_store *st, struct err *e)
 {
 	const char *name;
-	int fd = open_link_dir(st, &name, e), rc = -1;
+	int fd = open_link_dir(st, false, &name, e), rc = -1;
 
 	if (fd == -1)
 		return e->code == ERR_NOTFOUND ? 0 : -1;
@@ -242,18 +289,16 @@ int
 sieve_store_activate(struct sieve_store *st, struct span name, struct err *e)
 {
 	char file[FILE_NAME_MAX];
-	struct stat s;
-	int dir;
+	int dir, rc;
 
 	if (name.n == 0)
 		return clear_link(st, e);
-	if (file_name(name, file, e) == -1 || (dir = open_dir(st, false, e)) == -1)
+	if (file_name(st, name, ERR_NOTFOUND, file, e) == -1 || (dir = open_dir(st, false, e)) == -1)
 		return -1;
-	if (fstatat(dir, file, &s, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(s.st_mode)) {
-		close(dir);
-		return err_set(e, ERR_NOTFOUND, "%s: no such script", file);
-	}
+	rc = find_script(dir, file, e);
 	close(dir);
+	if (rc == -1)
+		return -1;
 	return is_active(st, file) ? 0 : set_link(st, file, e);
 }
 
@@ -283,7 +328,8 @@ read_dir(struct sieve_store *st, int fd, struct arena *a, struct array *found, s
 		struct sieve_stored *s, **slot;
 		struct stat sb;
 
-		if (!span_ends(name, SPAN(".sieve")) || !sieve_name_is_valid(span_sub(name, 0, name.n - 6)))
+		if (!span_ends(name, SPAN(".sieve")) || !sieve_name_is_valid(span_sub(name, 0, name.n - 6)) ||
+		    is_the_link(st, entry->d_name))
 			continue;
 		if (fstatat(dirfd(dir), entry->d_name, &sb, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISREG(sb.st_mode))
 			continue;
@@ -327,15 +373,19 @@ int
 sieve_store_get(struct sieve_store *st, struct span name, struct buf *out, struct err *e)
 {
 	char file[FILE_NAME_MAX];
-	int dir, fd, rc;
+	int dir, fd = -1, rc;
 
-	if (file_name(name, file, e) == -1 || (dir = open_dir(st, false, e)) == -1)
+	if (file_name(st, name, ERR_NOTFOUND, file, e) == -1 || (dir = open_dir(st, false, e)) == -1)
 		return -1;
-	fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	rc = find_script(dir, file, e);
+	if (rc == 0 && (fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) == -1)
+		rc = err_errno(e, "%s", file);
 	close(dir);
-	if (fd == -1)
-		return err_errno(e, "%s", file);
+	if (rc == -1)
+		return -1;
 	rc = fd_read_all(fd, out->max, out, e);
+	if (rc == -1 && e->code == ERR_LIMIT)
+		e->code = ERR_TOOBIG;
 	close(fd);
 	return rc;
 }
@@ -348,12 +398,11 @@ sieve_store_has_space(struct sieve_store *st, struct span name, uint64_t size, s
 	struct arena *a = arena_new((size_t)8 << 20);
 	struct sieve_stored *list = NULL;
 	uint64_t count = 1, total = size;
+	char file[FILE_NAME_MAX];
 	int rc = -1;
 
-	if (!sieve_name_is_valid(name)) {
-		err_set(e, ERR_SYNTAX, "no name of a script");
+	if (file_name(st, name, ERR_SYNTAX, file, e) == -1)
 		goto out;
-	}
 	if (size > st->max_size) {
 		err_set(e, ERR_TOOBIG, "the script has more than %zu octets", st->max_size);
 		goto out;
@@ -387,7 +436,8 @@ sieve_store_put(struct sieve_store *st, struct span name, struct span text, stru
 	char file[FILE_NAME_MAX];
 	int dir, rc;
 
-	if (file_name(name, file, e) == -1 || sieve_store_has_space(st, name, text.n, e) == -1 || (dir = open_dir(st, true, e)) == -1)
+	if (file_name(st, name, ERR_SYNTAX, file, e) == -1 || sieve_store_has_space(st, name, text.n, e) == -1 ||
+	    (dir = open_dir(st, true, e)) == -1)
 		return -1;
 	rc = file_replace(dir, file, text, 0600, true, e);
 	close(dir);
@@ -410,10 +460,12 @@ sieve_store_delete(struct sieve_store *st, struct span name, struct err *e)
 	char file[FILE_NAME_MAX];
 	int dir, rc = -1;
 
-	if (file_name(name, file, e) == -1 || (dir = open_dir(st, false, e)) == -1)
+	if (file_name(st, name, ERR_NOTFOUND, file, e) == -1 || (dir = open_dir(st, false, e)) == -1)
 		return -1;
 	if (is_active(st, file))
 		err_set(e, ERR_INUSE, "%s is the active script", file);
+	else if (find_script(dir, file, e) == -1)
+		;
 	else if (unlinkat(dir, file, 0) == -1)
 		err_errno(e, "%s", file);
 	else
@@ -428,18 +480,21 @@ int
 sieve_store_rename(struct sieve_store *st, struct span old, struct span name, struct err *e)
 {
 	char from[FILE_NAME_MAX], to[FILE_NAME_MAX];
-	bool active;
+	bool active, moved;
 	int dir, rc = -1;
 
-	if (file_name(old, from, e) == -1 || file_name(name, to, e) == -1 || (dir = open_dir(st, false, e)) == -1)
+	if (file_name(st, old, ERR_NOTFOUND, from, e) == -1 || file_name(st, name, ERR_SYNTAX, to, e) == -1 ||
+	    (dir = open_dir(st, false, e)) == -1)
 		return -1;
 	active = is_active(st, from);
 	/* A second name, then the link, then the first name goes: at no moment is the active link without a script. */
-	if (linkat(dir, from, dir, to, 0) == -1)
+	if (find_script(dir, from, e) == -1)
+		;
+	else if (name_also(dir, from, dir, to, &moved) == -1)
 		err_errno(e, "%s", errno == EEXIST ? to : from);
 	else if (active && (dir_sync(dir, e) == -1 || set_link(st, to, e) == -1))
-		unlinkat(dir, to, 0);
-	else if (unlinkat(dir, from, 0) == -1)
+		moved ? renameat(dir, to, dir, from) : unlinkat(dir, to, 0);
+	else if (!moved && unlinkat(dir, from, 0) == -1)
 		err_errno(e, "%s", from);
 	else
 		rc = dir_sync(dir, e);

@@ -23,10 +23,10 @@ void sieve_store_close(struct sieve_store *st);		/* NULL is fine */
 
 /* By name; in a. */
 int sieve_store_list(struct sieve_store *st, struct arena *a, struct sieve_stored **out, struct err *e);
-/* Appends its text.  ERR_NOTFOUND. */
+/* Appends its text.  ERR_NOTFOUND: there is none, or it is no plain file; ERR_TOOBIG: more than out may hold. */
 int sieve_store_get(struct sieve_store *st, struct span name, struct buf *out, struct err *e);
 /*
- * Makes it, or replaces it.  ERR_SYNTAX: no name; ERR_TOOBIG, ERR_LIMIT (number of scripts), ERR_OVERQUOTA (octets): as
+ * Makes it, or replaces it.  ERR_SYNTAX: no name, or that of the link; ERR_TOOBIG, ERR_LIMIT (number of scripts), ERR_OVERQUOTA (octets): as
  * sieve_store_has_space().  Whether the text is a valid script is the caller's to know.
  */
 int sieve_store_put(struct sieve_store *st, struct span name, struct span text, struct err *e);
