@@ -255,7 +255,7 @@ static const struct {
 	{ HELLO "MAIL FROM:<> SIZE=77 BODY=8BITMIME\r\nRCPT TO:<bob@good>\r\n", "250 2.1.5 OK\r\n", "MAIL FROM:<> BODY=8BITMIME SIZE=77\r\n" },
 	{ HELLO "MAIL FROM:<s@x> RET=HDRS ENVID=Q+2BQ\r\nRCPT TO:<bob@dsn> NOTIFY=FAILURE ORCPT=rfc822;first+2Bx@x\r\n", "250 2.1.5 OK\r\n",
 	    "MAIL FROM:<s@x> RET=HDRS ENVID=Q+2BQ\r\nRCPT TO:<bob@dsn> NOTIFY=FAILURE ORCPT=rfc822;first+2Bx@x\r\n" },
-	{ MAIL "RCPT TO:<bob@dsn> ORCPT\r\n", "250 2.1.5 OK\r\n", "RCPT TO:<bob@dsn>\r\n" },
+	{ MAIL "RCPT TO:<bob@dsn> ORCPT\r\n", "501 5.5.4 ORCPT is not a type, ';' and xtext\r\n", NULL },
 	{ HELLO "MAIL FROM:<s@x> SMTPUTF8\r\nRCPT TO:<bob@good>\r\n", "550 5.6.7 The server behind this one knows no SMTPUTF8\r\n", NULL },
 	{ MAIL "RCPT TO:<moved+box@good>\r\n", "250 2.1.5 OK\r\n", "RCPT TO:<there+box@example.org>\r\n" },
 	{ MAIL "RCPT TO:<wrong@good>\r\n", "451 4.3.0 <wrong@good> Temporary internal error\r\n", NULL },
