@@ -326,6 +326,10 @@ test_expand(void **state)
 	expect(&o, "x+y", "user:alice");
 	expect(&o, "x+z", "user:bob");
 	expect(&o, "x", "user:carol");
+	o.delimiters = SPAN("-");
+	expect(&o, "team-x", "user:alice>owner-team@host.example remote:outer@else.example>owner-team@host.example");
+	expect(&o, "team-request", "user:team-request");
+	o.delimiters = SPAN("+");
 	/* Virtual users. */
 	expect(&o, "info@virt.example", "user:alice");
 	expect(&o, "INFO+x@VIRT.example", "user:alice");
