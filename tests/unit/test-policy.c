@@ -98,7 +98,7 @@ static const struct {
 	{ "|||nobody@virt.example", "550 5.1.1 Nobody of that name" },
 	{ "|||partly", "pass" },
 	{ "|||list", "451 4.3.0 The list can not be read now" },
-	{ "|||loop", "554 5.4.6 The address leads back to itself" },
+	{ "|||loop", "pass" },
 	{ "||spam@bad.example|alice", "550 5.7.1 Access denied" },
 	{ "||drop@example.net|alice", "pass" },
 	{ "||drop@example.net|closed", "550 5.2.1 Closed" },
