@@ -354,8 +354,8 @@ look_at(struct recipient_tables *t, struct source *s)
 	if (is_same(&now, &s->stamp))
 		return;
 	ns = in_work(s, &now);
-	/* Who starts has nothing else to do. */
-	if (ns > 0 && !t->begun) {
+	/* Who starts has nothing else to do; not for ever, where somebody goes on writing. */
+	for (unsigned i = 0; i < 3 && ns > 0 && !t->begun; i++) {
 		usleep((useconds_t)(ns / 1000) + 1);
 		now = look(s);
 		ns = in_work(s, &now);
