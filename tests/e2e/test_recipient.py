@@ -526,6 +526,7 @@ class Explained(Explaining):
     def test_alias(self):
         line = str((ALIASES % {"dir": ""}).split("\n").index("team: alice, bob, outer@else.example") + 1)
         self.assertEqual(self.explain("team@example.org"), [
+            ("recipient", "0", "team@example.org", "", "", "no line for it"),
             ("step", "0", "team@example.org", "aliases", line, "alias"),
             ("step", "1", "carol@example.org", "aliases", line, "the sender of the envelope from here on (owner-)"),
             ("step", "1", "alice", "", "", "a user here"),
@@ -541,6 +542,8 @@ class Explained(Explaining):
         self.assertEqual(self.explain("closed@example.org", status=67),
                          [("recipient", "0", "closed@example.org", "access", "8", "refused: 550 5.2.1 This box is closed")])
         self.assertEqual(self.explain("alice", "-f", "x@bad.example", status=67)[0][:1], ("sender",))
+        self.assertEqual([x[::5] for x in self.explain("-c", "198.51.100.1", "-f", "<>", "alice")][:3],
+                         [(x, "no line for it") for x in ("client", "sender", "recipient")])
         self.assertEqual(self.explain("-c", "192.0.2.9", "alice", status=67)[0][5], "refused: 550 5.7.1 Access denied")
         self.assertEqual(self.explain("-c", "192.0.2.7", "alice")[0], ("client", "0", "192.0.2.7", "access", "6", "OK"))
         self.assertEqual(self.explain("-c", "x.dsl.example", "alice", status=75)[0][0], "client")
