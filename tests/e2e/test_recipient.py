@@ -373,6 +373,10 @@ class Policy(Base):
             }""" % cls.port
         super().setUpClass()
 
+    @classmethod
+    def put(cls, name, text):
+        super().put(name, "dave: Dave.Doe\nDave.Doe: dave\n" + text if name == "aliases" else text)
+
     def ask(self, recipient, size=5000, **more):
         more.update(recipient=recipient, size=size)
         with socket.create_connection(("127.0.0.1", self.port), culver.WAIT) as s:
@@ -392,7 +396,11 @@ class Policy(Base):
             self.assertEqual(self.ask(recipient), "DUNNO", recipient)
         self.assertEqual(self.ask("gone"), "550 5.1.1 has left us")
         self.assertEqual(self.ask("bob@virt.example"), "550 5.7.1 Not this Bob")
-        self.assertEqual(self.ask("loop1"), "DUNNO")
+        self.assertEqual(self.ask("loop1"), "554 5.4.6 The address leads back to itself")
+        # Led back to a user, whoever of them that is.
+        for recipient in ("dave", "Dave.Doe@example.org"):
+            self.assertTrue(self.ask(recipient).startswith("554 5.2."), recipient)
+            self.assertEqual(self.ask(recipient, 500), "DUNNO")
         self.assertEqual(self.ask("nobody-there"), "REJECT Unknown user")
         self.put("list", "alice\n")
         culver.wait_for(lambda: self.ask("list").startswith("554"), "the list is read again")
