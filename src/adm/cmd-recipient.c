@@ -56,8 +56,11 @@ decides(struct question *q, const char *what, struct span address, const struct 
 {
 	char text[RECIPIENT_REPLY_TEXT + SMTP_PATH_MAX + 100];
 
-	if (en == NULL)
+	if (en == NULL) {
+		if (recipient_tables_has(q->tables, RECIPIENT_TABLE_ACCESS))
+			row(q, what, 0, address, NULL, "no line for it");
 		return false;
+	}
 	switch (en->verdict) {
 	case RECIPIENT_OK:
 		row(q, what, 0, address, place, "OK");

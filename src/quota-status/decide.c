@@ -56,7 +56,14 @@ judge_ends(const struct recipient_expansion *x, struct policy_answer *out)
 		out->reply = bad->reply;
 		return POLICY_REFUSE;
 	}
-	/* Of addresses that lead to each other auth would have to be asked about several. */
+	if (x->leg_count == 1 && x->legs[0].end == RECIPIENT_END_LOOP) {
+		out->users = x->legs[0].users;
+		out->user_count = x->legs[0].user_count;
+		out->local = out->users[0].local;
+		out->domain = out->users[0].domain;
+		out->reply = x->legs[0].reply;
+		return POLICY_ASK;
+	}
 	if (x->leg_count > 1 || x->legs[0].end != RECIPIENT_END_USER)
 		return POLICY_PASS;
 	out->local = x->legs[0].local;
@@ -77,6 +84,8 @@ policy_decide(const struct recipient_expand_options *o, const struct policy_requ
 		return POLICY_NOBODY;
 	out->local = rcpt.local;
 	out->domain = rcpt.domain;
+	out->users = NULL;
+	out->user_count = 0;
 	if (o->tables == NULL)
 		return POLICY_ASK;
 	if (!recipient_tables_usable(o->tables)) {

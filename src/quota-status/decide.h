@@ -15,7 +15,9 @@ enum policy_decision {
 
 struct policy_answer {
 	struct span local, domain;		/* POLICY_ASK: of the user, with its detail */
-	struct recipient_reply reply;		/* POLICY_REFUSE */
+	const struct smtp_path *users;		/* POLICY_ASK: NULL, or the first of these that is a user (that one among them) */
+	size_t user_count;
+	struct recipient_reply reply;		/* POLICY_REFUSE; POLICY_ASK with users: where none of them is */
 };
 
 /* o->tables NULL: there are none.  Results in a, and spans of r and of the tables. */

@@ -37,6 +37,7 @@ struct conn {
 	struct arena *arena;		/* of the request */
 	struct span user;		/* asked for, for the log */
 	struct span detail, recipient;
+	struct policy_answer next;	/* who is asked for where that is no user, and what is said where nobody is */
 	uint64_t size;
 };
 
@@ -151,6 +152,57 @@ answer_code(struct conn *c, uint32_t code, struct span text)
 		answer(c, SPAN(INTERNAL_ERROR));
 }
 
+/* user[@domain] of the address, without the detail; false: it can be nobody here. */
+static bool
+name_user(struct conn *c, struct span local, struct span domain)
+{
+	char *text;
+
+	c->detail = SPAN_NONE;
+	smtp_detail_split(local, policy.recipients.delimiters, &local, &c->detail);
+	if (span_chr(local, '@') < local.n || local.n + domain.n + 1 > USER_NAME_MAX)
+		return false;
+	text = arena_printf(c->arena, "%.*s%s%.*s", SPAN_ARG(local), domain.n > 0 ? "@" : "", SPAN_ARG(domain));
+	c->user = span_str(text);
+	c->detail = c->detail.n == 0 ? SPAN_NONE : arena_dup(c->arena, c->detail);
+	return text != NULL;
+}
+
+/* Addresses that lead to each other are asked for one after the other.  False: there is none left. */
+static bool
+next_user(struct conn *c)
+{
+	while (c->next.user_count > 0) {
+		const struct smtp_path *one = c->next.users++;
+
+		c->next.user_count--;
+		if (name_user(c, one->local, one->domain))
+			return true;
+	}
+	return false;
+}
+
+/* Into the connection's arena: the tables may be others when auth has answered.  False: no memory. */
+static bool
+keep_users(struct conn *c, const struct policy_answer *a)
+{
+	struct smtp_path *users = arena_alloc(c->arena, a->user_count, sizeof(*users));
+
+	c->next = *a;
+	c->next.users = users;
+	c->next.reply.text = arena_dup(c->arena, a->reply.text);
+	for (size_t i = 0; users != NULL && i < a->user_count; i++) {
+		users[i].local = arena_dup(c->arena, a->users[i].local);
+		users[i].domain = arena_dup(c->arena, a->users[i].domain);
+		if (users[i].local.p == NULL || users[i].domain.p == NULL)
+			return false;
+	}
+	return users != NULL && c->next.reply.text.p != NULL;
+}
+
+static void ask_auth(struct conn *c);
+static void refuse(struct conn *c, const struct recipient_reply *r);
+
 static void
 on_user(void *ctx, const struct auth_answer *a)
 {
@@ -158,6 +210,15 @@ on_user(void *ctx, const struct auth_answer *a)
 	struct ipc_out o;
 
 	c->question = 0;
+	if ((a->fail == AUTH_FAIL_NO_USER || a->fail == AUTH_FAIL_CREDENTIALS) && c->next.users != NULL) {
+		if (next_user(c))
+			ask_auth(c);
+		else
+			refuse(c, &c->next.reply);
+		if (c->question == 0)
+			conn_go_on(c);
+		return;
+	}
 	if (a->fail == AUTH_FAIL_NO_USER || a->fail == AUTH_FAIL_CREDENTIALS || a->fail == AUTH_FAIL_DISABLED ||
 	    a->fail == AUTH_FAIL_EXPIRED) {
 		answer(c, words("quota_status_nouser", "REJECT Unknown user"));
@@ -180,22 +241,6 @@ on_user(void *ctx, const struct auth_answer *a)
 		ipc_put_bytes(&o, F_DETAIL, c->detail);
 	ipc_put_u64(&o, F_SIZE, c->size);
 	peer_send(policy.deliver, &o);
-}
-
-/* user[@domain] of the address, without the detail; false: it can be nobody here. */
-static bool
-name_user(struct conn *c, const struct policy_answer *a)
-{
-	struct span local = a->local;
-	char *text;
-
-	smtp_detail_split(local, policy.recipients.delimiters, &local, &c->detail);
-	if (span_chr(local, '@') < local.n || local.n + a->domain.n + 1 > USER_NAME_MAX)
-		return false;
-	text = arena_printf(c->arena, "%.*s%s%.*s", SPAN_ARG(local), a->domain.n > 0 ? "@" : "", SPAN_ARG(a->domain));
-	c->user = span_str(text);
-	c->detail = c->detail.n == 0 ? SPAN_NONE : arena_dup(c->arena, c->detail);
-	return text != NULL;
 }
 
 static void
@@ -230,7 +275,10 @@ decide(struct conn *c, const struct policy_request *r)
 		recipient_tables_refresh(policy.tables, clock_ms());
 	arena_reset(policy.scratch);
 	d = policy_decide(&policy.recipients, r, policy.scratch, &a, &e);
-	if (d == POLICY_ASK && !name_user(c, &a))
+	if (d == POLICY_ASK && a.users != NULL && !keep_users(c, &a)) {
+		err_set(&e, ERR_TEMP, "out of memory");
+		d = POLICY_LATER;
+	} else if (d == POLICY_ASK && !(a.users != NULL ? next_user(c) : name_user(c, a.local, a.domain)))
 		d = POLICY_NOBODY;
 	switch (d) {
 	case POLICY_ASK:
@@ -259,6 +307,7 @@ begin(struct conn *c, const struct policy_request *r)
 	arena_reset(c->arena);
 	c->busy = true;
 	c->detail = SPAN_NONE;
+	c->next.users = NULL;
 	c->size = r->size;
 	c->recipient = r->recipient.n > SMTP_PATH_MAX ? SPAN_NONE : arena_dup(c->arena, r->recipient);
 	/* Where there are several recipients, none is named: nothing can be said of all of them. */

@@ -373,6 +373,10 @@ class Policy(Base):
             }""" % cls.port
         super().setUpClass()
 
+    @classmethod
+    def put(cls, name, text):
+        super().put(name, "dave: Dave.Doe\nDave.Doe: dave\n" + text if name == "aliases" else text)
+
     def ask(self, recipient, size=5000, **more):
         more.update(recipient=recipient, size=size)
         with socket.create_connection(("127.0.0.1", self.port), culver.WAIT) as s:
@@ -392,7 +396,11 @@ class Policy(Base):
             self.assertEqual(self.ask(recipient), "DUNNO", recipient)
         self.assertEqual(self.ask("gone"), "550 5.1.1 has left us")
         self.assertEqual(self.ask("bob@virt.example"), "550 5.7.1 Not this Bob")
-        self.assertEqual(self.ask("loop1"), "DUNNO")
+        self.assertEqual(self.ask("loop1"), "554 5.4.6 The address leads back to itself")
+        # Led back to a user, whoever of them that is.
+        for recipient in ("dave", "Dave.Doe@example.org"):
+            self.assertTrue(self.ask(recipient).startswith("554 5.2."), recipient)
+            self.assertEqual(self.ask(recipient, 500), "DUNNO")
         self.assertEqual(self.ask("nobody-there"), "REJECT Unknown user")
         self.put("list", "alice\n")
         culver.wait_for(lambda: self.ask("list").startswith("554"), "the list is read again")
@@ -526,6 +534,7 @@ class Explained(Explaining):
     def test_alias(self):
         line = str((ALIASES % {"dir": ""}).split("\n").index("team: alice, bob, outer@else.example") + 1)
         self.assertEqual(self.explain("team@example.org"), [
+            ("recipient", "0", "team@example.org", "", "", "no line for it"),
             ("step", "0", "team@example.org", "aliases", line, "alias"),
             ("step", "1", "carol@example.org", "aliases", line, "the sender of the envelope from here on (owner-)"),
             ("step", "1", "alice", "", "", "a user here"),
@@ -541,6 +550,8 @@ class Explained(Explaining):
         self.assertEqual(self.explain("closed@example.org", status=67),
                          [("recipient", "0", "closed@example.org", "access", "8", "refused: 550 5.2.1 This box is closed")])
         self.assertEqual(self.explain("alice", "-f", "x@bad.example", status=67)[0][:1], ("sender",))
+        self.assertEqual([x[::5] for x in self.explain("-c", "198.51.100.1", "-f", "<>", "alice")][:3],
+                         [(x, "no line for it") for x in ("client", "sender", "recipient")])
         self.assertEqual(self.explain("-c", "192.0.2.9", "alice", status=67)[0][5], "refused: 550 5.7.1 Access denied")
         self.assertEqual(self.explain("-c", "192.0.2.7", "alice")[0], ("client", "0", "192.0.2.7", "access", "6", "OK"))
         self.assertEqual(self.explain("-c", "x.dsl.example", "alice", status=75)[0][0], "client")

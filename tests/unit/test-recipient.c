@@ -326,6 +326,10 @@ test_expand(void **state)
 	expect(&o, "x+y", "user:alice");
 	expect(&o, "x+z", "user:bob");
 	expect(&o, "x", "user:carol");
+	o.delimiters = SPAN("-");
+	expect(&o, "team-x", "user:alice>owner-team@host.example remote:outer@else.example>owner-team@host.example");
+	expect(&o, "team-request", "user:team-request");
+	o.delimiters = SPAN("+");
 	/* Virtual users. */
 	expect(&o, "info@virt.example", "user:alice");
 	expect(&o, "INFO+x@VIRT.example", "user:alice");
@@ -508,6 +512,7 @@ test_mistakes(void **state)
 
 static bool leads_to(const struct recipient_tables *t, const char *name, const char *target);
 static void put(const char *path, const char *text);
+static void put_octets(const char *path, struct span text);
 
 /* A version with mistakes takes no good one's place, and one that is better than nothing gives way to any other. */
 static void
@@ -522,6 +527,13 @@ test_mistakes_in_files(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/aliases", dir);
 	t = recipient_tables_of(SPAN(""), SPAN(""), span_str(path), &limits, &e);
+	/* What is no table is none that is empty. */
+	put(path, "a: zero\nb\nc\n");
+	recipient_tables_refresh(t, now += 1000);
+	assert_false(recipient_tables_usable(t));
+	put_octets(path, SPAN("a: zero\nb: one\n\0\n"));
+	recipient_tables_refresh(t, now += 1000);
+	assert_false(recipient_tables_usable(t));
 	put(path, "a: one\nb\n");
 	recipient_tables_refresh(t, now += 1000);
 	assert_true(recipient_tables_usable(t));
@@ -644,7 +656,7 @@ test_access(void **state)
 /* Files. */
 
 static void
-put(const char *path, const char *text)
+put_octets(const char *path, struct span text)
 {
 	char fresh[300];
 	FILE *f;
@@ -652,11 +664,17 @@ put(const char *path, const char *text)
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	f = fopen(fresh, "w");
 	assert_non_null(f);
-	fputs(text, f);
+	assert_int_equal(fwrite(text.p, 1, text.n, f), text.n);
 	fclose(f);
 	/* Written long ago: it is not supposed to be in work. */
 	assert_int_equal(utimensat(AT_FDCWD, fresh, (struct timespec[]){ { 1000, 0 }, { 1000, 0 } }, 0), 0);
 	assert_int_equal(rename(fresh, path), 0);
+}
+
+static void
+put(const char *path, const char *text)
+{
+	put_octets(path, span_str(text));
 }
 
 static bool

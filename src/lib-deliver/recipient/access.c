@@ -246,6 +246,7 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	while (n < line.n && !ascii_is_wsp(line.p[n]))
 		n++;
 	if (is_foreign_tag(line)) {
+		p->remarks->good++;
 		recipient_remark_doubt(p->remarks, number, span_sub(line, 0, n), "is not asked for here: this line is not used");
 		return 0;
 	}
@@ -262,6 +263,7 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 		return err_set(e, ERR_SYNTAX, "QUARANTINE needs a place (recipient_quarantine)");
 	if (make_key(t, en->key, key, &n, e) == -1)
 		return -1;
+	p->remarks->good++;
 	if (hash_get(t->keys, span_of(key, n)) != NULL) {
 		recipient_remark_doubt(p->remarks, number, en->key, "is there already: this line is not used");
 		return 0;
@@ -305,7 +307,7 @@ recipient_access_parse(struct span text, const struct recipient_limits *limits, 
 	int rc = -1;
 
 	*line_out = 0;
-	remarks->count = remarks->mistakes = 0;
+	recipient_remarks_begin(remarks);
 	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 60)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else

@@ -92,6 +92,7 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 		return -1;
 	if (alias->targets.count == 0)
 		return err_set(e, ERR_SYNTAX, "nothing behind the colon");
+	p->remarks->good++;
 	/* The first one counts, as with newaliases. */
 	if (hash_get(t->names, span_of(name, n)) != NULL) {
 		recipient_remark_doubt(p->remarks, number, span_of(name, n), "is there already: this line is not used");
@@ -145,7 +146,7 @@ recipient_aliases_parse(struct span text, const struct recipient_limits *limits,
 	int rc = -1;
 
 	*line_out = 0;
-	remarks->count = remarks->mistakes = 0;
+	recipient_remarks_begin(remarks);
 	/* The shortest entry, "a:b" and its line end, takes some hundred octets. */
 	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->names = hash_new(NAMES_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");

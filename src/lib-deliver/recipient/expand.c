@@ -132,6 +132,16 @@ has_aliases(const struct work *w, struct span domain)
 	return span_ieq(domain, w->o->hostname) || span_ieq(domain, SPAN("localhost"));
 }
 
+/* Names that belong to a list, where - ends the user: mail for list-request is not for the list (as Postfix has it). */
+static bool
+is_whole(struct span local, char delimiter)
+{
+	static const struct span owner = { "owner-", 6 }, request = { "-request", 8 };
+
+	return delimiter == '-' && (span_istarts(local, owner) ||
+	    (local.n > request.n && span_ieq(span_from(local, local.n - request.n), request)));
+}
+
 /* user+detail, user+*, user. */
 static const struct recipient_alias *
 find_alias(struct work *w, struct span local, struct span *name_out, struct recipient_place *place)
@@ -141,7 +151,7 @@ find_alias(struct work *w, struct span local, struct span *name_out, struct reci
 	char *wild;
 
 	*name_out = local;
-	if (alias != NULL || !smtp_detail_split(local, w->o->delimiters, &user, &detail))
+	if (alias != NULL || !smtp_detail_split(local, w->o->delimiters, &user, &detail) || is_whole(local, local.p[user.n]))
 		return alias;
 	wild = arena_printf(w->a, "%.*s%c*", SPAN_ARG(user), local.p[user.n]);
 	alias = wild == NULL ? NULL : recipient_tables_alias(w->o->tables, span_str(wild), place);

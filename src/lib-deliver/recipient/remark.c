@@ -19,6 +19,12 @@ next(struct recipient_remarks *r, unsigned line, bool mistake)
 }
 
 void
+recipient_remarks_begin(struct recipient_remarks *r)
+{
+	r->count = r->mistakes = r->good = 0;
+}
+
+void
 recipient_remark_doubt(struct recipient_remarks *r, unsigned line, struct span key, const char *what)
 {
 	struct recipient_remark *m = next(r, line, false);

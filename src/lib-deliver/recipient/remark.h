@@ -18,9 +18,12 @@ struct recipient_remark {
 struct recipient_remarks {
 	bool go_on;		/* a line that is not understood is a mistake here, not an error of the whole */
 	size_t count, mistakes;	/* in all */
+	size_t good;		/* lines that are understood */
 	struct recipient_remark list[RECIPIENT_REMARKS];	/* the first of them, count at most */
 };
 
+/* Before a table is read: nothing was found. */
+void recipient_remarks_begin(struct recipient_remarks *r);
 /* A doubt: what the key (or name) of a line is. */
 void recipient_remark_doubt(struct recipient_remarks *r, unsigned line, struct span key, const char *what);
 void recipient_remark_mistake(struct recipient_remarks *r, unsigned line, const struct err *e);

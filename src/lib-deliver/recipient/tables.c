@@ -169,7 +169,7 @@ static int
 parse_include(struct span text, const struct recipient_limits *limits, struct included *out, struct recipient_remarks *remarks,
     unsigned *line_out, struct err *e)
 {
-	remarks->count = remarks->mistakes = 0;
+	recipient_remarks_begin(remarks);
 	out->targets = (struct recipient_targets){ NULL, 0 };
 	out->a = arena_new(((size_t)1 << 16) + text.n * 200);
 	if (out->a == NULL)
@@ -257,6 +257,13 @@ read_text(struct source *s, size_t max, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* Whether most of it is what it should be: another file, or none of text at all, must not pass for a table in which nothing stands. */
+static bool
+is_table(const struct source *s, struct span text, const struct recipient_remarks *remarks)
+{
+	return span_chr(text, '\0') == text.n && (s->kind == RECIPIENT_TABLE_INCLUDE || remarks->mistakes <= remarks->good);
+}
+
 /*
  * A version with mistakes does not take the place of one that has none.  Where there is no such it has to do: whoever starts the
  * server must not have all mail wait for one line.
@@ -265,6 +272,7 @@ static int
 parse_as_it_is(const struct recipient_tables *t, const struct source *s, struct span text, struct parsed *out,
     struct recipient_remarks *remarks, struct err *e)
 {
+	struct err first;
 	bool in_line;
 
 	remarks->go_on = false;
@@ -272,8 +280,15 @@ parse_as_it_is(const struct recipient_tables *t, const struct source *s, struct 
 		return 0;
 	if (!in_line || (s->loaded && !s->flawed))
 		return -1;
+	first = *e;
 	remarks->go_on = true;
-	return parse(t, s, text, out, remarks, &in_line, e);
+	if (parse(t, s, text, out, remarks, &in_line, e) == -1)
+		return -1;
+	if (is_table(s, text, remarks))
+		return 0;
+	parsed_free(out);
+	*e = first;
+	return -1;
 }
 
 /* Takes the version of the file that is there now, if it is good. */
@@ -354,8 +369,8 @@ look_at(struct recipient_tables *t, struct source *s)
 	if (is_same(&now, &s->stamp))
 		return;
 	ns = in_work(s, &now);
-	/* Who starts has nothing else to do. */
-	if (ns > 0 && !t->begun) {
+	/* Who starts has nothing else to do; not for ever, where somebody goes on writing. */
+	for (unsigned i = 0; i < 3 && ns > 0 && !t->begun; i++) {
 		usleep((useconds_t)(ns / 1000) + 1);
 		now = look(s);
 		ns = in_work(s, &now);

@@ -62,6 +62,7 @@ take_line(void *ctx, struct span line, unsigned number, struct err *e)
 	entry->line = number;
 	if (take_list(t, span_trim(span_from(line, n)), number, p->limits->max_list, &entry->targets, e) == -1)
 		return -1;
+	p->remarks->good++;
 	if (hash_get(t->keys, key) != NULL) {
 		recipient_remark_doubt(p->remarks, number, key, "is there already: this line is not used");
 		return 0;
@@ -105,7 +106,7 @@ recipient_virtual_parse(struct span text, const struct recipient_limits *limits,
 	int rc = -1;
 
 	*line_out = 0;
-	remarks->count = remarks->mistakes = 0;
+	recipient_remarks_begin(remarks);
 	if (t == NULL || (t->a = arena_new(((size_t)1 << 20) + text.n * 100)) == NULL || (t->keys = hash_new(KEYS_MAX)) == NULL)
 		err_set(e, ERR_TEMP, "out of memory");
 	else
