@@ -297,6 +297,8 @@ static const struct script_case asks[] = {
 	{ IF(META, "servermetadata :contains \"/private/comment\" \"server\""), YES },
 	{ IF(META, "servermetadataexists \"/private/comment\""), YES },
 	{ IF(META, "servermetadataexists \"/private//comment\""), NO },
+	{ "require [\"fileinto\",\"mailboxid\",\"special-use\"]; fileinto :mailboxid \"x\" :specialuse \"\\\\Junk\" \"Work\";",
+	    "line 1: fileinto: :specialuse and :mailboxid can not be together" },
 	{ IF(META, "specialuse_exists \"\\\\Junk\""), YES },
 	{ IF(META, "specialuse_exists \"Spam\" \"\\\\junk\""), YES },
 	{ IF(META, "specialuse_exists \"Work\" \"\\\\Junk\""), NO },
