@@ -332,6 +332,8 @@ static const struct script_case asks[] = {
 	    "mark for 43200; mark for 43200; save no" },
 	{ IF("\"duplicate\"", "duplicate :header \"a\" :uniqueid \"b\""), "line 2: duplicate: :uniqueid and :header can not be together" },
 	{ IF("\"vnd.dovecot.duplicate\"", "duplicate :handle \"h\" :seconds 60"), "mark for 60; save no" },
+	{ IF("\"vnd.dovecot.duplicate\"", "duplicate :handle \"h\" :value \"v\""), "mark for 43200; save no" },
+	{ IF("\"vnd.dovecot.duplicate\"", "duplicate :header \"a\" :value \"v\""), "line 2: duplicate: :value and :header can not be together" },
 	{ IF("\"duplicate\", \"vnd.dovecot.duplicate\"", "duplicate"),
 	    "line 1: require: \"vnd.dovecot.duplicate\" and \"duplicate\" can not be together" },
 	{ IF("\"duplicate\"", "duplicate :header \"a b\""), "line 2: duplicate: the field name \"a b\" is invalid" },
