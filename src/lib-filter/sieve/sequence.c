@@ -69,6 +69,8 @@ add_setting(struct sieve_sequence *q, enum sieve_place place, const char *settin
 
 	if (sieve_site_location(q->site, setting, q->a, &where, e) == -1)
 		return unless_missing(e);
+	if (!where.dict && where.name.n > 0 && !sieve_name_is_valid(where.name))
+		return err_set(e, ERR_SYNTAX, "%s: \"%.*s\" is no name of a script", setting, SPAN_ARG(span_sub(where.name, 0, 100)));
 	loc = arena_alloc(q->a, 1, sizeof(*loc));
 	if (loc == NULL)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
@@ -389,8 +391,8 @@ add_named(struct finder *f, const struct location *loc, struct err *e)
 	struct location one = *loc;
 	struct stat st;
 
-	if (path == NULL || !sieve_name_is_valid(loc->name))
-		return err_set(e, ERR_SYNTAX, "%s: \"%.*s\" is no name of a script", loc->setting, SPAN_ARG(span_sub(loc->name, 0, 100)));
+	if (path == NULL)
+		return err_set(e, ERR_LIMIT, "out of memory");
 	one.path = path;
 	return stat(path, &st) == -1 ? unreadable(f, &one) : add(f, loc->place, path, SPAN(""), e);
 }
