@@ -227,6 +227,7 @@ become_user(struct lda *l, const struct storage_params *sp, struct span message,
 	else if (become_and_scan(l, message, e) == 0 && deliver_programs_start(l->view, &l->programs, e) == 0 &&
 	    (!l->forwarding || deliver_forward_start_helper(l->view, &l->forwards, e) == 0) &&
 	    storage_paths(sp, l->arena, &rw, e) == 0 &&
+	    deliver_filter_writes(l->view, l->id.user, l->id.home, l->arena, &rw, e) == 0 &&
 	    deliver_forward_paths(l->view, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    deliver_recipes_paths(l->view, l->id.user, l->id.home, l->arena, &rw, &ro, e) == 0 &&
 	    priv_landlock(rw, ro, &active, e) == 0 && priv_filter_apply(filter, e) == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-config/sieve-setting.h"
 
-enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, SCRIPT_FILE, LIST, TIME, SIZE, NUMBER, YESNO, IDLE };
+enum kind { TEXT, CAUSES, URL, PLUGINS, PLACE, SCRIPT_FILE, LIST, TIME, SIZE, NUMBER, YESNO, WHOSE, STATUS, EOL, IDLE };
 
 /* A name that ends with * stands for all that begin so, a # for a number or nothing: the first line that fits counts. */
 static const struct {
@@ -14,7 +14,7 @@ static const struct {
 	{ "sieve_include_max_includes", NUMBER }, { "sieve_include_max_nesting_depth", NUMBER },
 	{ "sieve_variables_max_scope_size", NUMBER }, { "sieve_variables_max_variable_size", SIZE },
 	{ "sieve_extensions", TEXT }, { "sieve_global_extensions", TEXT }, { "sieve_user_email", TEXT },
-	{ "sieve_redirect_envelope_from", TEXT },
+	{ "sieve_redirect_envelope_from", WHOSE },
 	{ "sieve_max_actions", NUMBER }, { "sieve_max_redirects", NUMBER }, { "sieve_max_script_size", SIZE },
 	{ "sieve_quota_max_scripts", NUMBER }, { "sieve_quota_max_storage", SIZE },
 	{ "sieve_vacation_min_period", TIME }, { "sieve_vacation_max_period", TIME }, { "sieve_vacation_default_period", TIME },
@@ -27,12 +27,18 @@ static const struct {
 	/* What one run took is not held against the next. */
 	{ "sieve_resource_usage_timeout", IDLE }, { "sieve_plugins", PLUGINS },
 	{ "sieve_trace_*", IDLE }, { "sieve_user_log", TEXT }, { "sieve_implicit_extensions", IDLE }, { "sieve_subaddress_sep", IDLE },
-	{ "sieve_notify_mailto_*", TEXT }, { "sieve_spamtest_*", TEXT }, { "sieve_virustest_*", TEXT }, { "sieve_editheader_*", TEXT },
+	{ "sieve_notify_mailto_envelope_from", WHOSE },
+	{ "sieve_spamtest_status_type", STATUS }, { "sieve_spamtest_status_header", TEXT }, { "sieve_spamtest_max_header", TEXT },
+	{ "sieve_spamtest_max_value", TEXT }, { "sieve_spamtest_text_value#", TEXT },
+	{ "sieve_virustest_status_type", STATUS }, { "sieve_virustest_status_header", TEXT }, { "sieve_virustest_max_header", TEXT },
+	{ "sieve_virustest_max_value", TEXT }, { "sieve_virustest_text_value#", TEXT },
+	{ "sieve_editheader_max_header_size", SIZE }, { "sieve_editheader_protected", TEXT },
+	{ "sieve_editheader_forbid_add", TEXT }, { "sieve_editheader_forbid_delete", TEXT },
 	{ "imapsieve_url", URL }, { "imapsieve_expunge_discarded", YESNO },
-	{ "sieve_report_*", TEXT }, { "sieve_env_*", TEXT },
+	{ "sieve_report_from", WHOSE }, { "sieve_env_*", TEXT },
 	{ "sieve_pipe_bin_dir", TEXT }, { "sieve_filter_bin_dir", TEXT }, { "sieve_execute_bin_dir", TEXT },
 	{ "sieve_pipe_exec_timeout", TIME }, { "sieve_filter_exec_timeout", TIME }, { "sieve_execute_exec_timeout", TIME },
-	{ "sieve_pipe_input_eol", TEXT }, { "sieve_filter_input_eol", TEXT }, { "sieve_execute_input_eol", TEXT },
+	{ "sieve_pipe_input_eol", EOL }, { "sieve_filter_input_eol", EOL }, { "sieve_execute_input_eol", EOL },
 	{ "sieve_program_memory", SIZE },
 	{ "sieve_list_*", LIST },
 	{ "sieve_pipe_socket_dir", TEXT }, { "sieve_filter_socket_dir", TEXT }, { "sieve_execute_socket_dir", TEXT },
@@ -126,6 +132,9 @@ check_value(enum kind kind, struct span value, struct err *e)
 	};
 	static const char *const sizes[] = { "b", "k", "kb", "m", "mb", "g", "gb", "t", "tb", NULL };
 	static const char *const words[] = { "yes", "no", "y", "n", "true", "false", "1", "0", NULL };
+	static const char *const whose[] = { "sender", "recipient", "orig_recipient", "user_email", "postmaster", NULL };
+	static const char *const status[] = { "score", "strlen", "text", NULL };
+	static const char *const eols[] = { "lf", "crlf", NULL };
 	struct span unit;
 
 	switch (kind) {
@@ -161,6 +170,14 @@ check_value(enum kind kind, struct span value, struct err *e)
 		return number(value, &unit) && unit.n == 0 ? 0 : err_set(e, ERR_SYNTAX, "%.*s is no number", SPAN_ARG(value));
 	case YESNO:
 		return is_unit(value, words) ? 0 : err_set(e, ERR_SYNTAX, "%.*s is neither yes nor no", SPAN_ARG(value));
+	/* With a wrong word what is usual counts, as Dovecot has it. */
+	case WHOSE:
+		return is_unit(value, whose) || span_starts(value, SPAN("<")) ? 0 :
+		    err_set(e, ERR_DENIED, "is not sender, recipient, orig_recipient, user_email, postmaster or <an@address>");
+	case STATUS:
+		return is_unit(value, status) ? 0 : err_set(e, ERR_DENIED, "is not score, strlen or text");
+	case EOL:
+		return is_unit(value, eols) ? 0 : err_set(e, ERR_DENIED, "is not lf or crlf");
 	}
 	return 0;
 }

@@ -132,3 +132,30 @@ deliver_filter_paths(const struct set_view *view, struct span user, struct span 
 	sieve_sequence_close(q);
 	return out;
 }
+
+int
+deliver_filter_writes(const struct set_view *view, struct span user, struct span home, struct arena *a, const char *const **rw,
+    struct err *e)
+{
+	struct sieve_site site = site_of(view, user, home.n > 0 ? home : SPAN_NONE);
+	struct sieve_sequence *q = NULL;
+	struct err ignored = ERR_INIT;
+	const char *log, **more;
+	size_t n = 0;
+
+	if (!is_on(view) || sieve_sequence_open(&site, &q, &ignored) == -1)
+		return 0;
+	log = sieve_sequence_log_path(q, a);
+	sieve_sequence_close(q);
+	if (log == NULL)
+		return 0;
+	while ((*rw)[n] != NULL)
+		n++;
+	more = arena_alloc(a, n + 2, sizeof(*more));
+	if (more == NULL)
+		return err_set(e, ERR_TEMP, "out of memory");
+	memcpy(more, *rw, n * sizeof(*more));
+	more[n] = log;
+	*rw = more;
+	return 0;
+}

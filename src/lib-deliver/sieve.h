@@ -27,4 +27,10 @@ int deliver_filter_run(struct deliver_filter *f, const struct filter_message *m,
 /* Directories with the scripts, for Landlock: NULL-terminated, in a, behind those of `first'.  NULL: out of memory. */
 const char *const *deliver_filter_paths(const struct set_view *view, struct span user, struct span home,
     const char *const *first, struct arena *a);
+/*
+ * The same for what is written there: behind those of *rw, in a; to be called as the user (sieve_sequence_log_path()).
+ * ERR_TEMP: out of memory.
+ */
+int deliver_filter_writes(const struct set_view *view, struct span user, struct span home, struct arena *a, const char *const **rw,
+    struct err *e);
 #endif

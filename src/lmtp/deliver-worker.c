@@ -478,6 +478,7 @@ shut_in(struct worker *w)
 		log_fatal("out of memory");
 	if (w->p->only_user) {
 		if (storage_paths(&sp, w->arena, &rw, &e) == -1 ||
+		    deliver_filter_writes(view, w->p->id->user, w->p->id->home, w->arena, &rw, &e) == -1 ||
 		    deliver_forward_paths(view, w->p->id->home, w->arena, &rw, &ro, &e) == -1 ||
 		    deliver_recipes_paths(view, w->p->id->user, w->p->id->home, w->arena, &rw, &ro, &e) == -1)
 			log_fatal("user %.*s: %s", SPAN_ARG(w->p->id->user), e.log);

@@ -159,8 +159,8 @@ class Scripts(Base):
     def test_endless(self):
         double = 'set "x" "aaaaaaaaaaaaaaaa";\n' + 'set "x" "${x}${x}";\n' * 30
         self.wrong(REQUIRE + double + 'fileinto :create "${x}";\n', 33, "fileinto: .* is an invalid folder name")
-        self.wrong(REQUIRE + double + "".join('set "v%d" "${x}";\n' % i for i in range(1000)), 532,
-                   "more than 500 variables")
+        self.wrong(REQUIRE + double + "".join('set "v%d" "${x}";\n' % i for i in range(1000)), 287,
+                   "more than 255 variables")
         for n in range(32):
             self.write("alice", "sieve/s%d.sieve" % n,
                        'require "include";\ninclude "s%d";\ninclude "s%d";\n' % (n + 1, n + 2))

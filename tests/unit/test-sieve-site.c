@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "lib/sys.h"
@@ -427,6 +428,46 @@ test_named(void **state)
 	end(&f);
 }
 
+/* What a process that is walled in may write: the file beside a script that is new, or the directory of sieve_user_log. */
+static void
+test_log_path(void **state)
+{
+	static const char *const set[][2] = { { "sieve_user_log", "~/logs/%n.log" }, { NULL, NULL } };
+	const struct timeval old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	char script[200], log[200];
+	struct err e = ERR_INIT;
+	struct fixture f;
+
+	(void)state;
+	begin(&f);
+	snprintf(script, sizeof(script), "%s/.dovecot.sieve", f.home);
+	snprintf(log, sizeof(log), "%s/.dovecot.sieve.log", f.home);
+	assert_int_equal(sieve_sequence_open(&f.site, &f.q, &e), 0);
+	assert_null(sieve_sequence_log_path(f.q, f.a));
+	put(&f, ".dovecot.sieve", "wrong");
+	assert_int_equal(utimes(script, old), 0);
+	assert_null(sieve_sequence_log_path(f.q, f.a));
+	assert_int_equal(access(log, F_OK), -1);
+	put(&f, ".dovecot.sieve", "wrong");
+	assert_string_equal(sieve_sequence_log_path(f.q, f.a), log);
+	assert_int_equal(access(log, F_OK), 0);
+	assert_int_equal(utimes(script, old), 0);
+	assert_string_equal(sieve_sequence_log_path(f.q, f.a), log);
+	assert_int_equal(unlink(log), 0);
+	assert_int_equal(symlink("elsewhere", log), 0);
+	assert_null(sieve_sequence_log_path(f.q, f.a));
+	sieve_sequence_close(f.q);
+	f.q = NULL;
+	f.settings = set;
+	put(&f, "logs/x", "");
+	assert_int_equal(sieve_sequence_open(&f.site, &f.q, &e), 0);
+	snprintf(log, sizeof(log), "%s/logs", f.home);
+	assert_string_equal(sieve_sequence_log_path(f.q, f.a), log);
+	sieve_sequence_close(f.q);
+	f.q = NULL;
+	end(&f);
+}
+
 /* Names and limits that Dovecot's settings have besides. */
 static void
 test_limits(void **state)
@@ -801,7 +842,7 @@ main(void)
 		cmocka_unit_test(test_locations),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_dict), cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_named), cmocka_unit_test(test_shelf),
+		cmocka_unit_test(test_dict), cmocka_unit_test(test_held), cmocka_unit_test(test_limits), cmocka_unit_test(test_named), cmocka_unit_test(test_log_path), cmocka_unit_test(test_shelf),
 		cmocka_unit_test(test_store), cmocka_unit_test(test_originals),
 		cmocka_unit_test(test_odd_files), cmocka_unit_test(test_link_inside), cmocka_unit_test(test_link_far),
 		cmocka_unit_test(test_extensions),

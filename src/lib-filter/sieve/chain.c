@@ -71,7 +71,7 @@ take_keep(struct sieve_chain *c, struct filter_action *keep)
 	c->keep = keep;
 }
 
-/* A message that a script before this one delivers can not be refused any more (RFC 5429 section 2). */
+/* A message that a script before this one delivers or answers can not be refused any more (RFC 5429 section 2). */
 static bool
 conflicts(const struct sieve_chain *c, const struct filter_action *actions)
 {
@@ -80,7 +80,7 @@ conflicts(const struct sieve_chain *c, const struct filter_action *actions)
 	for (; actions != NULL; actions = actions->next)
 		refuses = refuses || actions->kind == FILTER_REJECT;
 	for (const struct filter_action *x = c->actions; x != NULL; x = x->next)
-		delivers = delivers || (x->kind == FILTER_SAVE && !x->own) || x->kind == FILTER_REDIRECT;
+		delivers = delivers || (x->kind == FILTER_SAVE && !x->own) || x->kind == FILTER_REDIRECT || x->kind == FILTER_ANSWER;
 	return refuses && delivers;
 }
 
@@ -107,7 +107,8 @@ is_same(const struct filter_action *x, const struct filter_action *y, struct spa
 {
 	if (x->kind != y->kind)
 		return false;
-	if (x->kind == FILTER_REJECT || x->kind == FILTER_DISCARD)
+	/* One answer is enough (RFC 3834 section 4). */
+	if (x->kind == FILTER_REJECT || x->kind == FILTER_DISCARD || x->kind == FILTER_ANSWER)
 		return true;
 	/* One copy is kept, also when the message was changed between the two. */
 	if (sieve_action_keeps(x, keep_mailbox) && sieve_action_keeps(y, keep_mailbox))
@@ -131,7 +132,7 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 {
 	struct filter_action *actions, *next, *keep = NULL;
 	struct filter_message m = *c->message;
-	struct span flags;
+	struct span flags, unsent = SPAN_NONE;
 
 	if (!sieve_chain_goes_on(c))
 		return 0;
@@ -139,7 +140,7 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 	if (sieve_script_run_flags(s, &m, c->host, &c->limits, c->a, &actions, &flags, error) == -1)
 		return -1;
 	if (conflicts(c, actions))
-		return sieve_error_set(error, 0, "a message can not be refused that another script delivers");
+		return sieve_error_set(error, 0, "a message can not be refused that another script delivers or answers");
 	for (struct filter_action *x = actions; x != NULL; x = next) {
 		next = x->next;
 		x->next = NULL;
@@ -151,6 +152,10 @@ sieve_chain_run(struct sieve_chain *c, const struct sieve_script *s, struct siev
 			x->flags = c->keep->flags;
 		if (x->kind == FILTER_SAVE && x->keep) {
 			keep = x;
+		} else if (x->own && unsent.p != NULL && span_eq(x->message, unsent)) {
+			continue;		/* the copy (RFC 8580) of an answer that is not sent */
+		} else if (x->kind == FILTER_ANSWER && sieve_action_known(c->actions, x, c->host->keep_mailbox) != NULL) {
+			unsent = x->text;
 		} else if (sieve_action_known(c->actions, x, c->host->keep_mailbox) == NULL) {
 			count(c, x);
 			*c->tail = x;

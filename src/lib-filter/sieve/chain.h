@@ -24,7 +24,7 @@ struct sieve_chain {
 /* Whether it saves the message that came where a keep does: a keep, and fileinto of that mailbox (filter_host.keep_mailbox). */
 bool sieve_action_keeps(const struct filter_action *x, struct span keep_mailbox);
 /*
- * Of two redirects to one address, two saves in one mailbox, two refusals, one is enough: what of the list (up to x, if that is
+ * Of two redirects to one address, two saves in one mailbox, two refusals, two answers, one is enough: what of the list (up to x, if that is
  * in it) makes x one too many.  NULL: nothing.
  */
 struct filter_action *sieve_action_known(struct filter_action *list, const struct filter_action *x, struct span keep_mailbox);

@@ -28,6 +28,7 @@ unique_id(struct sieve_run *r, const struct sieve_node *n, struct span *out)
 	struct span name = SPAN("message-id"), value;
 
 	*out = SPAN_NONE;
+	id = id != NULL ? id : sieve_tag_get(n, TAG_VALUE_OLD);
 	if (id != NULL)
 		return sieve_run_string(r, n, id->value->strings[0], out);
 	if (header != NULL && sieve_run_string(r, n, header->value->strings[0], &name) == -1)
@@ -79,9 +80,9 @@ test_duplicate(struct sieve_run *r, const struct sieve_node *n)
 	return again;
 }
 
-#define TAGS(ext) { { TAG_HANDLE, ext }, { TAG_HEADER, ext }, { TAG_UNIQUEID, ext }, { TAG_SECONDS, ext }, { TAG_LAST, ext }, \
+#define TAGS(ext, id) { { TAG_HANDLE, ext }, { TAG_HEADER, ext }, { id, ext }, { TAG_SECONDS, ext }, { TAG_LAST, ext }, \
 	{ TAG_NONE, EXT_CORE } }
-static const struct sieve_tag_use tags[] = TAGS(EXT_DUPLICATE), vnd_tags[] = TAGS(EXT_VND_DUPLICATE);
+static const struct sieve_tag_use tags[] = TAGS(EXT_DUPLICATE, TAG_UNIQUEID), vnd_tags[] = TAGS(EXT_VND_DUPLICATE, TAG_VALUE_OLD);
 
 const struct sieve_word sieve_words_duplicate[] = {
 	{ .name = "duplicate", .is_test = true, .ext = EXT_DUPLICATE, .args = "", .tags = tags, .check = check_duplicate,

@@ -176,7 +176,9 @@ send_to(struct sieve_run *r, const struct sieve_node *n, const struct sieve_noti
 int
 sieve_notify_send(struct sieve_run *r, const struct sieve_node *n, const struct sieve_notification *x, struct span *text_out)
 {
-	struct span sender, from = x->from.n > 0 ? x->from : sieve_postmaster(r);
+	/* Whom a setting makes the sender the notification is from, unless the script says who that is. */
+	struct span sender, set = sieve_address_setting(r, "sieve_notify_mailto_envelope_from");
+	struct span from = x->from.n > 0 ? x->from : set.n > 0 ? set : sieve_postmaster(r);
 	struct recipients to = { .count = 0 };
 	struct buf text = BUF_INIT(TEXT_MAX);
 	int rc;

@@ -198,8 +198,10 @@ sieve_matching_begin(struct sieve_matching *x, struct sieve_run *r, const struct
 static int
 match_key(struct sieve_matching *x, struct span value, struct span key, struct sieve_captures *captures)
 {
-	uint64_t all = x->r->limits.steps - x->r->steps, steps = x->r->limits.cpu_us == 0 || all < SLICE ? all : SLICE;
+	uint64_t all = x->r->limits.steps - x->r->steps, cpu_us = x->r->limits.cpu_us, steps;
 
+	/* A step takes a part of a microsecond: what the steps allow is done at once, where it is sure to end in time. */
+	steps = cpu_us == 0 || all <= cpu_us || all < SLICE ? all : SLICE;
 	for (;; steps = all / 4 < steps ? all : steps * 4) {
 		uint64_t most = (steps < UINT64_MAX / STEP_OCTETS ? steps + 1 : steps / STEP_OCTETS) * STEP_OCTETS, left = most;
 		bool found = sieve_match_one(x->m, value, key, captures, &left);

@@ -17,6 +17,7 @@
 #define NUMBERS_MAX 50		/* sieve_before1 ... */
 #define SOURCES_MAX 200		/* scripts that run on one message */
 #define USER_LOG_MAX 10240
+#define CHANGED_LATELY (7 * 86400)	/* seconds */
 #define MEMORY_MAX ((size_t)1 << 20)
 
 struct location {		/* as a setting says it */
@@ -69,6 +70,8 @@ add_setting(struct sieve_sequence *q, enum sieve_place place, const char *settin
 
 	if (sieve_site_location(q->site, setting, q->a, &where, e) == -1)
 		return unless_missing(e);
+	if (!where.dict && where.name.n > 0 && !sieve_name_is_valid(where.name))
+		return err_set(e, ERR_SYNTAX, "%s: \"%.*s\" is no name of a script", setting, SPAN_ARG(span_sub(where.name, 0, 100)));
 	loc = arena_alloc(q->a, 1, sizeof(*loc));
 	if (loc == NULL)
 		return err_set(e, ERR_LIMIT, "there are too many scripts");
@@ -226,7 +229,7 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 {
 	struct sieve_location where;
 	struct err e = ERR_INIT;
-	size_t count = 7, n = 0;
+	size_t count = 6, n = 0;
 	const char **out;
 
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
@@ -240,8 +243,6 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 		out[n++] = directory_of(q->active, a);
 	if (q->dict.path != NULL)
 		out[n++] = directory_of(q->dict.path, a);
-	if (q->user_log != NULL)
-		out[n++] = directory_of(q->user_log, a);
 	for (const struct location *loc = q->locations; loc != NULL; loc = loc->next)
 		out[n++] = directory_of(loc->path, a);
 	if (sieve_site_location(q->site, "sieve_global", a, &where, &e) == 0)
@@ -252,6 +253,29 @@ sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a)
 		if (out[i] == NULL)
 			return NULL;
 	return out;
+}
+
+const char *
+sieve_sequence_log_path(const struct sieve_sequence *q, struct arena *a)
+{
+	const char *path;
+	struct stat script, log;
+
+	if (q->user_log != NULL)
+		return directory_of(q->user_log, a);
+	if (q->active == NULL || stat(q->active, &script) == -1 || !S_ISREG(script.st_mode) ||
+	    (path = arena_printf(a, "%s.log", q->active)) == NULL)
+		return NULL;
+	if (lstat(path, &log) == -1) {
+		int fd = errno != ENOENT || clock_wall_us() / 1000000 - script.st_mtime > CHANGED_LATELY ? -1 :
+		    open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+		if (fd == -1)
+			return NULL;
+		close(fd);
+		return path;
+	}
+	return S_ISREG(log.st_mode) ? path : NULL;
 }
 
 /* ---- failures ---- */
@@ -389,8 +413,8 @@ add_named(struct finder *f, const struct location *loc, struct err *e)
 	struct location one = *loc;
 	struct stat st;
 
-	if (path == NULL || !sieve_name_is_valid(loc->name))
-		return err_set(e, ERR_SYNTAX, "%s: \"%.*s\" is no name of a script", loc->setting, SPAN_ARG(span_sub(loc->name, 0, 100)));
+	if (path == NULL)
+		return err_set(e, ERR_LIMIT, "out of memory");
 	one.path = path;
 	return stat(path, &st) == -1 ? unreadable(f, &one) : add(f, loc->place, path, SPAN(""), e);
 }

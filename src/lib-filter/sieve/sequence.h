@@ -62,9 +62,12 @@ int sieve_sequence_open_steps(const struct sieve_site *site, struct sieve_sequen
 int sieve_sequence_run_steps(struct sieve_sequence *q, const struct sieve_step *steps, size_t count, const struct filter_message *m,
     const struct filter_host *host, struct arena *a, struct sieve_outcome *out, struct err *e);
 
-/*
- * Directories that must be readable, and (the user's own) writable, for a process that is walled in before it runs scripts;
- * up to NULL, in a.  NULL: no memory.
- */
+/* Directories that must be readable for a process that is walled in before it runs scripts; up to NULL, in a.  NULL: no memory. */
 const char *const *sieve_sequence_paths(const struct sieve_sequence *q, struct arena *a);
+/*
+ * What such a process must be able to write so that the user is told of mistakes: the directory that sieve_user_log is in, or else
+ * the file beside the script.  That is made here, empty, for a script that was changed lately: the process, of which this is to be
+ * called before it is walled in, and as the user, has no right to the directory later.  NULL: nothing, or no memory.
+ */
+const char *sieve_sequence_log_path(const struct sieve_sequence *q, struct arena *a);
 #endif

@@ -1,0 +1,2 @@
+require ["vacation", "fcc", "mailbox"];
+vacation :handle "two" :fcc "Answers" :create "two";
