@@ -2,7 +2,6 @@
 """Spam scanners that are taught by what users move into and out of the mailbox for spam: the real ones, and some that fail."""
 import os
 import subprocess
-import threading
 import time
 import unittest
 
@@ -32,17 +31,12 @@ class Silent(Fake):
     """A scanner that takes everything and says nothing."""
 
     def __init__(self):
-        self.over = threading.Event()
         super().__init__(None)
 
     def serve(self, conn):
         with conn:
             self.asked.append(conn.recv(65536))
             self.over.wait(60)
-
-    def close(self):
-        self.over.set()
-        super().close()
 
 
 def settings(scanner, address, both=True, more=""):
