@@ -418,5 +418,66 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
             self.assertTrue(honest.endswith(text))
 
 
+class Filters(unittest.TestCase):
+    """What users' filters make of a verdict."""
+
+    def write(self, server, user, name, text):
+        path = server.path("home", user, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chown(path, server.uid, server.gid)
+        os.chmod(path, 0o600)
+
+    def subjects(self, server, user, mailbox):
+        return [line[9:] for mail in mails(server, mailbox, user) for line in mail.split("\r\n") if line.startswith("Subject: ")]
+
+    def test_filters(self):
+        fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 6.5 / 5.0\r\n\r\nX-Spam-Status: Yes, tests=A,B\r\n\r\n")
+        self.addCleanup(fake.close)
+        with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n" % fake.port + JUNK + """
+mail_plugins = $mail_plugins sieve procmail
+procmail_rc = ~/.procmailrc
+plugin {
+  sieve = ~/.sieve
+  sieve_extensions = +spamtest +spamtestplus
+  sieve_spamtest_status_type = score
+  sieve_spamtest_status_header = X-Spam-Score
+  sieve_spamtest_max_value = 10
+}
+""") as server:
+            self.write(server, "alice", ".sieve", """\
+require ["fileinto", "spamtestplus", "relational", "comparator-i;ascii-numeric", "mailbox", "variables"];
+if header "subject" "friend" {
+    fileinto "INBOX";
+} elsif header "subject" "keep" {
+    keep;
+} elsif spamtest :percent :value "ge" :comparator "i;ascii-numeric" "66" {
+    fileinto :create "Worse";
+} elsif allof (spamtest :percent :value "ge" :comparator "i;ascii-numeric" "65", header "x-spam-flag" "YES",
+               header :matches "x-spam-level" "******") {
+    fileinto :create "Bad";
+}
+""")
+            self.write(server, "bob", ".procmailrc", """\
+:0
+* ^X-Spam-Level: \\*\\*\\*\\*\\*\\*\\*
+worse/
+
+:0
+* ^Subject: whole
+* ^X-Spam-Status: Yes, score=6\\.5 required=5\\.0 tests=A,B
+almost-certainly-spam/
+""")
+            for subject in ("friend", "keep", "other"):
+                server.deliver(culver.message(subject))
+            for subject in ("whole", "other"):
+                server.deliver(culver.message(subject), "bob")
+            self.assertEqual([self.subjects(server, "alice", x) for x in ("INBOX", "Spam", "Worse", "Bad")],
+                             [["friend"], ["keep"], [], ["other"]])
+            # Recipes come first; what they leave goes where spam goes.
+            self.assertEqual(len(os.listdir(server.path("home", "bob", "almost-certainly-spam", "new"))), 1)
+            self.assertEqual([self.subjects(server, "bob", x) for x in ("INBOX", "Spam")], [[], ["other"]])
+
+
 if __name__ == "__main__":
     unittest.main()
