@@ -93,10 +93,9 @@ imap_react_scripts(struct imap_react *r, const struct imap_event *event, size_t 
 }
 
 static int
-teach(struct imap_react *r, const struct imap_event *event, uint32_t uid, struct arena *a, struct err *e)
+teach(struct imap_react *r, const struct imap_event *event, uint32_t uid, struct arena *a, struct spam_verdict *v, struct err *e)
 {
 	struct spam_question q = { .task = event->learn, .user = r->p.user };
-	struct spam_verdict v = { .is_spam = false };
 	struct mailbox *box = NULL;
 	struct msg_rec rec;
 	struct span text;
@@ -116,7 +115,7 @@ teach(struct imap_react *r, const struct imap_event *event, uint32_t uid, struct
 	rc = mailbox_body(box, uid, &text, e);
 	mailbox_read_end(box);
 	if (rc == 0)
-		rc = spam_scan_ask(r->p.scan, &q, text, a, &v, e);
+		rc = spam_scan_ask(r->p.scan, &q, text, a, v, e);
 out:
 	mailbox_read_end(box);
 	mailbox_close(box);
@@ -128,13 +127,15 @@ imap_react_teach(struct imap_react *r, const struct imap_event *event, struct im
 {
 	uint32_t uid = event->uids[l->next++];
 	struct arena *a = arena_new(ANSWER_MEMORY);
+	struct spam_verdict v;
 	struct err e = ERR_INIT;
 
 	if (a == NULL)
 		err_set(&e, ERR_TEMP, "out of memory");
-	if (a != NULL && teach(r, event, uid, a, &e) == 0)
-		l->learned++;
-	else {
+	if (a != NULL && teach(r, event, uid, a, &v, &e) == 0) {
+		l->learned += v.nothing_new ? 0 : 1;
+		l->nothing_new += v.nothing_new ? 1 : 0;
+	} else {
 		/* Hundreds that are moved at once fail for one reason, as a rule. */
 		if (e.code != ERR_GONE && e.code != ERR_TOOBIG && is_told_to_end(r))
 			l->next--;
@@ -153,6 +154,9 @@ imap_react_teach_end(const struct imap_event *event, const struct imap_lessons *
 
 	if (l->missed > 1)
 		log_error("%zu messages in %.*s are not learned as %s", l->missed, SPAN_ARG(event->mailbox), what);
+	if (l->nothing_new > 0)
+		log_info("%zu messages in %.*s as %s told the spam scanner nothing new, or it does not learn", l->nothing_new,
+		    SPAN_ARG(event->mailbox), what);
 	if (l->learned > 0)
 		log_info("learned %zu messages as %s: from %.*s to %.*s", l->learned, what,
 		    SPAN_ARG(event->from.n > 0 ? event->from : SPAN("the client")), SPAN_ARG(event->mailbox));

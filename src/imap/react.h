@@ -31,6 +31,7 @@ void imap_react_scripts(struct imap_react *r, const struct imap_event *event, si
 struct imap_lessons {
 	size_t next;		/* message of the event; event->count: all have been given */
 	size_t learned, missed;	/* missed: not learned, for a reason in the log */
+	size_t nothing_new;	/* the scanner took them, and has not learned from them */
 };
 /* The next one.  When it was told to end meanwhile that one is still to be given. */
 void imap_react_teach(struct imap_react *r, const struct imap_event *event, struct imap_lessons *l);

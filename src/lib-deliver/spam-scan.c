@@ -323,6 +323,7 @@ spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct s
 {
 	struct buf question = BUF_INIT(65536), reply = BUF_INIT(SPAM_REPLY_MAX);
 	struct spam_question asked = *q;
+	struct err cut = ERR_INIT;
 	int rc;
 
 	if (s->memory != NULL && s->memory->silent_until > now_ms() / 1000)
@@ -338,6 +339,11 @@ spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct s
 		remember(s->memory, rc == -1 && e->code == ERR_TIMEOUT);
 	if (rc == 0)
 		rc = spam_reply_parse(s->scanner, q->task, buf_span(&reply), a, v, e);
+	/* spamd sends the message's header behind its verdict: however long that is, nobody gets past the scanner with it. */
+	else if (e->code == ERR_LIMIT && spam_reply_parse(s->scanner, q->task, buf_span(&reply), a, v, &cut) == 0) {
+		*e = (struct err)ERR_INIT;
+		rc = 0;
+	}
 	buf_clear(&question);
 	buf_clear(&reply);
 	return rc;

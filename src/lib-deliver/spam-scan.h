@@ -54,8 +54,8 @@ int spam_learn_init(struct spam_scan *s, const struct set_view *v, struct err *e
 bool spam_scan_is_inet(const struct spam_scan *s);	/* one of the addresses is not that of a unix socket */
 
 /*
- * Sends the question and text, reads the answer.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long), ERR_TEMP, ERR_SYNTAX,
- * ERR_EOF.
+ * Sends the question and text, reads the answer.  0; -1: ERR_TIMEOUT, ERR_LIMIT (the answer is too long, and its beginning is no
+ * verdict), ERR_TEMP, ERR_SYNTAX, ERR_EOF.
  */
 int spam_scan_ask(const struct spam_scan *s, const struct spam_question *q, struct span text, struct arena *a, struct spam_verdict *v,
     struct err *e);

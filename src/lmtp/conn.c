@@ -17,6 +17,7 @@
 #define IN_MAX 65536
 #define TABLES_MAX ((size_t)1 << 30)
 #define TABLES_TIMEOUT_MS 30000
+#define SCAN_END_MS 2000	/* for the spam scanner's answer when the server stops */
 
 static volatile sig_atomic_t told_to_end;
 static volatile int client_fd = -1;
@@ -26,6 +27,19 @@ static bool
 is_told_to_end(void)
 {
 	return told_to_end != 0;
+}
+
+/* A server that stops has patience for a quick answer. */
+static bool
+is_scan_over(void *ctx)
+{
+	int64_t *end_at = ctx;
+
+	if (!is_told_to_end())
+		return false;
+	if (*end_at == 0)
+		*end_at = clock_ms() + SCAN_END_MS;
+	return clock_ms() >= *end_at;
 }
 
 /* Ends the reading: what was sent is still read, and answered. */
@@ -324,6 +338,7 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 		.tables = p->tables, .looked_ms = clock_ms() };
 	struct recipient_expand_options recipients;
 	struct spam_scan scan = *p->scan;
+	int64_t scan_end_at = 0;
 	bool is_inet = p->remote.ss_family == AF_INET || p->remote.ss_family == AF_INET6;
 	struct lmtp_options o;
 	struct set_view *view = set_view_new(s->settings, is_inet ? &filter : &(struct set_filter){ .protocol = "lmtp" });
@@ -353,6 +368,8 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	o.trusts_client = is_inet && netaddr_in_list(&p->remote, set_str(view, SET_login_trusted_networks));
 	if (scan.on && scan.address_count == 0 && spam_scan_look_up(&scan, s->view, &e) == -1)
 		log_error("%s", e.log);
+	scan.told_to_end = is_scan_over;
+	scan.told_ctx = &scan_end_at;
 	if (scan.on || scan.strip)
 		o.scan = &scan;
 	if (b.tables != NULL) {

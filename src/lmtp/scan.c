@@ -91,7 +91,9 @@ lmtp_scan(const struct spam_scan *s, const struct lmtp_session *l, int fd, int *
 		arena_free(a);
 		return s->defer_on_failure ? SPAM_FATE_DEFER : SPAM_FATE_NONE;
 	}
-	if (s->on && text.n <= s->max_size && ask(s, l, text, &fields, &fate, a) == -1 && s->defer_on_failure)
+	/* A server that stops is no failure of the scanner: the mail comes again, and may be spam. */
+	if (s->on && text.n <= s->max_size && ask(s, l, text, &fields, &fate, a) == -1 &&
+	    (s->defer_on_failure || (s->told_to_end != NULL && s->told_to_end(s->told_ctx))))
 		fate = SPAM_FATE_DEFER;
 	strip = s->strip && spam_scan_is_forged(text);
 	if ((fate == SPAM_FATE_NONE || fate == SPAM_FATE_JUNK) && (fields.n > 0 || strip) &&

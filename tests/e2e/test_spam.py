@@ -39,7 +39,7 @@ class Fake:
     """A scanner that answers every question with the same octets; None: it says nothing."""
 
     def __init__(self, answer):
-        self.answer, self.asked = answer, []
+        self.answer, self.asked, self.over = answer, [], threading.Event()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
@@ -64,7 +64,7 @@ class Fake:
                     data += more
                 self.asked.append(data)
                 if self.answer is None:
-                    conn.recv(1)
+                    self.over.wait(60)
                 else:
                     conn.sendall(self.answer)
             except OSError:
@@ -79,6 +79,7 @@ class Fake:
         return 0
 
     def close(self):
+        self.over.set()
         # what waits in accept() is woken by that, and not by close() alone
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
@@ -319,12 +320,14 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                     self.assertEqual(len(got), 1)
                     self.assertTrue(got[0].endswith(text))
                     self.assertIn("not scanned for spam", server.log_text())
+                    self.assertEqual("did not answer in time" in server.log_text(), answer is None)
                     if answer is None:
                         # Who let us wait twice is not asked again at once.
                         server.deliver(text)
                         start = time.monotonic()
                         server.deliver(text)
                         self.assertLess(time.monotonic() - start, 0.9)
+                        self.assertIn("has not answered lately: not asked", server.log_text())
             finally:
                 fake.close()
         port = culver.free_ports(["nobody"])["nobody"]
@@ -335,6 +338,32 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                 server.deliver(culver.message("One"))
             self.assertEqual(caught.exception.smtp_code, 451)
             self.assertEqual(mails(server), [])
+
+    def test_stop(self):
+        """A server that stops does not wait for the scanner, whatever is set; the mail server keeps the message."""
+        fake = Fake(None)
+        refused = []
+
+        def deliver(server):
+            try:
+                server.deliver(culver.message("One"))
+            except smtplib.SMTPDataError as e:
+                refused.append(e.smtp_code)
+        try:
+            with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n" % fake.port) as server:
+                server.allowed = ("not scanned for spam: told to end",)
+                client = threading.Thread(target=deliver, args=(server,))
+                client.start()
+                culver.wait_for(lambda: fake.asked, "the scanner is asked")
+                start = time.monotonic()
+                server.stop()
+                self.assertLess(time.monotonic() - start, 6)
+                client.join(10)
+                self.assertEqual(refused, [451])
+                self.assertIn("not scanned for spam: told to end", server.log_text())
+                self.assertNotIn("did not end in time", server.log_text())
+        finally:
+            fake.close()
 
     def lda(self, server, text, *words):
         return subprocess.run([LDA, "-c", server.config, "-d", "alice", "-f", "sender@example.org", *words], timeout=60,
@@ -387,6 +416,67 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
             forged, honest = mails(server)
             self.assertNotIn("X-Spam", forged)
             self.assertTrue(honest.endswith(text))
+
+
+class Filters(unittest.TestCase):
+    """What users' filters make of a verdict."""
+
+    def write(self, server, user, name, text):
+        path = server.path("home", user, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chown(path, server.uid, server.gid)
+        os.chmod(path, 0o600)
+
+    def subjects(self, server, user, mailbox):
+        return [line[9:] for mail in mails(server, mailbox, user) for line in mail.split("\r\n") if line.startswith("Subject: ")]
+
+    def test_filters(self):
+        fake = Fake(b"SPAMD/1.1 0 EX_OK\r\nSpam: True ; 6.5 / 5.0\r\n\r\nX-Spam-Status: Yes, tests=A,B\r\n\r\n")
+        self.addCleanup(fake.close)
+        with culver.Server(extra="spam_scanner = spamd\nspam_scanner_address = inet:127.0.0.1:%d\n" % fake.port + JUNK + """
+mail_plugins = $mail_plugins sieve procmail
+procmail_rc = ~/.procmailrc
+plugin {
+  sieve = ~/.sieve
+  sieve_extensions = +spamtest +spamtestplus
+  sieve_spamtest_status_type = score
+  sieve_spamtest_status_header = X-Spam-Score
+  sieve_spamtest_max_value = 10
+}
+""") as server:
+            self.write(server, "alice", ".sieve", """\
+require ["fileinto", "spamtestplus", "relational", "comparator-i;ascii-numeric", "mailbox", "variables"];
+if header "subject" "friend" {
+    fileinto "INBOX";
+} elsif header "subject" "keep" {
+    keep;
+} elsif spamtest :percent :value "ge" :comparator "i;ascii-numeric" "66" {
+    fileinto :create "Worse";
+} elsif allof (spamtest :percent :value "ge" :comparator "i;ascii-numeric" "65", header "x-spam-flag" "YES",
+               header :matches "x-spam-level" "******") {
+    fileinto :create "Bad";
+}
+""")
+            self.write(server, "bob", ".procmailrc", """\
+:0
+* ^X-Spam-Level: \\*\\*\\*\\*\\*\\*\\*
+worse/
+
+:0
+* ^Subject: whole
+* ^X-Spam-Status: Yes, score=6\\.5 required=5\\.0 tests=A,B
+almost-certainly-spam/
+""")
+            for subject in ("friend", "keep", "other"):
+                server.deliver(culver.message(subject))
+            for subject in ("whole", "other"):
+                server.deliver(culver.message(subject), "bob")
+            self.assertEqual([self.subjects(server, "alice", x) for x in ("INBOX", "Spam", "Worse", "Bad")],
+                             [["friend"], ["keep"], [], ["other"]])
+            # Recipes come first; what they leave goes where spam goes.
+            self.assertEqual(len(os.listdir(server.path("home", "bob", "almost-certainly-spam", "new"))), 1)
+            self.assertEqual([self.subjects(server, "bob", x) for x in ("INBOX", "Spam")], [[], ["other"]])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@
 
 static const char spam_answer[] = "SPAMD/1.1 0 EX_OK\r\nSpam: True ; 7.0 / 5.0\r\n\r\nX-Spam-Status: Yes tests=A,B\r\n\r\n";
 
-enum manner { ANSWERS, ANSWERS_AT_ONCE, IS_SILENT, DRIPS, FLOODS, HANGS_UP, BREAKS_OFF };
+enum manner { ANSWERS, ANSWERS_AT_ONCE, ANSWERS_LONG, IS_SILENT, DRIPS, FLOODS, HANGS_UP, BREAKS_OFF };
 
 static void
 say(int fd, const char *p, size_t n)
@@ -47,6 +47,12 @@ serve(int fd, enum manner manner)
 		shutdown(fd, SHUT_WR);
 		while (recv(fd, room, sizeof(room), 0) > 0)
 			continue;
+		break;
+	case ANSWERS_LONG:
+		say(fd, spam_answer, n - 2);
+		memset(room, 'x', sizeof(room));
+		for (int i = 0; i < 1000; i++)
+			say(fd, room, sizeof(room));
 		break;
 	case BREAKS_OFF:
 		say(fd, spam_answer, n / 2);
@@ -129,6 +135,8 @@ test_manners(void **state)
 		enum err_code code;
 	} cases[] = {
 		{ ANSWERS, 100, ERR_NONE }, { ANSWERS, 5000000, ERR_NONE }, { ANSWERS_AT_ONCE, 100, ERR_NONE },
+		/* spamd gives back the whole header, which may be larger than an answer is read: the verdict is in front of it. */
+		{ ANSWERS_LONG, 100, ERR_NONE },
 		{ IS_SILENT, 100, ERR_TIMEOUT }, { IS_SILENT, 20000000, ERR_TIMEOUT }, { DRIPS, 100, ERR_TIMEOUT },
 		{ FLOODS, 100, ERR_LIMIT }, { HANGS_UP, 100, ERR_EOF }, { BREAKS_OFF, 100, ERR_SYNTAX },
 	};

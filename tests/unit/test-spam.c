@@ -76,15 +76,16 @@ struct answer {
 	bool is_spam, reject, defer;
 	int64_t score, required;
 	const char *tests, *version;
+	bool nothing_new;
 };
 
 static const struct answer answers[] = {
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nContent-length: 5\r\nSpam: True ; 1000.0 / 5.0\r\n\r\n"
 	    "Received: x\r\nX-Spam-Checker-Version: SpamAssassin 4.0.1 (2024-03-25) on\r\n\tmx.example.org\r\nX-Spam-Flag: YES\r\n"
 	    "X-Spam-Status: Yes, score=1000.0 required=5.0 tests=GTUBE,MISSING_DATE,\r\n\tNO_RELAYS autolearn=no version=4.0.1\r\n\r\n",
-	    ERR_NONE, true, false, false, 1000000, 5000, "GTUBE,MISSING_DATE,NO_RELAYS", "SpamAssassin 4.0.1 (2024-03-25) on mx.example.org" },
+	    ERR_NONE, true, false, false, 1000000, 5000, "GTUBE,MISSING_DATE,NO_RELAYS", "SpamAssassin 4.0.1 (2024-03-25) on mx.example.org", false },
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nSpam: False ; -0.2 / 5.0\r\n\r\nX-Spam-Status: No, score=-0.2 tests=none\r\n\r\n",
-	    ERR_NONE, false, false, false, -200, 5000, "", "" },
+	    ERR_NONE, false, false, false, -200, 5000, "", "", false },
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nSpam: Maybe ; 1 / 5\r\n\r\n", ERR_SYNTAX, .tests = "" },
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\n\r\n", ERR_SYNTAX, .tests = "" },
 	{ SPAM_SPAMD, SPAM_CHECK, "SPAMD/1.1 0 EX_OK\r\nSpam: True ; 9 / 5\r\n", ERR_SYNTAX, .tests = "" },
@@ -92,32 +93,34 @@ static const struct answer answers[] = {
 	{ SPAM_SPAMD, SPAM_CHECK, "220 mail ESMTP\r\n", ERR_SYNTAX, .tests = "" },
 	{ SPAM_SPAMD, SPAM_CHECK, "", ERR_SYNTAX, .tests = "" },
 	{ SPAM_SPAMD, SPAM_LEARN_HAM, "SPAMD/1.1 0 EX_OK\r\nDidSet: local\r\n\r\n", ERR_NONE, .tests = "" },
+	{ SPAM_SPAMD, SPAM_LEARN_HAM, "SPAMD/1.1 0 EX_OK\r\nContent-length: 2\r\n\r\n\r\n", ERR_NONE, .tests = "", .nothing_new = true },
 	{ SPAM_SPAMD, SPAM_LEARN_HAM, "SPAMD/1.0 69 Service Unavailable: TELL commands are not enabled.\r\n", ERR_TEMP, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
 	    "{\"is_skipped\":false,\"score\":15.21,\"required_score\":15,\"action\":\"reject\","
 	    "\"symbols\":{\"GTUBE\":{\"name\":\"GTUBE\",\"score\":0},\"R_SPF_FAIL\":{\"score\":1},\"odd name\":{}}}",
-	    ERR_NONE, true, true, false, 15210, 15000, "GTUBE,R_SPF_FAIL", "rspamd" },
+	    ERR_NONE, true, true, false, 15210, 15000, "GTUBE,R_SPF_FAIL", "rspamd", false },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":-1e300,\"required_score\":15.0,\"action\":\"no action\",\"symbols\":[]}",
-	    ERR_NONE, false, false, false, -1000000000, 15000, "", "rspamd" },
+	    ERR_NONE, false, false, false, -1000000000, 15000, "", "rspamd", false },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"add header\"}",
-	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd" },
+	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd", false },
 	/* Mail that rspamd would not have delivered at all. */
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"quarantine\"}",
-	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd" },
+	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd", false },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"discard\"}",
-	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd" },
+	    ERR_NONE, true, false, false, 6500, 15000, "", "rspamd", false },
 	/* All actions are switched off: there is no threshold.  4.02 * 1000 is less than 4020. */
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":4.02,\"required_score\":null,\"action\":\"no action\"}",
-	    ERR_NONE, false, false, false, 4020, SPAM_NO_LIMIT, "", "rspamd" },
+	    ERR_NONE, false, false, false, 4020, SPAM_NO_LIMIT, "", "rspamd", false },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":null,\"required_score\":15.0,\"action\":\"no action\"}", ERR_SYNTAX, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":6.5,\"required_score\":15.0,\"action\":\"soft reject\"}",
-	    ERR_NONE, false, false, true, 6500, 15000, "", "rspamd" },
+	    ERR_NONE, false, false, true, 6500, 15000, "", "rspamd", false },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":\"6.5\",\"action\":\"reject\"}", ERR_SYNTAX, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.0 200 OK\n\n{\"score\":", ERR_SYNTAX, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", ERR_SYNTAX, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.1 403 Forbidden\r\n\r\n{}", ERR_TEMP, .tests = "" },
 	{ SPAM_RSPAMD, SPAM_CHECK, "HTTP/1.1 200 OK\r\n", ERR_SYNTAX, .tests = "" },
-	{ SPAM_RSPAMD, SPAM_LEARN_SPAM, "HTTP/1.1 208 Already reported\r\n\r\n{\"error\":\"<id> has been already learned\"}", ERR_NONE, .tests = "" },
+	{ SPAM_RSPAMD, SPAM_LEARN_SPAM, "HTTP/1.1 208 Already reported\r\n\r\n{\"error\":\"<id> has been already learned\"}", ERR_NONE, .tests = "",
+	    .nothing_new = true },
 	{ SPAM_RSPAMD, SPAM_LEARN_SPAM, "HTTP/1.1 200 OK\r\n\r\n{\"success\":true}", ERR_NONE, .tests = "" },
 };
 
@@ -138,6 +141,7 @@ test_answers(void **state)
 			assert_int_equal(v.is_spam, w->is_spam);
 			assert_int_equal(v.reject, w->reject);
 			assert_int_equal(v.defer, w->defer);
+			assert_int_equal(v.nothing_new, w->nothing_new);
 			assert_int_equal(v.score, w->score);
 			assert_int_equal(v.required, w->required);
 			if (!span_eq(v.tests, span_str(w->tests)) || !span_eq(v.version, span_str(w->version == NULL ? "" : w->version)))

@@ -129,6 +129,7 @@ rspamd_reply(enum spam_task task, struct span reply, struct arena *a, struct spa
 	if (parse_head(reply, &code, &body, e) == -1)
 		return -1;
 	/* 208: it knew that already. */
+	v->nothing_new = task != SPAM_CHECK && code != 200;
 	if (code == 200 || (task != SPAM_CHECK && (code == 204 || code == 208)))
 		code = 0;
 	if (code != 0)

@@ -32,6 +32,7 @@ struct spam_verdict {
 	bool is_spam;			/* as the scanner sees it */
 	bool defer;			/* rspamd: "soft reject", the client shall come again */
 	bool reject;			/* rspamd: "reject" */
+	bool nothing_new;		/* of a lesson: it is not learned, as it was known, or since the scanner does not learn */
 	int64_t score, required;	/* thousandths; required may be SPAM_NO_LIMIT */
 	struct span tests;		/* names with a comma between; in the arena */
 	struct span version;		/* of the scanner; empty: it did not say */
@@ -40,7 +41,7 @@ struct spam_verdict {
 /* Appends what stands before the message.  A value with a control character in it is left out. */
 void spam_question_write(struct buf *out, enum spam_scanner scanner, const struct spam_question *q);
 /*
- * The whole answer, up to the end of the connection.  v is filled in for SPAM_CHECK only.  0; -1: ERR_TEMP (the scanner says
+ * The whole answer, up to the end of the connection.  For a lesson of v only nothing_new is filled in.  0; -1: ERR_TEMP (the scanner says
  * that it could not), ERR_SYNTAX (that is no answer).
  */
 int spam_reply_parse(enum spam_scanner scanner, enum spam_task task, struct span reply, struct arena *a, struct spam_verdict *v,

@@ -109,12 +109,15 @@ spamd_reply(enum spam_task task, struct span reply, struct arena *a, struct spam
 		return err_set(e, ERR_SYNTAX, "spamd: the answer is cut");
 	if (parse_status(line, e) == -1)
 		return -1;
-	if (task != SPAM_CHECK)
-		return 0;
+	v->nothing_new = task != SPAM_CHECK;
 	header_begin(&it, span_from(reply, used), FIELDS_MAX, SPAM_REPLY_MAX);
 	while (header_next(&it, &f))
 		if (span_ieq(f.name, SPAN("Spam")))
 			score = parse_score(f.value, v);
+		else if (span_ieq(f.name, SPAN("DidSet")))
+			v->nothing_new = false;
+	if (task != SPAM_CHECK)
+		return 0;
 	if (!score || !it.blank)
 		return err_set(e, ERR_SYNTAX, "spamd: the answer has no score");
 	header_begin(&it, span_from(it.text, it.pos), FIELDS_MAX, SPAM_REPLY_MAX);
