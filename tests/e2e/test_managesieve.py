@@ -240,6 +240,18 @@ class ManageSieve(unittest.TestCase):
             told = c.ask("CAPABILITY")[2]
             self.assertEqual([x for x in told if x.startswith('"SASL"')], [])
 
+    def test_warnings(self):
+        """A script that includes one that is not there yet is taken, and its author told."""
+        script = 'require "include";\r\ninclude "later";\r\ninclude :optional "never";\r\n'
+        with Client(self.server) as c:
+            for answer in (c.put(None, script, command="CHECKSCRIPT"), c.put("main", script), c.ask('SETACTIVE "main"')):
+                self.assertEqual(answer[:2], ("OK", '(WARNINGS) "line 2: include: there is no script \\"later\\" yet"'))
+            word, text, _ = c.put(None, script + 'include "x";\r\n', command="CHECKSCRIPT")
+            self.assertEqual((word, text.count("\r\nline 4: include: ")), ("OK", 1))
+            self.assertEqual(c.put(None, script + "wrong;", command="CHECKSCRIPT")[0], "NO")
+            self.assertEqual(c.put("later", SCRIPT)[1], '"The script is stored."')
+            self.assertEqual(c.ask('SETACTIVE "main"')[1], '"The script is active."')
+
     def test_limits(self):
         with Client(self.server) as c:
             self.assertEqual(c.ask('HAVESPACE "a" 8000')[0], "OK")
