@@ -162,7 +162,7 @@ sieve_step(struct login *l, struct span in, struct buf *out)
 		login_bye(l, "Out of memory.", "Out of memory", out);
 		return in.n;
 	}
-	switch (msieve_parse(in, l->conf->line_max, a, &p)) {
+	switch (msieve_parse(in, l->conf->line_max, 0, a, &p)) {
 	case MSIEVE_MORE:
 		break;
 	case MSIEVE_TOO_LONG:

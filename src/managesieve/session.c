@@ -409,15 +409,32 @@ discard(struct msieve_session *m, size_t n, struct err *e)
 	return stream_line(m->s, m->o->max_line, &line, e);
 }
 
+/* A line is looked at once it is whole, and not with each octet that comes. */
+static int
+more_input(struct msieve_session *m, size_t need, struct err *e)
+{
+	size_t had = stream_in(m->s).n, most = m->o->max_line + m->o->max_script;
+	bool wants_line = need == had + 1;
+	struct span in;
+
+	most = most - had < m->o->max_line ? most : had + m->o->max_line;
+	do {
+		if (stream_fill(m->s, e) == -1)
+			return -1;
+		in = stream_in(m->s);
+	} while (in.n < need || (wants_line && in.n < most && span_chr(span_from(in, had), '\n') == in.n - had));
+	return 0;
+}
+
 static int
 step(struct msieve_session *m, struct err *e)
 {
 	struct msieve_parse p;
 
 	arena_reset(m->arena);
-	switch (msieve_parse(stream_in(m->s), m->o->max_line + m->o->max_script, m->arena, &p)) {
+	switch (msieve_parse(stream_in(m->s), m->o->max_line, m->o->max_script, m->arena, &p)) {
 	case MSIEVE_MORE:
-		return stream_fill(m->s, e);
+		return more_input(m, p.need, e);
 	case MSIEVE_DONE:
 		command(m, &p.command);
 		stream_drop(m->s, p.used);

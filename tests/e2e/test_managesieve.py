@@ -273,6 +273,11 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(c.ask('SETACTIVE "s3"')[1][:15], "(QUOTA/MAXSIZE)")
             c.send("{99999999999+}\r\n")
             self.assertTrue(c.ended())
+        with Client(self.server) as c:                          # the room for a script is not there for a line
+            self.assertEqual(c.ask("NOOP" + " " * 60000)[0], "OK")
+            c.send("NOOP" + " " * 70000)
+            self.assertEqual(c.answer()[0], "BYE")
+            self.assertTrue(c.ended())
         self.assertIn("Command too long", self.server.log_text())
 
     def test_link_among_scripts(self):
@@ -333,6 +338,45 @@ class ManageSieve(unittest.TestCase):
                 self.assertEqual(c.ask(self.login_line("alice"))[0], "OK")
                 self.assertEqual(c.answer()[0], "BYE")
                 self.assertTrue(c.ended())
+
+    def test_roundcube(self):
+        """What its plugin sends: names in UTF-8 as literals, the answers to LOGIN before the questions were read."""
+        script = "# rule:[a]\r\nif header :contains \"subject\" \"ä\" {\r\n\tstop;\r\n}\r\n"
+        name = "{5+}\r\nn\u00e4me"
+        user, password = (base64.b64encode(x.encode()).decode() for x in ("alice", culver.PASSWORD))
+        with Client(self.server, login=False) as c:
+            self.assertEqual(c.ask("STARTTLS")[0], "OK")
+            c.start_tls(self.server)
+            self.assertIn('"SASL" "PLAIN LOGIN"', c.answer()[2])
+            c.send('AUTHENTICATE "LOGIN"\r\n"%s"\r\n"%s"\r\n' % (user, password))
+            self.assertEqual([c.line(), c.line()], [b'"VXNlcm5hbWU6"', b'"UGFzc3dvcmQ6"'])
+            self.assertEqual(c.answer()[0], "OK")
+            self.assertIn('"OWNER" "alice"', c.ask("CAPABILITY")[2])
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], [])
+            self.assertEqual(c.ask("HAVESPACE %s 100" % name)[0], "OK")
+            self.assertEqual(c.ask("PUTSCRIPT %s {%d+}\r\n%s" % (name, len(script.encode()), script))[0], "OK")
+            self.assertEqual(c.ask("SETACTIVE %s" % name)[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"n\u00e4me" ACTIVE'])
+            self.assertEqual(c.ask("GETSCRIPT %s" % name)[2], ['"%s"' % script])
+            self.assertEqual(c.ask("DELETESCRIPT %s" % name)[1][:8], "(ACTIVE)")
+            self.assertEqual(c.ask("LOGOUT")[0], "OK")
+
+    def test_thunderbird(self):
+        """What its add-on sends: CAPABILITY right behind the handshake, though the server tells them by itself."""
+        with Client(self.server, login=False) as c:
+            self.assertEqual(c.ask("STARTTLS")[0], "OK")
+            c.start_tls(self.server)
+            c.send("CAPABILITY\r\n")
+            self.assertEqual(c.answer()[2], c.answer()[2])
+            self.assertEqual(c.ask(self.login_line("alice"))[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], [])
+            self.assertEqual(c.put("a \\\"b\\\" \\\\")[0], "OK")
+            self.assertEqual(c.put(None, "#c\r\nfoo;\r\n", command="CHECKSCRIPT")[1], '"line 2: foo is no command"')
+            self.assertEqual(c.ask('RENAMESCRIPT "a \\"b\\" \\\\" "\u00e4"')[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "\u00e4"')[0], "OK")
+            self.assertEqual(c.ask("NOOP")[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"\u00e4" ACTIVE'])
+            self.assertEqual(c.ask("LOGOUT")[0], "OK")
 
     @unittest.skipUnless(shutil.which("sieve-connect"), "needs sieve-connect")
     def test_sieve_connect(self):
