@@ -102,11 +102,12 @@ static const struct {
 	{ "if anyof(jump, size 1, fly) { redirect; }", "1: jump is no test\n1: size: takes :over or :under\n1: fly is no test\n"
 	    "1: redirect: a string is missing\n" },
 	{ "if address matches \"from\" \"x\" {}", "1: address: a list of strings is missing\n1: matches is no test\n" },
-	{ "redirect \"a@b.c\"\nkeep;\nif address :is :is \"a\" {}", "1: redirect: takes no test\n"
+	{ "redirect \"a@b.c\"\nkeep;\nif address :is :is \"a\" {}", "1: redirect: there is a semicolon missing before \"keep\"\n"
 	    "3: address: :is and :is can not be together\n" },
 	{ "if size 1 :over {}\nif size :over 1 {}", "1: size: :over must stand before the arguments without a tag\n" },
 	{ "elseif true {\n swim; }\nelse {}", "1: elseif is no command\n2: swim is no command\n3: else: there is no if before it\n" },
 	{ "if jump {}\nelsif $ {}\nelse {}", "2: an octet that can not be here\n1: jump is no test\n" },
+	{ "stop (true);", "1: stop: takes no test\n" },
 	/* what was not required, and what can not be, is told once */
 	{ "fileinto \"a\";\nfileinto \"b\";\nkeep :flags \"x\";\nkeep :flags \"y\";", "1: fileinto: needs require \"fileinto\"\n"
 	    "3: keep: :flags needs require \"imap4flags\"\n" },
