@@ -308,6 +308,34 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
         self.assertEqual(os.readlink(os.path.join(home, ".dovecot.sieve")), "sieve/one.sieve")
 
+    def test_scripts_elsewhere(self):
+        """Outside the home, in directories yet to be made; behind a link that the administrator has made."""
+        far = self.server.path("far")
+        os.makedirs(os.path.join(far, "alice"))
+        for path in far, os.path.join(far, "alice"):
+            os.chown(path, self.server.uid, self.server.gid)
+        os.symlink(os.path.join(far, "alice"), self.server.path("home", "alice", "sieve"))
+        with Client(self.server) as c:
+            self.assertEqual(c.put("one")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"one" ACTIVE'])
+        self.assert_filed("alice")
+        self.server.stop()
+        self.server.add_config("plugin {\n  sieve = file:%s/%%u/a/scripts;active=%s/%%u/b/active\n}" % (far, far))
+        self.server.start()
+        with Client(self.server, user="bob") as c:
+            self.assertEqual(c.put("one")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"one" ACTIVE'])
+            self.assertEqual(c.ask('RENAMESCRIPT "one" "two"')[0], "OK")
+        self.assert_filed("bob")
+
+    def assert_filed(self, user):
+        self.server.deliver(culver.message("A list"), user)
+        imap = self.server.imap(user)
+        self.assertEqual(imap.select("Lists")[1], [b"1"])
+        imap.logout()
+
     @unittest.skipUnless(os.geteuid() == 0, "needs files of another user")
     def test_files_of_the_administrator(self):
         """A script that another user has put there: no second name for it may be made, but it can be moved."""
