@@ -69,8 +69,10 @@ sieve_again(struct login *l, struct buf *out)
 static void
 sieve_fail(struct login *l, enum auth_fail why, struct span text, struct buf *out)
 {
+	bool later = why == AUTH_FAIL_TEMP || why == AUTH_FAIL_LIMIT;
+
 	(void)l;
-	buf_adds(out, why == AUTH_FAIL_PLAINTEXT ? "NO (ENCRYPT-NEEDED) " : why == AUTH_FAIL_TEMP ? "NO (TRYLATER) " : "NO ");
+	buf_adds(out, why == AUTH_FAIL_PLAINTEXT ? "NO (ENCRYPT-NEEDED) " : later ? "NO (TRYLATER) " : "NO ");
 	msieve_put_string(out, text.n > 0 ? text : span_str(login_fail_text(why)));
 	buf_adds(out, "\r\n");
 }

@@ -352,6 +352,15 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"dovecot.orig"', '"mine" ACTIVE', '"one"'])
             self.assertEqual(c.ask('GETSCRIPT "dovecot.orig"')[2], ['"%s"' % SCRIPT])
 
+    def test_too_many(self):
+        self.server.stop()
+        self.server.add_config("mail_max_userip_connections = 1")
+        self.server.start()
+        with Client(self.server), Client(self.server, login=False) as c:
+            self.assertEqual(c.ask(self.login_line("alice"))[:2],
+                             ("NO", '(TRYLATER) "Too many sessions of this user from this address."'))
+            self.assertEqual(c.ask(self.login_line("bob"))[0], "OK")
+
     def test_silence(self):
         """A client that says nothing is told why the connection ends."""
         self.server.stop()
