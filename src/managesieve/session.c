@@ -74,7 +74,7 @@ struct mistakes {
 static void
 add(struct told *t, const struct sieve_error *error)
 {
-	if (t->count++ < t->max)
+	if (t->count++ < t->max || t->max == 0)
 		buf_addf(&t->text, "%sline %u: %s", t->text.n > 0 ? "\r\n" : "", error->line, error->text);
 }
 
@@ -106,7 +106,7 @@ mistakes_clear(struct mistakes *w)
 static void
 say_mistakes(struct msieve_session *m, const char *word, struct told *t, const char *what)
 {
-	if (t->count > t->max)
+	if (t->count > t->max && t->max > 0)
 		buf_addf(&t->text, "\r\n%u more %s", t->count - t->max, what);
 	stream_puts(m->s, word);
 	stream_puts(m->s, " ");

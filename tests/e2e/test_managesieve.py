@@ -352,6 +352,19 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"dovecot.orig"', '"mine" ACTIVE', '"one"'])
             self.assertEqual(c.ask('GETSCRIPT "dovecot.orig"')[2], ['"%s"' % SCRIPT])
 
+    def test_mistakes(self):
+        """All of them, or as many as the setting says."""
+        script = "".join("w%d;\r\n" % n for n in range(1, 9))
+        with Client(self.server) as c:
+            text = c.put(None, script, command="CHECKSCRIPT")[1]
+            self.assertEqual((text.count("is no command"), text[-17:]), (5, '\r\n3 more mistakes"'[-17:]))
+        self.server.stop()
+        self.server.add_config("managesieve_max_compile_errors = 0")
+        self.server.start()
+        with Client(self.server) as c:
+            text = c.put(None, script, command="CHECKSCRIPT")[1]
+            self.assertEqual((text.count("is no command"), "more" in text), (8, False))
+
     def test_too_many(self):
         self.server.stop()
         self.server.add_config("mail_max_userip_connections = 1")
