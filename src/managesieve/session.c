@@ -65,6 +65,7 @@ say_error(struct msieve_session *m, const char *what, const struct err *e)
 struct told {
 	struct buf text;
 	unsigned count, max;
+	const char *between;
 };
 
 struct mistakes {
@@ -75,7 +76,7 @@ static void
 add(struct told *t, const struct sieve_error *error)
 {
 	if (t->count++ < t->max || t->max == 0)
-		buf_addf(&t->text, "%sline %u: %s", t->text.n > 0 ? "\r\n" : "", error->line, error->text);
+		buf_addf(&t->text, "%sline %u: %s", t->text.n > 0 ? t->between : "", error->line, error->text);
 }
 
 static void
@@ -90,10 +91,12 @@ on_warning(void *ctx, const struct sieve_error *error)
 	add(&((struct mistakes *)ctx)->odd, error);
 }
 
+/* Warnings are one line: sieve-connect takes an OK with a literal of several lines for a failure. */
 static void
 mistakes_init(const struct msieve_session *m, struct mistakes *w)
 {
-	*w = (struct mistakes){ { BUF_INIT(ERRORS_OCTETS), 0, m->o->max_errors }, { BUF_INIT(ERRORS_OCTETS), 0, m->o->max_errors } };
+	*w = (struct mistakes){ { BUF_INIT(ERRORS_OCTETS), 0, m->o->max_errors, "\r\n" },
+		{ BUF_INIT(ERRORS_OCTETS), 0, m->o->max_errors, "; " } };
 }
 
 static void
@@ -107,7 +110,7 @@ static void
 say_mistakes(struct msieve_session *m, const char *word, struct told *t, const char *what)
 {
 	if (t->count > t->max && t->max > 0)
-		buf_addf(&t->text, "\r\n%u more %s", t->count - t->max, what);
+		buf_addf(&t->text, "%s%u more %s", t->between, t->count - t->max, what);
 	stream_puts(m->s, word);
 	stream_puts(m->s, " ");
 	put_string(m, buf_span(&t->text));

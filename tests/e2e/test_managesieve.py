@@ -247,7 +247,7 @@ class ManageSieve(unittest.TestCase):
             for answer in (c.put(None, script, command="CHECKSCRIPT"), c.put("main", script), c.ask('SETACTIVE "main"')):
                 self.assertEqual(answer[:2], ("OK", '(WARNINGS) "line 2: include: there is no script \\"later\\" yet"'))
             word, text, _ = c.put(None, script + 'include "x";\r\n', command="CHECKSCRIPT")
-            self.assertEqual((word, text.count("\r\nline 4: include: ")), ("OK", 1))
+            self.assertEqual((word, text.count("; line 4: include: ")), ("OK", 1))
             self.assertEqual(c.put(None, script + "wrong;", command="CHECKSCRIPT")[0], "NO")
             self.assertEqual(c.put("later", SCRIPT)[1], '"The script is stored."')
             self.assertEqual(c.ask('SETACTIVE "main"')[1], '"The script is active."')
@@ -443,6 +443,9 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             return done.stdout
         run("--localsieve", self.server.path("script"), "--remotesieve", "work", "--upload")
+        with open(self.server.path("odd"), "w") as f:
+            f.write('require "include";\ninclude "x";\ninclude "y";\n')
+        run("--localsieve", self.server.path("odd"), "--remotesieve", "odd", "--upload")
         run("--remotesieve", "work", "--activate")
         self.assertIn('"work" ACTIVE', run("--list"))
         run("--localsieve", self.server.path("back"), "--remotesieve", "work", "--download")
