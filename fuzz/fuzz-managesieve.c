@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include "lib-protocol/managesieve.h"
 
-#define MAX 4096
+#define MAX_LINE 2048
+#define MAX_LITERAL 2048
+#define MAX (MAX_LINE + MAX_LITERAL)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -17,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (a == NULL)
 		return 0;
-	switch (msieve_parse(in, MAX, a, &p)) {
+	switch (msieve_parse(in, MAX_LINE, MAX_LITERAL, a, &p)) {
 	case MSIEVE_MORE:
 		if (p.need <= in.n || in.n >= MAX)
 			abort();
@@ -30,7 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				abort();
 			msieve_put_string(&out, p.command.args[i].text);
 		}
-		if (msieve_parse(span_sub(in, 0, p.used - 1), MAX, a, &again) != MSIEVE_MORE)
+		if (msieve_parse(span_sub(in, 0, p.used - 1), MAX_LINE, MAX_LITERAL, a, &again) != MSIEVE_MORE)
 			abort();
 		break;
 	case MSIEVE_BAD:

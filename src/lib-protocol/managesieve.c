@@ -9,6 +9,7 @@
 struct reader {
 	struct span in;
 	size_t at, max;
+	size_t max_line, literals;	/* octets; of literals, so far */
 	struct arena *a;
 	struct msieve_parse *out;
 };
@@ -16,7 +17,7 @@ struct reader {
 static enum msieve_result
 more(struct reader *r, size_t need)
 {
-	if (need > r->max || r->in.n >= r->max)
+	if (need > r->max || r->in.n >= r->max || (need == 0 && r->in.n - r->literals >= r->max_line))
 		return MSIEVE_TOO_LONG;
 	r->out->need = need > r->in.n ? need : r->in.n + 1;
 	return MSIEVE_MORE;
@@ -75,6 +76,7 @@ bad(struct reader *r, const char *why)
 		if (r->in.n - r->at < size)
 			return more(r, r->at + (size_t)size + 1);
 		r->at += (size_t)size;
+		r->literals += (size_t)size;
 	}
 }
 
@@ -139,6 +141,7 @@ take_literal(struct reader *r, struct span *out)
 		return more(r, r->at + n + 1);
 	*out = span_sub(r->in, r->at, n);
 	r->at += n;
+	r->literals += n;
 	return MSIEVE_DONE;
 }
 
@@ -183,9 +186,9 @@ take_arg(struct reader *r)
 }
 
 enum msieve_result
-msieve_parse(struct span in, size_t max, struct arena *a, struct msieve_parse *out)
+msieve_parse(struct span in, size_t max_line, size_t max_literal, struct arena *a, struct msieve_parse *out)
 {
-	struct reader r = { .in = in, .max = max, .a = a, .out = out };
+	struct reader r = { .in = in, .max = max_line + max_literal, .max_line = max_line, .a = a, .out = out };
 	enum msieve_result rc;
 
 	*out = (struct msieve_parse){ .command = { .name = SPAN("") } };
@@ -209,7 +212,7 @@ msieve_parse(struct span in, size_t max, struct arena *a, struct msieve_parse *o
 	if (in.p[r.at] != '\n')
 		return bad(&r, "Malformed line end");
 	out->used = r.at + 1;
-	return out->used > max ? MSIEVE_TOO_LONG : MSIEVE_DONE;
+	return out->used > r.max || out->used - r.literals > max_line ? MSIEVE_TOO_LONG : MSIEVE_DONE;
 }
 
 void

@@ -17,10 +17,10 @@ struct msieve_command {
 };
 
 enum msieve_result {
-	MSIEVE_MORE,		/* it goes on: *need_out octets of input are needed at least */
-	MSIEVE_DONE,		/* *used_out octets */
-	MSIEVE_BAD,		/* *why_out says what is wrong; *used_out octets are to be passed over, 0: nobody knows where it ends */
-	MSIEVE_TOO_LONG,	/* it is longer than max; *need_out: where its literal ends, 0: nobody knows */
+	MSIEVE_MORE,		/* it goes on: need octets of input are needed at least; one more: up to the next line end */
+	MSIEVE_DONE,		/* used octets */
+	MSIEVE_BAD,		/* why says what is wrong; used octets are to be passed over */
+	MSIEVE_TOO_LONG,	/* it is longer than it may be; need: where its literal ends, 0: nobody knows */
 };
 
 struct msieve_parse {
@@ -29,8 +29,11 @@ struct msieve_parse {
 	const char *why;
 };
 
-/* One command off the front of in.  max: octets that it may have, with its literals.  Strings point into in, or are in a. */
-enum msieve_result msieve_parse(struct span in, size_t max, struct arena *a, struct msieve_parse *out);
+/*
+ * One command off the front of in.  It may have max_line octets, and max_literal more where it has literals.  Strings point into
+ * in, or are in a.
+ */
+enum msieve_result msieve_parse(struct span in, size_t max_line, size_t max_literal, struct arena *a, struct msieve_parse *out);
 
 /* Appends a string: quoted where that can be, else a literal. */
 void msieve_put_string(struct buf *out, struct span s);

@@ -69,8 +69,10 @@ sieve_again(struct login *l, struct buf *out)
 static void
 sieve_fail(struct login *l, enum auth_fail why, struct span text, struct buf *out)
 {
+	bool later = why == AUTH_FAIL_TEMP || why == AUTH_FAIL_LIMIT;
+
 	(void)l;
-	buf_adds(out, why == AUTH_FAIL_PLAINTEXT ? "NO (ENCRYPT-NEEDED) " : why == AUTH_FAIL_TEMP ? "NO (TRYLATER) " : "NO ");
+	buf_adds(out, why == AUTH_FAIL_PLAINTEXT ? "NO (ENCRYPT-NEEDED) " : later ? "NO (TRYLATER) " : "NO ");
 	msieve_put_string(out, text.n > 0 ? text : span_str(login_fail_text(why)));
 	buf_adds(out, "\r\n");
 }
@@ -162,7 +164,7 @@ sieve_step(struct login *l, struct span in, struct buf *out)
 		login_bye(l, "Out of memory.", "Out of memory", out);
 		return in.n;
 	}
-	switch (msieve_parse(in, l->conf->line_max, a, &p)) {
+	switch (msieve_parse(in, l->conf->line_max, 0, a, &p)) {
 	case MSIEVE_MORE:
 		break;
 	case MSIEVE_TOO_LONG:

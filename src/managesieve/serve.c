@@ -53,7 +53,7 @@ msieve_paths(const struct storage_params *p, struct arena *a, const char *const 
 	struct sieve_site site = site_of(p->view, p->user, p->home);
 	struct sieve_location personal, global;
 	struct err none = ERR_INIT;
-	const char **paths = arena_alloc(a, 6, sizeof(*paths));
+	const char **paths = arena_alloc(a, 7, sizeof(*paths));
 	size_t n = 0;
 
 	if (paths == NULL)
@@ -63,6 +63,7 @@ msieve_paths(const struct storage_params *p, struct arena *a, const char *const 
 	if (sieve_site_personal(&site, a, &personal, &none) == 0) {
 		paths[n++] = wanted(directory_of(a, personal.path));
 		paths[n++] = wanted(directory_of(a, personal.active));
+		paths[n++] = personal.path;		/* it may be a link to somewhere else */
 	}
 	if (sieve_site_location(&site, "sieve_global", a, &global, &none) == 0)
 		paths[n++] = global.dict ? directory_of(a, global.path) : global.path;

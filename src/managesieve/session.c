@@ -62,19 +62,69 @@ say_error(struct msieve_session *m, const char *what, const struct err *e)
 	say(m, known ? answers[e->code].word : answers[ERR_TEMP].word, known ? answers[e->code].text : answers[ERR_TEMP].text);
 }
 
-struct mistakes {
+struct told {
 	struct buf text;
 	unsigned count, max;
+	const char *between;
 };
+
+struct mistakes {
+	struct told wrong, odd;
+};
+
+static void
+add(struct told *t, const struct sieve_error *error)
+{
+	if (t->count++ < t->max || t->max == 0)
+		buf_addf(&t->text, "%sline %u: %s", t->text.n > 0 ? t->between : "", error->line, error->text);
+}
 
 static void
 on_mistake(void *ctx, const struct sieve_error *error)
 {
-	struct mistakes *w = ctx;
+	add(&((struct mistakes *)ctx)->wrong, error);
+}
 
-	if (w->count++ >= w->max)
-		return;
-	buf_addf(&w->text, "%sline %u: %s", w->text.n > 0 ? "\r\n" : "", error->line, error->text);
+static void
+on_warning(void *ctx, const struct sieve_error *error)
+{
+	add(&((struct mistakes *)ctx)->odd, error);
+}
+
+/* Warnings are one line: sieve-connect takes an OK with a literal of several lines for a failure. */
+static void
+mistakes_init(const struct msieve_session *m, struct mistakes *w)
+{
+	*w = (struct mistakes){ { BUF_INIT(ERRORS_OCTETS), 0, m->o->max_errors, "\r\n" },
+		{ BUF_INIT(ERRORS_OCTETS), 0, m->o->max_errors, "; " } };
+}
+
+static void
+mistakes_clear(struct mistakes *w)
+{
+	buf_clear(&w->wrong.text);
+	buf_clear(&w->odd.text);
+}
+
+static void
+say_mistakes(struct msieve_session *m, const char *word, struct told *t, const char *what)
+{
+	if (t->count > t->max && t->max > 0)
+		buf_addf(&t->text, "%s%u more %s", t->between, t->count - t->max, what);
+	stream_puts(m->s, word);
+	stream_puts(m->s, " ");
+	put_string(m, buf_span(&t->text));
+	stream_puts(m->s, "\r\n");
+}
+
+/* The change that the script was checked for is done. */
+static void
+say_done(struct msieve_session *m, struct mistakes *w, const char *text)
+{
+	if (w->odd.text.n > 0)
+		say_mistakes(m, "OK (WARNINGS)", &w->odd, "warnings");
+	else
+		say(m, "OK", text);
 }
 
 static int
@@ -85,12 +135,11 @@ find_script(void *ctx, bool personal, struct span name, struct arena *a, struct 
 
 /* Whether text is a script; where it is none the client has been told why. */
 static bool
-is_script(struct msieve_session *m, struct span text)
+is_script(struct msieve_session *m, struct span text, struct mistakes *mistakes)
 {
 	const struct filter_host host = { .ctx = (void *)(uintptr_t)m->site, .script = find_script };
-	struct mistakes mistakes = { .text = BUF_INIT(ERRORS_OCTETS), .max = m->o->max_errors };
-	struct sieve_compile_options options = { .host = &host, .on_error = on_mistake, .on_error_ctx = &mistakes,
-		.upload = true };
+	struct sieve_compile_options options = { .host = &host, .on_error = on_mistake, .on_warning = on_warning,
+		.on_error_ctx = mistakes, .upload = true };
 	struct sieve_error error = { .line = 0 };
 	struct sieve_script *script;
 
@@ -98,15 +147,10 @@ is_script(struct msieve_session *m, struct span text)
 	sieve_site_include_limits(m->site, &options);
 	script = sieve_compile_with(text, &options, &error);
 	if (script == NULL) {
-		if (mistakes.text.n == 0)
-			buf_addf(&mistakes.text, "line %u: %s", error.line, error.text);
-		if (mistakes.count > mistakes.max)
-			buf_addf(&mistakes.text, "\r\n%u more mistakes", mistakes.count - mistakes.max);
-		stream_puts(m->s, "NO ");
-		put_string(m, buf_span(&mistakes.text));
-		stream_puts(m->s, "\r\n");
+		if (mistakes->wrong.text.n == 0)
+			buf_addf(&mistakes->wrong.text, "line %u: %s", error.line, error.text);
+		say_mistakes(m, "NO", &mistakes->wrong, "mistakes");
 	}
-	buf_clear(&mistakes.text);
 	sieve_script_free(script);
 	return script != NULL;
 }
@@ -144,25 +188,32 @@ cmd_havespace(struct msieve_session *m, const struct msieve_command *c)
 static void
 cmd_putscript(struct msieve_session *m, const struct msieve_command *c)
 {
+	struct mistakes mistakes;
 	struct err e = ERR_INIT;
 
+	mistakes_init(m, &mistakes);
 	if (sieve_store_has_space(m->store, c->args[0].text, c->args[1].text.n, &e) == -1)
 		say_error(m, "PUTSCRIPT", &e);
-	else if (!is_script(m, c->args[1].text))
-		return;
+	else if (!is_script(m, c->args[1].text, &mistakes))
+		;
 	else if (sieve_store_put(m->store, c->args[0].text, c->args[1].text, &e) == -1)
 		say_error(m, "PUTSCRIPT", &e);
 	else
-		say(m, "OK", "The script is stored.");
+		say_done(m, &mistakes, "The script is stored.");
+	mistakes_clear(&mistakes);
 }
 
 static void
 cmd_checkscript(struct msieve_session *m, const struct msieve_command *c)
 {
+	struct mistakes mistakes;
+
+	mistakes_init(m, &mistakes);
 	if (c->args[0].text.n > m->o->max_script)
 		say(m, "NO (QUOTA/MAXSIZE)", "The script is too large.");
-	else if (is_script(m, c->args[0].text))
-		say(m, "OK", "That is a script.");
+	else if (is_script(m, c->args[0].text, &mistakes))
+		say_done(m, &mistakes, "That is a script.");
+	mistakes_clear(&mistakes);
 }
 
 static void
@@ -188,17 +239,20 @@ cmd_setactive(struct msieve_session *m, const struct msieve_command *c)
 {
 	struct buf text = BUF_INIT(m->o->max_script);
 	struct span name = c->args[0].text;
+	struct mistakes mistakes;
 	struct err e = ERR_INIT;
 
+	mistakes_init(m, &mistakes);
 	/* One that was put there by other means may be none. */
 	if (name.n > 0 && sieve_store_get(m->store, name, &text, &e) == -1)
 		say_error(m, "SETACTIVE", &e);
-	else if (name.n > 0 && !is_script(m, buf_span(&text)))
+	else if (name.n > 0 && !is_script(m, buf_span(&text), &mistakes))
 		;
 	else if (sieve_store_activate(m->store, name, &e) == -1)
 		say_error(m, "SETACTIVE", &e);
 	else
-		say(m, "OK", name.n > 0 ? "The script is active." : "No script is active.");
+		say_done(m, &mistakes, name.n > 0 ? "The script is active." : "No script is active.");
+	mistakes_clear(&mistakes);
 	buf_clear(&text);
 }
 
@@ -358,15 +412,32 @@ discard(struct msieve_session *m, size_t n, struct err *e)
 	return stream_line(m->s, m->o->max_line, &line, e);
 }
 
+/* A line is looked at once it is whole, and not with each octet that comes. */
+static int
+more_input(struct msieve_session *m, size_t need, struct err *e)
+{
+	size_t had = stream_in(m->s).n, most = m->o->max_line + m->o->max_script;
+	bool wants_line = need == had + 1;
+	struct span in;
+
+	most = most - had < m->o->max_line ? most : had + m->o->max_line;
+	do {
+		if (stream_fill(m->s, e) == -1)
+			return -1;
+		in = stream_in(m->s);
+	} while (in.n < need || (wants_line && in.n < most && span_chr(span_from(in, had), '\n') == in.n - had));
+	return 0;
+}
+
 static int
 step(struct msieve_session *m, struct err *e)
 {
 	struct msieve_parse p;
 
 	arena_reset(m->arena);
-	switch (msieve_parse(stream_in(m->s), m->o->max_line + m->o->max_script, m->arena, &p)) {
+	switch (msieve_parse(stream_in(m->s), m->o->max_line, m->o->max_script, m->arena, &p)) {
 	case MSIEVE_MORE:
-		return stream_fill(m->s, e);
+		return more_input(m, p.need, e);
 	case MSIEVE_DONE:
 		command(m, &p.command);
 		stream_drop(m->s, p.used);

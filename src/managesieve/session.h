@@ -9,7 +9,7 @@ struct msieve_options {
 	struct span capabilities;	/* lines that are the same before login */
 	size_t max_line;		/* octets of a command without its script */
 	size_t max_script;
-	unsigned max_errors;		/* of a script that are told */
+	unsigned max_errors;		/* of a script that are told; 0: all that fit into the answer */
 	unsigned max_bad;		/* bad commands in a row; 0: no limit */
 	bool goes_back;			/* the client can be given back to who logged it in (UNAUTHENTICATE) */
 };

@@ -240,6 +240,18 @@ class ManageSieve(unittest.TestCase):
             told = c.ask("CAPABILITY")[2]
             self.assertEqual([x for x in told if x.startswith('"SASL"')], [])
 
+    def test_warnings(self):
+        """A script that includes one that is not there yet is taken, and its author told."""
+        script = 'require "include";\r\ninclude "later";\r\ninclude :optional "never";\r\n'
+        with Client(self.server) as c:
+            for answer in (c.put(None, script, command="CHECKSCRIPT"), c.put("main", script), c.ask('SETACTIVE "main"')):
+                self.assertEqual(answer[:2], ("OK", '(WARNINGS) "line 2: include: there is no script \\"later\\" yet"'))
+            word, text, _ = c.put(None, script + 'include "x";\r\n', command="CHECKSCRIPT")
+            self.assertEqual((word, text.count("; line 4: include: ")), ("OK", 1))
+            self.assertEqual(c.put(None, script + "wrong;", command="CHECKSCRIPT")[0], "NO")
+            self.assertEqual(c.put("later", SCRIPT)[1], '"The script is stored."')
+            self.assertEqual(c.ask('SETACTIVE "main"')[1], '"The script is active."')
+
     def test_limits(self):
         with Client(self.server) as c:
             self.assertEqual(c.ask('HAVESPACE "a" 8000')[0], "OK")
@@ -260,6 +272,11 @@ class ManageSieve(unittest.TestCase):
                 f.write("#" * 9000)                             # put there by other means
             self.assertEqual(c.ask('SETACTIVE "s3"')[1][:15], "(QUOTA/MAXSIZE)")
             c.send("{99999999999+}\r\n")
+            self.assertTrue(c.ended())
+        with Client(self.server) as c:                          # the room for a script is not there for a line
+            self.assertEqual(c.ask("NOOP" + " " * 60000)[0], "OK")
+            c.send("NOOP" + " " * 70000)
+            self.assertEqual(c.answer()[0], "BYE")
             self.assertTrue(c.ended())
         self.assertIn("Command too long", self.server.log_text())
 
@@ -291,6 +308,34 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
         self.assertEqual(os.readlink(os.path.join(home, ".dovecot.sieve")), "sieve/one.sieve")
 
+    def test_scripts_elsewhere(self):
+        """Outside the home, in directories yet to be made; behind a link that the administrator has made."""
+        far = self.server.path("far")
+        os.makedirs(os.path.join(far, "alice"))
+        for path in far, os.path.join(far, "alice"):
+            os.chown(path, self.server.uid, self.server.gid)
+        os.symlink(os.path.join(far, "alice"), self.server.path("home", "alice", "sieve"))
+        with Client(self.server) as c:
+            self.assertEqual(c.put("one")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"one" ACTIVE'])
+        self.assert_filed("alice")
+        self.server.stop()
+        self.server.add_config("plugin {\n  sieve = file:%s/%%u/a/scripts;active=%s/%%u/b/active\n}" % (far, far))
+        self.server.start()
+        with Client(self.server, user="bob") as c:
+            self.assertEqual(c.put("one")[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "one"')[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"one" ACTIVE'])
+            self.assertEqual(c.ask('RENAMESCRIPT "one" "two"')[0], "OK")
+        self.assert_filed("bob")
+
+    def assert_filed(self, user):
+        self.server.deliver(culver.message("A list"), user)
+        imap = self.server.imap(user)
+        self.assertEqual(imap.select("Lists")[1], [b"1"])
+        imap.logout()
+
     @unittest.skipUnless(os.geteuid() == 0, "needs files of another user")
     def test_files_of_the_administrator(self):
         """A script that another user has put there: no second name for it may be made, but it can be moved."""
@@ -307,6 +352,28 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(sorted(c.ask("LISTSCRIPTS")[2]), ['"dovecot.orig"', '"mine" ACTIVE', '"one"'])
             self.assertEqual(c.ask('GETSCRIPT "dovecot.orig"')[2], ['"%s"' % SCRIPT])
 
+    def test_mistakes(self):
+        """All of them, or as many as the setting says."""
+        script = "".join("w%d;\r\n" % n for n in range(1, 9))
+        with Client(self.server) as c:
+            text = c.put(None, script, command="CHECKSCRIPT")[1]
+            self.assertEqual((text.count("is no command"), text[-17:]), (5, '\r\n3 more mistakes"'[-17:]))
+        self.server.stop()
+        self.server.add_config("managesieve_max_compile_errors = 0")
+        self.server.start()
+        with Client(self.server) as c:
+            text = c.put(None, script, command="CHECKSCRIPT")[1]
+            self.assertEqual((text.count("is no command"), "more" in text), (8, False))
+
+    def test_too_many(self):
+        self.server.stop()
+        self.server.add_config("mail_max_userip_connections = 1")
+        self.server.start()
+        with Client(self.server), Client(self.server, login=False) as c:
+            self.assertEqual(c.ask(self.login_line("alice"))[:2],
+                             ("NO", '(TRYLATER) "Too many sessions of this user from this address."'))
+            self.assertEqual(c.ask(self.login_line("bob"))[0], "OK")
+
     def test_silence(self):
         """A client that says nothing is told why the connection ends."""
         self.server.stop()
@@ -321,6 +388,45 @@ class ManageSieve(unittest.TestCase):
                 self.assertEqual(c.ask(self.login_line("alice"))[0], "OK")
                 self.assertEqual(c.answer()[0], "BYE")
                 self.assertTrue(c.ended())
+
+    def test_roundcube(self):
+        """What its plugin sends: names in UTF-8 as literals, the answers to LOGIN before the questions were read."""
+        script = "# rule:[a]\r\nif header :contains \"subject\" \"ä\" {\r\n\tstop;\r\n}\r\n"
+        name = "{5+}\r\nn\u00e4me"
+        user, password = (base64.b64encode(x.encode()).decode() for x in ("alice", culver.PASSWORD))
+        with Client(self.server, login=False) as c:
+            self.assertEqual(c.ask("STARTTLS")[0], "OK")
+            c.start_tls(self.server)
+            self.assertIn('"SASL" "PLAIN LOGIN"', c.answer()[2])
+            c.send('AUTHENTICATE "LOGIN"\r\n"%s"\r\n"%s"\r\n' % (user, password))
+            self.assertEqual([c.line(), c.line()], [b'"VXNlcm5hbWU6"', b'"UGFzc3dvcmQ6"'])
+            self.assertEqual(c.answer()[0], "OK")
+            self.assertIn('"OWNER" "alice"', c.ask("CAPABILITY")[2])
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], [])
+            self.assertEqual(c.ask("HAVESPACE %s 100" % name)[0], "OK")
+            self.assertEqual(c.ask("PUTSCRIPT %s {%d+}\r\n%s" % (name, len(script.encode()), script))[0], "OK")
+            self.assertEqual(c.ask("SETACTIVE %s" % name)[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"n\u00e4me" ACTIVE'])
+            self.assertEqual(c.ask("GETSCRIPT %s" % name)[2], ['"%s"' % script])
+            self.assertEqual(c.ask("DELETESCRIPT %s" % name)[1][:8], "(ACTIVE)")
+            self.assertEqual(c.ask("LOGOUT")[0], "OK")
+
+    def test_thunderbird(self):
+        """What its add-on sends: CAPABILITY right behind the handshake, though the server tells them by itself."""
+        with Client(self.server, login=False) as c:
+            self.assertEqual(c.ask("STARTTLS")[0], "OK")
+            c.start_tls(self.server)
+            c.send("CAPABILITY\r\n")
+            self.assertEqual(c.answer()[2], c.answer()[2])
+            self.assertEqual(c.ask(self.login_line("alice"))[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], [])
+            self.assertEqual(c.put("a \\\"b\\\" \\\\")[0], "OK")
+            self.assertEqual(c.put(None, "#c\r\nfoo;\r\n", command="CHECKSCRIPT")[1], '"line 2: foo is no command"')
+            self.assertEqual(c.ask('RENAMESCRIPT "a \\"b\\" \\\\" "\u00e4"')[0], "OK")
+            self.assertEqual(c.ask('SETACTIVE "\u00e4"')[0], "OK")
+            self.assertEqual(c.ask("NOOP")[0], "OK")
+            self.assertEqual(c.ask("LISTSCRIPTS")[2], ['"\u00e4" ACTIVE'])
+            self.assertEqual(c.ask("LOGOUT")[0], "OK")
 
     @unittest.skipUnless(shutil.which("sieve-connect"), "needs sieve-connect")
     def test_sieve_connect(self):
@@ -337,6 +443,9 @@ class ManageSieve(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             return done.stdout
         run("--localsieve", self.server.path("script"), "--remotesieve", "work", "--upload")
+        with open(self.server.path("odd"), "w") as f:
+            f.write('require "include";\ninclude "x";\ninclude "y";\n')
+        run("--localsieve", self.server.path("odd"), "--remotesieve", "odd", "--upload")
         run("--remotesieve", "work", "--activate")
         self.assertIn('"work" ACTIVE', run("--list"))
         run("--localsieve", self.server.path("back"), "--remotesieve", "work", "--download")

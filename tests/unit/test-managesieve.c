@@ -9,13 +9,13 @@
 
 /* "NAME|arg|#12" of what was understood, or why not. */
 static void
-parse(const char *text, size_t n, char out[512], size_t *used_out)
+parse(const char *text, size_t n, size_t max_literal, char out[512], size_t *used_out)
 {
 	struct arena *a = arena_new(65536);
 	struct msieve_parse p;
 	size_t at = 0;
 
-	switch (msieve_parse(span_of(text, n), 200, a, &p)) {
+	switch (msieve_parse(span_of(text, n), 200, max_literal, a, &p)) {
 	case MSIEVE_MORE:
 		snprintf(out, 512, "more");
 		break;
@@ -64,7 +64,7 @@ test_parse(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		size_t n = strlen(cases[i].text);
 
-		parse(cases[i].text, n, out, &used);
+		parse(cases[i].text, n, 0, out, &used);
 		if (strcmp(out, cases[i].want) != 0)
 			fail_msg("%s: %s, not %s", cases[i].text, out, cases[i].want);
 		if (strncmp(out, "too long", 8) == 0)
@@ -74,7 +74,7 @@ test_parse(void **state)
 			continue;
 		/* What is not whole is not taken. */
 		for (size_t k = 0; k < n; k++) {
-			parse(cases[i].text, k, out, &used);
+			parse(cases[i].text, k, 0, out, &used);
 			assert_string_equal(out, "more");
 		}
 	}
@@ -90,13 +90,32 @@ test_limits(void **state)
 	/* 200 octets at most, with the line's end. */
 	memset(text, ' ', sizeof(text));
 	text[0] = 'A';
-	parse(text, 199, out, &used);
+	parse(text, 199, 0, out, &used);
 	assert_string_equal(out, "more");
-	parse(text, 200, out, &used);
+	parse(text, 200, 0, out, &used);
 	assert_string_equal(out, "too long 0");
 	text[199] = '\n';
-	parse(text, 200, out, &used);
+	parse(text, 200, 0, out, &used);
 	assert_string_equal(out, "A");
+	/* What is there for a literal is not there for the line. */
+	text[199] = ' ';
+	parse(text, 199, 1000, out, &used);
+	assert_string_equal(out, "more");
+	parse(text, 200, 1000, out, &used);
+	assert_string_equal(out, "too long 0");
+	memcpy(text, "A {100+}\r\n", 10);
+	text[399] = '\n';
+	parse(text, 299, 1000, out, &used);
+	assert_string_equal(out, "more");
+	parse(text, 300, 1000, out, &used);
+	assert_string_equal(out, "too long 0");
+	text[299] = '\n';
+	parse(text, 310, 1000, out, &used);
+	assert_int_equal(used, 300);
+	memcpy(text, "? {100+}\r\n", 10);
+	parse(text, 310, 1000, out, &used);
+	assert_string_equal(out, "bad");
+	assert_int_equal(used, 300);
 }
 
 static void
@@ -114,7 +133,7 @@ test_strings(void **state)
 		/* What a server writes as a literal has no plus. */
 		if (b.p[0] != '{') {
 			buf_adds(&b, "\r\n");
-			assert_int_equal(msieve_parse(buf_span(&b), 1000, a, &p), MSIEVE_DONE);
+			assert_int_equal(msieve_parse(buf_span(&b), 1000, 0, a, &p), MSIEVE_DONE);
 			assert_true(span_eq(p.command.args[0].text, span_str(strings[i])));
 		} else {
 			assert_true(span_ends(buf_span(&b), span_str(strings[i])));

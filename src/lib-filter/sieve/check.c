@@ -268,6 +268,8 @@ check_form(struct sieve_checker *c, struct sieve_node *n)
 	if (rc == 0)
 		switch (n->word->tests) {
 		case TESTS_NONE:
+			if (n->tests != NULL && !n->is_test && !n->has_test_list)
+				return sieve_fail(c, n, "there is a semicolon missing before \"%.*s\"", SPAN_ARG(span_sub(n->tests->name, 0, 60)));
 			if (n->tests != NULL)
 				return unwanted_test(c, n);
 			break;

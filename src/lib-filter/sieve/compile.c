@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "lib-filter/sieve/compile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib-filter/sieve/parse.h"
@@ -176,6 +177,25 @@ has_mistakes(struct sieve_checker *c, const struct sieve_node *n, struct span na
 	return sieve_fail(c, n, "\"%.*s\" has mistakes", SPAN_ARG(span_sub(name, 0, 60)));
 }
 
+static void __attribute__((format(printf, 3, 4)))
+warn(struct sieve_checker *c, const struct sieve_node *n, const char *fmt, ...)
+{
+	char text[SIEVE_ERROR_MAX];
+	struct sieve_error w;
+	va_list ap;
+
+	if (c->options->on_warning == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (c->unit != c->main)
+		sieve_error_set(&w, n->line, "in the included script \"%.*s\": %.140s", SPAN_ARG(span_sub(c->unit->name, 0, 40)), text);
+	else
+		sieve_error_set(&w, n->line, "%.*s: %.140s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
+	c->options->on_warning(c->options->on_error_ctx, &w);
+}
+
 int
 sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal, struct span name, bool optional,
     bool once, struct sieve_script **out)
@@ -194,6 +214,8 @@ sieve_include_find(struct sieve_checker *c, struct sieve_node *n, bool personal,
 			break;
 		return sieve_fail(c, n, "\"%.*s\" includes itself", SPAN_ARG(span_sub(name, 0, 60)));
 	case SCRIPT_MISSING:
+		if (c->options->upload && !optional)
+			warn(c, n, "there is no script \"%.*s\" yet", SPAN_ARG(span_sub(name, 0, 60)));
 		return optional || c->options->upload || c->main->loaded ? 0 :
 		    sieve_fail(c, n, "there is no script \"%.*s\"", SPAN_ARG(span_sub(name, 0, 60)));
 	case SCRIPT_PARSED:

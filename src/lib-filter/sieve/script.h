@@ -43,7 +43,9 @@ struct sieve_compile_options {
 	size_t variables;			/* that a script may set; 0: as in SIEVE_LIMITS_DEFAULT */
 	/* Is told of each mistake, up to SIEVE_MISTAKES_MAX; NULL: the first will do, and nothing is looked at behind it. */
 	void (*on_error)(void *ctx, const struct sieve_error *error);
-	void *on_error_ctx;
+	/* Is told of what is allowed and will not do what it seems to; NULL: nobody is. */
+	void (*on_warning)(void *ctx, const struct sieve_error *warning);
+	void *on_error_ctx;			/* of both */
 	bool upload;				/* a script that is included may still be missing */
 	bool tests;				/* it is run by the tester (tester.h) */
 	bool test_fails;			/* it is tested: of the tester's words it has "test_fail" */

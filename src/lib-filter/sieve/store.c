@@ -476,6 +476,18 @@ sieve_store_delete(struct sieve_store *st, struct span name, struct err *e)
 	return rc;
 }
 
+/* The link may lead to the new name although what came then failed. */
+static void
+take_back(struct sieve_store *st, int dir, const char *from, const char *to, bool moved)
+{
+	if (is_active(st, to))
+		return;
+	if (moved)
+		renameat(dir, to, dir, from);
+	else
+		unlinkat(dir, to, 0);
+}
+
 int
 sieve_store_rename(struct sieve_store *st, struct span old, struct span name, struct err *e)
 {
@@ -493,7 +505,7 @@ sieve_store_rename(struct sieve_store *st, struct span old, struct span name, st
 	else if (name_also(dir, from, dir, to, &moved) == -1)
 		err_errno(e, "%s", errno == EEXIST ? to : from);
 	else if (active && (dir_sync(dir, e) == -1 || set_link(st, to, e) == -1))
-		moved ? renameat(dir, to, dir, from) : unlinkat(dir, to, 0);
+		take_back(st, dir, from, to, moved);
 	else if (!moved && unlinkat(dir, from, 0) == -1)
 		err_errno(e, "%s", from);
 	else
