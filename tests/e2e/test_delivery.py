@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """LMTP, culver-lda and POP3 against the running server, beyond what any client does."""
 import os
+import shutil
 import signal
 import subprocess
-import threading
+import tempfile
 import time
 import unittest
 
@@ -287,6 +288,43 @@ class Concurrency(Base):
                 self.assertEqual(other.say("NOOP"), "250 2.0.0 OK")
             self.assertTrue(client.reply().startswith("250"))
         self.assertNotIn("connection from", self.server.log_text())
+
+
+class Rawlog(Base):
+    extra = "lmtp_rawlog_dir = @RAWLOG@\n"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="culver-rawlog-")
+        cls.extra = cls.extra.replace("@RAWLOG@", cls.dir)
+        super().setUpClass()
+        user = [os.stat("/proc/%d" % p).st_uid for p in cls.server.pids("lmtp")]
+        if os.geteuid() == 0:
+            os.chown(cls.dir, user[0], -1)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.dir)
+
+    def read(self, end):
+        """The lines of the files that end so, without their times."""
+        lines = []
+        for name in sorted(os.listdir(self.dir)):
+            if name.endswith(end):
+                self.assertEqual(os.stat(os.path.join(self.dir, name)).st_mode & 0o777, 0o600)
+                with open(os.path.join(self.dir, name)) as f:
+                    lines += [x.rstrip("\n").split(" ", 1)[1] for x in f]
+        return lines
+
+    def test_what_is_said(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: recorded\r\n\r\nbody", "alice")[0].startswith("250"))
+        self.assertEqual(self.read(".in"), ["LHLO client.example", "MAIL FROM:<sender@example.net>", "RCPT TO:<alice>", "DATA",
+                                            "Subject: recorded", "", "body", "."])
+        said = self.read(".out")
+        self.assertRegex(said[0], "^220 ")
+        self.assertRegex(said[-1], "^250 2.0.0 <alice> ")
 
 
 class Pressure(Base):
