@@ -205,6 +205,7 @@ service auth {
     def test_lda_sender(self):
         """-f, the "From " line, the field that is there; none of them: then none is claimed."""
         for text, args, want in ((b"Subject: x\n\nb\n", ["-f", ""], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", ["-f", "MAILER-DAEMON"], b"Return-Path: <>\r\n"),
                                  (b"Subject: x\n\nb\n", ["-ef", "<a@b>"], b"Return-Path: <a@b>\r\n"),
                                  (b"From c@d Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <c@d>\r\n"),
                                  (b"From MAILER-DAEMON Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <>\r\n"),
