@@ -163,6 +163,12 @@ end(void *ctx)
 	lmtp_proxy_end(&((struct backend *)ctx)->proxy);
 }
 
+static bool
+is_lost(void *ctx)
+{
+	return ((struct backend *)ctx)->link.lost;
+}
+
 static enum lmtp_lookup
 fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 {
@@ -292,7 +298,7 @@ serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_opti
     struct span rip)
 {
 	const struct lmtp_backend backend = { b, lookup, o->check_quota ? fits : NULL, deliver,
-		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL, tell_owner, ask, forward, end };
+		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL, tell_owner, ask, forward, end, is_lost };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;
 	char id[32];

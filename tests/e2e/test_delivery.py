@@ -173,6 +173,25 @@ service auth {
         saved = 1 + sum(r.startswith("250 ") for r in replies)
         self.assertGreaterEqual(len(self.retrieve("carol")), saved)
 
+    def test_service_gone(self):
+        """A connection to a process that has died is of no use any more, and is ended; the next one works."""
+        self.server.allowed += ("service deliver: process", "delivery to carol")
+        with Lmtp(self.server) as client:
+            pid = [p for p in self.server.pids("deliver") if int(self.stat(p)[1]) == self.server.process.pid][0]
+            os.kill(pid, signal.SIGKILL)
+            culver.wait_for(lambda: not os.path.exists("/proc/%d" % pid), "it is gone")
+            self.assertEqual(client.mail("Subject: 1\r\n\r\nx", "carol"), ["451 4.3.0 Temporary internal error"])
+            self.assertTrue(client.reply().startswith("421 4.3.2 "))
+            self.assertTrue(client.ended())
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: 2\r\n\r\nx", "carol")[0].startswith("250 "))
+        self.assertEqual(len(self.retrieve("carol")), 1)
+
+    def stat(self, pid):
+        """Its fields from behind the name on: state, parent, ..."""
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()
+
     def lda(self, message, *args):
         return subprocess.run([LDA, "-c", self.server.config] + list(args), input=message, capture_output=True,
                               timeout=culver.WAIT)
