@@ -326,7 +326,7 @@ deliver(struct lda *l)
 	struct storage_params sp = { .view = l->view, .user = l->id.user, .home = l->id.home, .protocol = SPAN("lda"),
 				     .notify_fd = -1 };
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
-				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
+				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops), .began_ms = clock_ms() };
 	struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
 	struct deliver_result result;
 	uint64_t gone;
