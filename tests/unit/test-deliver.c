@@ -278,6 +278,15 @@ test_reply(void **state)
 	assert_int_equal(w.out.reply, 550);
 	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> ??");
 	assert_int_equal(w.sent, 1);
+	/* No machine is answered (RFC 3834 section 2): who hands the message over tells its sender. */
+	w.r.message = SPAN("Subject: x\nAuto-Submitted: auto-replied\n\nbody\n");
+	for (int i = 0; i < 2; i++) {
+		w.r.says_why = i == 0;
+		deliver_with(&w, "require \"reject\"; reject \"\xc3\xbc\";");
+		assert_int_equal(w.out.reply, 550);
+		assert_int_equal(w.sent, 1);
+	}
+	w.r.says_why = true;
 	/* A subject of any length is told by its beginning. */
 	for (buf_adds(&long_one, "Subject: "); long_one.n < 200000;)
 		buf_adds(&long_one, "endless ");
