@@ -123,7 +123,7 @@ lda_sender(struct span text, struct arena *a, struct span *out, const char **why
 				*why_out = "Invalid character in address";
 				return false;
 			}
-		if (address.n == 0)
+		if (address.n == 0 || span_ieq(address, SPAN("MAILER-DAEMON")))
 			*out = SPAN("");
 		else if (!lda_address(address, a, out, why_out))
 			*out = SPAN_NONE;
@@ -135,13 +135,12 @@ lda_sender(struct span text, struct arena *a, struct span *out, const char **why
 struct span
 lda_from_line(struct span *message)
 {
-	struct span line, word;
+	struct span line;
 	size_t used = 0;
 
 	if (!span_starts(*message, SPAN("From ")) || !span_line(*message, &used, &line))
 		return SPAN_NONE;
 	*message = span_from(*message, used);
 	line = span_from(line, 5);
-	word = span_sub(line, 0, span_chr(line, ' '));
-	return span_eq(word, SPAN("MAILER-DAEMON")) || span_eq(word, SPAN("<>")) ? SPAN("") : word;
+	return span_sub(line, 0, span_chr(line, ' '));
 }

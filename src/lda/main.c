@@ -327,7 +327,7 @@ deliver(struct lda *l)
 	struct storage_params sp = { .view = l->view, .user = l->id.user, .home = l->id.home, .protocol = SPAN("lda"),
 				     .notify_fd = -1 };
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
-				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
+				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops), .began_ms = clock_ms() };
 	struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
 	struct deliver_result result;
 	uint64_t gone;
@@ -426,11 +426,16 @@ on_signal(int sig)
 static void
 handle_signals(void)
 {
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 	const struct sigaction end = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
-	sigaction(SIGTERM, &end, NULL);
-	sigaction(SIGINT, &end, NULL);
-	sigaction(SIGHUP, &end, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct sigaction before;
+
+		/* nohup(1), and shells for what runs in the background, have some ignored. */
+		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(signals[i], &end, NULL);
+	}
 	/* Nobody may be there any more to read why it failed. */
 	signal(SIGPIPE, SIG_IGN);
 }

@@ -19,7 +19,6 @@
 
 #define FILTER_MEMORY ((size_t)96 << 20)	/* a script may use 64 MB, and what performs it some */
 #define REJECTION_MEMORY ((size_t)1 << 20)
-#define LOG_VALUE_MAX 200	/* of a header field in the log */
 #define HEADER_OCTETS (1 << 20)
 
 struct span
@@ -128,44 +127,6 @@ fail(const struct deliver_request *r, const struct err *e, struct deliver_result
 		    verbose ? ": " : "", verbose ? e->log : "");
 		make_printable(out->text);
 	}
-}
-
-/* A field for the log: one line, not too long. */
-static struct span
-log_value(const struct deliver_request *r, struct span name)
-{
-	struct span value;
-
-	if (!header_get(r->message, name, &value))
-		return SPAN("");
-	value = span_sub(value, 0, LOG_VALUE_MAX);
-	value.n = span_chr(value, '\n');
-	return span_trim(value);
-}
-
-void
-deliver_log(const struct deliver_request *r, const char *by, const char *what)
-{
-	struct buf line = BUF_INIT(4096);
-	struct err e = ERR_INIT;
-	char size[24];
-
-	snprintf(size, sizeof(size), "%zu", r->header.n + r->message.n);
-	if (vars_expand(&line, set_str(r->view, SET_deliver_log_format), (struct var[]){
-		{ '$', NULL, span_str(what) },
-		{ 'm', "msgid", log_value(r, SPAN("message-id")) },
-		{ 's', "subject", log_value(r, SPAN("subject")) },
-		{ 'f', "from", log_value(r, SPAN("from")) },
-		{ 'e', "from_envelope", r->sender },
-		{ 0, "to_envelope", r->recipient },
-		{ 'p', "size", span_str(size) },
-		{ 'w', "vsize", span_str(size) },
-		{ 0, "session", r->session },
-		{ 0, NULL, SPAN_NONE },
-	}, &e) == -1)
-		log_error("deliver_log_format: %s", e.log);
-	log_info("%s%.*s", by, SPAN_ARG(buf_span(&line)));
-	buf_clear(&line);
 }
 
 /*

@@ -8,6 +8,7 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/forward.c src/lib-deliver/forward.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
+	src/lib-deliver/log-line.c \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
 	src/lib-deliver/outgoing.c src/lib-deliver/outgoing-dsn.c src/lib-deliver/outgoing.h \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \

@@ -305,7 +305,7 @@ do_reject(struct work *w, const struct filter_action *a, const struct filter_mes
 
 	w->out->rejected = true;
 	w->out->reason = a->text;
-	if (!a->quiet_bounce && w->r->sender.n > 0 && !(w->r->says_why && fits_reply(a->text))) {
+	if (!a->quiet_bounce && w->r->sender.n > 0 && !(w->r->says_why && fits_reply(a->text)) && !deliver_is_automatic(m->header)) {
 		if (deliver_rejection_send(w->host, a->text, m->header, SPAN(""), &e) == 0)
 			w->out->rejected = false;	/* told already */
 		else

@@ -473,7 +473,9 @@ is_user_busy(struct parent *p, struct job *j)
 		return false;
 	for (const struct worker *w = j->pool->workers; w != NULL; w = w->next)
 		n += w->job != NULL && span_eq(w->job->identity.user, j->identity.user);
-	if (n >= p->user_limit && j->busy_ms == 0)
+	if (n < p->user_limit)
+		j->busy_ms = 0;
+	else if (j->busy_ms == 0)
 		j->busy_ms = clock_ms();
 	return n >= p->user_limit;
 }

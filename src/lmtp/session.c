@@ -265,8 +265,7 @@ say_end(struct lmtp_session *l, const struct err *e)
 		lmtp_reply(l, "500 5.5.2 Line too long");
 		break;
 	case ERR_INUSE:
-		stream_putf(l->s, "421 4.3.2 %.*s The place is needed for others, come back\r\n",
-		    SPAN_ARG(l->o->hostname));
+		stream_putf(l->s, "421 4.3.2 %.*s This connection ends here, come back\r\n", SPAN_ARG(l->o->hostname));
 		break;
 	default:
 		break;
@@ -320,6 +319,9 @@ lmtp_session_run(struct lmtp_session *l, struct err *e)
 			lmtp_reply(l, "421 4.7.0 Too many bad commands");
 			rc = err_set(e, ERR_SYNTAX, "too many bad commands");
 		}
+		/* An MTA keeps a connection for long, and would have all it sends over this one put off. */
+		if (rc == 0 && !l->done && !l->t.open && l->backend->is_lost != NULL && l->backend->is_lost(l->backend->ctx))
+			rc = err_set(e, ERR_INUSE, "a service behind has gone");
 		l->status->busy = l->t.open;
 	}
 	if (rc == -1 && e->code == ERR_EOF && l->is_told_to_end != NULL && l->is_told_to_end())

@@ -129,6 +129,8 @@ struct lmtp_backend {
 	/* Sends the message to the servers of all such recipients; those who were not asked for yet are then. */
 	void (*forward)(void *ctx, struct lmtp_transaction *t, int message_fd);
 	void (*end)(void *ctx);		/* of each transaction; may be NULL */
+	/* Whether every further mail of this connection would be put off, while a new connection may do better.  May be NULL. */
+	bool (*is_lost)(void *ctx);
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """LMTP, culver-lda and POP3 against the running server, beyond what any client does."""
 import os
+import shutil
 import signal
 import subprocess
-import threading
+import tempfile
 import time
 import unittest
 
@@ -172,6 +173,25 @@ service auth {
         saved = 1 + sum(r.startswith("250 ") for r in replies)
         self.assertGreaterEqual(len(self.retrieve("carol")), saved)
 
+    def test_service_gone(self):
+        """A connection to a process that has died is of no use any more, and is ended; the next one works."""
+        self.server.allowed += ("service deliver: process", "delivery to carol")
+        with Lmtp(self.server) as client:
+            pid = [p for p in self.server.pids("deliver") if int(self.stat(p)[1]) == self.server.process.pid][0]
+            os.kill(pid, signal.SIGKILL)
+            culver.wait_for(lambda: not os.path.exists("/proc/%d" % pid), "it is gone")
+            self.assertEqual(client.mail("Subject: 1\r\n\r\nx", "carol"), ["451 4.3.0 Temporary internal error"])
+            self.assertTrue(client.reply().startswith("421 4.3.2 "))
+            self.assertTrue(client.ended())
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: 2\r\n\r\nx", "carol")[0].startswith("250 "))
+        self.assertEqual(len(self.retrieve("carol")), 1)
+
+    def stat(self, pid):
+        """Its fields from behind the name on: state, parent, ..."""
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()
+
     def lda(self, message, *args):
         return subprocess.run([LDA, "-c", self.server.config] + list(args), input=message, capture_output=True,
                               timeout=culver.WAIT)
@@ -204,6 +224,7 @@ service auth {
     def test_lda_sender(self):
         """-f, the "From " line, the field that is there; none of them: then none is claimed."""
         for text, args, want in ((b"Subject: x\n\nb\n", ["-f", ""], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", ["-f", "MAILER-DAEMON"], b"Return-Path: <>\r\n"),
                                  (b"Subject: x\n\nb\n", ["-ef", "<a@b>"], b"Return-Path: <a@b>\r\n"),
                                  (b"From c@d Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <c@d>\r\n"),
                                  (b"From MAILER-DAEMON Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <>\r\n"),
@@ -287,6 +308,43 @@ class Concurrency(Base):
                 self.assertEqual(other.say("NOOP"), "250 2.0.0 OK")
             self.assertTrue(client.reply().startswith("250"))
         self.assertNotIn("connection from", self.server.log_text())
+
+
+class Rawlog(Base):
+    extra = "lmtp_rawlog_dir = @RAWLOG@\n"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="culver-rawlog-")
+        cls.extra = cls.extra.replace("@RAWLOG@", cls.dir)
+        super().setUpClass()
+        user = [os.stat("/proc/%d" % p).st_uid for p in cls.server.pids("lmtp")]
+        if os.geteuid() == 0:
+            os.chown(cls.dir, user[0], -1)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.dir)
+
+    def read(self, end):
+        """The lines of the files that end so, without their times."""
+        lines = []
+        for name in sorted(os.listdir(self.dir)):
+            if name.endswith(end):
+                self.assertEqual(os.stat(os.path.join(self.dir, name)).st_mode & 0o777, 0o600)
+                with open(os.path.join(self.dir, name)) as f:
+                    lines += [x.rstrip("\n").split(" ", 1)[1] for x in f]
+        return lines
+
+    def test_what_is_said(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: recorded\r\n\r\nbody", "alice")[0].startswith("250"))
+        self.assertEqual(self.read(".in"), ["LHLO client.example", "MAIL FROM:<sender@example.net>", "RCPT TO:<alice>", "DATA",
+                                            "Subject: recorded", "", "body", "."])
+        said = self.read(".out")
+        self.assertRegex(said[0], "^220 ")
+        self.assertRegex(said[-1], "^250 2.0.0 <alice> ")
 
 
 class Pressure(Base):

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
+#include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/forward.h"
 #include "lib-deliver/sieve.h"
@@ -277,6 +279,15 @@ test_reply(void **state)
 	assert_int_equal(w.out.reply, 550);
 	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> ??");
 	assert_int_equal(w.sent, 1);
+	/* No machine is answered (RFC 3834 section 2): who hands the message over tells its sender. */
+	w.r.message = SPAN("Subject: x\nAuto-Submitted: auto-replied\n\nbody\n");
+	for (int i = 0; i < 2; i++) {
+		w.r.says_why = i == 0;
+		deliver_with(&w, "require \"reject\"; reject \"\xc3\xbc\";");
+		assert_int_equal(w.out.reply, 550);
+		assert_int_equal(w.sent, 1);
+	}
+	w.r.says_why = true;
 	/* A subject of any length is told by its beginning. */
 	for (buf_adds(&long_one, "Subject: "); long_one.n < 200000;)
 		buf_adds(&long_one, "endless ");
@@ -337,6 +348,47 @@ test_full(void **state)
 			assert_true(span_find(m, SPAN("Quota exceeded (mailbox for user is full)\r\n")) != SIZE_MAX);
 			assert_true(span_find(m, SPAN("\nbody")) == SIZE_MAX);
 		}
+		world_clear(&w);
+	}
+}
+
+/* The line of deliver_log_format; what is not known there does not cost what was done. */
+static void
+test_log_line(void **state)
+{
+	static const struct { const char *format, *message, *want; } cases[] = {
+		{ "msgid=%m: %$", "Message-ID: <1@x>\n\n", ": by: msgid=<1@x>: done\n" },
+		{ "msgid=%m: %$", "Subject: none\n\n", ": by: msgid=unspecified: done\n" },
+		{ "%m|%{msgid}|%s|%f", "Message-ID:\n <1@x>\nFrom: \"A, B\" <a@b>, c@d\nSubject: =?utf-8?q?=C3=BC?=\n x\n\n",
+		    ": by: <1@x>|<1@x>|\xc3\xbc x|a@b\n" },
+		{ "%s|%f|%e|%{to_envelope}|%$", "\n", ": by: ||eve@example.net|bob@example.org|done\n" },
+		{ "%f", "From: nobody at all\n\n", ": by: \n" },
+		{ "%p %w %{size} %{vsize}", "a: b\n\r\nx\n", ": by: 69 74 69 74\n" },
+		{ "%{session_time}|%{storage_id}|%$", "\n", ": by: ||done\n" },
+		{ "%{nonsense} %$", "\n", ": by: msgid=unspecified: done\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf got = BUF_INIT(10000);
+		struct err e = ERR_INIT;
+		char extra[300];
+		struct world w;
+		int fd = memfd_create("log", MFD_CLOEXEC);
+
+		assert_int_not_equal(fd, -1);
+		snprintf(extra, sizeof(extra), "deliver_log_format = %s\n", cases[i].format);
+		world_init(&w, extra);
+		w.r.message = span_str(cases[i].message);
+		log_init(&(struct log_target){ .fd = fd, .info_fd = -1, .debug_fd = -1 });
+		deliver_log(&w.r, "by: ", "done");
+		log_init(&(struct log_target){ .fd = STDERR_FILENO, .info_fd = -1, .debug_fd = -1 });
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(fd_read_all(fd, got.max, &got, &e), 0);
+		if (!span_ends(buf_span(&got), span_str(cases[i].want)))
+			fail_msg("case %zu: %.*s", i, SPAN_ARG(buf_span(&got)));
+		buf_clear(&got);
+		close(fd);
 		world_clear(&w);
 	}
 }
@@ -698,7 +750,7 @@ main(void)
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
-		cmocka_unit_test(test_forward_later), cmocka_unit_test(test_quota), cmocka_unit_test(test_full), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_forward_later), cmocka_unit_test(test_quota), cmocka_unit_test(test_full), cmocka_unit_test(test_log_line), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};
 

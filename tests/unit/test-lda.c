@@ -62,7 +62,8 @@ test_from_line(void **state)
 {
 	static const struct { const char *in, *sender, *rest; } cases[] = {
 		{ "From bob@a Sat Nov 21 12:00:00 2026\nSubject: x\n", "bob@a", "Subject: x\n" },
-		{ "From MAILER-DAEMON Sat\r\n\r\n", "", "\r\n" },
+		{ "From MAILER-DAEMON Sat\r\n\r\n", "MAILER-DAEMON", "\r\n" },
+		{ "From <> Sat\n", "<>", "" },
 		{ "From: bob@a\n", NULL, "From: bob@a\n" },
 		{ "From bob", NULL, "From bob" },
 		{ "", NULL, "" },
@@ -86,6 +87,8 @@ static const struct { const char *in; bool address_ok; bool sender_ok; const cha
 	{ "\"a b\"@c", true, true, "\"a b\"@c" },
 	{ "", false, true, "" },
 	{ "<>", false, true, "" },
+	{ "MAILER-DAEMON", true, true, "" },
+	{ "MAILER-DAEMON@a", true, true, "MAILER-DAEMON@a" },
 	{ "<bob", false, false, NULL },
 	{ "bob>", false, true, NULL },
 	{ "<bob@a> x", false, true, NULL },

@@ -9,7 +9,7 @@
 #include "lmtp/session.h"
 #include "transcript.h"
 
-/* Users: bob, alice, carol@example.org; off is disabled, temp can not be looked up, full is over quota. */
+/* Users: bob, alice, carol@example.org; off is disabled, temp can not be looked up, full is over quota; with gone auth goes. */
 struct world {
 	struct lmtp_options o;
 	struct lmtp_status status;
@@ -19,7 +19,7 @@ struct world {
 	unsigned deliveries, told;
 	int result;
 	struct err e;
-	bool tls;
+	bool tls, lost;
 	struct buf tables[3];		/* text of each kind, as the options have it */
 	struct recipient_expand_options recipients;
 };
@@ -29,8 +29,11 @@ lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 {
 	static const char *const users[] = { "bob", "alice", "carol@example.org", "full" };
 
-	(void)ctx;
 	(void)t;
+	if (span_eq(r->asked, SPAN("gone")))
+		((struct world *)ctx)->lost = true;
+	if (span_eq(r->asked, SPAN("gone")))
+		return LMTP_TEMP;
 	if (span_eq(r->asked, SPAN("off")))
 		return LMTP_DISABLED;
 	if (span_eq(r->asked, SPAN("temp")))
@@ -106,6 +109,12 @@ tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner,
 	assert_true(failed.n > 0 && failed.p[failed.n - 1] == '\n');
 	assert_true(t->rcpts[idx].asked_for.n > 0);
 	return 0;
+}
+
+static bool
+is_lost(void *ctx)
+{
+	return ((struct world *)ctx)->lost;
 }
 
 static int
@@ -200,7 +209,7 @@ play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
 	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL,
-		tell_owner, NULL, NULL, NULL };
+		tell_owner, NULL, NULL, NULL, is_lost };
 	struct recipient_tables *tables = make_tables(w);
 	struct lmtp_session l;
 
