@@ -206,7 +206,7 @@ static int
 connect_inet(const struct smtp_target *t, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *list = NULL;
-	int rc = getaddrinfo(t->host, t->port, &hints, &list), fd = -1;
+	int rc = getaddrinfo(t->address != NULL ? t->address : t->host, t->port, &hints, &list), fd = -1;
 
 	if (rc != 0)
 		return err_set(e, ERR_TEMP, "%s: %s", t->host, gai_strerror(rc));

@@ -26,6 +26,7 @@ struct smtp_client {
 
 struct smtp_target {
 	const char *host;		/* a path (with a slash in front): a unix socket */
+	const char *address;		/* where the host is; NULL: as its name is looked up */
 	const char *port;
 	int timeout_ms;
 	bool lmtp;
