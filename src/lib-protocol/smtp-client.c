@@ -439,6 +439,8 @@ send_body(struct smtp_client *c, const struct smtp_mail *m, struct smtp_outcome 
 	struct smtp_reply r;
 
 	*out = (struct smtp_outcome){ .code = 0 };
+	if (m->on_body != NULL)
+		m->on_body();
 	if (put_body(c, m, e) == -1 ||
 	    reply_within(c, c->timeout_ms > TAKEN_TIMEOUT_MS ? c->timeout_ms : TAKEN_TIMEOUT_MS, &r, e) == -1)
 		return err_wrap(e, "message");

@@ -61,6 +61,8 @@ struct smtp_mail {
 	 * them, and one that knows no DELIVERBY without `by', unless it says that the message is to be returned then.
 	 */
 	struct span notify, ret, orcpt, envid, by;
+	/* Called when the message itself is about to go: whoever ends from here on does not know whether it was taken.  Or NULL. */
+	void (*on_body)(void);
 };
 /*
  * Sends one message to one recipient.  0: the server has it.  -1: out->code tells (5xx: for good; else another time), and

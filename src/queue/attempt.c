@@ -63,6 +63,13 @@ map_message(struct attempt *t, int fd)
 	t->message = span_from(span_of(p, (size_t)whole), (size_t)t->item->head);
 }
 
+/* The server's answer is worth waiting for when we are told to stop: without it the message would be sent once more. */
+static void
+on_body(void)
+{
+	signal(SIGTERM, SIG_IGN);
+}
+
 /* Through the server of submission_host, or another. */
 static void __attribute__((noreturn))
 send_smtp(struct attempt *t, struct smtp_target *target, const struct smtp_mail *m)
@@ -267,7 +274,8 @@ give_back(struct attempt *t)
 {
 	struct buf head = BUF_INIT(NOTICE_MAX), tail = BUF_INIT(NOTICE_MAX);
 	struct span parts[3];
-	struct smtp_mail m = { .sender = SPAN(""), .recipient = notice_recipient(t->item), .parts = parts, .part_count = 3 };
+	struct smtp_mail m = { .sender = SPAN(""), .recipient = notice_recipient(t->item), .parts = parts, .part_count = 3,
+			       .on_body = on_body };
 	char path[TEXT_MAX];
 	struct smtp_target target = { .host = path, .lmtp = true, .hello = host_name(),
 				      .timeout_ms = (int)set_ms(t->view, SET_lmtp_delivery_timeout) };
@@ -309,7 +317,8 @@ void
 attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd)
 {
 	struct attempt t = { .view = view, .item = item, .report_fd = report_fd };
-	struct smtp_mail m = { .sender = span_str(item->sender), .recipient = span_str(item->recipient), .part_count = 1 };
+	struct smtp_mail m = { .sender = span_str(item->sender), .recipient = span_str(item->recipient), .part_count = 1,
+			       .on_body = on_body };
 
 	log_prefix("queue(%s)", item->id);
 	map_message(&t, message_fd);

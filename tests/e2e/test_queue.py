@@ -264,6 +264,26 @@ class Queue(Case):
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
 
+    def test_stop_at_end(self):
+        """A stop while the other server thinks about a message that it has waits for the answer: it is not sent again."""
+        sink = self.sink()
+        asked = threading.Event()
+
+        def end():
+            asked.set()
+            time.sleep(1.5)
+            return "250 taken"
+        sink.end = end
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        server.stop()
+        self.assertEqual(os.listdir(server.path("state", "queue")), [])
+        server.start()
+        self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
+
     def test_drips(self):
         """A reply that comes an octet at a time has no more time than another; what is said in it harms no list."""
         sink = self.sink()
