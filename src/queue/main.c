@@ -399,7 +399,8 @@ main(void)
 	if (q.processes == 0)
 		q.processes = 1;
 	q.children = children_new(&q.service, q.processes, on_child_end, &q);
-	if (q.children == NULL)
+	q.crowd = hash_new(SIZE_MAX);
+	if (q.children == NULL || q.crowd == NULL)
 		log_fatal("out of memory");
 	/* Without a directory there is nothing to send; it is made when it is needed, and whose mail waits for it is told. */
 	if (queue_store_open(&q.store, q.dir, &e) == -1 && e.code != ERR_NOTFOUND)

@@ -16,6 +16,7 @@ struct queue {
 	uint64_t max_size, max_count;
 	int64_t retry_first, retry_most, lifetime;	/* seconds */
 	uint32_t processes, running, conns;
+	struct hash *crowd;		/* intake.c: how many connections each user of the system has */
 	ev_io accept[SERVICE_LISTENERS_MAX];
 };
 

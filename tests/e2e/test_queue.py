@@ -562,6 +562,27 @@ class Queue(Case):
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(len(sink.taken), 1)
 
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user")
+    def test_crowd(self):
+        """A user of the system who takes all connections that he gets does not keep others from theirs."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        order = ("import os,socket,sys; os.setuid(%d); l=[socket.socket(socket.AF_UNIX) for _ in range(300)]\n"
+                 "for s in l: s.connect(%r)\n"
+                 "print('there', flush=True); sys.stdin.read()" % (server.uid - 1, server.path("run", "queue")))
+        crowd = subprocess.Popen(["python3", "-c", order], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(crowd.stdout.readline(), b"there\n")
+            server.deliver(culver.message(), "alice")
+            culver.wait_for(lambda: sink.taken, "the message has left")
+            self.assertEqual(self.inbox(server), [])
+        finally:
+            crowd.stdin.close()
+            crowd.wait(culver.WAIT)
+            crowd.stdout.close()
+
     def test_strangers(self):
         """What is no message is refused, and orders are the administrator's."""
         server = self.serve(0)
