@@ -253,7 +253,7 @@ try_one(struct queue *q, struct queue_item *item, int64_t now)
 	queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
 }
 
-/* The longest due first: neither what has just come nor what fails again and again keeps others from their turn. */
+/* As many as may be sent at once, of what is due. */
 void
 queue_look(struct queue *q)
 {
@@ -263,8 +263,9 @@ queue_look(struct queue *q)
 	ev_timer_stop(q->service.loop, &q->due);
 	if (q->service.stopping)
 		return;
-	while ((item = queue_store_first(&q->store)) != NULL && item->due <= now && q->running < q->processes)
+	while (q->running < q->processes && (item = queue_store_next(&q->store, now)) != NULL)
 		try_one(q, item, now);
+	item = queue_store_first(&q->store);
 	/* Where all places are taken the end of one looks again. */
 	if (item == NULL || q->running >= q->processes)
 		return;
