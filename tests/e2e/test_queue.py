@@ -515,7 +515,7 @@ class Queue(Case):
         os.mkdir(server.path("out"))
         os.chmod(server.path("out"), 0o777)
         with open(server.path("sendmail"), "w") as f:
-            f.write('#!/bin/sh\nd=%s\n[ -e $d/fail ] && exit 75\nprintf "%%s\\n" "$@" > $d/args\ncat > $d/text.new\n'
+            f.write('#!/bin/sh\nd=%s\n[ -e $d/fail ] && { echo "2 not\\tnow" >&2; echo again >&2; exit 75; }\nprintf "%%s\\n" "$@" > $d/args\ncat > $d/text.new\n'
                     'mv $d/text.new $d/text\n' % server.path("out"))
         os.chmod(server.path("sendmail"), 0o755)
         with open(server.path("out", "fail"), "w"):
@@ -523,7 +523,7 @@ class Queue(Case):
         server.start()
         self.script(server, 'redirect "carol@example.com";')
         server.deliver(culver.message(), "alice")
-        culver.wait_for(lambda: "status 75" in server.log_text(), "it fails at first")
+        culver.wait_for(lambda: "sendmail_path ended with status 75: 2 not?now again\n" in server.log_text(), "it fails at first")
         os.unlink(server.path("out", "fail"))
         culver.wait_for(lambda: os.path.exists(server.path("out", "text")), "the program has it")
         self.assertEqual(server.read("out/args").split("\n"), ["-x", "-i", "-f", "sender@example.org", "--",
