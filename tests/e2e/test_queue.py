@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Mail that leaves: what filters pass on goes through the queue to a mail server, or to a program, and is never lost."""
+import contextlib
 import email
 import os
+import signal
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -201,6 +204,46 @@ class Queue(Case):
         culver.wait_for(lambda: sink.taken, "the message has left")
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
         self.assertEqual(len(sink.taken), 1)
+
+    def test_killed(self):
+        """kill -9 of the queue while mail comes in and leaves: what was acknowledged has left, or is with its user."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.allowed = ("",)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        acknowledged, stop = [], threading.Event()
+
+        def pour(number):
+            while not stop.is_set():
+                subject = "m-%d-%d-" % (number, len(acknowledged))
+                try:
+                    server.deliver(culver.message(subject=subject), "alice")
+                except (OSError, smtplib.SMTPException, AssertionError):
+                    continue        # not acknowledged
+                acknowledged.append(subject)
+        threads = [threading.Thread(target=pour, args=(n,)) for n in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for moment in (0.2, 0.33, 0.41):
+                time.sleep(moment)
+                for pid in server.pids("queue"):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                culver.wait_for(lambda: server.pids("queue"), "the queue is there again")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+        def is_empty():
+            server.adm("queue", "flush", check=False)
+            return not [x for x in os.listdir(server.path("state", "queue")) if x[:2] in ("q.", "f.")]
+        culver.wait_for(is_empty, "the queue is empty", 3 * culver.WAIT)
+        there = b"".join([x[2] for x in sink.taken] + self.inbox(server))
+        self.assertGreater(len(acknowledged), 3)
+        self.assertEqual([x for x in acknowledged if b"Subject: %s\r\n" % x.encode() not in there], [])
 
     def test_given_back(self):
         """What the other server refuses, its user gets, whatever his filter would do with it."""
