@@ -305,7 +305,7 @@ class Queue(Case):
         self.script(server, 'redirect "carol@example.com";')
         server.deliver(culver.message(), "alice")
         culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
-        self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
+        self.assertEqual(len(sink.taken), 1)
 
     def test_stop_at_end(self):
         """A stop while the other server thinks about a message that it has waits for the answer: it is not sent again."""
@@ -333,25 +333,24 @@ class Queue(Case):
         connection = []
 
         def answers(recipient):
-            for i in range(100):
-                if not sink.taken:
-                    time.sleep(0.1)
-                    connection[0].sendall(b"4" if i == 0 else b"5" if i == 1 else b"1" if i == 2 else b"-" if i == 3 else b"x")
-            return "\r\n451 no"
+            connection[0].sendall(b"451-")
+            while True:     # until nobody listens any more
+                time.sleep(0.1)
+                connection[0].sendall(b"x")
         serve = sink.serve
         sink.serve = lambda c: (connection.__setitem__(slice(None), [c]), serve(c))
         sink.answers = answers
-        server = self.serve(sink.port, "submission_timeout = 1 s\nqueue_retry_interval = 1 hour\nqueue_retry_max_interval = 1 hour\n")
+        server = self.serve(sink.port, "submission_timeout = 1 s\n")
         server.start()
         self.script(server, 'redirect "carol@example.com";')
         server.deliver(culver.message(), "alice")
-        start = time.monotonic()
         culver.wait_for(lambda: "RCPT: the server does not answer" in server.log_text(), "it is given up")
-        self.assertLess(time.monotonic() - start, 8 * culver.SLOW)
         sink.answers = lambda recipient: "451 4.3.0 a\tb\x1b[31m\u00fc"
         server.adm("queue", "flush")
-        culver.wait_for(lambda: "451 4.3.0" in server.adm("queue", "list"), "it is tried again", 60)
-        row = server.adm("-f", "tab", "queue", "list").splitlines()[1].split("\t")
+
+        def rows():
+            return [x for x in server.adm("-f", "tab", "queue", "list").splitlines() if "451 4.3.0" in x]
+        row = culver.wait_for(rows, "it is tried again", 3 * culver.WAIT)[0].split("\t")
         self.assertEqual((len(row), row[8]), (9, "RCPT: 451 4.3.0 a?b?[31m??"))
         self.assertNotEqual(server.adm("queue", "flush", "1.2", check=False).returncode, 0)
 
