@@ -354,6 +354,22 @@ class Queue(Case):
         self.assertEqual((len(row), row[8]), (9, "RCPT: 451 4.3.0 a?b?[31m??"))
         self.assertNotEqual(server.adm("queue", "flush", "1.2", check=False).returncode, 0)
 
+    def test_size(self):
+        """The size that is told is that of what is sent, whose lines end in CR LF."""
+        sink = self.sink()
+        server = self.serve(sink.port)
+        server.start()
+        for i, (text, wire) in enumerate(((b"Subject: x\n\nx\n.y", b"Subject: x\r\n\r\nx\r\n.y\r\n"),
+                                          (b"Subject: y\r\n\r\nx\r\n", b"Subject: y\r\n\r\nx\r\n"))):
+            head = "CULVER-QUEUE 1\nkind send\nuser alice\nsender a@example.org\nrecipient b@example.com\nsize %d\n\n" % len(text)
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(culver.WAIT)
+                s.connect(server.path("run", "queue"))
+                s.sendall(head.encode() + text)
+                self.assertTrue(s.recv(1000).startswith(b"OK"))
+            culver.wait_for(lambda: len(sink.taken) == i + 1, "the message has left")
+            self.assertEqual((sink.taken[i][0], sink.taken[i][2]), ("MAIL FROM:<a@example.org> SIZE=%d" % len(wire), wire))
+
     def test_no_way(self):
         """Where mail can not leave at all it stays with its user, at once."""
         for more in ("sendmail_path =\n", "sendmail_path = DIR/nowhere -x\n"):
