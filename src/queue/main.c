@@ -24,7 +24,7 @@
 #include "queue/queue.h"
 
 #define ATTEMPT_S 900.		/* one try takes no longer */
-#define END_GRACE 10.
+#define END_GRACE 5.		/* less than the master has patience with us: nothing is to outlive us then */
 #define SAID_MAX 200
 #define LOOK_AGAIN_S 30.	/* when something does not work here */
 #define OTHERS_S 1200.		/* so long after a reload a process from before it may still be at work: one try, and some */
@@ -155,13 +155,32 @@ add_words(int fd, char *line, size_t size)
 	snprintf(line + at, size - at, ": %s", said);
 }
 
+/* At a stop by ourselves: by SIGTERM before the message went, by SIGKILL when its server has not answered for too long. */
+static void
+was_killed(struct queue *q, struct queue_item *item, int status)
+{
+	char how[64];
+
+	if (!q->ending) {
+		service_death(status, how, sizeof(how));
+		log_error("%s: the process that sends it was %s", item->id, how);
+		outcome(q, item, 4, "the process that sends it was killed");
+		return;
+	}
+	if (WTERMSIG(status) == SIGKILL)
+		log_warning("%s: it is not known whether it was taken: it may be sent twice", item->id);
+	else
+		log_info("%s: it is sent after the next start", item->id);
+	queue_store_put_off(&q->store, item, now_s());
+}
+
 static void
 on_child_end(void *ctx, pid_t pid, int status, void *data)
 {
 	struct queue *q = ctx;
 	struct run *r = data;
 	struct queue_item *item = r->item;
-	char line[ATTEMPT_WORD_MAX + 1], how[64];
+	char line[ATTEMPT_WORD_MAX + 1];
 	ssize_t n = read(r->report_fd, line, sizeof(line) - 1);
 
 	(void)pid;
@@ -173,13 +192,13 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 		line[n] = '\0';
 		outcome(q, item, (unsigned)(line[0] - '0'), line + 2);
 	} else if (WIFEXITED(status)) {
-		snprintf(line, sizeof(line), "sendmail_path ended with status %d", WEXITSTATUS(status));
+		snprintf(line, sizeof(line), "%s ended with status %d",
+		    set_str(q->service.view, SET_submission_host).n > 0 ? "the process that sends it" : "sendmail_path", WEXITSTATUS(status));
 		add_words(r->said_fd, line, sizeof(line));
-		outcome(q, item, attempt_status(WEXITSTATUS(status)), line);
+		/* A status is the word of sendmail_path alone; what speaks SMTP reports. */
+		outcome(q, item, set_str(q->service.view, SET_submission_host).n > 0 ? 4 : attempt_status(WEXITSTATUS(status)), line);
 	} else {
-		service_death(status, how, sizeof(how));
-		log_error("%s: the process that sends it was %s", item->id, how);
-		outcome(q, item, 4, "the process that sends it was killed");
+		was_killed(q, item, status);
 	}
 	close(r->said_fd);
 	close(r->file_fd);
@@ -367,6 +386,7 @@ on_term(struct service *s)
 	struct queue *q = s->data;
 
 	on_stop(s);
+	q->ending = true;
 	children_finish(q->children, END_GRACE);
 }
 
@@ -444,6 +464,7 @@ main(void)
 	q.crowd = hash_new(SIZE_MAX);
 	if (q.children == NULL || q.crowd == NULL)
 		log_fatal("out of memory");
+	children_tell_all(q.children);		/* an exit status of 0 says that a message was taken */
 	/* Without a directory there is nothing to send; it is made when it is needed, and whose mail waits for it is told. */
 	if (queue_store_open(&q.store, q.dir, &e) == -1 && e.code != ERR_NOTFOUND)
 		log_error("%s", e.log);

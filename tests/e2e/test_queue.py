@@ -327,6 +327,66 @@ class Queue(Case):
         server.start()
         self.assertEqual((sink.tries, len(sink.taken)), (1, 1))
 
+    def test_stop_while_sending(self):
+        """What was being sent at a stop, and was not, is sent after the next start."""
+        sink = self.sink()
+        asked, over = threading.Event(), threading.Event()
+        self.addCleanup(over.set)
+
+        def answers(recipient):
+            asked.set()
+            over.wait(10 * culver.WAIT)
+            return "250 ok"
+        sink.answers = answers
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        server.stop()
+        self.assertEqual(len(os.listdir(server.path("state", "queue"))), 1)
+        over.set()
+        server.start()
+        culver.wait_for(lambda: sink.taken, "the message has left")
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+
+    def test_stop_program(self):
+        """So is what sendmail_path had not taken yet."""
+        server = self.serve(0, "submission_host =\nsendmail_path = DIR/sendmail\n")
+        os.mkdir(server.path("out"))
+        os.chmod(server.path("out"), 0o777)
+        with open(server.path("sendmail"), "w") as f:
+            f.write('#!/bin/sh\nd=%s\n[ -e $d/begun ] && { cat > $d/text; exit 0; }\n> $d/begun\nexec sleep 1000\n' % server.path("out"))
+        os.chmod(server.path("sendmail"), 0o755)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        culver.wait_for(lambda: os.path.exists(server.path("out", "begun")), "the program runs")
+        server.stop()
+        self.assertEqual(len(os.listdir(server.path("state", "queue"))), 1)
+        server.start()
+        culver.wait_for(lambda: os.listdir(server.path("state", "queue")) == [], "the queue is empty")
+        self.assertIn("Hello.", server.read("out/text"))
+
+    def test_stop_in_vain(self):
+        """A server that never answers keeps nothing from ending."""
+        sink = self.sink()
+        asked, over = threading.Event(), threading.Event()
+        self.addCleanup(over.set)
+
+        def end():
+            asked.set()
+            over.wait(10 * culver.WAIT)
+            return "250 taken"
+        sink.end = end
+        server = self.serve(sink.port)
+        server.start()
+        self.script(server, 'redirect "carol@example.com";')
+        server.deliver(culver.message(), "alice")
+        self.assertTrue(asked.wait(culver.WAIT))
+        server.stop()       # looks for processes that stay
+        self.assertEqual(len(os.listdir(server.path("state", "queue"))), 1)
+
     def test_drips(self):
         """A reply that comes an octet at a time has no more time than another; what is said in it harms no list."""
         sink = self.sink()
