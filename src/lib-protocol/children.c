@@ -23,7 +23,7 @@ struct children {
 	struct hash *by_pid;	/* of struct child */
 	size_t resting;
 	uint32_t besides;
-	bool finishing;
+	bool finishing, tell_all;
 	ev_child reaper;
 	ev_timer grace;
 };
@@ -52,7 +52,7 @@ on_child(struct ev_loop *loop, ev_child *w, int revents)
 	data = child->data;
 	free(child);
 	/* Whoever we told to end has done as he was told, however he did it. */
-	if (c->finishing && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+	if (c->finishing && !c->tell_all && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
 		status = 0;
 	if (c->on_end != NULL)
 		c->on_end(c->ctx, pid, status, data);
@@ -114,6 +114,12 @@ size_t
 children_resting(const struct children *c)
 {
 	return c->resting;
+}
+
+void
+children_tell_all(struct children *c)
+{
+	c->tell_all = true;
 }
 
 void

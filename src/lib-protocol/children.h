@@ -15,6 +15,11 @@ typedef void children_end(void *ctx, pid_t pid, int status, void *data);
 /* service_busy() is told how many there are, with each fork and end. */
 struct children *children_new(struct service *s, uint32_t limit, children_end *on_end, void *ctx);
 size_t children_count(const struct children *c);
+/*
+ * Of a child that children_finish() has told to end, and that SIGTERM has ended, on_end is told that it ended well (status 0).  Where
+ * a status means that something was done, it must not be: then all are told as they are.
+ */
+void children_tell_all(struct children *c);
 /* What the service is busy with besides: counted for service_busy() alone. */
 void children_besides(struct children *c, uint32_t count);
 /* change processes more (or less) rest: they are not counted, neither here nor for the limit nor for service_busy(). */

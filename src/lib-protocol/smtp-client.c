@@ -206,7 +206,7 @@ static int
 connect_inet(const struct smtp_target *t, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *list = NULL;
-	int rc = getaddrinfo(t->host, t->port, &hints, &list), fd = -1;
+	int rc = getaddrinfo(t->address != NULL ? t->address : t->host, t->port, &hints, &list), fd = -1;
 
 	if (rc != 0)
 		return err_set(e, ERR_TEMP, "%s: %s", t->host, gai_strerror(rc));
@@ -384,17 +384,34 @@ take(struct smtp_outcome *out, const struct smtp_reply *r, const char *what, uns
 	return err_set(e, r->code >= 500 ? ERR_DENIED : ERR_TEMP, "%s: %u %s", what, r->code, out->text);
 }
 
+/* As it will be on the wire (put_body), but for the dots (RFC 1870 section 3); *eight_out: it has octets beyond ASCII. */
+static uint64_t
+wire_size(const struct smtp_mail *m, bool *eight_out)
+{
+	uint64_t size = 0;
+	char last = '\n';
+
+	*eight_out = false;
+	for (size_t i = 0; i < m->part_count; i++) {
+		struct span s = m->parts[i];
+
+		size += s.n;
+		for (size_t at = 0; at < s.n; at++) {
+			size += s.p[at] == '\n' && last != '\r';
+			*eight_out |= ((unsigned char)s.p[at] & 0x80) != 0;
+			last = s.p[at];
+		}
+	}
+	return last == '\n' ? size : size + 2;
+}
+
 static int
 mail_line(const struct smtp_client *c, const struct smtp_mail *m, char *line, size_t room, struct err *e)
 {
-	bool needs_utf8 = !is_ascii(m->sender) || !is_ascii(m->recipient), eight = false;
-	uint64_t size = 0;
+	bool needs_utf8 = !is_ascii(m->sender) || !is_ascii(m->recipient), eight;
+	uint64_t size = wire_size(m, &eight);
 	int n;
 
-	for (size_t i = 0; i < m->part_count; i++) {
-		size += m->parts[i].n;
-		eight = eight || !is_ascii(m->parts[i]);
-	}
 	if (needs_utf8 && !c->has_utf8)
 		return err_set(e, ERR_DENIED, "the server knows no addresses with letters beyond ASCII (SMTPUTF8)");
 	/* RFC 2852 section 4.1.3: whoever asks to have it back rather than late is not given a server that knows no haste. */
@@ -439,6 +456,8 @@ send_body(struct smtp_client *c, const struct smtp_mail *m, struct smtp_outcome 
 	struct smtp_reply r;
 
 	*out = (struct smtp_outcome){ .code = 0 };
+	if (m->on_body != NULL)
+		m->on_body();
 	if (put_body(c, m, e) == -1 ||
 	    reply_within(c, c->timeout_ms > TAKEN_TIMEOUT_MS ? c->timeout_ms : TAKEN_TIMEOUT_MS, &r, e) == -1)
 		return err_wrap(e, "message");

@@ -26,6 +26,7 @@ struct smtp_client {
 
 struct smtp_target {
 	const char *host;		/* a path (with a slash in front): a unix socket */
+	const char *address;		/* where the host is; NULL: as its name is looked up */
 	const char *port;
 	int timeout_ms;
 	bool lmtp;
@@ -60,6 +61,8 @@ struct smtp_mail {
 	 * them, and one that knows no DELIVERBY without `by', unless it says that the message is to be returned then.
 	 */
 	struct span notify, ret, orcpt, envid, by;
+	/* Called when the message itself is about to go: whoever ends from here on does not know whether it was taken.  Or NULL. */
+	void (*on_body)(void);
 };
 /*
  * Sends one message to one recipient.  0: the server has it.  -1: out->code tells (5xx: for good; else another time), and

@@ -138,7 +138,7 @@ lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 		log_error("proxy fields of %.*s: %s", SPAN_ARG(r->user), e.log);
 		return LMTP_TEMP;
 	}
-	if (b->lip.n > 0 && span_ieq(target.host, b->lip) && target.port == b->lport) {
+	if (b->lip.n > 0 && span_ieq(lmtp_target_address(&target), b->lip) && target.port == b->lport) {
 		if (target.maybe)
 			return lookup_again(b, t, r);
 		r->code = 554;

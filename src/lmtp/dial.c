@@ -52,6 +52,7 @@ lmtp_dial(int parent_fd, const struct lmtp_target *t, int *fd_out, struct err *e
 	ipc_begin(&o, MSG_CHANNEL);
 	ipc_put_str(&o, F_NAME, "proxy");
 	ipc_put_bytes(&o, F_TEXT, t->host);
+	ipc_put_bytes(&o, F_LIP, t->ip);
 	ipc_put_u32(&o, F_LPORT, t->port);
 	ipc_put_u32(&o, F_FLAGS, flags);
 	ipc_put_u32(&o, F_LIMIT, (uint32_t)t->timeout_ms);
@@ -66,18 +67,26 @@ lmtp_dial(int parent_fd, const struct lmtp_target *t, int *fd_out, struct err *e
 
 /* ---- the side that connects ---- */
 
+/* A path is that of a socket of this host. */
+static bool
+is_name(struct span s)
+{
+	return s.n == 0 || (s.p[0] != '/' && memchr(s.p, '\0', s.n) == NULL);
+}
+
 bool
 lmtp_dial_read(struct ipc_msg *m, struct lmtp_dial_order *out)
 {
-	struct span host = ipc_bytes(m, F_TEXT, sizeof(out->host) - 1);
+	struct span host = ipc_bytes(m, F_TEXT, sizeof(out->host) - 1), ip = ipc_bytes(m, F_LIP, sizeof(out->ip) - 1);
 	uint32_t port = ipc_u32(m, F_LPORT), flags = ipc_u32(m, F_FLAGS), timeout = ipc_u32(m, F_LIMIT);
 
-	if (host.n == 0 || host.p[0] == '/' || memchr(host.p, '\0', host.n) != NULL || port == 0 || port > 65535 ||
+	if (host.n == 0 || !is_name(host) || !is_name(ip) || port == 0 || port > 65535 ||
 	    (flags & FLAG_TLS) > LMTP_TLS_STARTTLS || timeout == 0 || timeout > INT32_MAX / STEPS)
 		return false;
 	*out = (struct lmtp_dial_order){ .timeout_ms = (int)timeout, .tls = (enum lmtp_target_tls)(flags & FLAG_TLS),
 					 .verify = (flags & FLAG_VERIFY) != 0, .smtp = (flags & FLAG_SMTP) != 0 };
 	snprintf(out->host, sizeof(out->host), "%.*s", SPAN_ARG(host));
+	snprintf(out->ip, sizeof(out->ip), "%.*s", SPAN_ARG(ip));
 	snprintf(out->port, sizeof(out->port), "%u", port);
 	return true;
 }
@@ -153,7 +162,7 @@ void
 lmtp_dial_run(const struct lmtp_dial_order *o, int answer_fd, const struct set_view *view, const struct priv_filter *filter)
 {
 	char hello[256], file[1024], dir[1024];
-	struct smtp_target t = { .host = o->host, .port = o->port, .timeout_ms = o->timeout_ms, .lmtp = !o->smtp, .hello = hello,
+	struct smtp_target t = { .host = o->host, .address = o->ip[0] != '\0' ? o->ip : NULL, .port = o->port, .timeout_ms = o->timeout_ms, .lmtp = !o->smtp, .hello = hello,
 				 .verify = o->verify && set_bool(view, SET_ssl_client_require_valid_cert),
 				 .tls = o->tls == LMTP_TLS_NO ? SMTP_TLS_NO : o->tls == LMTP_TLS_FIRST ? SMTP_TLS_FIRST : SMTP_TLS_STARTTLS };
 	struct smtp_client c;

@@ -16,7 +16,7 @@ int lmtp_dial(int parent_fd, const struct lmtp_target *t, int *fd_out, struct er
 
 /* What the parent is asked: read from a MSG_CHANNEL whose F_NAME was "proxy".  Spans are the message's. */
 struct lmtp_dial_order {
-	char host[256], port[8];
+	char host[256], ip[256], port[8];	/* ip: where it is; empty: as its name is looked up */
 	int timeout_ms;
 	enum lmtp_target_tls tls;
 	bool verify, smtp;

@@ -227,10 +227,11 @@ open_conn(struct lmtp_proxy *p, const struct lmtp_session *l, const struct lmtp_
 		return NULL;
 	c->target = *t;
 	c->target.host = arena_dup(l->t.arena, t->host);
+	c->target.ip = arena_dup(l->t.arena, t->ip);
 	c->sender = r->sender;
 	c->next = p->conns;
 	p->conns = c;
-	if (c->target.host.p == NULL || p->dial(p->ctx, t, &c->fd, &e) == -1) {
+	if (c->target.host.p == NULL || c->target.ip.p == NULL || p->dial(p->ctx, t, &c->fd, &e) == -1) {
 		c->fd = -1;
 		lose(c, &e);
 		return c;

@@ -66,6 +66,10 @@ take(struct lmtp_target *t, struct span name, struct span value, struct err *e)
 		if (!is_host(value))
 			return err_set(e, ERR_SYNTAX, "host=%.*s is none", SPAN_ARG(span_sub(value, 0, 60)));
 		t->host = value;
+	} else if (span_eq(name, SPAN("hostip"))) {
+		if (!is_host(value))
+			return err_set(e, ERR_SYNTAX, "hostip=%.*s is none", SPAN_ARG(span_sub(value, 0, 60)));
+		t->ip = value;
 	} else if (span_eq(name, SPAN("port"))) {
 		if (!span_u64(value, 65535, &port) || port == 0)
 			return err_set(e, ERR_SYNTAX, "port=%.*s is none", SPAN_ARG(span_sub(value, 0, 40)));
@@ -93,7 +97,7 @@ lmtp_target_parse(struct span fields, struct lmtp_target *out, struct err *e)
 {
 	struct span one;
 
-	*out = (struct lmtp_target){ .port = LMTP_TARGET_PORT, .timeout_ms = LMTP_TARGET_TIMEOUT_MS, .user = SPAN("") };
+	*out = (struct lmtp_target){ .port = LMTP_TARGET_PORT, .timeout_ms = LMTP_TARGET_TIMEOUT_MS, .user = SPAN(""), .ip = SPAN("") };
 	while (span_next(&fields, '\0', &one)) {
 		size_t eq = span_chr(one, '=');
 
@@ -103,8 +107,14 @@ lmtp_target_parse(struct span fields, struct lmtp_target *out, struct err *e)
 	return out->host.n > 0 ? 0 : err_set(e, ERR_SYNTAX, "proxy without host");
 }
 
+struct span
+lmtp_target_address(const struct lmtp_target *t)
+{
+	return t->ip.n > 0 ? t->ip : t->host;
+}
+
 bool
 lmtp_target_is_same_server(const struct lmtp_target *x, const struct lmtp_target *y)
 {
-	return span_ieq(x->host, y->host) && x->port == y->port && x->tls == y->tls && x->smtp == y->smtp && x->verify == y->verify;
+	return span_ieq(x->host, y->host) && span_ieq(x->ip, y->ip) && x->port == y->port && x->tls == y->tls && x->smtp == y->smtp && x->verify == y->verify;
 }

@@ -9,6 +9,7 @@ enum lmtp_target_tls { LMTP_TLS_NO, LMTP_TLS_FIRST, LMTP_TLS_STARTTLS };
 
 struct lmtp_target {
 	struct span host;		/* a name or an address */
+	struct span ip;			/* where it is; empty: as the name is looked up */
 	uint16_t port;
 	int timeout_ms;			/* of one wait */
 	enum lmtp_target_tls tls;
@@ -23,5 +24,7 @@ struct lmtp_target {
 
 /* fields: "name=value" NUL ...; spans of them.  Unknown names are passed over.  ERR_SYNTAX. */
 int lmtp_target_parse(struct span fields, struct lmtp_target *out, struct err *e);
+/* What a connection is made to. */
+struct span lmtp_target_address(const struct lmtp_target *t);
 bool lmtp_target_is_same_server(const struct lmtp_target *x, const struct lmtp_target *y);
 #endif

@@ -24,7 +24,7 @@
 struct attempt {
 	const struct set_view *view;
 	const struct queue_item *item;
-	int report_fd;
+	int report_fd, said_fd;
 	struct span message;		/* without the queue's head */
 	char by[40];			/* what is left of the time to deliver it in */
 };
@@ -42,7 +42,8 @@ report(const struct attempt *t, unsigned word, const char *why)
 			*p = '?';
 	if (fd_write_all(t->report_fd, span_of(line, (size_t)n), &e) == -1)
 		log_error("%s", e.log);
-	_exit(0);
+	/* Without the line it is not known to have been sent. */
+	_exit(EX_TEMPFAIL);
 }
 
 static const char *
@@ -61,6 +62,13 @@ map_message(struct attempt *t, int fd)
 	if (p == MAP_FAILED)
 		report(t, 4, strerror(errno));
 	t->message = span_from(span_of(p, (size_t)whole), (size_t)t->item->head);
+}
+
+/* The server's answer is worth waiting for when we are told to stop: without it the message would be sent once more. */
+static void
+on_body(void)
+{
+	signal(SIGTERM, SIG_IGN);
 }
 
 /* Through the server of submission_host, or another. */
@@ -180,6 +188,9 @@ become_program(struct attempt *t, const struct smtp_mail *m)
 	signal(SIGHUP, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	/* The last that fails here: its words would go there, and nothing of ours does. */
+	if (dup2(t->said_fd, STDERR_FILENO) == -1)
+		report(t, 4, strerror(errno));
 	execve(argv[0], argv, env);
 	snprintf(why, sizeof(why), "%.300s: %s", argv[0], strerror(errno));
 	report(t, 4, why);
@@ -267,7 +278,8 @@ give_back(struct attempt *t)
 {
 	struct buf head = BUF_INIT(NOTICE_MAX), tail = BUF_INIT(NOTICE_MAX);
 	struct span parts[3];
-	struct smtp_mail m = { .sender = SPAN(""), .recipient = notice_recipient(t->item), .parts = parts, .part_count = 3 };
+	struct smtp_mail m = { .sender = SPAN(""), .recipient = notice_recipient(t->item), .parts = parts, .part_count = 3,
+			       .on_body = on_body };
 	char path[TEXT_MAX];
 	struct smtp_target target = { .host = path, .lmtp = true, .hello = host_name(),
 				      .timeout_ms = (int)set_ms(t->view, SET_lmtp_delivery_timeout) };
@@ -306,10 +318,11 @@ set_deadline(struct attempt *t, struct smtp_mail *m)
 }
 
 void
-attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd)
+attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd, int said_fd)
 {
-	struct attempt t = { .view = view, .item = item, .report_fd = report_fd };
-	struct smtp_mail m = { .sender = span_str(item->sender), .recipient = span_str(item->recipient), .part_count = 1 };
+	struct attempt t = { .view = view, .item = item, .report_fd = report_fd, .said_fd = said_fd };
+	struct smtp_mail m = { .sender = span_str(item->sender), .recipient = span_str(item->recipient), .part_count = 1,
+			       .on_body = on_body };
 
 	log_prefix("queue(%s)", item->id);
 	map_message(&t, message_fd);

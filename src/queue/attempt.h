@@ -9,9 +9,9 @@
 
 /*
  * Never returns.  Through report_fd goes a line: "2", "4" or "5" (done, another time, never), and why.  A message that goes to
- * sendmail_path is that program's, whose exit status tells it instead.
+ * sendmail_path is that program's, whose exit status tells it instead, and its standard error, said_fd, why.
  */
-void attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd)
+void attempt_run(const struct set_view *view, const struct queue_item *item, int message_fd, int report_fd, int said_fd)
     __attribute__((noreturn));
 
 /* Whether there is a way for mail to leave: submission_host, or a sendmail_path that can be run. */

@@ -2,7 +2,7 @@
 /*
  * Connections to the queue.  Who delivers hands a message in: its head, its octets, and gets "OK id" when it is on disk.  The
  * administrator's tool says LIST, FLUSH [id] or DELETE id.  The socket is open to all users of the system, as that of any mail
- * submission is; what they may fill is limited, each of them and all together.
+ * submission is; what they may take is limited, each of them and all together.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "queue/queue.h"
 
 #define CONNECTIONS_MAX 200
+#define USER_CONNECTIONS_MAX (CONNECTIONS_MAX / 2)
 #define PATIENCE_S 60.		/* from the connection to the whole message */
 #define READ_OCTETS 65536
 #define ANSWER_MAX ((size_t)256 << 20)	/* a list of all: it grows as it must */
@@ -31,7 +32,26 @@ struct conn {
 	size_t head_n;
 	struct queue_incoming incoming;
 	bool is_administrator;
+	uid_t uid;
 };
+
+/* How many connections a user of the system has: the value of the table is the number itself. */
+static size_t
+count_of(const struct queue *q, uid_t uid)
+{
+	return (size_t)(uintptr_t)hash_get(q->crowd, span_of(&uid, sizeof(uid)));
+}
+
+static bool
+count(struct queue *q, uid_t uid, size_t n)
+{
+	struct span key = span_of(&uid, sizeof(uid));
+
+	if (n > 0)
+		return hash_set(q->crowd, key, (void *)(uintptr_t)n);
+	hash_remove(q->crowd, key);
+	return true;
+}
 
 static void
 conn_free(struct conn *c)
@@ -43,6 +63,7 @@ conn_free(struct conn *c)
 	buf_clear(&c->in);
 	buf_clear(&c->out);
 	c->q->conns--;
+	count(c->q, c->uid, count_of(c->q, c->uid) - 1);
 	children_besides(c->q->children, c->q->conns);
 	free(c);
 }
@@ -269,18 +290,27 @@ on_io(struct ev_loop *loop, ev_io *w, int revents)
 void
 intake_accept(struct queue *q, int *fd)
 {
-	struct conn *c = q->conns >= CONNECTIONS_MAX ? NULL : calloc(1, sizeof(*c));
 	struct ucred who = { .uid = (uid_t)-1 };
 	socklen_t who_n = sizeof(who);
+	bool is_administrator;
+	struct conn *c;
 
-	if (c == NULL)
-		return;		/* who waits for an answer sees the end, and keeps the message */
+	getsockopt(*fd, SOL_SOCKET, SO_PEERCRED, &who, &who_n);
+	is_administrator = who.uid == 0 || who.uid == geteuid();
+	/* Who waits for an answer sees the end, and keeps the message. */
+	if (q->conns >= CONNECTIONS_MAX || (!is_administrator && count_of(q, who.uid) >= USER_CONNECTIONS_MAX))
+		return;
+	c = calloc(1, sizeof(*c));
+	if (c == NULL || !count(q, who.uid, count_of(q, who.uid) + 1)) {
+		free(c);
+		return;
+	}
 	c->q = q;
+	c->uid = who.uid;
+	c->is_administrator = is_administrator;
 	c->fd = *fd;
 	*fd = -1;
 	c->incoming.fd = -1;
-	getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &who_n);
-	c->is_administrator = who.uid == 0 || who.uid == geteuid();
 	buf_init(&c->in, QUEUE_HEAD_MAX + READ_OCTETS);
 	buf_init(&c->out, ANSWER_MAX);
 	ev_io_init(&c->io, on_io, c->fd, EV_READ);

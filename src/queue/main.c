@@ -24,7 +24,8 @@
 #include "queue/queue.h"
 
 #define ATTEMPT_S 900.		/* one try takes no longer */
-#define END_GRACE 10.
+#define END_GRACE 5.		/* less than the master has patience with us: nothing is to outlive us then */
+#define SAID_MAX 200
 #define LOOK_AGAIN_S 30.	/* when something does not work here */
 #define OTHERS_S 1200.		/* so long after a reload a process from before it may still be at work: one try, and some */
 
@@ -32,6 +33,7 @@ struct run {
 	struct queue *queue;
 	struct queue_item *item;
 	int report_fd;
+	int said_fd;		/* what sendmail_path says on standard error */
 	int file_fd;		/* locked until the outcome is on disk: after a reload two of us may know the message */
 	ev_timer timer;
 };
@@ -134,13 +136,51 @@ outcome(struct queue *q, struct queue_item *item, unsigned word, const char *why
 	queue_store_put_off(&q->store, item, next);
 }
 
+/* What the program has said, in a line: it may have said anything. */
+static void
+add_words(int fd, char *line, size_t size)
+{
+	char said[SAID_MAX + 1];
+	ssize_t n = read(fd, said, SAID_MAX);
+	size_t at = strlen(line);
+
+	while (n > 0 && said[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return;
+	said[n] = '\0';
+	for (char *p = said; *p != '\0'; p++)
+		if (*p < ' ' || *p > '~')
+			*p = *p == '\n' ? ' ' : '?';
+	snprintf(line + at, size - at, ": %s", said);
+}
+
+/* At a stop by ourselves: by SIGTERM before the message went, by SIGKILL when its server has not answered for too long. */
+static void
+was_killed(struct queue *q, struct queue_item *item, int status)
+{
+	char how[64];
+
+	if (!q->ending) {
+		service_death(status, how, sizeof(how));
+		log_error("%s: the process that sends it was %s", item->id, how);
+		outcome(q, item, 4, "the process that sends it was killed");
+		return;
+	}
+	if (WTERMSIG(status) == SIGKILL)
+		log_warning("%s: it is not known whether it was taken: it may be sent twice", item->id);
+	else
+		log_info("%s: it is sent after the next start", item->id);
+	queue_store_put_off(&q->store, item, now_s());
+}
+
 static void
 on_child_end(void *ctx, pid_t pid, int status, void *data)
 {
 	struct queue *q = ctx;
 	struct run *r = data;
 	struct queue_item *item = r->item;
-	char line[ATTEMPT_WORD_MAX + 1], how[64];
+	char line[ATTEMPT_WORD_MAX + 1];
 	ssize_t n = read(r->report_fd, line, sizeof(line) - 1);
 
 	(void)pid;
@@ -152,13 +192,15 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 		line[n] = '\0';
 		outcome(q, item, (unsigned)(line[0] - '0'), line + 2);
 	} else if (WIFEXITED(status)) {
-		snprintf(line, sizeof(line), "sendmail_path ended with status %d", WEXITSTATUS(status));
-		outcome(q, item, attempt_status(WEXITSTATUS(status)), line);
+		snprintf(line, sizeof(line), "%s ended with status %d",
+		    set_str(q->service.view, SET_submission_host).n > 0 ? "the process that sends it" : "sendmail_path", WEXITSTATUS(status));
+		add_words(r->said_fd, line, sizeof(line));
+		/* A status is the word of sendmail_path alone; what speaks SMTP reports. */
+		outcome(q, item, set_str(q->service.view, SET_submission_host).n > 0 ? 4 : attempt_status(WEXITSTATUS(status)), line);
 	} else {
-		service_death(status, how, sizeof(how));
-		log_error("%s: the process that sends it was %s", item->id, how);
-		outcome(q, item, 4, "the process that sends it was killed");
+		was_killed(q, item, status);
 	}
+	close(r->said_fd);
 	close(r->file_fd);
 	free(r);
 	queue_look(q);
@@ -176,32 +218,50 @@ on_too_long(struct ev_loop *loop, ev_timer *w, int revents)
 	children_signal(r->queue->children, r->item->pid, SIGKILL);
 }
 
+/* Both ways from the child: its report, and what a program says. */
+static int
+open_pipes(int report[2], int said[2], struct err *e)
+{
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) == -1)
+		return err_errno(e, "pipe");
+	/* Who says too much fails to say it, rather than wait for ever. */
+	if (pipe2(said, O_CLOEXEC | O_NONBLOCK) == 0)
+		return 0;
+	err_errno(e, "pipe");
+	close(report[0]);
+	close(report[1]);
+	return -1;
+}
+
 static int
 start(struct queue *q, struct queue_item *item, struct err *e)
 {
-	int file = queue_store_open_file(&q->store, item, e), ends[2], keep[2];
+	int file = queue_store_open_file(&q->store, item, e), report[2], said[2], keep[3];
 	struct run *r = calloc(1, sizeof(*r));
 	pid_t pid;
 
-	if (file == -1 || r == NULL || e->code != ERR_NONE || pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
-		if (e->code == ERR_NONE)
-			err_errno(e, "pipe");
+	if (r == NULL && e->code == ERR_NONE)
+		err_set(e, ERR_TEMP, "out of memory");
+	if (file == -1 || r == NULL || open_pipes(report, said, e) == -1)
 		goto fail;
-	}
-	r->queue = q;
-	r->item = item;
-	r->report_fd = ends[0];
 	keep[0] = file;
-	keep[1] = ends[1];
-	pid = children_fork(q->children, keep, 2, r, e);
+	keep[1] = report[1];
+	keep[2] = said[1];
+	pid = children_fork(q->children, keep, 3, r, e);
 	if (pid == 0)
-		attempt_run(q->service.view, item, file, ends[1]);
-	close(ends[1]);
+		attempt_run(q->service.view, item, file, report[1], said[1]);
+	close(report[1]);
+	close(said[1]);
 	if (pid == -1) {
-		close(ends[0]);
+		close(report[0]);
+		close(said[0]);
 		goto fail;
 	}
 	queue_store_sending(&q->store, item, pid);
+	r->queue = q;
+	r->item = item;
+	r->report_fd = report[0];
+	r->said_fd = said[0];
 	r->file_fd = file;
 	q->running++;
 	ev_timer_init(&r->timer, on_too_long, ATTEMPT_S, 0.);
@@ -253,7 +313,7 @@ try_one(struct queue *q, struct queue_item *item, int64_t now)
 	queue_store_put_off(&q->store, item, now + (int64_t)LOOK_AGAIN_S);
 }
 
-/* The longest due first: neither what has just come nor what fails again and again keeps others from their turn. */
+/* As many as may be sent at once, of what is due. */
 void
 queue_look(struct queue *q)
 {
@@ -263,8 +323,9 @@ queue_look(struct queue *q)
 	ev_timer_stop(q->service.loop, &q->due);
 	if (q->service.stopping)
 		return;
-	while ((item = queue_store_first(&q->store)) != NULL && item->due <= now && q->running < q->processes)
+	while (q->running < q->processes && (item = queue_store_next(&q->store, now)) != NULL)
 		try_one(q, item, now);
+	item = queue_store_first(&q->store);
 	/* Where all places are taken the end of one looks again. */
 	if (item == NULL || q->running >= q->processes)
 		return;
@@ -325,6 +386,7 @@ on_term(struct service *s)
 	struct queue *q = s->data;
 
 	on_stop(s);
+	q->ending = true;
 	children_finish(q->children, END_GRACE);
 }
 
@@ -399,8 +461,10 @@ main(void)
 	if (q.processes == 0)
 		q.processes = 1;
 	q.children = children_new(&q.service, q.processes, on_child_end, &q);
-	if (q.children == NULL)
+	q.crowd = hash_new(SIZE_MAX);
+	if (q.children == NULL || q.crowd == NULL)
 		log_fatal("out of memory");
+	children_tell_all(q.children);		/* an exit status of 0 says that a message was taken */
 	/* Without a directory there is nothing to send; it is made when it is needed, and whose mail waits for it is told. */
 	if (queue_store_open(&q.store, q.dir, &e) == -1 && e.code != ERR_NOTFOUND)
 		log_error("%s", e.log);

@@ -13,9 +13,11 @@ struct queue {
 	ev_timer due;			/* of the next message that is to be sent */
 	ev_timer others;		/* what a process from before a reload may have left */
 	ev_tstamp started;
+	bool ending;			/* told to stop: what does not end soon is killed */
 	uint64_t max_size, max_count;
 	int64_t retry_first, retry_most, lifetime;	/* seconds */
 	uint32_t processes, running, conns;
+	struct hash *crowd;		/* intake.c: how many connections each user of the system has */
 	ev_io accept[SERVICE_LISTENERS_MAX];
 };
 

@@ -95,17 +95,29 @@ count_user(struct queue_store *s, const struct queue_item *item, bool more)
 	return hash_set(s->users, user, (void *)(uintptr_t)(more ? n + 1 : n - 1));
 }
 
+static void
+put_in_order(struct queue_store *s, struct queue_item *item)
+{
+	queue_order_put(item->tried ? &s->tried : &s->fresh, item);
+}
+
+static void
+take_from_order(struct queue_store *s, struct queue_item *item)
+{
+	queue_order_take(item->tried ? &s->tried : &s->fresh, item);
+}
+
 static int
 add(struct queue_store *s, struct queue_item *item, struct err *e)
 {
-	if (!queue_order_reserve(&s->order, s->count + 1) || !count_user(s, item, true))
+	if (!queue_order_reserve(&s->fresh, s->count + 1) || !queue_order_reserve(&s->tried, s->count + 1) || !count_user(s, item, true))
 		return err_set(e, ERR_TEMP, "out of memory");
 	if (!hash_set(s->items, span_str(item->id), item)) {
 		count_user(s, item, false);
 		return err_set(e, ERR_TEMP, "out of memory");
 	}
 	item->number = ++s->last_number;
-	queue_order_put(&s->order, item);
+	put_in_order(s, item);
 	s->count++;
 	return 0;
 }
@@ -114,7 +126,7 @@ add(struct queue_store *s, struct queue_item *item, struct err *e)
 static void
 forget(struct queue_store *s, struct queue_item *item)
 {
-	queue_order_take(&s->order, item);
+	take_from_order(s, item);
 	hash_remove(s->items, span_str(item->id));
 	count_user(s, item, false);
 	s->count--;
@@ -151,6 +163,7 @@ take_file(struct queue_store *s, const char *name, struct err *e)
 	item->head = used;
 	item->failed = name[0] == 'f';
 	item->due = (int64_t)st.st_mtim.tv_sec;
+	item->tried = item->failed || item->due > item->created + 1;
 	if (add(s, item, e) == 0)
 		return 0;
 	item_free(item);
@@ -240,7 +253,8 @@ queue_store_close(struct queue_store *s)
 	hash_free(s->items);
 	hash_free(s->users);
 	hash_free(s->strange);
-	queue_order_clear(&s->order);
+	queue_order_clear(&s->fresh);
+	queue_order_clear(&s->tried);
 	if (s->dir_fd != -1)
 		close(s->dir_fd);
 	*s = (struct queue_store){ .dir_fd = -1 };
@@ -381,14 +395,30 @@ queue_store_open_file(struct queue_store *s, const struct queue_item *item, stru
 struct queue_item *
 queue_store_first(const struct queue_store *s)
 {
-	return queue_order_first(&s->order);
+	struct queue_item *fresh = queue_order_first(&s->fresh), *tried = queue_order_first(&s->tried);
+
+	return fresh == NULL || (tried != NULL && tried->due < fresh->due) ? tried : fresh;
+}
+
+struct queue_item *
+queue_store_next(const struct queue_store *s, int64_t now)
+{
+	struct queue_item *fresh = queue_order_first(&s->fresh), *tried = queue_order_first(&s->tried);
+
+	if (fresh != NULL && fresh->due > now)
+		fresh = NULL;
+	if (tried != NULL && tried->due > now)
+		tried = NULL;
+	return fresh == NULL || (tried != NULL && s->was_fresh) ? tried : fresh;
 }
 
 void
 queue_store_sending(struct queue_store *s, struct queue_item *item, pid_t pid)
 {
+	take_from_order(s, item);
+	s->was_fresh = !item->tried;
+	item->tried = true;
 	item->pid = pid;
-	queue_order_take(&s->order, item);
 }
 
 bool
@@ -402,7 +432,7 @@ queue_store_was_failed(struct queue_store *s, struct queue_item *item)
 		return false;
 	item->failed = true;
 	item->due = clock_wall_us() / 1000000;
-	queue_order_put(&s->order, item);
+	put_in_order(s, item);
 	return true;
 }
 
@@ -414,7 +444,7 @@ queue_store_put_off(struct queue_store *s, struct queue_item *item, int64_t due)
 
 	item->due = due;
 	if (item->pid == 0)
-		queue_order_put(&s->order, item);
+		put_in_order(s, item);
 	name_of(item, item->failed, name);
 	if (utimensat(s->dir_fd, name, times, AT_SYMLINK_NOFOLLOW) == -1)
 		log_warning("queue: %s: %s", name, strerror(errno));

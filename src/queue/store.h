@@ -25,6 +25,7 @@ struct queue_item {
 	uint64_t number;		/* it came behind all with a lower one */
 	size_t place;			/* in the order of what is to be sent, from 1 on; 0: it is being sent */
 	bool failed;			/* f.ID */
+	bool tried;			/* to be sent, once at least */
 	bool expired;			/* it failed because it was tried for too long */
 	pid_t pid;			/* of the process that sends it; 0: none */
 	char why[256];			/* of the last failure */
@@ -35,7 +36,8 @@ struct queue_store {
 	struct hash *items;		/* by their ids */
 	struct hash *users;		/* how many each has */
 	struct hash *strange;		/* names of files that are none, so that each is told of once */
-	struct queue_order order;	/* those that are not being sent */
+	struct queue_order fresh, tried;	/* those that are not being sent: not yet, or again */
+	bool was_fresh;			/* the last that was sent */
 	size_t count;
 	uint64_t last_number;
 };
@@ -70,6 +72,11 @@ void queue_store_abort(struct queue_store *s, struct queue_incoming *in);
 int queue_store_open_file(struct queue_store *s, const struct queue_item *item, struct err *e);
 /* The one that is due first of those that are not being sent; NULL: there is none. */
 struct queue_item *queue_store_first(const struct queue_store *s);
+/*
+ * The one to be sent now; NULL: none is due.  What has not been tried yet and what is tried again take turns: many that fail
+ * slowly hold up nothing new for long, nor does much that is new hold them up.
+ */
+struct queue_item *queue_store_next(const struct queue_store *s, int64_t now);
 /* It is being sent from now on, until it is put off or removed. */
 void queue_store_sending(struct queue_store *s, struct queue_item *item, pid_t pid);
 /* It is due again at that time. */

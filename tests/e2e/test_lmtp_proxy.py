@@ -164,6 +164,14 @@ class Proxy(unittest.TestCase):
         self.assertEqual([a[:3] for a in answers], ["250"])
         self.assertTrue(mails(self.front, "carol")[-1].endswith(b"Subject: loop\r\n\r\nx\r\n"))
 
+    def test_hostip(self):
+        """Where a server is may be told beside what it is called; a loop is known by it."""
+        fields(self.front, alice=self.to_back("host=nowhere.invalid hostip=127.0.0.1"),
+               bob="proxy=y host=nowhere.invalid hostip=127.0.0.1 port=%d" % self.front.ports["lmtp"])
+        rcpts, answers = self.send("Subject: hostip\r\n\r\nx\r\n", "alice", "bob")
+        self.assertEqual([r[:9] for r in rcpts], ["250 2.1.5", "554 5.4.6"])
+        self.assertEqual([a[:3] for a in answers], ["250"])
+
     def test_logins_stay(self):
         """The fields are for mail that comes in: logins are local ones."""
         fields(self.front, alice=self.to_back())

@@ -348,6 +348,8 @@ test_targets(void **state)
 		{ SPAN("host=a\0proxy_timeout=500ms\0ssl=yes\0protocol=lmtp\0"), "a 24 500 1 1 0 " },
 		{ SPAN("host=a\0proxy_timeout=2 mins\0starttls=any-cert\0protocol=smtp\0"), "a 24 120000 2 0 1 " },
 		{ SPAN("host=a\0ssl=no\0"), "a 24 125000 0 0 0 " },
+		{ SPAN("host=a\0hostip=192.0.2.9\0"), "a@192.0.2.9 24 125000 0 0 0 " },
+		{ SPAN("host=a\0hostip=/tmp/x\0"), "hostip=/tmp/x is none" },
 		{ SPAN("proxy=y\0"), "proxy without host" },
 		{ SPAN("host=\0"), "host= is none" },
 		{ SPAN("host=/run/x\0"), "host=/run/x is none" },
@@ -367,8 +369,8 @@ test_targets(void **state)
 		if (lmtp_target_parse(targets[i].fields, &t, &e) == -1)
 			snprintf(text, sizeof(text), "%s", e.log);
 		else
-			snprintf(text, sizeof(text), "%.*s %u %d %d %d %d %.*s", SPAN_ARG(t.host), t.port, t.timeout_ms, (int)t.tls,
-			    t.verify, t.smtp, SPAN_ARG(t.user));
+			snprintf(text, sizeof(text), "%.*s%s%.*s %u %d %d %d %d %.*s", SPAN_ARG(t.host), t.ip.n > 0 ? "@" : "", SPAN_ARG(t.ip),
+			    t.port, t.timeout_ms, (int)t.tls, t.verify, t.smtp, SPAN_ARG(t.user));
 		assert_string_equal(text, targets[i].want);
 	}
 }

@@ -190,6 +190,37 @@ test_order(void **state)
 	queue_order_clear(&o);
 }
 
+/* What is new and what is tried again take turns, each in the order of being due. */
+static void
+test_turns(void **state)
+{
+	static const char *const want = "nonono nn";
+	char dir[] = "/tmp/culver-queue.XXXXXX", command[400], got[16] = "";
+	struct queue_store s = { .dir_fd = -1 };
+	struct queue_item *item;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	/* Three that have been tried (their file's time is later than they came), five that are new. */
+	snprintf(command, sizeof(command), "cd %s && for i in 1 2 3 4 5 6 7 8; do printf 'CULVER-QUEUE 1\nkind send\nuser bob\nsender x@y\n"
+	    "recipient a@b\nsize 1\ncreated 1000\n\nx' > q.$i; done && touch -d @2000 q.1 q.2 q.3 && touch -d @1000 q.[4-8]", dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(queue_store_open(&s, dir, &e), 0);
+	assert_int_equal(s.count, 8);
+	assert_null(queue_store_next(&s, 999));
+	while ((item = queue_store_next(&s, 2000)) != NULL) {
+		strcat(got, item->tried ? "o" : "n");
+		if (strlen(got) == 6)
+			strcat(got, " ");
+		queue_store_sending(&s, item, 4711);
+	}
+	assert_string_equal(got, want);
+	queue_store_close(&s);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
 /* Many that wait are read, found and counted without looking at all of them each time. */
 static void
 test_many(void **state)
@@ -407,7 +438,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_head), cmocka_unit_test(test_reply), cmocka_unit_test(test_store),
-		cmocka_unit_test(test_order), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_order), cmocka_unit_test(test_turns), cmocka_unit_test(test_many),
 		cmocka_unit_test(test_notice), cmocka_unit_test(test_report), cmocka_unit_test(test_client),
 	};
 
