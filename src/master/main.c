@@ -246,6 +246,22 @@ lock_base_dir(struct master *m)
 		fprintf(stderr, "culver: %s: %s\n", path, strerror(errno));
 }
 
+/* Standard descriptors of a daemon lead nowhere; standard error stays until the server has started. */
+static void
+silence(bool errors_too)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (errors_too)
+		dup2(fd, STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 /* The parent waits until the server serves, or has said on standard error why not. */
 static void
 daemonize(struct master *m)
@@ -270,24 +286,9 @@ daemonize(struct master *m)
 	if (pid != 0)
 		_exit(pid == -1 ? 71 : 0);
 	m->ready_fd = pipe_fds[1];
+	silence(false);		/* before there are services, which would keep whoever reads our output waiting */
 	if (chdir("/") == -1)
 		fprintf(stderr, "culver: /: %s\n", strerror(errno));
-}
-
-/* Standard descriptors of a daemon lead nowhere; standard error stays until the server has started. */
-static void
-silence(bool errors_too)
-{
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (fd == -1)
-		return;
-	dup2(fd, STDIN_FILENO);
-	dup2(fd, STDOUT_FILENO);
-	if (errors_too)
-		dup2(fd, STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
 }
 
 int

@@ -171,6 +171,8 @@ become_program(const char *path, const struct master *m, struct handover *h)
 	/* What a library or a sanitizer prints when a program breaks down belongs in the log too. */
 	if (m->logs.fd != -1)
 		dup2(m->logs.fd, STDERR_FILENO);
+	else if (m->ready_fd != -1)	/* a daemon's standard output leads nowhere, its standard error not yet */
+		dup2(STDOUT_FILENO, STDERR_FILENO);
 	for (size_t i = 0; i < h->count; i++)
 		if (dup2(h->fds[i], FIRST_FD + (int)i) == -1)
 			_exit(71);

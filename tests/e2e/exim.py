@@ -50,17 +50,23 @@ all:
 begin transports
 culver:
 %s
+begin retry
+* * F,1h,1m
 """ % (self.dir, self.dir, EXIM, transport))
 
     def send(self, message, sender, *recipients):
         """Delivers at once; AssertionError with Exim's log when a recipient did not get it."""
         self.run("-odq", "-oi", "-f", sender, *recipients, input=message)
         # Received and delivered in two runs: with a configuration of one's own, only what root itself runs stays root's.
-        queued, = (x[:-2] for _, _, names in os.walk(self.dir + "/spool/input") for x in names if x.endswith("-H"))
-        said = self.run("-M", queued)
+        said = self.retry()
         log = self.server.read(self.dir + "/mainlog")
         if "Completed" not in log or "**" in log:
             raise AssertionError("Exim: %s %s" % (said, log))
+
+    def retry(self):
+        """Tries the message that waits."""
+        queued, = (x[:-2] for _, _, names in os.walk(self.dir + "/spool/input") for x in names if x.endswith("-H"))
+        return self.run("-M", queued)
 
     def run(self, *args, input=None):
         done = subprocess.run([EXIM, "-C", self.dir + "/conf", *args], input=input, capture_output=True, timeout=culver.WAIT)

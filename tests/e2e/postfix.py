@@ -11,7 +11,7 @@ import culver
 class Postfix:
     """A Postfix of our own: its configuration directory, queue and port."""
 
-    def __init__(self, server, transport, settings=None):
+    def __init__(self, server, transport, settings=None, services=""):
         self.dir = server.path("postfix-%d" % time.monotonic_ns())
         self.port = culver.free_ports(["smtp"])["smtp"]
         for sub in ("", "etc", "queue", "data"):
@@ -52,7 +52,8 @@ lmtp unix - - n - - lmtp
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-""" % self.port
+%s
+""" % (self.port, services)
         with open(self.dir + "/etc/master.cf", "w") as f:
             f.write(master)
         for name in ("main.cf", "master.cf"):

@@ -66,3 +66,9 @@ class Sendmail:
         said = (done.stdout + done.stderr).decode(errors="replace")
         if done.returncode != 0 or "Sent" not in said or "Deferred" in said or "unknown" in said:
             raise AssertionError("sendmail: %d %s" % (done.returncode, said))
+
+    def flush(self):
+        """Tries all that waits now."""
+        done = subprocess.run([*NAMED, SENDMAIL, "-C", self.dir + "/sendmail.cf", "-q"], capture_output=True, timeout=culver.WAIT)
+        if done.returncode != 0:
+            raise AssertionError("sendmail: %d %s" % (done.returncode, done.stderr.decode(errors="replace")))

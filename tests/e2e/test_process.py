@@ -48,6 +48,21 @@ class Process(unittest.TestCase):
         self.server.allowed = ("already running",)
         self.server.imap("alice").logout()
 
+    def test_daemon_lets_go(self):
+        """Who reads what a start in the background says has its end, whatever the services hold."""
+        self.server.stop()
+        program = os.path.join(culver.PREFIX, "sbin", "culver")
+        for more in ((), ("-o", "log_path=syslog")):
+            with subprocess.Popen([program, "-c", self.server.config, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as starter:
+                try:
+                    self.assertEqual(starter.communicate(timeout=culver.WAIT), (b"", b""))
+                    self.assertEqual(starter.returncode, 0)
+                    with self.server.lmtp() as client:
+                        self.assertEqual(client.noop()[0], 250)
+                finally:
+                    done = subprocess.run([program, "-c", self.server.config, "stop"], capture_output=True, timeout=culver.WAIT)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_kill_of_each_process(self):
         self.server.allowed = ("killed", "signal 9", "died", "gone", "closed", "lost", "connection", "started again")
         self.server.deliver(culver.message("before"), "alice")

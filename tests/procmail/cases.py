@@ -452,7 +452,6 @@ KNOWN = {
     r"formail/(-(x|X|zx|cx) Subject:|-xSubject: -xFrom:)/no header": "a filter without output leaves the message as it was",
     r"formail/-(x|X|zx|cx) Subject:/no end": "a filter without output leaves the message as it was",
     r"formail/-zx Subject:/group": "a filter without output leaves the message as it was",
-    r"formail/-r.*/no header": "an answer to what has no header has its body only with -k",
 }
 
 KNOWN.update({

@@ -22,6 +22,13 @@ FAILED = {
     "abstracts": "LOGABSTRACT=all\n:0wc\n| cat >/dev/null; false\n:0c\nnodir/x\n:0\nbox\n",
 }
 
+STATUS = 'LOG="[$?]\n"\n:0e\n{ LOG="failed\n" }\n:0\nbox\n'
+# What $? is, of programs that are waited for and others.
+WAITED = {"%s %s" % (flags, action): "SENDMAIL=/bin/false\nX=`exit 5;`\n:0%s\n%s\n" % (flags, action) + STATUS for flags, action in (
+    ("f", "| cat; exit 3"), ("fw", "| cat; exit 3"), ("f", "| cat"), ("fw", "| cat"), ("fi", "| cat; exit 3"), ("c", "| cat >/dev/null; exit 3"),
+    ("cw", "| cat >/dev/null; exit 3"), ("cW", "| cat >/dev/null; exit 3"), ("", "X=| cat; exit 3"), ("w", "X=| cat; exit 3"), ("", "X=| cat"),
+    ("ci", "! a"), ("cwi", "! a"), ("cw", "{\nEXITCODE=3\n:0\n/dev/null\n}"))}
+
 SCORE = 'LOG="[$=]\n"\n:0\nbox\n'
 PASSED = {
     "E": ":0c\n* 10^2 .\none\n:0Ec\n* 3^0 .\nthree\n" + SCORE,
@@ -39,7 +46,8 @@ PASSED = {
 # Of several weights of a condition the last counts.
 WEIGHTS = [
     "3^0 1^1 s", "3^0 ! 1^1 szz", "3^0 $ 1^1 s", "3^0 $ 1^1 ! szz", "3^0 HB ?? 1^1 s", "3^0 H ?? $ 1^1 s", "3^0 ! $ 1^1 szz", "$ 3^0 1^1 s",
-    "$ 3^0 $ 1^1 s", "3^0 $ 1^1 ? true", "3^0 1^1 > 10", "$ $W s", "2^0 $ $W s", "1^0 ! 2^0 ! 3^0 s", "3^0 \\1^1 s", "3^0 1^ s",
+    "5^1 ! > 100", "5^1 ! < 100", "5^2 !> 100", "5^1 !< 0", "5^1 !> 0", "5^.5 !> 1000", "-5^1 !> 0", "5^1 NO ?? ! < 3", "5^1 NO ?? ! > 3",
+    "5^1 NO ?? ! > 0", "$ 3^0 $ 1^1 s", "3^0 $ 1^1 ? true", "3^0 1^1 > 10", "$ $W s", "2^0 $ $W s", "1^0 ! 2^0 ! 3^0 s", "3^0 \\1^1 s", "3^0 1^ s",
 ]
 
 FORMAIL = [
@@ -93,8 +101,11 @@ def edit(arguments):
 
 
 RECIPES = {"failed " + name: rc for name, rc in FAILED.items()}
+RECIPES.update({"waited " + name: rc for name, rc in WAITED.items()})
 RECIPES.update({"passed over " + name: rc for name, rc in PASSED.items()})
 RECIPES.update({"weights " + x: "W=5^0\n:0\n* %s\n{ LOG=\"yes\" }\n" % x + SCORE for x in WEIGHTS})
+RECIPES.update({"nobody %s %s" % (f, x): ":0%s\n| formail %s\nLOG=\"[$?]\n\"\n:0e\n{ LOG=\"failed\n\" }\n:0\nbox\n" % (f, x)
+                for f in ("fwb", "fWb", "fb") for x in ("-r", "-rt", "-rk", "-r -I To:", "-r -I To: -A 'To: x@y'")})
 RECIPES.update({"formail " + x: edit(x) for x in FORMAIL})
 
 

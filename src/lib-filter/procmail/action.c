@@ -391,7 +391,7 @@ run_formail(struct procmail_state *s, const struct procmail_words *argv, struct 
 		buf_reset(out);
 		return false;
 	}
-	*status = rc == FORMAIL_DONE ? 0 : 64;
+	*status = rc == FORMAIL_DONE ? 0 : rc == FORMAIL_NOBODY ? 67 : 64;
 	return true;
 }
 
@@ -538,10 +538,14 @@ redirected_to(struct span line)
 	return line;
 }
 
+/* What $? is, too, where the recipe waits for it. */
 static bool
 program_failed(struct procmail_state *s, const struct procmail_statement *recipe, struct span line, int status)
 {
-	if (status == 0 || !(recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W)))
+	if (!(recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W)))
+		return false;
+	s->exit_code = status;
+	if (status == 0)
 		return false;
 	if (recipe->flags & PROCMAIL_FLAG_w && !(recipe->flags & PROCMAIL_FLAG_W))
 		procmail_log(s, "Program failure (%d) of \"%.*s\"", status, SPAN_ARG(line));
@@ -561,7 +565,6 @@ filter(struct procmail_state *s, const struct procmail_statement *recipe, struct
 
 	if (procmail_run_line(s, recipe->text, input, max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == -1)
 		goto out;
-	s->exit_code = status;
 	if (program_failed(s, recipe, recipe->text, status) || out.failed)
 		goto out;
 	if (!header)
@@ -590,7 +593,6 @@ capture(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	int status = 0;
 
 	if (procmail_run_line(s, recipe->text, input, out.max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-		s->exit_code = status;
 		if (out.failed)
 			(void)procmail_set_plain(s, SPAN("PROCMAIL_OVERFLOW"), SPAN("yes"));
 		if (!program_failed(s, recipe, recipe->text, status)) {
@@ -631,7 +633,6 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (!count_delivery(s))
 		return PROCMAIL_FAILED;
 	if (procmail_run_line(s, recipe->text, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-		s->exit_code = status;
 		if (!program_failed(s, recipe, recipe->text, status))
 			done = PROCMAIL_DONE;
 	}
@@ -740,7 +741,6 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (plain) {
 		done = forward_to_queue(s, &words, input);
 	} else if (run_words(s, &argv, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-		s->exit_code = status;
 		if (!program_failed(s, recipe, s->ran, status))
 			done = PROCMAIL_DONE;
 	}
@@ -774,8 +774,6 @@ clone(struct procmail_state *s, const struct procmail_statement *recipe)
 {
 	int status = procmail_clone(s, recipe);
 
-	if (status != -1 && recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W))
-		s->exit_code = status;
 	return status == -1 || program_failed(s, recipe, SPAN("a clone"), status) ? PROCMAIL_FAILED : PROCMAIL_DONE;
 }
 

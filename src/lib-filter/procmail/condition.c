@@ -253,7 +253,7 @@ match(struct procmail_state *s, const struct condition *c)
 static bool
 compare_size(struct procmail_state *s, struct condition *c)
 {
-	bool less = c->text.p[0] == '<';
+	bool less = (c->text.p[0] == '<') != (c->weighted && c->inverted);
 	double limit = 0, size = (double)(c->has_area ? c->area.n : s->text.n);
 	struct span rest = trim_front(span_from(c->text, 1));
 	bool matches;

@@ -7,6 +7,8 @@
 
 #define FIELDS_MAX 1000000	/* of a header; what is behind them belongs to the last.  One more for a From_ line */
 
+#define NOBODY "foo@bar"	/* where no address was found */
+
 struct field {
 	struct span text;	/* with continued lines and the newline at the end */
 	size_t name;		/* octets of its name, with the colon; of "From " five */
@@ -28,6 +30,7 @@ struct formail {
 	struct option options[FORMAIL_FIELDS];
 	size_t option_count;
 	bool extracts, escapes, forces, reply, trusts, keeps, joins, zaps;
+	bool nobody;		/* an answer has nobody to go to */
 	struct span prefix;
 	struct array fields;
 	struct span body;
@@ -227,7 +230,7 @@ sender(const struct formail *f, bool trusts)
 		if (address_rank(address) > address_rank(best))
 			best = address;
 	}
-	return best.n > 0 ? best : SPAN("foo@bar");
+	return best.n > 0 ? best : SPAN(NOBODY);
 }
 
 /* The From_ line of a message that has none: a field like the others. */
@@ -469,6 +472,7 @@ put_reply(struct formail *f)
 	struct span to = sender(f, f->trusts), subject = content(find(f, "Subject:"));
 	struct span id = content(find(f, "Message-ID:")), references = content(find(f, "References:"));
 
+	f->nobody = span_eq(to, SPAN(NOBODY));
 	for (size_t i = 0; i < f->fields.n; i++) {
 		const struct field *x = field_at(f, i);
 
@@ -731,6 +735,8 @@ formail_run(const struct span *argv, size_t argc, struct span in, const struct f
 
 	if (rc == FORMAIL_DONE)
 		rc = run(&f, in);
+	if (rc == FORMAIL_DONE && f.reply && f.nobody)
+		rc = FORMAIL_NOBODY;
 	fields_clear(&f);
 	buf_clear(&f.from);
 	return rc;

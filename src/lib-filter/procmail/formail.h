@@ -16,6 +16,7 @@ struct formail_context {
 
 enum formail_rc {
 	FORMAIL_DONE,
+	FORMAIL_NOBODY,		/* done, with -r, but nobody to answer was found; the exit code is 67 */
 	FORMAIL_FAILED,		/* with usage that formail refuses; the exit code is 64 */
 	FORMAIL_UNKNOWN,	/* an option that is not in here: run the program */
 };
