@@ -109,7 +109,7 @@ static const struct {
 	{ "if size 1 :over {}\nif size :over 1 {}", "1: unexpected tagged argument ':over' behind an argument without a tag of the size test\n" },
 	{ "elseif true {\n swim; }\nelse {}", "1: elseif is no command\n2: swim is no command\n3: else: there is no if before it\n" },
 	{ "if jump {}\nelsif $ {}\nelse {}", "2: an octet that can not be here\n1: jump is no test\n" },
-	{ "stop (true);", "1: stop: takes no test\n" },
+	{ "stop (true);", "1: the stop command accepts no sub-tests, but one is specified\n" },
 	/* what was not required, and what can not be, is told once */
 	{ "fileinto \"a\";\nfileinto \"b\";\nkeep :flags \"x\";\nkeep :flags \"y\";", "1: fileinto: needs require \"fileinto\"\n"
 	    "3: keep: :flags needs require \"imap4flags\"\n" },

@@ -251,7 +251,7 @@ check_stray(struct sieve_checker *c, const struct sieve_node *n, const struct si
 static int
 unwanted_test(struct sieve_checker *c, const struct sieve_node *n)
 {
-	if (!n->is_test && sieve_word_find(n->tests->name, true, &c->required) == NULL)
+	if (!n->is_test && !n->has_test_list && sieve_word_find(n->tests->name, true, &c->required) == NULL)
 		return sieve_mistake(c->mistakes, n->line, "missing semicolon behind the " WORD_FMT, WORD_ARG(n));
 	return sieve_mistake(c->mistakes, n->line, "the " WORD_FMT " accepts no sub-tests, but one is specified", WORD_ARG(n));
 }
@@ -268,8 +268,6 @@ check_form(struct sieve_checker *c, struct sieve_node *n)
 	if (rc == 0)
 		switch (n->word->tests) {
 		case TESTS_NONE:
-			if (n->tests != NULL && !n->is_test && !n->has_test_list)
-				return sieve_fail(c, n, "there is a semicolon missing before \"%.*s\"", SPAN_ARG(span_sub(n->tests->name, 0, 60)));
 			if (n->tests != NULL)
 				return unwanted_test(c, n);
 			break;
