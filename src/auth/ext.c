@@ -206,7 +206,8 @@ master_answer(struct ext *x, const struct request *r, enum request_event event)
 	if (event == REQ_IDENTITY && x->is_restricted && r->identity.uid != x->only_uid) {
 		log_warning("uid %lu asked about %.*s, and may not: the socket lets everybody ask about themselves only",
 			    (unsigned long)x->only_uid, SPAN_ARG(r->user));
-		buf_addf(&x->out, "NOTFOUND\t%u", r->id);
+		/* Not that there is nobody: an LDA that runs as the wrong user would send the mail back for good. */
+		buf_addf(&x->out, "FAIL\t%u", r->id);
 	} else if (event == REQ_IDENTITY) {
 		add_identity(x, r);
 	} else if (event == REQ_OK) {

@@ -23,7 +23,7 @@ struct ext;
 enum ext_kind ext_kind_of(struct span listener_name);
 /* wake: output waits, or ext_is_done() has become true; never called from within ext_input().  NULL: memory is out. */
 struct ext *ext_new(struct auth *a, enum ext_kind kind, void (*wake)(void *ctx), void *ctx);
-/* A connection that anybody may make: it is told of users with this uid only, of all others as if there were none. */
+/* A connection that anybody may make: it is told of users with this uid only, of others that it may not. */
 void ext_restrict(struct ext *x, uid_t uid);
 void ext_free(struct ext *x);
 /* How many octets were taken off the front of in.  Sets *bad_out when the connection must end: with a line in the log. */

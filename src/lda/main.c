@@ -33,6 +33,8 @@
 #define ARENA_MAX (4 << 20)
 #define HEADER_MAX 131072
 
+static volatile sig_atomic_t delivering;	/* the message is there */
+
 struct lda {
 	struct lda_args args;
 	struct arena *arena;
@@ -41,6 +43,7 @@ struct lda {
 	struct identity id;
 	struct buf message;
 	struct span sender, recipient;
+	bool knows_sender;
 	bool forwarding;		/* ~/.forward is asked */
 	struct lda_scan scan;
 	struct program_helper helper;	/* for recipes' programs */
@@ -103,7 +106,7 @@ read_settings(struct lda *l)
 	for (size_t i = 0; i < l->args.override_count; i++)
 		if (config_override(c, span_str(l->args.overrides[i]), &e) == -1) {
 			config_free(c);
-			return leave(EX_USAGE, e.log);
+			return leave(EX_TEMPFAIL, e.log);
 		}
 	for (size_t n = config_notes(c, &notes), i = 0; i < n; i++)
 		if (notes[i].is_error)
@@ -240,20 +243,6 @@ has_field(struct span message, struct span name)
 	return header_get(message, name, &value);
 }
 
-/* Addresses of the command line go into a header: what is no address must not. */
-static struct span
-address_of(struct lda *l, struct span text)
-{
-	struct smtp_path path;
-	const char *why;
-
-	if (text.n >= 2 && text.p[0] == '<' && text.p[text.n - 1] == '>')
-		text = span_sub(text, 1, text.n - 2);
-	if (text.n == 0 || smtp_address_parse(text, l->arena, &path, &why) == -1)
-		return SPAN("");
-	return text;
-}
-
 /* What the MTA has not put there itself. */
 static struct span
 make_header(struct lda *l, struct span message)
@@ -261,7 +250,7 @@ make_header(struct lda *l, struct span message)
 	struct buf b = BUF_INIT(HEADER_MAX);
 	struct span out;
 
-	if (!has_field(message, SPAN("return-path")))
+	if (l->knows_sender && !has_field(message, SPAN("return-path")))
 		buf_addf(&b, "Return-Path: <%.*s>\r\n", SPAN_ARG(l->sender));
 	if (l->recipient.n > 0 && !has_field(message, SPAN("delivered-to")))
 		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(l->recipient));
@@ -271,19 +260,64 @@ make_header(struct lda *l, struct span message)
 	return out;
 }
 
-/* -r; or -a; or the field of lda_original_recipient_header; or -d. */
-static struct span
-recipient_of(struct lda *l, struct span message)
+/* -f; or the "From " line; or the field that the MTA has put there. */
+static void
+find_sender(struct lda *l, struct span from, struct span message)
 {
-	struct span name = set_str(l->view, SET_lda_original_recipient_header), value;
+	struct span value = SPAN_NONE, sender = SPAN_NONE;
+	const char *why;
 
+	if (l->args.sender != NULL)
+		value = span_str(l->args.sender);
+	else if (from.p != NULL)
+		value = from;
+	else if (header_get(message, SPAN("return-path"), &value))
+		value = span_trim(value);
+	l->knows_sender = value.p != NULL && lda_sender(value, l->arena, &sender, &why) && sender.p != NULL;
+	l->sender = l->knows_sender ? sender : SPAN("");
+}
+
+/* -r; or -a; or the field of lda_original_recipient_header; or -d, or who runs it, where that is an address. */
+static void
+find_recipient(struct lda *l, struct span message)
+{
+	struct span name = set_str(l->view, SET_lda_original_recipient_header), value = SPAN_NONE;
+	const char *why;
+
+	l->recipient = SPAN("");
 	if (l->args.recipient != NULL)
-		return span_str(l->args.recipient);
-	if (l->args.original != NULL)
-		return span_str(l->args.original);
-	if (name.n > 0 && header_get(message, name, &value))
-		return value;
-	return span_str(l->args.user);
+		value = span_str(l->args.recipient);
+	else if (l->args.original != NULL)
+		value = span_str(l->args.original);
+	else if (name.n > 0 && header_get(message, name, &value))
+		value = span_trim(value);
+	if (value.p != NULL && lda_address(value, l->arena, &l->recipient, &why))
+		return;
+	if (l->args.user != NULL)
+		lda_address(span_str(l->args.user), l->arena, &l->recipient, &why);
+}
+
+static int
+check_address(struct lda *l, char option, const char *text)
+{
+	struct span ignored;
+	const char *why;
+	char line[200];
+
+	if (text == NULL || (option == 'f' ? lda_sender : lda_address)(span_str(text), l->arena, &ignored, &why))
+		return EX_OK;
+	snprintf(line, sizeof(line), "-%c is no address: %s", option, why);
+	return leave(EX_USAGE, line);
+}
+
+static int
+check_addresses(struct lda *l)
+{
+	int rc;
+
+	if ((rc = check_address(l, 'f', l->args.sender)) != EX_OK || (rc = check_address(l, 'a', l->args.original)) != EX_OK)
+		return rc;
+	return check_address(l, 'r', l->args.recipient);
 }
 
 static int
@@ -292,18 +326,21 @@ deliver(struct lda *l)
 	struct storage_params sp = { .view = l->view, .user = l->id.user, .home = l->id.home, .protocol = SPAN("lda"),
 				     .notify_fd = -1 };
 	struct deliver_request r = { .view = l->view, .user = l->id.user, .home = l->id.home, .session = SPAN("lda"),
-				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops) };
+				     .message = buf_span(&l->message), .max_hops = set_num(l->view, SET_lmtp_max_hops), .began_ms = clock_ms() };
 	struct deliver_means means = { .ctx = l->view, .submit = queue_submit };
 	struct deliver_result result;
 	uint64_t gone;
 	struct err e = ERR_INIT;
 	struct span from = lda_from_line(&r.message);
+	const char *why;
 
-	l->sender = address_of(l, l->args.sender != NULL ? span_str(l->args.sender) : from);
-	l->recipient = address_of(l, recipient_of(l, r.message));
+	find_sender(l, from, r.message);
+	find_recipient(l, r.message);
 	r.sender = l->sender;
 	r.recipient = l->recipient.n > 0 ? l->recipient : l->id.user;
-	r.orig_recipient = l->args.original != NULL ? address_of(l, span_str(l->args.original)) : SPAN("");
+	r.orig_recipient = SPAN("");
+	if (l->args.original != NULL)
+		lda_address(span_str(l->args.original), l->arena, &r.orig_recipient, &why);
 	r.mailbox = span_str(l->args.mailbox);
 	r.means = &means;
 	r.says_why = l->args.tells_rejection;
@@ -359,16 +396,60 @@ run(struct lda *l)
 	struct err e = ERR_INIT;
 	int rc;
 
-	if ((rc = read_settings(l)) != EX_OK)
+	if ((rc = check_addresses(l)) != EX_OK || (rc = read_settings(l)) != EX_OK)
 		return rc;
 	init_log(l->view);
 	if ((rc = read_message(l)) != EX_OK || (rc = identify(l)) != EX_OK)
 		return rc;
+	delivering = 1;
 	if (identity_check(&l->id, l->view, &e) == -1)
 		return leave(EX_NOPERM, e.log);
 	if (identity_apply(&l->id, l->view, &e) == -1)
 		return leave(EX_TEMPFAIL, e.log);
 	return deliver(l);
+}
+
+/*
+ * Who ends the mail system means to have the mail again: an end by a signal is a failure for good to some MTAs.  What has begun is
+ * done, only waits for locks are cut short.
+ */
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	if (!delivering)
+		_exit(EX_TEMPFAIL);
+	end_wanted();
+}
+
+static void
+handle_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const struct sigaction end = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct sigaction before;
+
+		/* nohup(1), and shells for what runs in the background, have some ignored. */
+		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(signals[i], &end, NULL);
+	}
+	/* Nobody may be there any more to read why it failed. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Whoever starts it without standard descriptors must not find words about a failure in a mailbox.  Nothing can be read from them. */
+static void
+hold_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_WRONLY);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd != -1)
+		close(fd);
 }
 
 /*
@@ -395,6 +476,7 @@ main(int argc, char **argv)
 	char why[200];
 	int rc;
 
+	hold_descriptors();
 	if (lda_args_parse(argc, argv, &l.args, why, sizeof(why)) == -1) {
 		leave(EX_USAGE, why);
 		return usage(stderr);
@@ -403,6 +485,7 @@ main(int argc, char **argv)
 		usage(stdout);
 		return EX_OK;
 	}
+	handle_signals();
 	tzset();
 	lift_file_limit();
 	l.arena = arena_new(ARENA_MAX);

@@ -11,5 +11,5 @@ src_lda_culver_lda_LDADD = src/lib-protocol/libprotocol.a $(lmtp_scan) src/lib-d
 dist_man_MANS += man/culver-lda.1
 
 UNIT_TESTS += tests/unit/test-lda
-tests_unit_test_lda_SOURCES = tests/unit/test-lda.c src/lda/args.c src/lda/userdb.c
+tests_unit_test_lda_SOURCES = tests/unit/test-lda.c src/lda/args.c src/lda/userdb.c src/lib-deliver/smtp-path.c
 tests_unit_test_lda_LDADD = src/lib/libbase.a $(CMOCKA_LIBS)

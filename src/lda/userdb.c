@@ -121,7 +121,7 @@ userdb_ask(const char *path, struct span user, struct arena *a, struct identity 
 
 	/* It goes into a line of fields. */
 	for (size_t i = 0; i < user.n; i++)
-		if (user.p[i] < ' ')
+		if ((unsigned char)user.p[i] < ' ')
 			return err_set(e, ERR_NOTFOUND, "there is no user with control characters");
 	fd = connect_to(path, e);
 	if (fd == -1)

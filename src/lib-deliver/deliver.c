@@ -11,13 +11,14 @@
 #include "lib-deliver/forward.h"
 #include "lib-deliver/perform.h"
 #include "lib-deliver/recipes.h"
+#include "lib-deliver/rejection.h"
 #include "lib-deliver/save.h"
 #include "lib-deliver/sieve.h"
 #include "lib-mail/header.h"
 #include "lib-storage/quota.h"
 
 #define FILTER_MEMORY ((size_t)96 << 20)	/* a script may use 64 MB, and what performs it some */
-#define LOG_VALUE_MAX 200	/* of a header field in the log */
+#define REJECTION_MEMORY ((size_t)1 << 20)
 #define HEADER_OCTETS (1 << 20)
 
 struct span
@@ -125,42 +126,41 @@ fail(const struct deliver_request *r, const struct err *e, struct deliver_result
 	}
 }
 
-/* A field for the log: one line, not too long. */
-static struct span
-log_value(const struct deliver_request *r, struct span name)
+/*
+ * For good, and who hands the message over can not tell the sender (culver-lda without -e): a message of ours does.  Where that may
+ * not be, it stays with the caller's exit status: mail must not go to nobody.
+ */
+static void
+tell_sender(const struct deliver_request *r, const struct err *why, struct deliver_result *out)
 {
-	struct span value;
-
-	if (!header_get(r->message, name, &value))
-		return SPAN("");
-	value = span_sub(value, 0, LOG_VALUE_MAX);
-	value.n = span_chr(value, '\n');
-	return span_trim(value);
-}
-
-void
-deliver_log(const struct deliver_request *r, const char *by, const char *what)
-{
-	struct buf line = BUF_INIT(4096);
+	bool full = why->code == ERR_OVERQUOTA;
+	struct span reason = full ? storage_quota_words(r->storage) : SPAN("Mail size is larger than the maximum size allowed");
+	struct deliver_host host;
+	struct arena *a;
 	struct err e = ERR_INIT;
-	char size[24];
+	char what[300];
+	int rc;
 
-	snprintf(size, sizeof(size), "%zu", r->header.n + r->message.n);
-	if (vars_expand(&line, set_str(r->view, SET_deliver_log_format), (struct var[]){
-		{ '$', NULL, span_str(what) },
-		{ 'm', "msgid", log_value(r, SPAN("message-id")) },
-		{ 's', "subject", log_value(r, SPAN("subject")) },
-		{ 'f', "from", log_value(r, SPAN("from")) },
-		{ 'e', "from_envelope", r->sender },
-		{ 0, "to_envelope", r->recipient },
-		{ 'p', "size", span_str(size) },
-		{ 'w', "vsize", span_str(size) },
-		{ 0, "session", r->session },
-		{ 0, NULL, SPAN_NONE },
-	}, &e) == -1)
-		log_error("deliver_log_format: %s", e.log);
-	log_info("%s%.*s", by, SPAN_ARG(buf_span(&line)));
-	buf_clear(&line);
+	if (r->says_why || r->sender.n == 0 || deliver_is_automatic(r->message) || (a = arena_new(REJECTION_MEMORY)) == NULL)
+		return;
+	deliver_host_begin(&host, r, a);
+	rc = deliver_rejection_send(&host, reason, span_sub(r->message, 0, header_size(r->message)), full ? SPAN("5.2.2") : SPAN("5.2.3"),
+	    &e);
+	if (rc == 0) {
+		snprintf(what, sizeof(what), "rejected: %.*s", SPAN_ARG(span_sub(reason, 0, 200)));
+		deliver_log(r, "", what);
+		deliver_host_note(&host, NULL, "%s", what);
+		*out = (struct deliver_result){ .reply = 250 };
+		snprintf(out->text, sizeof(out->text), "2.0.0 <%.*s> Rejected, and the sender is told",
+		    r->recipient.n > 150 ? 150 : (int)r->recipient.n, r->recipient.p);
+	} else {
+		log_error("rejection to <%.*s>: %s", SPAN_ARG(span_sub(r->sender, 0, 100)), e.log);
+		*out = (struct deliver_result){ .code = ERR_TEMP, .reply = 451 };
+		snprintf(out->text, sizeof(out->text), "4.3.0 <%.*s> The sender can not be told now",
+		    r->recipient.n > 150 ? 150 : (int)r->recipient.n, r->recipient.p);
+	}
+	deliver_host_end(&host);
+	arena_free(a);
 }
 
 static int
@@ -368,6 +368,8 @@ deliver_message(const struct deliver_request *r, struct deliver_result *out)
 	if (e.code != ERR_QUOTA && e.code != ERR_OVERQUOTA && e.code != ERR_TOOBIG)
 		log_error("%s", e.log);
 	deliver_log(r, "", what);
+	if (out->permanent && (e.code == ERR_OVERQUOTA || e.code == ERR_TOOBIG))
+		tell_sender(r, &e, out);
 }
 
 void

@@ -48,6 +48,7 @@ struct deliver_request {
 	bool stays;			/* it is in a mailbox already: what fails leaves it there, and nothing is put in INBOX instead */
 	int64_t internal_date;		/* with `stays': its date, for copies */
 	struct span origin;		/* an address that leads to several: this one gets the message once; empty: as often as it comes */
+	int64_t began_ms;		/* as of clock_ms(), for the log; 0: not known */
 	uint64_t max_hops;		/* Received fields; 0: no limit */
 	struct deliver_forward *forward;	/* ~/.forward, which comes first of all; NULL: none */
 	struct deliver_recipes *recipes;	/* procmail's, which come first; NULL: none */

@@ -8,12 +8,14 @@ src_lib_deliver_libdeliver_a_SOURCES = \
 	src/lib-deliver/forward.c src/lib-deliver/forward.h \
 	src/lib-deliver/host.c src/lib-deliver/host.h \
 	src/lib-deliver/journal.c src/lib-deliver/journal.h \
+	src/lib-deliver/log-line.c \
 	src/lib-deliver/marks.c src/lib-deliver/marks.h \
 	src/lib-deliver/outgoing.c src/lib-deliver/outgoing-dsn.c src/lib-deliver/outgoing.h \
 	src/lib-deliver/perform.c src/lib-deliver/perform.h \
 	src/lib-deliver/queue-client.c src/lib-deliver/queue-client.h \
 	src/lib-deliver/queue-head.c src/lib-deliver/queue-head.h \
 	src/lib-deliver/recipes.c src/lib-deliver/recipes.h \
+	src/lib-deliver/rejection.c src/lib-deliver/rejection.h \
 	src/lib-deliver/save.c src/lib-deliver/save.h \
 	src/lib-deliver/sieve.c src/lib-deliver/sieve.h \
 	src/lib-deliver/procmail-folder.c src/lib-deliver/procmail-folder.h \

@@ -78,6 +78,30 @@ add_text(struct buf *out, struct span s)
 		buf_adds(out, "\r\n");
 }
 
+/* RFC 3798 section 3. */
+static void
+add_disposition(struct buf *out, const struct outgoing_rejection *r)
+{
+	buf_addf(out, "Content-Type: message/disposition-notification\r\n\r\nReporting-UA: %.*s; Culver\r\n", SPAN_ARG(r->hostname));
+	buf_adds(out, "Final-Recipient: rfc822; ");
+	add_line(out, r->recipient);
+	if (r->message_id.n > 0) {
+		buf_adds(out, "Original-Message-ID: ");
+		add_line(out, r->message_id);
+	}
+	buf_adds(out, "Disposition: automatic-action/MDN-sent-automatically; deleted\r\n");
+}
+
+/* RFC 3464 section 2: the fields of the message, and behind a blank line those of the recipient. */
+static void
+add_delivery_status(struct buf *out, const struct outgoing_rejection *r)
+{
+	buf_addf(out, "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; %.*s\r\n\r\n", SPAN_ARG(r->hostname));
+	buf_adds(out, "Final-Recipient: rfc822; ");
+	add_line(out, r->recipient);
+	buf_addf(out, "Action: failed\r\nStatus: %.*s\r\n", SPAN_ARG(r->status));
+}
+
 void
 outgoing_rejection_write(struct buf *out, const struct outgoing_rejection *r)
 {
@@ -95,20 +119,17 @@ outgoing_rejection_write(struct buf *out, const struct outgoing_rejection *r)
 	}
 	/* Answers to it would be answers of machines to a machine (RFC 3834 section 5). */
 	buf_addf(out, "Auto-Submitted: auto-replied (rejected)\r\nPrecedence: bulk\r\nMIME-Version: 1.0\r\n"
-	    "Content-Type: multipart/report; report-type=disposition-notification;\r\n\tboundary=\"=_%.*s\"\r\n\r\n"
+	    "Content-Type: multipart/report; report-type=%s;\r\n\tboundary=\"=_%.*s\"\r\n\r\n"
 	    "--=_%.*s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\n"
-	    "Content-Transfer-Encoding: 8bit\r\n\r\n", SPAN_ARG(r->unique), SPAN_ARG(r->unique));
+	    "Content-Transfer-Encoding: 8bit\r\n\r\n", r->status.n > 0 ? "delivery-status" : "disposition-notification",
+	    SPAN_ARG(r->unique), SPAN_ARG(r->unique));
 	add_text(out, r->text);
-	buf_addf(out, "\r\n--=_%.*s\r\nContent-Type: message/disposition-notification\r\n\r\n"
-	    "Reporting-UA: %.*s; Culver\r\n", SPAN_ARG(r->unique), SPAN_ARG(r->hostname));
-	buf_adds(out, "Final-Recipient: rfc822; ");
-	add_line(out, r->recipient);
-	if (r->message_id.n > 0) {
-		buf_adds(out, "Original-Message-ID: ");
-		add_line(out, r->message_id);
-	}
-	buf_addf(out, "Disposition: automatic-action/MDN-sent-automatically; deleted\r\n\r\n"
-	    "--=_%.*s\r\nContent-Type: text/rfc822-headers\r\n\r\n", SPAN_ARG(r->unique));
+	buf_addf(out, "\r\n--=_%.*s\r\n", SPAN_ARG(r->unique));
+	if (r->status.n > 0)
+		add_delivery_status(out, r);
+	else
+		add_disposition(out, r);
+	buf_addf(out, "\r\n--=_%.*s\r\nContent-Type: text/rfc822-headers\r\n\r\n", SPAN_ARG(r->unique));
 	add_text(out, span_sub(r->header, 0, QUOTED_HEADER));
 	buf_addf(out, "\r\n--=_%.*s--\r\n", SPAN_ARG(r->unique));
 }

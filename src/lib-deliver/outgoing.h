@@ -47,7 +47,7 @@ bool outgoing_is_loop(struct span message, struct span address);
 
 /*
  * The answer to a message that a filter refuses (RFC 5429 section 2.2): a disposition notification with reason, and the
- * original's header.  date: as in a Date field.
+ * original's header; or, with a status, a delivery status notification.  date: as in a Date field.
  */
 struct outgoing_rejection {
 	struct span from;		/* postmaster_address */
@@ -58,6 +58,7 @@ struct outgoing_rejection {
 	struct span unique;		/* for Message-ID and the boundary: letters and digits */
 	struct span header;		/* of the original */
 	struct span message_id;		/* of the original; empty: none */
+	struct span status;		/* "5.2.2"; empty: a filter refuses it */
 };
 void outgoing_rejection_write(struct buf *out, const struct outgoing_rejection *r);
 #endif

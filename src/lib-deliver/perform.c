@@ -5,20 +5,17 @@
 #include <stdio.h>
 #include "lib/encode.h"
 #include "lib/log.h"
-#include "lib/sys.h"
-#include "lib-config/vars.h"
 #include "lib-deliver/filter-program.h"
+#include "lib-deliver/rejection.h"
 #include "lib-deliver/save.h"
 #include "lib-deliver/smtp-path.h"
 #include "lib-filter/sieve/setting.h"
-#include "lib-mail/date.h"
 #include "lib-mail/header.h"
 
 #define REDIRECT_MEMORY_S 43200	/* Dovecot's default, 12 hours */
 #define REDIRECT_MEMORY_MOST ((int64_t)365 * 86400)
 #define HEADER_MAX ((size_t)1 << 20)
 #define WHY_MAX 400
-#define SUBJECT_MAX 900		/* of the refused message's in a rejection */
 
 struct work {
 	const struct deliver_request *r;
@@ -296,58 +293,6 @@ fits_reply(struct span reason)
 	return true;
 }
 
-static int
-expand(struct work *w, enum setting id, struct span reason, struct span subject, struct span *out, struct err *e)
-{
-	struct buf text = BUF_INIT(65536);
-	int rc = vars_expand(&text, set_str(w->r->view, id), (struct var[]){
-		{ 'n', NULL, SPAN("\r\n") }, { 'r', "reason", reason }, { 's', "subject", subject },
-		{ 't', "recipient", w->r->recipient }, { 0, NULL, SPAN_NONE },
-	}, e);
-
-	if (rc == 0) {
-		*out = arena_dup(w->host->a, buf_span(&text));
-		rc = out->p == NULL ? err_set(e, ERR_TEMP, "out of memory") : 0;
-	}
-	buf_clear(&text);
-	return rc;
-}
-
-static int
-send_rejection(struct work *w, const struct filter_action *a, const struct filter_message *m, struct err *e)
-{
-	struct buf text = BUF_INIT((size_t)1 << 20), date = BUF_INIT(64), unique = BUF_INIT(64);
-	struct outgoing_rejection x = { .to = w->r->sender, .recipient = w->r->recipient,
-					.hostname = set_str(w->r->view, SET_hostname), .header = m->header };
-	struct outgoing o = { .kind = OUTGOING_SEND, .user = w->r->user, .sender = SPAN(""), .recipient = w->r->sender };
-	unsigned char random[12];
-	struct span subject = SPAN("");
-	int rc = -1;
-
-	if (x.hostname.n == 0)
-		x.hostname = span_str(host_name());
-	if (header_get(m->header, SPAN("subject"), &subject))
-		subject = span_sub(subject, 0, SUBJECT_MAX);
-	header_get(m->header, SPAN("message-id"), &x.message_id);
-	random_bytes(random, sizeof(random));
-	hex_encode(&unique, span_of(random, sizeof(random)));
-	date_write(&date, (struct mail_date){ .time = clock_wall_us() / 1000000 });
-	x.unique = buf_span(&unique);
-	x.date = buf_span(&date);
-	if (expand(w, SET_rejection_subject, a->text, subject, &x.subject, e) == 0 &&
-	    expand(w, SET_rejection_reason, a->text, subject, &x.text, e) == 0 &&
-	    deliver_host_postmaster(w->host, &x.from, e) == 0) {
-		outgoing_rejection_write(&text, &x);
-		o.parts[0] = buf_span(&text);
-		o.part_count = 1;
-		rc = text.failed ? err_set(e, ERR_LIMIT, "the rejection is too large") : submit(w, &o, e);
-	}
-	buf_clear(&text);
-	buf_clear(&date);
-	buf_clear(&unique);
-	return rc;
-}
-
 /*
  * Who hands the message over tells the sender, where that can be: then no message of ours goes to an address that may be
  * forged (RFC 5429 section 2.1).
@@ -360,8 +305,8 @@ do_reject(struct work *w, const struct filter_action *a, const struct filter_mes
 
 	w->out->rejected = true;
 	w->out->reason = a->text;
-	if (!a->quiet_bounce && w->r->sender.n > 0 && !(w->r->says_why && fits_reply(a->text))) {
-		if (send_rejection(w, a, m, &e) == 0)
+	if (!a->quiet_bounce && w->r->sender.n > 0 && !(w->r->says_why && fits_reply(a->text)) && !deliver_is_automatic(m->header)) {
+		if (deliver_rejection_send(w->host, a->text, m->header, SPAN(""), &e) == 0)
 			w->out->rejected = false;	/* told already */
 		else
 			complain(w, a, &e);

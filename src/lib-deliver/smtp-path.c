@@ -3,6 +3,11 @@
 
 #include "lib/encode.h"
 
+/* RFC 3461 sections 4.1, 4.2 and 4.4. */
+#define NOTIFY_MAX 28
+#define ORCPT_MAX 500
+#define ENVID_MAX 100
+
 static bool
 is_atext(char c)
 {
@@ -231,6 +236,89 @@ smtp_xtext_encode(struct span in, struct arena *a)
 	return span_of(text, n);
 }
 
+bool
+smtp_xtext_is_valid(struct span in, size_t max)
+{
+	size_t octets = 0;
+
+	for (size_t i = 0; i < in.n; i++, octets++) {
+		int high, low;
+
+		if (in.p[i] <= ' ' || in.p[i] > '~' || in.p[i] == '=')
+			return false;
+		if (in.p[i] != '+')
+			continue;
+		high = i + 2 < in.n ? hex_digit(in.p[i + 1]) : -1;
+		low = i + 2 < in.n ? hex_digit(in.p[i + 2]) : -1;
+		if (high < 0 || low < 0 || high * 16 + low < ' ' || high * 16 + low > '~')
+			return false;
+		i += 2;
+	}
+	return octets <= max;
+}
+
+/* "NEVER" / 1#("SUCCESS" / "FAILURE" / "DELAY") */
+bool
+smtp_notify_is_valid(struct span value)
+{
+	static const char *const words[] = { "SUCCESS", "FAILURE", "DELAY", NULL };
+	struct span word;
+
+	if (span_ieq(value, SPAN("NEVER")))
+		return true;
+	if (value.n == 0 || value.n > NOTIFY_MAX || value.p[value.n - 1] == ',')
+		return false;
+	while (span_next(&value, ',', &word)) {
+		size_t i = 0;
+
+		while (words[i] != NULL && !span_ieq(word, span_str(words[i])))
+			i++;
+		if (words[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+bool
+smtp_ret_is_valid(struct span value)
+{
+	return span_ieq(value, SPAN("FULL")) || span_ieq(value, SPAN("HDRS"));
+}
+
+bool
+smtp_envid_is_valid(struct span value)
+{
+	return value.n > 0 && smtp_xtext_is_valid(value, ENVID_MAX);
+}
+
+/* What is neither a control character nor a space. */
+static bool
+is_graphic(struct span s, bool utf8)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] <= ' ' || s.p[i] > '~') && !(utf8 && is_utf8(s.p[i], SMTP_PATH_UTF8)))
+			return false;
+	return !utf8 || utf8_is_valid(s);
+}
+
+bool
+smtp_orcpt_split(struct span value, bool utf8, struct span *type_out, struct span *address_out)
+{
+	size_t n = span_chr(value, ';');
+	struct span type = span_sub(value, 0, n), address = span_from(value, n + 1);
+
+	if (n == 0 || address.n == 0 || value.n > ORCPT_MAX)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!is_atext(type.p[i]) || type.p[i] == '.')
+			return false;
+	if (span_ieq(type, SPAN("utf-8")) ? !is_graphic(address, utf8) : !smtp_xtext_is_valid(address, ORCPT_MAX))
+		return false;
+	*type_out = type;
+	*address_out = address;
+	return true;
+}
+
 /* esmtp-param = esmtp-keyword ["=" esmtp-value] */
 int
 smtp_param_next(struct span *rest, struct smtp_param *out)
@@ -252,7 +340,7 @@ smtp_param_next(struct span *rest, struct smtp_param *out)
 	out->value = SPAN_NONE;
 	if (i < rest->n && rest->p[i] == '=') {
 		start = ++i;
-		while (i < rest->n && rest->p[i] > ' ' && rest->p[i] <= '~')
+		while (i < rest->n && ((rest->p[i] > ' ' && rest->p[i] <= '~') || is_utf8(rest->p[i], SMTP_PATH_UTF8)))
 			i++;
 		if (i == start)
 			return -1;

@@ -41,7 +41,20 @@ struct span smtp_xtext_decode(struct span in, struct arena *a);
 /* The other way; p NULL: out of memory. */
 struct span smtp_xtext_encode(struct span in, struct arena *a);
 
-/* Cuts " NAME=value" off the front of *rest.  1; 0 at the end; -1 a malformed one. */
+/* Whether it is xtext, of printable ASCII and spaces, max octets at most. */
+bool smtp_xtext_is_valid(struct span in, size_t max);
+
+/* Values of RFC 3461's parameters: NOTIFY, RET, ENVID. */
+bool smtp_notify_is_valid(struct span value);
+bool smtp_ret_is_valid(struct span value);
+bool smtp_envid_is_valid(struct span value);
+/*
+ * ORCPT: its type, and the address as it came (section 4.2).  An address of type utf-8 has escapes of its own, and with utf8 letters
+ * beyond ASCII (RFC 6533 section 3).
+ */
+bool smtp_orcpt_split(struct span value, bool utf8, struct span *type_out, struct span *address_out);
+
+/* Cuts " NAME=value" off the front of *rest; letters beyond ASCII are let through in a value.  1; 0 at the end; -1 a malformed one. */
 int smtp_param_next(struct span *rest, struct smtp_param *out);
 
 /*

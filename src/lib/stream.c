@@ -158,6 +158,8 @@ stream_fill(struct stream *s, struct err *e)
 			n = read(s->in_fd, s->in.p + s->in.n, room);
 		}
 		if (n > 0) {
+			if (s->record != NULL)
+				s->record(s->record_ctx, false, span_of(s->in.p + s->in.n, (size_t)n));
 			s->in.n += (size_t)n;
 			s->in_octets += (uint64_t)n;
 			if ((size_t)n == s->read_size && s->read_size < READ_MAX)
@@ -216,6 +218,8 @@ stream_wait(struct stream *s, int other_fd, int timeout_ms, struct err *e)
 static int
 send_all(struct stream *s, struct span bytes, struct err *e)
 {
+	if (s->record != NULL)
+		s->record(s->record_ctx, true, bytes);
 	while (bytes.n > 0) {
 		ssize_t n = send(s->out_fd, bytes.p, bytes.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		int rc;

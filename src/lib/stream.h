@@ -27,6 +27,9 @@ struct stream {
 	/* When set, asked by stream_fill before it waits, with ctx: e.g. to flush, or to look at other descriptors. */
 	void (*on_wait)(void *ctx);
 	void *ctx;
+	/* When set, shown every octet that has come, and that is about to be sent. */
+	void (*record)(void *ctx, bool sent, struct span octets);
+	void *record_ctx;
 };
 
 /* fd is borrowed.  in_max bounds what may be held unread (one command line, say). */

@@ -13,6 +13,12 @@
 #define STEP_MAX 65536
 #define CHUNK_MAX ((uint64_t)1 << 40)	/* a larger BDAT is a mistake, not a message */
 
+static struct span
+original(const struct lmtp_rcpt *r)
+{
+	return r->orcpt.n > 0 ? r->orcpt : r->asked_for;
+}
+
 static void
 write_received(const struct lmtp_session *l, const struct lmtp_rcpt *r, struct buf *b)
 {
@@ -29,10 +35,10 @@ write_received(const struct lmtp_session *l, const struct lmtp_rcpt *r, struct b
 	buf_addf(b, "\r\n\tby %.*s with %s\r\n\tid %s\r\n\t(envelope-from <%.*s>)",
 	    SPAN_ARG(l->o->hostname), l->t.utf8 ? l->tls ? "UTF8LMTPS" : "UTF8LMTP" : l->tls ? "LMTPS" : "LMTP", l->t.session, SPAN_ARG(l->t.sender.text));
 	/* What goes on to another server may be for several, who need not hear of each other. */
-	if (!lmtp_rcpt_is_remote(r))
-		buf_addf(b, "\r\n\tfor <%.*s>; ", SPAN_ARG(r->asked_for));
-	else
+	if (lmtp_rcpt_is_remote(r) || l->o->delivery_address == LMTP_ADDRESS_NONE)
 		buf_adds(b, "; ");
+	else
+		buf_addf(b, "\r\n\tfor <%.*s>; ", SPAN_ARG(l->o->delivery_address == LMTP_ADDRESS_ORIGINAL ? original(r) : r->asked_for));
 	date_write(b, date);
 	buf_adds(b, "\r\n");
 }
@@ -58,7 +64,7 @@ make_header(struct lmtp_session *l, struct lmtp_rcpt *r)
 		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->path.text));
 		break;
 	case LMTP_ADDRESS_ORIGINAL:
-		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(r->orcpt.n > 0 ? r->orcpt : r->asked_for));
+		buf_addf(&b, "Delivered-To: %.*s\r\n", SPAN_ARG(original(r)));
 		break;
 	case LMTP_ADDRESS_NONE:
 		break;

@@ -13,6 +13,7 @@
 #include "lmtp/dial.h"
 #include "lmtp/link.h"
 #include "lmtp/proxy.h"
+#include "lmtp/rawlog.h"
 
 #define IN_MAX 65536
 #define TABLES_MAX ((size_t)1 << 30)
@@ -162,6 +163,12 @@ end(void *ctx)
 	lmtp_proxy_end(&((struct backend *)ctx)->proxy);
 }
 
+static bool
+is_lost(void *ctx)
+{
+	return ((struct backend *)ctx)->link.lost;
+}
+
 static enum lmtp_lookup
 fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 {
@@ -291,7 +298,7 @@ serve(struct stream *s, const struct lmtp_conn_params *p, const struct lmtp_opti
     struct span rip)
 {
 	const struct lmtp_backend backend = { b, lookup, o->check_quota ? fits : NULL, deliver,
-		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL, tell_owner, ask, forward, end };
+		p->offers_tls ? backend_start_tls : NULL, b->tables != NULL ? refresh : NULL, tell_owner, ask, forward, end, is_lost };
 	struct lmtp_session l;
 	struct err e = ERR_INIT;
 	char id[32];
@@ -327,6 +334,7 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 	struct lmtp_options o;
 	struct set_view *view = set_view_new(s->settings, is_inet ? &filter : &(struct set_filter){ .protocol = "lmtp" });
 	struct stream stream;
+	struct rawlog rawlog;
 	struct err e = ERR_INIT;
 	char rip[64] = "", lip[64] = "";
 
@@ -360,6 +368,11 @@ lmtp_conn_run(struct service *s, const struct lmtp_conn_params *p)
 		log_fatal("%s", e.log);
 	log_info("Connect from %s", rip[0] == '\0' ? "local" : rip);
 	stream_init_fd(&stream, p->client_fd, IN_MAX, (int)set_ms(view, SET_lmtp_timeout));
+	if (p->rawlog_fds[0] != -1) {
+		rawlog_init(&rawlog, p->rawlog_fds);
+		stream.record = rawlog_record;
+		stream.record_ctx = &rawlog;
+	}
 	serve(&stream, p, &o, &b, span_str(rip));
 	/* With the last words on their way: an unread rest would turn the close into a reset that eats them. */
 	shutdown(stream.out_fd, SHUT_WR);

@@ -13,6 +13,7 @@
 struct lmtp_conn_params {
 	int client_fd, auth_fd, deliver_fd;
 	int parent_fd;			/* MSG_CHANNEL "tls" and "proxy", MSG_TABLES; -1: none of it */
+	int rawlog_fds[2];		/* lmtp_rawlog_dir; -1: nothing is recorded */
 	bool offers_tls;		/* the parent forks who speaks it */
 	bool tls_first;			/* the listener is for TLS alone */
 	const struct priv_filter *filter;

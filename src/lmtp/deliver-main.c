@@ -16,6 +16,7 @@
 #include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/priv.h"
+#include "lib/sys.h"
 #include "lib-deliver/forward.h"
 #include "lib-deliver/recipes.h"
 #include "lib-protocol/auth-client.h"
@@ -32,6 +33,8 @@
 #define HEADER_MAX 16384
 #define TARGET_MAX 8192
 #define END_GRACE 30.		/* seconds that deliveries have to end */
+#define PATIENCE_MS 1000	/* how long a delivery waits for others of its user, of which there are too many */
+#define PATIENCE_LOOK .2	/* seconds between two looks at those */
 
 struct parent;
 struct pool;
@@ -55,6 +58,7 @@ struct job {
 	enum { JOB_DELIVER, JOB_FITS, JOB_TARGET } kind;	/* FITS: there is no message, only its size */
 	bool alone;			/* its worker is confined to its user */
 	bool junk;
+	int64_t busy_ms;		/* since when its user has as many deliveries as there may be; 0: that was not seen */
 	unsigned declined;		/* by so many workers that could not see the mail any more: a new one can */
 	uint64_t size;
 };
@@ -94,6 +98,7 @@ struct parent {
 	size_t job_count;
 	uint32_t last_id;
 	uint64_t user_limit;
+	ev_timer patience;		/* jobs wait for others of their user */
 	struct identity target_identity;	/* user.n 0: there are no tables */
 	bool recipes;			/* mail_plugins has procmail */
 	bool forwards;			/* recipient_forward */
@@ -454,9 +459,12 @@ hand_over(struct worker *w, struct job *j, uint64_t user)
 	peer_send(w->channel, &o);
 }
 
-/* lmtp_user_concurrency_limit */
+/*
+ * lmtp_user_concurrency_limit.  Short deliveries are soon over, and are waited for; but one user's mail must not take all the
+ * connections of an MTA, in which others' mail comes too.
+ */
 static bool
-is_user_busy(const struct parent *p, const struct job *j)
+is_user_busy(struct parent *p, struct job *j)
 {
 	uint64_t n = 0;
 
@@ -465,7 +473,35 @@ is_user_busy(const struct parent *p, const struct job *j)
 		return false;
 	for (const struct worker *w = j->pool->workers; w != NULL; w = w->next)
 		n += w->job != NULL && span_eq(w->job->identity.user, j->identity.user);
+	if (n < p->user_limit)
+		j->busy_ms = 0;
+	else if (j->busy_ms == 0)
+		j->busy_ms = clock_ms();
 	return n >= p->user_limit;
+}
+
+static void
+wait_for_others(struct parent *p, struct job *j)
+{
+	char text[300];
+
+	if (clock_ms() - j->busy_ms < PATIENCE_MS) {
+		if (!ev_is_active(&p->patience))
+			ev_timer_again(p->service.loop, &p->patience);
+		return;
+	}
+	snprintf(text, sizeof(text), "4.3.0 <%.*s> Too many concurrent deliveries for user", SPAN_ARG(span_sub(j->recipient, 0, 150)));
+	log_info("%.*s: delivery to %.*s is put off: lmtp_user_concurrency_limit (%llu)", SPAN_ARG(j->session),
+	    SPAN_ARG(j->identity.user), (unsigned long long)p->user_limit);
+	job_done(j, 451, span_str(text));
+}
+
+static void
+on_patience(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)revents;
+	ev_timer_stop(loop, w);
+	dispatch(w->data);
 }
 
 /* Gives waiting jobs to idle workers, oldest first. */
@@ -479,10 +515,14 @@ dispatch(struct parent *p)
 		uint64_t user;
 
 		next = j->next;
-		if (j->pool == NULL || j->worker != NULL || is_user_busy(p, j))
+		if (j->pool == NULL || j->worker != NULL)
 			continue;
 		if (j->lmtp == NULL) {
 			job_free(j);	/* who sent it has gone without an answer, and will send it again */
+			continue;
+		}
+		if (is_user_busy(p, j)) {
+			wait_for_others(p, j);
 			continue;
 		}
 		user = hash_of(j->identity.user) | 1;
@@ -780,6 +820,9 @@ main(void)
 		log_fatal("%s", e.log);
 	if (recipient_worker_identity(p.service.view, &p.target_identity, &e) == -1)
 		log_fatal("%s", e.log);
+	ev_init(&p.patience, on_patience);
+	p.patience.repeat = PATIENCE_LOOK;
+	p.patience.data = &p;
 	p.children = children_new(&p.service, p.service.process_limit, on_child_end, &p);
 	p.auth = auth_client_new(&p.service);
 	p.hub = hub_client_new(&p.service, &ho);

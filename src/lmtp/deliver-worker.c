@@ -317,7 +317,7 @@ static void
 on_deliver(struct worker *w)
 {
 	struct ipc_msg *m = &w->msg;
-	struct deliver_request r = { .session = ipc_bytes(m, F_SESSION, SESSION_ID_MAX) };
+	struct deliver_request r = { .session = ipc_bytes(m, F_SESSION, SESSION_ID_MAX), .began_ms = clock_ms() };
 	struct deliver_result result;
 	struct identity id;
 	struct err e = ERR_INIT;

@@ -31,7 +31,19 @@ receive(struct lmtp_link *k, int sock, int64_t deadline, struct err *e)
 	int64_t left = deadline - clock_ms();
 	int rc = ipc_recv_wait(sock, &k->msg, left < 0 ? 0 : (int)left, e);
 
-	return rc == 0 ? err_set(e, ERR_EOF, "the channel was closed") : rc;
+	if (rc == 0)
+		rc = err_set(e, ERR_EOF, "the channel was closed");
+	k->lost = k->lost || (rc == -1 && e->code != ERR_TIMEOUT);
+	return rc;
+}
+
+static int
+tell(struct lmtp_link *k, int sock, struct ipc_out *o, struct err *e)
+{
+	int rc = ipc_send(sock, o, e);
+
+	k->lost = k->lost || rc == -1;
+	return rc;
 }
 
 static int
@@ -48,7 +60,7 @@ ask_auth(struct lmtp_link *k, struct lmtp_transaction *t, struct span user, uint
 	ipc_put_str(&o, F_SESSION, t->session);
 	if (k->proxy)
 		ipc_put_u32(&o, F_PROXY, 1);
-	return ipc_send(k->auth_fd, &o, e);
+	return tell(k, k->auth_fd, &o, e);
 }
 
 /* What auth said; -1: nothing to be understood. */
@@ -134,7 +146,7 @@ lmtp_link_fits(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 		ipc_put_bytes(&o, F_DETAIL, r->detail);
 	ipc_put_u64(&o, F_SIZE, t->declared_size);
 	r->token_ms = INT64_MIN / 2;	/* used up: the delivery asks for another */
-	if (ipc_send(k->deliver_fd, &o, &e) == -1)
+	if (tell(k, k->deliver_fd, &o, &e) == -1)
 		goto fail;
 	for (;;) {
 		uint32_t answered, code;
@@ -194,7 +206,7 @@ hand_over(struct lmtp_link *k, struct lmtp_transaction *t, size_t idx, uint32_t 
 		ipc_put_bytes(&o, F_ORIGIN, r->asked_for);
 	ipc_put_fd(&o, fd);
 	r->token_ms = INT64_MIN / 2;	/* used up */
-	return ipc_send(k->deliver_fd, &o, e);
+	return tell(k, k->deliver_fd, &o, e);
 }
 
 /* The same of what is no user's. */
@@ -215,7 +227,7 @@ hand_out(struct lmtp_link *k, const struct lmtp_transaction *t, size_t idx, uint
 	if (r->once)
 		ipc_put_bytes(&o, F_ORIGIN, r->asked_for);
 	ipc_put_fd(&o, fd);
-	return ipc_send(k->deliver_fd, &o, e);
+	return tell(k, k->deliver_fd, &o, e);
 }
 
 /* Whether another end of the same address has to be tried again. */
@@ -327,7 +339,7 @@ lmtp_link_tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct s
 	ipc_put_bytes(&o, F_DATA, failed);
 	ipc_put_bytes(&o, F_TEXT, r->header);
 	ipc_put_fd(&o, fd);
-	if (ipc_send(k->deliver_fd, &o, &e) == -1)
+	if (tell(k, k->deliver_fd, &o, &e) == -1)
 		goto fail;
 	for (;;) {
 		uint32_t answered, code;

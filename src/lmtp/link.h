@@ -14,6 +14,7 @@ struct lmtp_link {
 	bool proxy;			/* users of other servers are known, too (lmtp_proxy): r->proxy_fields */
 	struct span lip;
 	uint32_t last_id;
+	bool lost;			/* one of them has gone: nothing will be done over this link any more */
 	struct ipc_msg msg;
 };
 

@@ -19,6 +19,7 @@
 #include "lib-protocol/tls-proxy.h"
 #include "lmtp/conn.h"
 #include "lmtp/dial.h"
+#include "lmtp/rawlog.h"
 
 #define CHANNELS 8		/* of each kind, ready for the next connections */
 #define RETRY 0.1		/* seconds until a place is asked for again */
@@ -342,6 +343,20 @@ on_conn_close(struct peer *peer)
 	((struct conn *)peer_data(peer))->control = NULL;
 }
 
+static void
+open_rawlog(const struct lmtp_parent *p, struct lmtp_conn_params *cp)
+{
+	struct span dir = set_str(p->service.view, SET_lmtp_rawlog_dir);
+	struct err e = ERR_INIT;
+	char path[4096];
+
+	if (dir.n == 0)
+		return;
+	snprintf(path, sizeof(path), "%.*s", SPAN_ARG(dir));
+	if (rawlog_open(path, cp->rawlog_fds, &e) == -1)
+		log_warning("lmtp_rawlog_dir: %s", e.log);
+}
+
 /* Forks the process of an accepted connection; the descriptors in cp are closed here whatever happens. */
 static void
 start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
@@ -350,7 +365,8 @@ start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
 	struct conn *c = calloc(1, sizeof(*c));
 	uint32_t place = free_place(p);
 	struct err e = ERR_INIT;
-	int pair[2] = { -1, -1 }, keep[4];
+	int pair[2] = { -1, -1 }, keep[6];
+	size_t kept = 3;
 
 	if (c == NULL || ((p->tls != NULL || p->tables != NULL || p->proxies) && ipc_pair(pair, &e) == -1)) {
 		log_error("connection from %s: %s", rip, c == NULL ? "out of memory" : e.log);
@@ -368,15 +384,23 @@ start(struct lmtp_parent *p, struct lmtp_conn_params *cp, const char *rip)
 	if (p->tables != NULL)
 		recipient_tables_refresh(p->tables, clock_ms());
 	cp->filter = p->filter;
+	open_rawlog(p, cp);
 	keep[0] = cp->client_fd;
 	keep[1] = cp->auth_fd;
 	keep[2] = cp->deliver_fd;
-	keep[3] = pair[1];
-	c->pid = children_fork(p->children, keep, pair[1] == -1 ? 3 : 4, c, &e);
+	if (pair[1] != -1)
+		keep[kept++] = pair[1];
+	for (size_t i = 0; i < 2; i++)
+		if (cp->rawlog_fds[i] != -1)
+			keep[kept++] = cp->rawlog_fds[i];
+	c->pid = children_fork(p->children, keep, kept, c, &e);
 	if (c->pid == 0)
 		lmtp_conn_run(&p->service, cp);
 	if (pair[1] != -1)
 		close(pair[1]);
+	for (size_t i = 0; i < 2; i++)
+		if (cp->rawlog_fds[i] != -1)
+			close(cp->rawlog_fds[i]);
 	if (c->pid == -1) {
 		log_error("connection from %s: %s", rip, e.log);
 		if (pair[0] != -1)
@@ -405,7 +429,7 @@ on_accept(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct lmtp_parent *p = w->data;
 	const struct service_listener *l = &p->service.listeners[w - p->accept];
-	struct lmtp_conn_params cp = { .parent_fd = -1, .offers_tls = p->tls != NULL, .tls_first = l->ssl };
+	struct lmtp_conn_params cp = { .parent_fd = -1, .rawlog_fds = { -1, -1 }, .offers_tls = p->tls != NULL, .tls_first = l->ssl };
 	socklen_t remote_n = sizeof(cp.remote), local_n = sizeof(cp.local);
 	char rip[64] = "unix";
 	uint16_t port;

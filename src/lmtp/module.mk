@@ -8,6 +8,7 @@ src_lmtp_liblmtp_a_SOURCES = \
 	src/lmtp/link.c src/lmtp/link.h \
 	src/lmtp/message.c src/lmtp/message.h \
 	src/lmtp/proxy.c src/lmtp/proxy.h \
+	src/lmtp/rawlog.c src/lmtp/rawlog.h \
 	src/lmtp/recipient.c \
 	src/lmtp/scan.c src/lmtp/scan.h \
 	src/lmtp/session.c src/lmtp/session.h \
@@ -48,6 +49,10 @@ fuzz_fuzz_lmtp_session_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 UNIT_TESTS += tests/unit/test-lmtp-proxy
 tests_unit_test_lmtp_proxy_SOURCES = tests/unit/test-lmtp-proxy.c
 tests_unit_test_lmtp_proxy_LDADD = src/lmtp/liblmtp.a src/lib-protocol/libprotocol.a $(lmtp_test_libs) $(EV_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test-lmtp-rawlog
+tests_unit_test_lmtp_rawlog_SOURCES = tests/unit/test-lmtp-rawlog.c
+tests_unit_test_lmtp_rawlog_LDADD = $(lmtp_test_libs) $(CMOCKA_LIBS)
 
 FUZZ_TARGETS += fuzz/fuzz-lmtp-target
 fuzz_fuzz_lmtp_target_SOURCES = fuzz/fuzz-lmtp-target.c $(fuzz_main)

@@ -155,8 +155,8 @@ tell_client(struct lmtp_proxy *p, struct lmtp_proxy_conn *c, const struct lmtp_s
 	/* No character of it means something in xtext, but these. */
 	if (helo[0] != '\0' && strpbrk(helo, "+=") == NULL && offers(c, "HELO"))
 		buf_addf(&line, " HELO=%s", helo);
-	if (strpbrk(l->t.session, "+=") == NULL && offers(c, "SESSION"))
-		buf_addf(&line, " SESSION=%s", l->t.session);
+	if (offers(c, "SESSION"))
+		buf_addf(&line, " SESSION=%.*s", SPAN_ARG(smtp_xtext_encode(span_str(l->t.session), l->t.arena)));
 	if (offers(c, "TTL"))
 		buf_addf(&line, " TTL=%u", l->proxy_ttl - 1);
 	if (line.n == 0)

@@ -138,7 +138,7 @@ look_up_one(struct lmtp_session *l, struct lmtp_rcpt *r)
 	return found;
 }
 
-/* An end that an earlier RCPT leads to as well gets one message; whoever is named twice by the client itself gets two. */
+/* An end that an earlier RCPT leads to as well gets one message; two addresses of one user that no table changes get two. */
 static void
 find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 {
@@ -149,7 +149,8 @@ find_same(const struct lmtp_transaction *t, struct lmtp_rcpt *r, bool changed)
 		if (other->leg != r->leg || other->number == r->number || other->quarantined || r->quarantined)
 			continue;
 		if (r->leg == LMTP_LEG_USER)
-			same = (changed || other->changed) && span_eq(other->user, r->user) && span_eq(other->detail, r->detail);
+			same = (changed || other->changed || lmtp_rcpt_is_twin(other, r)) && span_eq(other->user, r->user) &&
+			    span_eq(other->detail, r->detail);
 		else if (r->leg == LMTP_LEG_OUT)
 			same = other->out->end == r->out->end && span_eq(other->out->text, r->out->text);
 		if (same) {

@@ -5,6 +5,8 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 
+#define LINE_PASSED_OVER ((size_t)256 << 10)
+
 static void
 on_wait(void *ctx)
 {
@@ -19,7 +21,7 @@ lmtp_session_init(struct lmtp_session *l, struct stream *s, const struct lmtp_op
 {
 	*l = (struct lmtp_session){ .s = s, .o = o, .backend = backend, .status = status, .state = "GREETING",
 				    .rip = SPAN(""), .proxy_ttl = LMTP_PROXY_TTL };
-	snprintf(l->id, sizeof(l->id), "%.20s", id);
+	snprintf(l->id, sizeof(l->id), "%.*s", LMTP_ID_MAX, id);
 	s->on_wait = on_wait;
 	s->ctx = l;
 	return lmtp_transaction_init(&l->t, o, e);
@@ -170,6 +172,15 @@ cmd_vrfy(struct lmtp_session *l, struct span args, struct err *e)
 }
 
 static int
+cmd_help(struct lmtp_session *l, struct span args, struct err *e)
+{
+	(void)args;
+	(void)e;
+	lmtp_reply(l, "214 2.0.0 LHLO MAIL RCPT DATA BDAT RSET NOOP VRFY STARTTLS XCLIENT QUIT");
+	return 0;
+}
+
+static int
 cmd_quit(struct lmtp_session *l, struct span args, struct err *e)
 {
 	(void)args;
@@ -188,7 +199,8 @@ static const struct command {
 	{ WORD("MAIL"), cmd_mail }, { WORD("RCPT"), cmd_rcpt }, { WORD("DATA"), lmtp_cmd_data },
 	{ WORD("BDAT"), lmtp_cmd_bdat }, { WORD("RSET"), cmd_rset }, { WORD("NOOP"), cmd_noop },
 	{ WORD("LHLO"), cmd_lhlo }, { WORD("QUIT"), cmd_quit }, { WORD("VRFY"), cmd_vrfy },
-	{ WORD("STARTTLS"), cmd_starttls }, { WORD("XCLIENT"), cmd_xclient }, { WORD("EHLO"), cmd_wrong_hello }, { WORD("HELO"), cmd_wrong_hello },
+	{ WORD("STARTTLS"), cmd_starttls }, { WORD("XCLIENT"), cmd_xclient }, { WORD("HELP"), cmd_help },
+	{ WORD("EHLO"), cmd_wrong_hello }, { WORD("HELO"), cmd_wrong_hello },
 };
 
 static const struct command *
@@ -250,16 +262,43 @@ say_end(struct lmtp_session *l, const struct err *e)
 		stream_putf(l->s, "421 4.4.2 %.*s Disconnected for inactivity\r\n", SPAN_ARG(l->o->hostname));
 		break;
 	case ERR_LIMIT:
-		lmtp_reply(l, "500 5.5.6 Line too long");
+		lmtp_reply(l, "500 5.5.2 Line too long");
 		break;
 	case ERR_INUSE:
-		stream_putf(l->s, "421 4.3.2 %.*s The place is needed for others, come back\r\n",
-		    SPAN_ARG(l->o->hostname));
+		stream_putf(l->s, "421 4.3.2 %.*s This connection ends here, come back\r\n", SPAN_ARG(l->o->hostname));
 		break;
 	default:
 		break;
 	}
 	stream_flush(l->s, &ignored);
+}
+
+/* A line that is too long is passed over, if it ends soon: one recipient with an odd address must not cost the others their mail. */
+static int
+pass_over(struct lmtp_session *l, struct err *e)
+{
+	size_t n = 0;
+
+	/* What does not begin as this protocol does is none of it. */
+	if (l->commands == 0)
+		return -1;
+	for (;;) {
+		struct span in = stream_in(l->s);
+		size_t i = span_chr(in, '\n');
+
+		n += i;
+		if (n > LINE_PASSED_OVER)
+			return -1;
+		stream_drop(l->s, i < in.n ? i + 1 : in.n);
+		if (i < in.n)
+			break;
+		if (stream_fill(l->s, e) == -1)
+			return -1;
+	}
+	l->commands++;
+	lmtp_refuse(l, "500 5.5.2 Line too long");
+	e->code = ERR_NONE;
+	return 0;
 }
 
 int
@@ -274,10 +313,15 @@ lmtp_session_run(struct lmtp_session *l, struct err *e)
 		l->status->waiting_ms = 0;
 		if (rc == 0)
 			rc = run_line(l, line, e);
+		else if (e->code == ERR_LIMIT)
+			rc = pass_over(l, e);
 		if (rc == 0 && l->o->max_bad > 0 && l->bad >= l->o->max_bad) {
 			lmtp_reply(l, "421 4.7.0 Too many bad commands");
 			rc = err_set(e, ERR_SYNTAX, "too many bad commands");
 		}
+		/* An MTA keeps a connection for long, and would have all it sends over this one put off. */
+		if (rc == 0 && !l->done && !l->t.open && l->backend->is_lost != NULL && l->backend->is_lost(l->backend->ctx))
+			rc = err_set(e, ERR_INUSE, "a service behind has gone");
 		l->status->busy = l->t.open;
 	}
 	if (rc == -1 && e->code == ERR_EOF && l->is_told_to_end != NULL && l->is_told_to_end())

@@ -14,6 +14,7 @@
 
 #define LMTP_REPLY_MAX 300
 #define LMTP_HELO_MAX 255
+#define LMTP_ID_MAX 24		/* octets of a session's name; a transaction's has ":" and its number too */
 #define LMTP_PROXY_TTL 5	/* how often mail may be passed on between servers that trust each other */
 
 struct lmtp_proxy_conn;
@@ -127,6 +128,8 @@ struct lmtp_backend {
 	/* Sends the message to the servers of all such recipients; those who were not asked for yet are then. */
 	void (*forward)(void *ctx, struct lmtp_transaction *t, int message_fd);
 	void (*end)(void *ctx);		/* of each transaction; may be NULL */
+	/* Whether every further mail of this connection would be put off, while a new connection may do better.  May be NULL. */
+	bool (*is_lost)(void *ctx);
 };
 
 /* What others may see of a session: in shared memory where the parent looks for idle ones. */
@@ -155,7 +158,7 @@ struct lmtp_session {
 	bool (*is_told_to_end)(void);	/* asked when the input ends: whether the server ended it.  May be NULL */
 };
 
-/* id: 20 characters at most.  -1: ERR_TEMP. */
+/* id: LMTP_ID_MAX characters at most.  -1: ERR_TEMP. */
 int lmtp_session_init(struct lmtp_session *l, struct stream *s, const struct lmtp_options *o,
     const struct lmtp_backend *backend, struct lmtp_status *status, const char *id, struct err *e);
 void lmtp_session_clear(struct lmtp_session *l);
@@ -171,6 +174,8 @@ void lmtp_cmd_rcpt(struct lmtp_session *l, struct span args);
 struct lmtp_rcpt *lmtp_rcpt_new(struct lmtp_transaction *t);
 /* Asks whether r->path is a user's. */
 enum lmtp_lookup lmtp_rcpt_look_up(struct lmtp_session *l, struct lmtp_rcpt *r, bool fits);
+/* Whether two are one, as the client names them. */
+bool lmtp_rcpt_is_twin(const struct lmtp_rcpt *a, const struct lmtp_rcpt *b);
 /* The answer to an address that is not taken. */
 void lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lookup found);
 /* In recipient.c: what access tables say of the client and the sender; true: it was refused, and answered. */

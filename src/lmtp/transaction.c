@@ -58,7 +58,7 @@ parse_path(struct lmtp_session *l, struct span args, struct span keyword, unsign
 		return "Wrong syntax";
 	args = span_from(args, keyword.n);
 	if (l->o->space_before_path)
-		while (args.n > 0 && args.p[0] == ' ')
+		while (args.n > 0 && (args.p[0] == ' ' || args.p[0] == '\t'))
 			args = span_from(args, 1);
 	if (smtp_path_parse(args, flags | SMTP_PATH_UTF8 | l->o->path_flags, l->t.arena, out, &used, &why) == -1)
 		return why;
@@ -69,46 +69,139 @@ parse_path(struct lmtp_session *l, struct span args, struct span keyword, unsign
 	return out->text.p == NULL || out->local.p == NULL || out->domain.p == NULL ? no_memory : NULL;
 }
 
-static bool
-is_one_of(struct span s, const char *const *words)
+/* Each takes one parameter's value.  NULL, or the answer. */
+static const char *
+take_size(struct lmtp_session *l, struct span value)
 {
-	for (; *words != NULL; words++)
-		if (span_ieq(s, span_str(*words)))
-			return true;
-	return false;
+	if (!span_u64(value, UINT64_MAX, &l->t.declared_size))
+		return "501 5.5.4 SIZE needs a number";
+	return l->t.declared_size > l->o->max_size ? "552 5.3.4 Message too large" : NULL;
 }
 
-/* RFC 1870, RFC 6152, and RFC 3461's for clients that send them unasked.  NULL, or the answer. */
+/* BINARYMIME: what has no lines can not be kept octet for octet in files of lines (RFC 3030 section 3). */
 static const char *
-mail_param(struct lmtp_session *l, const struct smtp_param *p)
+take_body(struct lmtp_session *l, struct span value)
 {
-	static const char *const bodies[] = { "7BIT", "8BITMIME", NULL };
+	l->t.eight_bit = span_ieq(value, SPAN("8BITMIME"));
+	return l->t.eight_bit || span_ieq(value, SPAN("7BIT")) ? NULL : "501 5.5.4 BODY is 7BIT or 8BITMIME";
+}
 
-	if (span_ieq(p->name, SPAN("SIZE"))) {
-		if (!span_u64(p->value, UINT64_MAX, &l->t.declared_size))
-			return "501 5.5.4 SIZE needs a number";
-		if (l->t.declared_size > l->o->max_size)
-			return "552 5.3.4 Message too large";
-		return NULL;
+static const char *
+keep(struct lmtp_session *l, struct span value, struct span *out)
+{
+	*out = arena_dup(l->t.arena, value);
+	return out->p == NULL ? "452 4.3.1 Out of memory" : NULL;
+}
+
+static const char *
+take_ret(struct lmtp_session *l, struct span value)
+{
+	return smtp_ret_is_valid(value) ? keep(l, value, &l->t.ret) : "501 5.5.4 RET is FULL or HDRS";
+}
+
+static const char *
+take_envid(struct lmtp_session *l, struct span value)
+{
+	return smtp_envid_is_valid(value) ? keep(l, value, &l->t.envid) : "501 5.5.4 ENVID is not xtext";
+}
+
+static const char *
+take_utf8(struct lmtp_session *l, struct span value)
+{
+	l->t.utf8 = true;
+	return value.p == NULL ? NULL : "501 5.5.4 SMTPUTF8 takes no value";
+}
+
+static const char *
+take_notify(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
+{
+	return smtp_notify_is_valid(value) ? keep(l, value, &r->notify)
+	    : "501 5.5.4 NOTIFY is NEVER, or some of SUCCESS, FAILURE, DELAY";
+}
+
+static const char *
+take_orcpt(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
+{
+	struct span type, address;
+
+	if (!smtp_orcpt_split(value, l->t.utf8, &type, &address))
+		return "501 5.5.4 ORCPT is not a type, ';' and xtext";
+	if (span_ieq(type, SPAN("rfc822")))
+		r->orcpt = smtp_xtext_decode(address, l->t.arena);
+	return NULL;
+}
+
+#define WORD(lit) { lit, sizeof(lit) - 1 }
+
+/*
+ * RFC 1870, RFC 6152, RFC 6531; and RFC 3461's for clients that send them unasked, which are for filters: success is told by the
+ * reply, failure is the client's to tell.
+ */
+static const struct {
+	struct span name;
+	const char *(*take)(struct lmtp_session *l, struct span value);
+} mail_params[] = {
+	{ WORD("SIZE"), take_size }, { WORD("BODY"), take_body }, { WORD("SMTPUTF8"), take_utf8 }, { WORD("RET"), take_ret },
+	{ WORD("ENVID"), take_envid },
+};
+
+static const struct {
+	struct span name;
+	const char *(*take)(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value);
+} rcpt_params[] = {
+	{ WORD("NOTIFY"), take_notify }, { WORD("ORCPT"), take_orcpt },
+};
+
+static const char unsupported[] = "555 5.5.4 Unsupported parameter", twice[] = "501 5.5.4 A parameter came twice",
+    malformed[] = "501 5.5.4 Malformed parameter";
+
+/* NULL, or the answer. */
+static const char *
+take_mail_params(struct lmtp_session *l, struct span params)
+{
+	struct smtp_param p;
+	unsigned seen = 0;
+	int more;
+
+	while ((more = smtp_param_next(&params, &p)) == 1) {
+		const char *wrong;
+		size_t i = 0;
+
+		while (i < sizeof(mail_params) / sizeof(mail_params[0]) && !span_ieq(p.name, mail_params[i].name))
+			i++;
+		if (i == sizeof(mail_params) / sizeof(mail_params[0]))
+			return unsupported;
+		if ((seen & 1u << i) != 0)
+			return twice;
+		seen |= 1u << i;
+		if ((wrong = mail_params[i].take(l, p.value)) != NULL)
+			return wrong;
 	}
-	/* BINARYMIME: what has no lines can not be kept octet for octet in files of lines (RFC 3030 section 3). */
-	l->t.eight_bit = l->t.eight_bit || (span_ieq(p->name, SPAN("BODY")) && span_ieq(p->value, SPAN("8BITMIME")));
-	if (span_ieq(p->name, SPAN("BODY")))
-		return is_one_of(p->value, bodies) ? NULL : "501 5.5.4 BODY is 7BIT or 8BITMIME";
-	/* They are for filters: success is told by the reply, failure is the client's to tell. */
-	if (span_ieq(p->name, SPAN("RET"))) {
-		l->t.ret = arena_dup(l->t.arena, p->value);
-		return NULL;
+	return more == -1 ? malformed : NULL;
+}
+
+static const char *
+take_rcpt_params(struct lmtp_session *l, struct lmtp_rcpt *r, struct span params)
+{
+	struct smtp_param p;
+	unsigned seen = 0;
+	int more;
+
+	while ((more = smtp_param_next(&params, &p)) == 1) {
+		const char *wrong;
+		size_t i = 0;
+
+		while (i < sizeof(rcpt_params) / sizeof(rcpt_params[0]) && !span_ieq(p.name, rcpt_params[i].name))
+			i++;
+		if (i == sizeof(rcpt_params) / sizeof(rcpt_params[0]))
+			return unsupported;
+		if ((seen & 1u << i) != 0)
+			return twice;
+		seen |= 1u << i;
+		if ((wrong = rcpt_params[i].take(l, r, p.value)) != NULL)
+			return wrong;
 	}
-	if (span_ieq(p->name, SPAN("ENVID"))) {
-		l->t.envid = arena_dup(l->t.arena, p->value);
-		return NULL;
-	}
-	if (span_ieq(p->name, SPAN("SMTPUTF8"))) {
-		l->t.utf8 = true;
-		return p->value.p == NULL ? NULL : "501 5.5.4 SMTPUTF8 takes no value";
-	}
-	return "555 5.5.4 Unsupported parameter";
+	return more == -1 ? malformed : NULL;
 }
 
 void
@@ -116,9 +209,7 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 {
 	struct lmtp_transaction *t = &l->t;
 	const char *wrong;
-	struct smtp_param param;
 	struct span params;
-	int more;
 
 	if (l->helo[0] == '\0') {
 		lmtp_refuse(l, "503 5.5.1 LHLO needed first");
@@ -142,15 +233,9 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 		refuse_path(l, "FROM", wrong);
 		return;
 	}
-	while ((more = smtp_param_next(&params, &param)) == 1) {
-		wrong = mail_param(l, &param);
-		if (wrong != NULL) {
-			lmtp_refuse(l, wrong);
-			return;
-		}
-	}
-	if (more == -1) {
-		lmtp_refuse(l, "501 5.5.4 Malformed parameter");
+	wrong = take_mail_params(l, params);
+	if (wrong != NULL) {
+		lmtp_refuse(l, wrong);
 		return;
 	}
 	if (!t->utf8 && smtp_path_is_utf8(&t->sender)) {
@@ -167,36 +252,9 @@ lmtp_cmd_mail(struct lmtp_session *l, struct span args)
 	if (t->number == 1)
 		snprintf(t->session, sizeof(t->session), "%s", l->id);
 	else
-		snprintf(t->session, sizeof(t->session), "%.20s:%u", l->id, t->number);
+		snprintf(t->session, sizeof(t->session), "%.*s:%u", LMTP_ID_MAX, l->id, t->number);
 	lmtp_reply(l, "250 2.1.0 OK");
 	l->state = "MAIL FROM";
-}
-
-static void
-take_orcpt(struct lmtp_session *l, struct lmtp_rcpt *r, struct span value)
-{
-	size_t n = span_chr(value, ';');
-
-	if (n < value.n && span_ieq(span_sub(value, 0, n), SPAN("rfc822")))
-		r->orcpt = smtp_xtext_decode(span_from(value, n + 1), l->t.arena);
-}
-
-/* NULL, or the answer. */
-static const char *
-rcpt_params(struct lmtp_session *l, struct lmtp_rcpt *r, struct span params)
-{
-	struct smtp_param param;
-	int more;
-
-	while ((more = smtp_param_next(&params, &param)) == 1) {
-		if (span_ieq(param.name, SPAN("ORCPT")))
-			take_orcpt(l, r, param.value);
-		else if (span_ieq(param.name, SPAN("NOTIFY")))
-			r->notify = arena_dup(l->t.arena, param.value);
-		else
-			return "555 5.5.4 Unsupported parameter";
-	}
-	return more == -1 ? "501 5.5.4 Malformed parameter" : NULL;
 }
 
 /* user[@domain] of the path, without the detail. */
@@ -271,6 +329,25 @@ lmtp_rcpt_refuse(struct lmtp_session *l, const struct lmtp_rcpt *r, enum lmtp_lo
 	}
 }
 
+bool
+lmtp_rcpt_is_twin(const struct lmtp_rcpt *a, const struct lmtp_rcpt *b)
+{
+	return span_eq(a->path.text, b->path.text) && span_eq(a->orcpt, b->orcpt) && span_eq(a->notify, b->notify);
+}
+
+/* Who is named twice by the client gets the message once, and an answer for each. */
+static bool
+find_twin(const struct lmtp_transaction *t, struct lmtp_rcpt *r)
+{
+	for (size_t i = 0; i < t->rcpt_count; i++)
+		if (t->rcpts[i].leg == LMTP_LEG_USER && lmtp_rcpt_is_twin(&t->rcpts[i], r)) {
+			r->leg = LMTP_LEG_SAME;
+			r->same = i;
+			return true;
+		}
+	return false;
+}
+
 void
 lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 {
@@ -299,7 +376,7 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 		lmtp_refuse(l, "553 5.6.7 This address needs SMTPUTF8");
 		return;
 	}
-	wrong = rcpt_params(l, r, params);
+	wrong = take_rcpt_params(l, r, params);
 	if (wrong != NULL) {
 		lmtp_refuse(l, wrong);
 		return;
@@ -310,7 +387,7 @@ lmtp_cmd_rcpt(struct lmtp_session *l, struct span args)
 		lmtp_recipient_take(l, r);
 		return;
 	}
-	found = lmtp_rcpt_look_up(l, r, true);
+	found = find_twin(t, r) ? LMTP_FOUND : lmtp_rcpt_look_up(l, r, true);
 	if (found == LMTP_FOUND && lmtp_rcpt_is_remote(r))
 		found = l->backend->ask(l->backend->ctx, t, r);
 	if (found != LMTP_FOUND) {

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """LMTP, culver-lda and POP3 against the running server, beyond what any client does."""
 import os
+import shutil
 import signal
 import subprocess
-import threading
+import tempfile
 import time
 import unittest
 
@@ -112,7 +113,8 @@ service auth {
                 replies = client.mail("Subject: all\r\n\r\nx", "alice", "bob", "carol", "dave", "bob")
                 self.assertEqual([r.split()[2] for r in replies], ["<alice>", "<bob>", "<carol>", "<dave>", "<bob>"])
                 self.assertTrue(all(r.startswith("250 ") for r in replies), replies)
-        for user, count in (("alice", 3), ("bob", 6), ("carol", 3), ("dave", 3)):
+        # Named twice in one transaction: one message.
+        for user, count in (("alice", 3), ("bob", 3), ("carol", 3), ("dave", 3)):
             self.assertEqual(len(self.retrieve(user)), count, user)
 
     def test_over_tls(self):
@@ -171,6 +173,25 @@ service auth {
         saved = 1 + sum(r.startswith("250 ") for r in replies)
         self.assertGreaterEqual(len(self.retrieve("carol")), saved)
 
+    def test_service_gone(self):
+        """A connection to a process that has died is of no use any more, and is ended; the next one works."""
+        self.server.allowed += ("service deliver: process", "delivery to carol")
+        with Lmtp(self.server) as client:
+            pid = [p for p in self.server.pids("deliver") if int(self.stat(p)[1]) == self.server.process.pid][0]
+            os.kill(pid, signal.SIGKILL)
+            culver.wait_for(lambda: not os.path.exists("/proc/%d" % pid), "it is gone")
+            self.assertEqual(client.mail("Subject: 1\r\n\r\nx", "carol"), ["451 4.3.0 Temporary internal error"])
+            self.assertTrue(client.reply().startswith("421 4.3.2 "))
+            self.assertTrue(client.ended())
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: 2\r\n\r\nx", "carol")[0].startswith("250 "))
+        self.assertEqual(len(self.retrieve("carol")), 1)
+
+    def stat(self, pid):
+        """Its fields from behind the name on: state, parent, ..."""
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()
+
     def lda(self, message, *args):
         return subprocess.run([LDA, "-c", self.server.config] + list(args), input=message, capture_output=True,
                               timeout=culver.WAIT)
@@ -188,7 +209,10 @@ service auth {
 
     def test_lda_refuses(self):
         for status, args in ((67, ["-d", "nobody-here"]), (64, ["-Z"]), (64, ["-d"]),
+                             (64, ["-d", "dave", "-f", "<s@example.org"]), (64, ["-d", "dave", "-a", "@@"]),
+                             (64, ["-d", "dave", "-r", "<dave"]), (64, ["-d", "dave", "-f", "a@b\nX: y"]),
                              (77, ["-d", "dave", "-o", "mail_max_message_size=5"]),
+                             (75, ["-d", "dave", "-o", "mail_debug=perhaps"]), (75, ["-d", "dave", "-o", "nonsense=1"]),
                              (75, ["-d", "dave", "-o", "auth_socket_path=/nowhere"])):
             done = self.lda(b"Subject: x\n\nbody\n", *args)
             self.assertEqual(done.returncode, status, (args, done.stderr))
@@ -197,31 +221,70 @@ service auth {
         self.assertEqual(done.returncode, 75)
 
 
+    def test_lda_sender(self):
+        """-f, the "From " line, the field that is there; none of them: then none is claimed."""
+        for text, args, want in ((b"Subject: x\n\nb\n", ["-f", ""], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", ["-f", "MAILER-DAEMON"], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", ["-ef", "<a@b>"], b"Return-Path: <a@b>\r\n"),
+                                 (b"From c@d Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <c@d>\r\n"),
+                                 (b"From MAILER-DAEMON Sat Nov 21 12:00:00 2026\nSubject: x\n\nb\n", [], b"Return-Path: <>\r\n"),
+                                 (b"Subject: x\n\nb\n", [], b""),
+                                 (b"Subject: x\n\nb\n", ["-f", "a@b@c"], b"")):
+            self.assertEqual(self.lda(text, "-d", "dave", *args).returncode, 0)
+            self.assertEqual(self.retrieve("dave"), [want + b"Delivered-To: dave\r\nSubject: x\r\n\r\nb\r\n"], args)
+        self.assertEqual(self.lda(b"Return-Path: <e@f>\nSubject: x\n\nb\n", "-d", "dave").returncode, 0)
+        self.assertEqual(self.retrieve("dave"), [b"Delivered-To: dave\r\nReturn-Path: <e@f>\r\nSubject: x\r\n\r\nb\r\n"])
+
+    def test_lda_without_descriptors(self):
+        """No file of the mail's gets the number of standard error; what can not be read is not an empty message."""
+        for how, status in (("<&-", 75), (">&- 2>&-", 0), ("<&- >&- 2>&-", 75)):
+            done = subprocess.run(["/bin/sh", "-c", "exec \"$@\" " + how, "sh", LDA, "-c", self.server.config, "-d", "dave"],
+                                  input=b"Subject: x\n\nb\n", capture_output=True, timeout=culver.WAIT)
+            self.assertEqual(done.returncode, status, how)
+        self.assertEqual(self.retrieve("dave"), [b"Delivered-To: dave\r\nSubject: x\r\n\r\nb\r\n"])
+
+    def test_lda_told_to_end(self):
+        """Before the message is there: it is to come again."""
+        for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            lda = subprocess.Popen([LDA, "-c", self.server.config, "-d", "dave"], stdin=subprocess.PIPE)
+            lda.stdin.write(b"Subject: x\n\nb" * 10000)    # more than a pipe holds: it reads
+            lda.stdin.flush()
+            lda.send_signal(sig)
+            self.assertEqual(lda.wait(culver.WAIT), 75)
+            lda.stdin.close()
+        self.assertEqual(self.retrieve("dave"), [])
+
+    def test_lda_may_not_ask(self):
+        """Who may not look a user up is not told that there is none: the mail would go back for good."""
+        if os.geteuid() != 0:
+            self.skipTest("needs another user")
+        self.server.allowed += ("userdb at",)
+        done = subprocess.run([LDA, "-c", self.server.config, "-d", "dave"], input=b"Subject: x\n\nb\n", capture_output=True,
+                              timeout=culver.WAIT, user=1, group=1, extra_groups=[])
+        self.assertEqual(done.returncode, 75, done.stderr)
+
+
 class Concurrency(Base):
     extra = "lmtp_user_concurrency_limit = 1\nprocmail_rc = ~/.procmailrc\nmail_plugins = procmail\n"
 
     def test_one_user(self):
-        """Deliveries to one user wait for each other, and nobody else for them."""
-        path = self.server.path("home", "alice", ".procmailrc")
+        """One delivery too many is put off, so that it holds nobody's connection; others do not wait for that user's."""
+        path, times, go = (self.server.path("home", "alice", x) for x in (".procmailrc", "times", "go"))
         with open(path, "w") as f:
-            f.write(":0 hwc\n| echo begin >> $HOME/times; sleep 0.5; echo end >> $HOME/times\n")
+            f.write(":0 hwc\n| echo begin >> $HOME/times; n=0; while test $n -lt 200 -a ! -e $HOME/go; do sleep 0.1; "
+                    "n=$((n + 1)); done\n")
         os.chown(path, self.server.uid, self.server.gid)
-        done = []
-
-        def deliver(user):
-            with Lmtp(self.server) as client:
-                done.append((user, client.mail("Subject: x\r\n\r\nx", user)[0][:3]))
-
-        threads = [threading.Thread(target=deliver, args=(user,)) for user in ("alice", "alice", "alice", "bob")]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(culver.WAIT)
-        self.assertEqual(done[0], ("bob", "250"))
-        self.assertEqual(sorted(done), [("alice", "250")] * 3 + [("bob", "250")])
-        with open(self.server.path("home", "alice", "times")) as f:
-            self.assertEqual(f.read().split(), ["begin", "end"] * 3)
-
+        self.addCleanup(os.unlink, path)
+        with Lmtp(self.server) as first, Lmtp(self.server) as second, Lmtp(self.server) as third:
+            first.send("MAIL FROM:<a@b>\r\nRCPT TO:<alice>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n")
+            culver.wait_for(lambda: os.path.exists(times), "it is under way")
+            self.assertEqual(second.mail("Subject: x\r\n\r\nx", "alice"), ["451 4.3.0 <alice> Too many concurrent deliveries for user"])
+            self.assertEqual([x[:3] for x in third.mail("Subject: x\r\n\r\nx", "bob", "alice", "carol")], ["250", "451", "250"])
+            with open(go, "w"):
+                pass
+            self.assertEqual([first.reply()[:3] for _ in range(4)], ["250", "250", "354", "250"])
+            self.assertEqual([x[:3] for x in second.mail("Subject: x\r\n\r\nx", "alice")], ["250"])
+        self.assertEqual(len(self.retrieve("alice")), 2)
 
     def test_end_of_the_process(self):
         """Who comes while the process ends is not turned away: the next one has the listener."""
@@ -245,6 +308,43 @@ class Concurrency(Base):
                 self.assertEqual(other.say("NOOP"), "250 2.0.0 OK")
             self.assertTrue(client.reply().startswith("250"))
         self.assertNotIn("connection from", self.server.log_text())
+
+
+class Rawlog(Base):
+    extra = "lmtp_rawlog_dir = @RAWLOG@\n"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="culver-rawlog-")
+        cls.extra = cls.extra.replace("@RAWLOG@", cls.dir)
+        super().setUpClass()
+        user = [os.stat("/proc/%d" % p).st_uid for p in cls.server.pids("lmtp")]
+        if os.geteuid() == 0:
+            os.chown(cls.dir, user[0], -1)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.dir)
+
+    def read(self, end):
+        """The lines of the files that end so, without their times."""
+        lines = []
+        for name in sorted(os.listdir(self.dir)):
+            if name.endswith(end):
+                self.assertEqual(os.stat(os.path.join(self.dir, name)).st_mode & 0o777, 0o600)
+                with open(os.path.join(self.dir, name)) as f:
+                    lines += [x.rstrip("\n").split(" ", 1)[1] for x in f]
+        return lines
+
+    def test_what_is_said(self):
+        with Lmtp(self.server) as client:
+            self.assertTrue(client.mail("Subject: recorded\r\n\r\nbody", "alice")[0].startswith("250"))
+        self.assertEqual(self.read(".in"), ["LHLO client.example", "MAIL FROM:<sender@example.net>", "RCPT TO:<alice>", "DATA",
+                                            "Subject: recorded", "", "body", "."])
+        said = self.read(".out")
+        self.assertRegex(said[0], "^220 ")
+        self.assertRegex(said[-1], "^250 2.0.0 <alice> ")
 
 
 class Pressure(Base):

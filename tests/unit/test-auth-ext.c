@@ -147,7 +147,7 @@ test_restricted(void **state)
 	ext_input(x, SPAN("VERSION\t1\t0\nUSER\t1\tbob\tservice=lda\nUSER\t2\tnone\nUSER\t3\toff\nLIST\t4\n"), &bad);
 	assert_false(bad);
 	assert_true(span_eq(buf_span(ext_output(x)),
-	    SPAN("NOTFOUND\t1\nNOTFOUND\t2\nUSER\t3\toff\tuid=1004\tgid=1004\thome=/home/off\nDONE\t4\tfail\n")));
+	    SPAN("FAIL\t1\nNOTFOUND\t2\nUSER\t3\toff\tuid=1004\tgid=1004\thome=/home/off\nDONE\t4\tfail\n")));
 	ext_free(x);
 }
 

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
+#include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/sieve.h"
 
@@ -276,6 +278,15 @@ test_reply(void **state)
 	assert_int_equal(w.out.reply, 550);
 	assert_string_equal(w.out.text, "5.7.1 <bob@example.org> ??");
 	assert_int_equal(w.sent, 1);
+	/* No machine is answered (RFC 3834 section 2): who hands the message over tells its sender. */
+	w.r.message = SPAN("Subject: x\nAuto-Submitted: auto-replied\n\nbody\n");
+	for (int i = 0; i < 2; i++) {
+		w.r.says_why = i == 0;
+		deliver_with(&w, "require \"reject\"; reject \"\xc3\xbc\";");
+		assert_int_equal(w.out.reply, 550);
+		assert_int_equal(w.sent, 1);
+	}
+	w.r.says_why = true;
 	/* A subject of any length is told by its beginning. */
 	for (buf_adds(&long_one, "Subject: "); long_one.n < 200000;)
 		buf_adds(&long_one, "endless ");
@@ -287,6 +298,98 @@ test_reply(void **state)
 	assert_true(span_find(buf_span(&w.message), SPAN("\r\nSubject: Rejected: endless endless")) != SIZE_MAX);
 	world_clear(&w);
 	buf_clear(&long_one);
+}
+
+/* Over quota for good: who hands the message over tells the sender; else we do, where a message of ours may go (RFC 3834). */
+static void
+test_full(void **state)
+{
+	static const struct { const char *what, *sender, *field; bool says_why, no_queue; unsigned reply, sent; bool permanent; } cases[] = {
+		{ "", "eve@example.net", "", true, false, 552, 0, true },
+		{ "", "eve@example.net", "", false, false, 250, 1, false },
+		{ "", "eve@example.net", "Auto-Submitted: no (a person)\n", false, false, 552, 0, true },
+		{ "", "eve@example.net", "Auto-Submitted: NO; x=y\n", false, false, 250, 1, false },
+		{ "", "eve@example.net", "Auto-Submitted: auto-generated\n", false, false, 552, 0, true },
+		{ "", "", "", false, false, 552, 0, true },
+		{ "", "eve@example.net", "", false, true, 451, 0, false },
+		{ "quota_full_tempfail = yes\n", "eve@example.net", "", false, false, 452, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char extra[300], message[300];
+		struct world w;
+
+		snprintf(extra, sizeof(extra), "mail_plugins = sieve quota\n%splugin {\n quota = count:User\n quota_rule = *:bytes=10\n}\n",
+		    cases[i].what);
+		world_init(&w, extra);
+		snprintf(message, sizeof(message), "Subject: big\nMessage-ID: <m@x>\n%s\nbody\n", cases[i].field);
+		w.r.message = span_str(message);
+		w.r.sender = span_str(cases[i].sender);
+		w.r.says_why = cases[i].says_why;
+		w.r.recipient = SPAN("bob");
+		w.no_queue = cases[i].no_queue;
+		deliver_message(&w.r, &w.out);
+		if (w.out.reply != cases[i].reply || w.sent != cases[i].sent || w.out.permanent != cases[i].permanent ||
+		    (w.out.code == ERR_NONE) != (w.out.reply == 250))
+			fail_msg("case %zu: %u, sent %u", i, w.out.reply, w.sent);
+		assert_int_equal(count(&w, "INBOX"), 0);
+		if (w.sent > 0) {
+			struct span m = buf_span(&w.message);
+
+			assert_string_equal(w.to, "eve@example.net");
+			assert_string_equal(w.from, "");
+			assert_true(span_find(m, SPAN("report-type=delivery-status;\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\nSubject: Rejected: big\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\nIn-Reply-To: <m@x>\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\n\r\nFinal-Recipient: rfc822; bob@")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\r\nAction: failed\r\nStatus: 5.2.2\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("Quota exceeded (mailbox for user is full)\r\n")) != SIZE_MAX);
+			assert_true(span_find(m, SPAN("\nbody")) == SIZE_MAX);
+		}
+		world_clear(&w);
+	}
+}
+
+/* The line of deliver_log_format; what is not known there does not cost what was done. */
+static void
+test_log_line(void **state)
+{
+	static const struct { const char *format, *message, *want; } cases[] = {
+		{ "msgid=%m: %$", "Message-ID: <1@x>\n\n", ": by: msgid=<1@x>: done\n" },
+		{ "msgid=%m: %$", "Subject: none\n\n", ": by: msgid=unspecified: done\n" },
+		{ "%m|%{msgid}|%s|%f", "Message-ID:\n <1@x>\nFrom: \"A, B\" <a@b>, c@d\nSubject: =?utf-8?q?=C3=BC?=\n x\n\n",
+		    ": by: <1@x>|<1@x>|\xc3\xbc x|a@b\n" },
+		{ "%s|%f|%e|%{to_envelope}|%$", "\n", ": by: ||eve@example.net|bob@example.org|done\n" },
+		{ "%f", "From: nobody at all\n\n", ": by: \n" },
+		{ "%p %w %{size} %{vsize}", "a: b\n\r\nx\n", ": by: 69 74 69 74\n" },
+		{ "%{session_time}|%{storage_id}|%$", "\n", ": by: ||done\n" },
+		{ "%{nonsense} %$", "\n", ": by: msgid=unspecified: done\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf got = BUF_INIT(10000);
+		struct err e = ERR_INIT;
+		char extra[300];
+		struct world w;
+		int fd = memfd_create("log", MFD_CLOEXEC);
+
+		assert_int_not_equal(fd, -1);
+		snprintf(extra, sizeof(extra), "deliver_log_format = %s\n", cases[i].format);
+		world_init(&w, extra);
+		w.r.message = span_str(cases[i].message);
+		log_init(&(struct log_target){ .fd = fd, .info_fd = -1, .debug_fd = -1 });
+		deliver_log(&w.r, "by: ", "done");
+		log_init(&(struct log_target){ .fd = STDERR_FILENO, .info_fd = -1, .debug_fd = -1 });
+		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+		assert_int_equal(fd_read_all(fd, got.max, &got, &e), 0);
+		if (!span_ends(buf_span(&got), span_str(cases[i].want)))
+			fail_msg("case %zu: %.*s", i, SPAN_ARG(buf_span(&got)));
+		buf_clear(&got);
+		close(fd);
+		world_clear(&w);
+	}
 }
 
 static void
@@ -616,7 +719,7 @@ main(void)
 		cmocka_unit_test(test_places), cmocka_unit_test(test_mailbox_id), cmocka_unit_test(test_lists), cmocka_unit_test(test_reply), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_redirect), cmocka_unit_test(test_postmaster), cmocka_unit_test(test_pipe),
 		cmocka_unit_test(test_period), cmocka_unit_test(test_sequence), cmocka_unit_test(test_before),
-		cmocka_unit_test(test_quota), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_quota), cmocka_unit_test(test_full), cmocka_unit_test(test_log_line), cmocka_unit_test(test_detail), cmocka_unit_test(test_journal),
 		cmocka_unit_test(test_marks), cmocka_unit_test(test_duplicates),
 	};
 

@@ -67,7 +67,7 @@ serve(int fd, int log_fd, enum kind kind)
 		else if (kind == SILENT)
 			continue;
 		else if (strncmp(line, "LHLO", 4) == 0 || strncmp(line, "EHLO", 4) == 0)
-			say(fd, kind == TRUSTING ? "250-other\r\n250-8BITMIME\r\n250-SIZE\r\n250 XCLIENT ADDR PORT TTL PROTO\r\n" :
+			say(fd, kind == TRUSTING ? "250-other\r\n250-8BITMIME\r\n250-SIZE\r\n250 XCLIENT ADDR PORT TTL PROTO SESSION\r\n" :
 			    "250-other\r\n250-8BITMIME\r\n250 SIZE 1000\r\n");
 		else if (strncmp(line, "XCLIENT", 7) == 0)
 			say(fd, "220 again\r\n");
@@ -195,7 +195,7 @@ talk(struct world *w, const char *lines, struct arena *a, struct span *heard_out
 	w->proxy = (struct lmtp_proxy){ .dial = dial, .ctx = w, .hostname = o.hostname, .max_hops = 3 };
 	w->session = &l;
 	stream_init_mem(&s, span_str(lines), 65536, 1 << 20);
-	assert_int_equal(lmtp_session_init(&l, &s, &o, &backend, &status, "ID", &e), 0);
+	assert_int_equal(lmtp_session_init(&l, &s, &o, &backend, &status, "I+D", &e), 0);
 	l.rip = SPAN("192.0.2.1");
 	l.rport = 4711;
 	lmtp_session_run(&l, &e);
@@ -237,9 +237,9 @@ static const struct {
 	{ MAIL "RCPT TO:<moved+box@good>\r\n", "250 2.1.5 OK\r\n", "RCPT TO:<there+box@example.org>\r\n" },
 	{ MAIL "RCPT TO:<wrong@good>\r\n", "451 4.3.0 <wrong@good> Temporary internal error\r\n", NULL },
 	/* who speaks */
-	{ MAIL "RCPT TO:<bob@trusting>\r\n", "250 2.1.5 OK\r\n", "LHLO mx\r\nXCLIENT ADDR=192.0.2.1 PORT=4711 PROTO=LMTP TTL=4\r\nLHLO mx\r\nMAIL" },
+	{ MAIL "RCPT TO:<bob@trusting>\r\n", "250 2.1.5 OK\r\n", "LHLO mx\r\nXCLIENT ADDR=192.0.2.1 PORT=4711 PROTO=LMTP SESSION=I+2BD TTL=4\r\nLHLO mx\r\nMAIL" },
 	{ "XCLIENT ADDR=IPV6:2001:db8::1 PORT=5 TTL=2\r\n" MAIL "RCPT TO:<bob@trusting>\r\n", "250 2.1.5 OK\r\n",
-	    "XCLIENT ADDR=IPV6:2001:db8::1 PORT=5 PROTO=LMTP TTL=1\r\n" },
+	    "XCLIENT ADDR=IPV6:2001:db8::1 PORT=5 PROTO=LMTP SESSION=I+2BD TTL=1\r\n" },
 	/* loops */
 	{ "XCLIENT TTL=1\r\n" MAIL "RCPT TO:<bob@good>\r\n", "554 5.4.6 <bob@good> Proxying appears to be looping (TTL=0)\r\n", NULL },
 	{ "XCLIENT TTL=0\r\nXCLIENT TTL=5\r\n" MAIL "RCPT TO:<bob@good>\r\n", "554 5.4.6 <bob@good> Proxying appears to be looping (TTL=0)\r\n", NULL },

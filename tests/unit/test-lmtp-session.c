@@ -9,7 +9,7 @@
 #include "lmtp/session.h"
 #include "transcript.h"
 
-/* Users: bob, alice, carol@example.org; off is disabled, temp can not be looked up, full is over quota. */
+/* Users: bob, alice, carol@example.org; off is disabled, temp can not be looked up, full is over quota; with gone auth goes. */
 struct world {
 	struct lmtp_options o;
 	struct lmtp_status status;
@@ -19,7 +19,7 @@ struct world {
 	unsigned deliveries, told;
 	int result;
 	struct err e;
-	bool tls;
+	bool tls, lost;
 	struct buf tables[3];		/* text of each kind, as the options have it */
 	struct recipient_expand_options recipients;
 };
@@ -29,8 +29,11 @@ lookup(void *ctx, struct lmtp_transaction *t, struct lmtp_rcpt *r)
 {
 	static const char *const users[] = { "bob", "alice", "carol@example.org", "full" };
 
-	(void)ctx;
 	(void)t;
+	if (span_eq(r->asked, SPAN("gone")))
+		((struct world *)ctx)->lost = true;
+	if (span_eq(r->asked, SPAN("gone")))
+		return LMTP_TEMP;
 	if (span_eq(r->asked, SPAN("off")))
 		return LMTP_DISABLED;
 	if (span_eq(r->asked, SPAN("temp")))
@@ -106,6 +109,12 @@ tell_owner(void *ctx, struct lmtp_transaction *t, size_t idx, struct span owner,
 	assert_true(failed.n > 0 && failed.p[failed.n - 1] == '\n');
 	assert_true(t->rcpts[idx].asked_for.n > 0);
 	return 0;
+}
+
+static bool
+is_lost(void *ctx)
+{
+	return ((struct world *)ctx)->lost;
 }
 
 static int
@@ -200,7 +209,7 @@ play(void *ctx, struct stream *s)
 {
 	struct world *w = ctx;
 	const struct lmtp_backend backend = { w, lookup, w->o.check_quota ? fits : NULL, deliver, w->tls ? start_tls : NULL, NULL,
-		tell_owner, NULL, NULL, NULL };
+		tell_owner, NULL, NULL, NULL, is_lost };
 	struct recipient_tables *tables = make_tables(w);
 	struct lmtp_session l;
 
@@ -272,11 +281,12 @@ test_message(void **state)
 static void
 test_delivery_address(void **state)
 {
-	static const struct { int address; const char *want; } cases[] = {
-		{ LMTP_ADDRESS_FINAL, "Return-Path: <>\r\nDelivered-To: bob\r\n" },
-		{ LMTP_ADDRESS_ORIGINAL, "Return-Path: <>\r\nDelivered-To: info@a\r\n" },
-		{ LMTP_ADDRESS_NONE, "Return-Path: <>\r\n" },
+	static const struct { int address; const char *want, *received; } cases[] = {
+		{ LMTP_ADDRESS_FINAL, "Return-Path: <>\r\nDelivered-To: bob\r\n", "\r\n\tfor <bob>; " },
+		{ LMTP_ADDRESS_ORIGINAL, "Return-Path: <>\r\nDelivered-To: info@a\r\n", "\r\n\tfor <info@a>; " },
+		{ LMTP_ADDRESS_NONE, "Return-Path: <>\r\n", NULL },
 	};
+	static const struct span session = SPAN("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob> ORCPT=rfc822;info@a\r\nBDAT 2 LAST\r\n\r\n");
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -285,10 +295,34 @@ test_delivery_address(void **state)
 		start(&w);
 		w.o.delivery_address = cases[i].address;
 		w.o.add_received = false;
-		run(&w, SPAN("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob> ORCPT=rfc822;info@a\r\nBDAT 2 LAST\r\n\r\n"));
+		run(&w, session);
 		assert_true(span_eq(buf_span(&w.header), span_str(cases[i].want)));
+		w.o.add_received = true;
+		run(&w, session);
+		assert_true(span_find(buf_span(&w.header), SPAN("(envelope-from <>)")) != SIZE_MAX);
+		if (cases[i].received != NULL)
+			assert_true(span_find(buf_span(&w.header), span_str(cases[i].received)) != SIZE_MAX);
+		else
+			assert_true(span_find(buf_span(&w.header), SPAN("for <")) == SIZE_MAX);
 		stop(&w);
 	}
+}
+
+/* One message for who is named twice, unless something else is to be told of them. */
+static void
+test_twice(void **state)
+{
+	static struct world w;
+
+	(void)state;
+	start(&w);
+	w.o.max_recipients = 10;
+	run(&w, SPAN("LHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<bob>\r\nRCPT TO:<alice>\r\nRCPT TO:<bob>\r\nRCPT TO:<bob+x>\r\n"
+		     "RCPT TO:<bob> ORCPT=rfc822;b@a\r\nRCPT TO:<bob> NOTIFY=NEVER\r\nRCPT TO:<bob> ORCPT=rfc822;b@a\r\n"
+		     "DATA\r\n.\r\nQUIT\r\n"));
+	assert_int_equal(w.result, 0);
+	assert_int_equal(w.deliveries, 5);
+	stop(&w);
 }
 
 /* Larger than what is held in memory, and than what is handed out at once. */
@@ -348,6 +382,7 @@ test_long_line(void **state)
 {
 	static struct world w;
 	static char line[2000];
+	struct buf in = BUF_INIT(1 << 20);
 
 	(void)state;
 	memset(line, 'x', sizeof(line));
@@ -356,6 +391,16 @@ test_long_line(void **state)
 	assert_int_equal(w.result, -1);
 	assert_int_equal(w.e.code, ERR_LIMIT);
 	stop(&w);
+	/* One that does not end. */
+	start(&w);
+	buf_adds(&in, "NOOP\r\nNOOP ");
+	for (unsigned i = 0; i < 200; i++)
+		buf_add(&in, span_of(line, sizeof(line)));
+	run(&w, buf_span(&in));
+	assert_int_equal(w.result, -1);
+	assert_int_equal(w.e.code, ERR_LIMIT);
+	stop(&w);
+	buf_clear(&in);
 }
 
 int
@@ -363,7 +408,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_message), cmocka_unit_test(test_delivery_address),
-		cmocka_unit_test(test_large), cmocka_unit_test(test_long_line), cmocka_unit_test(test_refused_for_long),
+		cmocka_unit_test(test_large), cmocka_unit_test(test_twice), cmocka_unit_test(test_long_line), cmocka_unit_test(test_refused_for_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static const struct { const char *in, *want; } params[] = {
 	{ " -A", "!" },
 	{ " A_B", "!" },
 	{ " A=b\x7f", "!" },
-	{ " A=b\xc3\xb6", "!" },
+	{ " A=b\xc3\xb6", "A=b\xc3\xb6;" },
 };
 
 static void
@@ -177,12 +177,87 @@ test_xtext(void **state)
 	arena_free(a);
 }
 
+/* RFC 3461 sections 4.1 to 4.4. */
+static const struct { bool (*check)(struct span value); const char *in; bool want; } values[] = {
+	{ smtp_notify_is_valid, "never", true },
+	{ smtp_notify_is_valid, "SUCCESS,failure,DELAY", true },
+	{ smtp_notify_is_valid, "NEVER,SUCCESS", false },
+	{ smtp_notify_is_valid, "SUCCESS,", false },
+	{ smtp_notify_is_valid, ",SUCCESS", false },
+	{ smtp_notify_is_valid, "SUCCESS,,DELAY", false },
+	{ smtp_notify_is_valid, "SUCCESS,FOO", false },
+	{ smtp_notify_is_valid, "", false },
+	{ smtp_ret_is_valid, "full", true },
+	{ smtp_ret_is_valid, "HDRS", true },
+	{ smtp_ret_is_valid, "HDR", false },
+	{ smtp_ret_is_valid, "", false },
+	{ smtp_envid_is_valid, "QQ314159", true },
+	{ smtp_envid_is_valid, "a+20b+2B+3D", true },
+	{ smtp_envid_is_valid, "", false },
+	{ smtp_envid_is_valid, "a+zz", false },
+	{ smtp_envid_is_valid, "a+2b", false },		/* lower case is none */
+	{ smtp_envid_is_valid, "a+2", false },
+	{ smtp_envid_is_valid, "a+", false },
+	{ smtp_envid_is_valid, "a=b", false },
+	{ smtp_envid_is_valid, "a+0Ab", false },
+	{ smtp_envid_is_valid, "a+7Fb", false },
+	{ smtp_envid_is_valid, "a\xc3\xb6", false },
+};
+
+static void
+test_values(void **state)
+{
+	char hundred[103];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (values[i].check(span_str(values[i].in)) != values[i].want)
+			fail_msg("case %zu: %s", i, values[i].in);
+	memset(hundred, 'x', sizeof(hundred));
+	memcpy(hundred, "+41", 3);
+	assert_true(smtp_envid_is_valid(span_of(hundred, 102)));
+	assert_false(smtp_envid_is_valid(span_of(hundred, 103)));
+}
+
+static const struct { const char *in; bool utf8; const char *type, *address; } orcpts[] = {
+	{ "rfc822;bob@a", false, "rfc822", "bob@a" },
+	{ "RFC822;b+2Bx@a", false, "RFC822", "b+2Bx@a" },
+	{ "x400;c=de", false, NULL, NULL },
+	{ "x400;/c+3Dde", false, "x400", "/c+3Dde" },
+	{ "utf-8;a\\x{FC}+b@c", false, "utf-8", "a\\x{FC}+b@c" },
+	{ "utf-8;\xc3\xbc@c", true, "utf-8", "\xc3\xbc@c" },
+	{ "utf-8;\xc3\xbc@c", false, NULL, NULL },
+	{ "utf-8;\xc3@c", true, NULL, NULL },
+	{ "rfc822;\xc3\xbc@c", true, NULL, NULL },
+	{ "rfc822;a+zz@b", false, NULL, NULL },
+	{ "rfc822;a+0D+0A@b", false, NULL, NULL },
+	{ "rfc822;", false, NULL, NULL },
+	{ ";bob@a", false, NULL, NULL },
+	{ "r.fc;bob@a", false, NULL, NULL },
+	{ "bob@a", false, NULL, NULL },
+	{ "", false, NULL, NULL },
+};
+
+static void
+test_orcpt(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(orcpts) / sizeof(orcpts[0]); i++) {
+		struct span type = SPAN_NONE, address = SPAN_NONE;
+
+		if (smtp_orcpt_split(span_str(orcpts[i].in), orcpts[i].utf8, &type, &address) != (orcpts[i].type != NULL))
+			fail_msg("case %zu: %s", i, orcpts[i].in);
+		assert_true(span_eq(type, span_str(orcpts[i].type)));
+		assert_true(span_eq(address, span_str(orcpts[i].address)));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_xtext), cmocka_unit_test(test_paths), cmocka_unit_test(test_nul), cmocka_unit_test(test_address),
-		cmocka_unit_test(test_params), cmocka_unit_test(test_details),
+		cmocka_unit_test(test_params), cmocka_unit_test(test_details), cmocka_unit_test(test_values), cmocka_unit_test(test_orcpt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

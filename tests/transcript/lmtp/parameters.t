@@ -28,7 +28,7 @@ C: MAIL FROM:<jürgen@bücher.example> SMTPUTF8 BODY=8BITMIME
 S: 250 2.1.0 OK
 C: RCPT TO:<"ü x">
 S~ 550 5.1.1*
-C: RCPT TO:<bob>
+C: RCPT TO:<bob> ORCPT=utf-8;ü@b NOTIFY=DELAY,FAILURE
 S: 250 2.1.5 OK
 C: DATA
 S: 354 OK

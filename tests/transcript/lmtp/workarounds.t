@@ -13,7 +13,7 @@ C: MAIL FROM: a@b SIZE=5
 S: 250 2.1.0 OK
 C: RCPT TO: <bob>
 S: 250 2.1.5 OK
-C: RCPT TO:alice
+C: RCPT TO:	alice
 S: 250 2.1.5 OK
 C: QUIT
 S: 221 2.0.0 Bye

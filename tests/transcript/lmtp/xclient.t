@@ -18,7 +18,21 @@ C: XCLIENT ADDR
 S: 501 5.5.4 Malformed attribute
 C: XCLIENT HELO=a(b)
 S: 501 5.5.4 HELO is no name
-C: XCLIENT ADDR=IPV6:2001:db8::7 PORT=1234 HELO=client.example PROTO=ESMTP LOGIN=[UNAVAILABLE] TTL=5
+C: NOOP
+S: 250 2.0.0 OK
+C: XCLIENT HELO=a+zz
+S: 501 5.5.4 Malformed attribute
+C: XCLIENT PORT=65536
+S: 501 5.5.4 PORT is no port
+C: XCLIENT SESSION=a+0D+0A250
+S: 501 5.5.4 Malformed attribute
+C: XCLIENT SESSION=a<b
+S: 501 5.5.4 SESSION is no name
+C: NOOP
+S: 250 2.0.0 OK
+C: XCLIENT TIMEOUT=x
+S: 501 5.5.4 TIMEOUT is no number
+C: XCLIENT ADDR=IPV6:2001:db8::7 PORT=1234 HELO=client.example PROTO=ESMTP LOGIN=[UNAVAILABLE] TTL=5 SESSION=front+2B/9:P1
 S: 220 mx.example Culver ready.
 C: MAIL FROM:<a@b>
 S: 503 5.5.1 LHLO needed first
@@ -42,6 +56,14 @@ S: 250 2.1.5 OK
 C: DATA
 S: 354 OK
 C: .
-S~ 250 2.0.0 <bob>*
+S: 250 2.0.0 <bob> front+/9:P1 Saved 0
+C: MAIL FROM:<a@b>
+S: 250 2.1.0 OK
+C: RCPT TO:<bob>
+S: 250 2.1.5 OK
+C: DATA
+S: 354 OK
+C: .
+S: 250 2.0.0 <bob> front+/9:P1:2 Saved 0
 C: QUIT
 S: 221 2.0.0 Bye
