@@ -133,12 +133,12 @@ class Trouble(unittest.TestCase):
 
     @unittest.skipUnless(os.path.exists("/usr/sbin/postfix"), "Postfix is not there")
     def test_postfix_lda(self):
-        """mailbox_command of local(8), and a pipe(8) transport with the flags that its users set."""
+        """mailbox_command of local(8), and pipe(8) with the flags that its users set, or as it is: MAILER-DAEMON is nobody then."""
         lda = "%s -c %s" % (LDA, self.server.config)
         user = pwd.getpwuid(self.server.uid).pw_name
         services = ("local unix - n n - - local\n"
                     "culver unix - n n - - pipe flags=DRhu null_sender= user=%s argv=%s -d ${user} -f ${sender} -a ${original_recipient}\n"
-                    "bare unix - n n - - pipe flags=hu null_sender= user=%s argv=%s -d ${user} -f ${sender} -a ${recipient}\n" % (user, lda, user, lda))
+                    "bare unix - n n - - pipe flags=hu user=%s argv=%s -d ${user} -f ${sender} -a ${recipient}\n" % (user, lda, user, lda))
         for name, transport, keys in (("pipe", "culver", ["Return-Path", "Delivered-To"]), ("bare", "bare", ["Return-Path", "Delivered-To"])):
             with self.subTest(name), self.postfix(transport, services=services, more={
                     "culver_destination_recipient_limit": "1", "bare_destination_recipient_limit": "1"}) as postfix:
