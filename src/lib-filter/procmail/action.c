@@ -499,8 +499,8 @@ procmail_backquote(void *ctx, struct span command, struct buf *out)
 	int status = 0;
 
 	if (procmail_run_line(s, command, procmail_end_empty(s, s->text), out->max, true, out, &status) == -1)
-		return;
-	s->exit_code = status;
+		status = PROCMAIL_NOT_RUN;
+	s->exit_code = status & 0xff;
 	while (!out->failed && out->n > 0 && out->p[out->n - 1] == '\n')
 		out->n--;
 }
@@ -534,6 +534,14 @@ program_failed(struct procmail_state *s, const struct procmail_statement *recipe
 	return true;
 }
 
+/* $?, which is only that of a program that is waited for. */
+static void
+set_exit_code(struct procmail_state *s, const struct procmail_statement *recipe, int status)
+{
+	if (recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W))
+		s->exit_code = status;
+}
+
 /* f: what comes out takes the place of what went in.  Nothing at all, or a failure, leaves the message as it is. */
 static enum procmail_done
 filter(struct procmail_state *s, const struct procmail_statement *recipe, struct span input)
@@ -545,9 +553,11 @@ filter(struct procmail_state *s, const struct procmail_statement *recipe, struct
 	enum procmail_done done = PROCMAIL_FAILED;
 	int status = 0;
 
-	if (procmail_run_line(s, recipe->text, input, max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == -1)
+	if (procmail_run_line(s, recipe->text, input, max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == -1) {
+		set_exit_code(s, recipe, PROCMAIL_NOT_RUN);
 		goto out;
-	s->exit_code = status;
+	}
+	set_exit_code(s, recipe, status & 0xff);
 	if (program_failed(s, recipe, recipe->text, status) || out.failed)
 		goto out;
 	if (!header)
@@ -576,7 +586,7 @@ capture(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	int status = 0;
 
 	if (procmail_run_line(s, recipe->text, input, out.max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-		s->exit_code = status;
+		set_exit_code(s, recipe, status & 0xff);
 		if (out.failed)
 			(void)procmail_set_plain(s, SPAN("PROCMAIL_OVERFLOW"), SPAN("yes"));
 		if (!program_failed(s, recipe, recipe->text, status)) {
@@ -584,6 +594,8 @@ capture(struct procmail_state *s, const struct procmail_statement *recipe, struc
 			    recipe->action_line);
 			done = PROCMAIL_DONE;
 		}
+	} else {
+		set_exit_code(s, recipe, PROCMAIL_NOT_RUN);
 	}
 	buf_clear(&out);
 	return done;
@@ -604,11 +616,13 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (!count_delivery(s))
 		return PROCMAIL_FAILED;
 	if (procmail_run_line(s, recipe->text, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-		s->exit_code = status;
+		set_exit_code(s, recipe, status);
 		if (!program_failed(s, recipe, recipe->text, status)) {
 			delivered(s, s->ran, input.n);
 			done = PROCMAIL_DONE;
 		}
+	} else {
+		set_exit_code(s, recipe, PROCMAIL_NOT_RUN);
 	}
 	buf_clear(&out);
 	return done;
@@ -714,7 +728,7 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (plain) {
 		done = forward_to_queue(s, &words, input);
 	} else if (run_words(s, &argv, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
-		s->exit_code = status;
+		set_exit_code(s, recipe, status);
 		if (!program_failed(s, recipe, s->ran, status))
 			done = PROCMAIL_DONE;
 	}
