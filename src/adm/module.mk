@@ -48,7 +48,7 @@ tests_unit_test_adm_LDADD = src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LI
 
 UNIT_TESTS += tests/unit/test-replay
 tests_unit_test_replay_SOURCES = tests/unit/test-replay.c src/adm/replay.c
-tests_unit_test_replay_LDADD = src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_replay_LDADD = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LIBS)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 bashcompletion_DATA = src/adm/completion/culveradm

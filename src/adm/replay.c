@@ -173,9 +173,10 @@ add_rules(struct planner *p, const struct filter_action *actions)
 	struct buf text = BUF_INIT(TEXT_MAX);
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next)
-		if (x->line > 0 && x->kind != FILTER_MARK && (x->kind != FILTER_DISCARD || p->plan->places == NULL))
-			buf_addf(&text, "%s%.*s%sline %u", text.n > 0 ? "; " : "", SPAN_ARG(x->script),
-			    x->script.n > 0 ? " " : "", x->line);
+		if (x->line > 0 && x->kind != FILTER_MARK && (x->kind != FILTER_DISCARD || p->plan->places == NULL)) {
+			buf_adds(&text, text.n > 0 ? "; " : "");
+			filter_action_where(&text, x);
+		}
 	p->plan->rules = arena_dup(p->a, buf_span(&text));
 	buf_clear(&text);
 	return p->plan->rules.p != NULL;

@@ -314,8 +314,13 @@ deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver
 		deliver_log(r, "", "duplicate: it is there already");
 		deliver_host_note(&host, NULL, "duplicate: it is there already");
 	} else {
+		if (r->junk.n > 0 && r->mailbox.n == 0)
+			deliver_host_note(&host, NULL, "it is taken for spam: without other rules it belongs into mailbox '%.*s'",
+			    SPAN_ARG(span_sub(r->junk, 0, 300)));
 		rc = r->forward != NULL ? deliver_forward_run(r->forward, r, &host, recipes_or_filter, out, e) :
 		    recipes_or_filter(r, &host, out, e);
+		if (rc == -1)
+			deliver_host_note(&host, NULL, "not delivered: %s", e->log);
 		if (rc == 0 && !out->rejected && mark.n > 0)
 			deliver_host_mark(&host, mark, period);
 		if (rc == 0 && !out->rejected && once.n > 0)
@@ -331,7 +336,7 @@ deliver(const struct deliver_request *r, struct deliver_result *out, struct err 
 	struct arena *a;
 	int rc;
 
-	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 &&
+	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 && r->junk.n == 0 &&
 	    set_ms(r->view, SET_deliver_duplicate_period) == 0)
 		return save_plainly(r, e);
 	a = arena_new(FILTER_MEMORY);
