@@ -115,7 +115,7 @@ check_script(struct user_check *u, const char *path, bool global)
 	struct buf text = BUF_INIT(CHECK_FILE_MAX);
 	struct err e = ERR_INIT;
 
-	if (file_read(path, CHECK_FILE_MAX, &text, &e) == -1) {
+	if (file_read_plain(path, CHECK_FILE_MAX, &text, &e) == -1) {
 		adm_fail_err(&e, path);
 		u->failed = true;
 	} else if (!check_sieve(&u->job->check, path, buf_span(&text), global)) {

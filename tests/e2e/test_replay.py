@@ -139,6 +139,7 @@ class Replay(unittest.TestCase):
         self.assertEqual([row["what"] for row in rows], expected)
         self.assertEqual(rows[0]["rule"], path + " line 2")
         self.assertEqual(self.files("erin"), files)
+        self.assertEqual(rows[3]["rule"], path + " line 14")
         # What recipes leave is for the script.
         self.put("erin", ".procmailrc", rc)
         self.put("erin", ".dovecot.sieve", 'require ["fileinto", "mailbox"]; if header "subject" "plain" { fileinto :create "Plain"; }')

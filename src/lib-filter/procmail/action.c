@@ -295,6 +295,8 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 		bool body = (flags & PROCMAIL_FLAG_b) || !(flags & PROCMAIL_FLAG_h);
 
 		delivered(s, names[0], (header ? s->header.n : 0) + (body ? s->body.n : 0));
+		if (s->sh->host->dropped != NULL)
+			s->sh->host->dropped(s->sh->host->ctx, names[0]);
 		return PROCMAIL_DONE;
 	}
 	if (d.place == PROCMAIL_PLACE_FILE) {
