@@ -34,7 +34,7 @@ culveradm_SOURCES = \
 	src/adm/progress.c src/adm/progress.h \
 	src/adm/query.c src/adm/query.h \
 	src/adm/replay.c src/adm/replay.h \
-	src/adm/replay-apply.c src/adm/replay-apply.h \
+	src/adm/replay-apply.c src/adm/replay-apply.h src/adm/replay-copies.c src/adm/replay-copies.h \
 	src/adm/replay-recipes.c src/adm/replay-recipes.h \
 	src/adm/server.c \
 	src/adm/user.c

@@ -163,8 +163,9 @@ deliver_log(const struct deliver_request *r, const char *by, const char *what)
 	buf_clear(&line);
 }
 
+/* host: NULL where nothing is written down. */
 static int
-save_plainly(const struct deliver_request *r, struct err *e)
+save_plainly(const struct deliver_request *r, struct deliver_host *host, struct err *e)
 {
 	struct span saved;
 	char what[512];
@@ -173,6 +174,8 @@ save_plainly(const struct deliver_request *r, struct err *e)
 		return -1;
 	snprintf(what, sizeof(what), "saved mail to %.*s", SPAN_ARG(saved));
 	deliver_log(r, "", what);
+	if (host != NULL)
+		deliver_host_note(host, NULL, "stored mail into mailbox '%.*s'", SPAN_ARG(span_sub(saved, 0, 300)));
 	return 0;
 }
 
@@ -247,7 +250,7 @@ filter(const struct deliver_request *r, struct deliver_host *host, struct delive
 static int
 filter_or_save(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
 {
-	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, e);
+	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, host, e);
 }
 
 static int
@@ -338,7 +341,7 @@ deliver(const struct deliver_request *r, struct deliver_result *out, struct err 
 
 	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 && r->junk.n == 0 &&
 	    set_ms(r->view, SET_deliver_duplicate_period) == 0)
-		return save_plainly(r, e);
+		return save_plainly(r, NULL, e);
 	a = arena_new(FILTER_MEMORY);
 	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);
 	arena_free(a);

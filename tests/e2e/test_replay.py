@@ -105,6 +105,9 @@ class Replay(unittest.TestCase):
         # What is where it should be stays there.
         self.assertEqual(self.what("alice", "mailbox", "Lists", "all"), ["kept"])
         self.assertEqual(self.what("alice", "mailbox", "INBOX", "subject", "flag"), ["kept"])
+        # A copy that is there is not made again.
+        self.assertEqual(self.what("--apply", "alice", "mailbox", "INBOX", "subject", "both"), ["kept"])
+        self.assertEqual(self.content("alice"), after)
 
     def test_script(self):
         """A script of the user's by name, or a file; the envelope is what the message tells of it."""
@@ -134,7 +137,7 @@ class Replay(unittest.TestCase):
         os.chmod(path, 0o600)
         files = self.files("erin")
         expected = ["moved to Lists.Talk (made)", "not kept; redirected to <x@example.org>", "not kept; written to folder",
-                    "discarded", "not kept; not run: /bin/some program", "kept", "kept; its text changed"]
+                    "discarded", "not kept; not run: /bin/some program", "kept", "kept; header +X-Seen: yes"]
         rows = self.rows("erin", path, "all")
         self.assertEqual([row["what"] for row in rows], expected)
         self.assertEqual(rows[0]["rule"], path + " line 2")
