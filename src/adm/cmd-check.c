@@ -40,9 +40,9 @@ on_found(void *ctx, bool is_error, const char *path, unsigned line, const char *
 		format_value(j->check.f, span_str(kind));
 		format_value(j->check.f, span_str(text));
 	} else if (line == 0) {
-		printf("%s: %s: %s\n", path, kind, text);
+		adm_say(stdout, "%s: %s: %s\n", path, kind, text);
 	} else {
-		printf("%s:%u: %s: %s\n", path, line, kind, text);
+		adm_say(stdout, "%s:%u: %s: %s\n", path, line, kind, text);
 	}
 }
 

@@ -217,6 +217,23 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.check("no-such-user")[0], 67)
         self.assertFalse([name for name in self.files("dave") if name.endswith((".log", ".csvbin"))])
 
+    def test_terminal(self):
+        """A file's name is its owner's words: on a terminal it is shown, not obeyed."""
+        with tempfile.TemporaryDirectory() as top:
+            path = os.path.join(top, "x\033[31my.sieve")
+            with open(path, "w") as f:
+                f.write("kepp;\n")
+            for words in (("filter", "check"), ("sieve", "compile")):
+                master, slave = os.openpty()
+                done = subprocess.run([os.path.join(culver.PREFIX, "bin", "culveradm"), "-c", self.server.config, *words, path],
+                                      stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, timeout=60)
+                os.close(slave)
+                said = os.read(master, 65536)
+                os.close(master)
+                self.assertEqual(done.returncode, 65)
+                self.assertIn(b"x^[[31my.sieve:1: error: kepp is no command", said)
+                self.assertNotIn(b"\033", said)
+
     def test_check_file(self):
         """Nothing else is needed: no server, no configuration."""
         with tempfile.TemporaryDirectory() as where:
