@@ -5,6 +5,7 @@
  * What the commands of culveradm share: the settings, the running server (asked over its administration socket), and
  * the way to a user's mail: a process of its own that has become that user before it opens anything.
  */
+#include <stdio.h>
 #include "adm/format.h"
 #include "lib/arena.h"
 #include "lib/ipc-types.h"
@@ -56,6 +57,11 @@ extern const struct adm_command adm_commands[];		/* ends with a NULL name */
 
 int adm_settings(struct adm *a);	/* reads the configuration; says what is wrong, exit status */
 int adm_usage(const struct adm *a);	/* the current command's usage on stderr; ADM_USAGE */
+/*
+ * What quotes names of files, or texts of others: on a terminal control characters are shown (^[), not obeyed.  Cut where a line
+ * would be larger than 64 kB.
+ */
+void adm_say(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int adm_fail(enum adm_exit status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));	/* returns status */
 int adm_fail_err(const struct err *e, const char *what);	/* with the status that fits e's code */
 

@@ -53,7 +53,7 @@ beside(const struct script *s, struct span name, struct arena *a, struct span *o
 	const char *slash = strrchr(s->path, '/');
 	struct buf text = BUF_INIT(CHECK_FILE_MAX);
 	char *path = arena_printf(a, "%.*s%.*s.sieve", slash == NULL ? 0 : (int)(slash + 1 - s->path), s->path, SPAN_ARG(name));
-	int rc = path == NULL ? err_set(e, ERR_TEMP, "out of memory") : file_read(path, CHECK_FILE_MAX, &text, e);
+	int rc = path == NULL ? err_set(e, ERR_TEMP, "out of memory") : file_read_plain(path, CHECK_FILE_MAX, &text, e);
 
 	if (rc == 0) {
 		*out = arena_dup(a, buf_span(&text));

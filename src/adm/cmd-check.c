@@ -40,9 +40,9 @@ on_found(void *ctx, bool is_error, const char *path, unsigned line, const char *
 		format_value(j->check.f, span_str(kind));
 		format_value(j->check.f, span_str(text));
 	} else if (line == 0) {
-		printf("%s: %s: %s\n", path, kind, text);
+		adm_say(stdout, "%s: %s: %s\n", path, kind, text);
 	} else {
-		printf("%s:%u: %s: %s\n", path, line, kind, text);
+		adm_say(stdout, "%s:%u: %s: %s\n", path, line, kind, text);
 	}
 }
 
@@ -115,7 +115,7 @@ check_script(struct user_check *u, const char *path, bool global)
 	struct buf text = BUF_INIT(CHECK_FILE_MAX);
 	struct err e = ERR_INIT;
 
-	if (file_read(path, CHECK_FILE_MAX, &text, &e) == -1) {
+	if (file_read_plain(path, CHECK_FILE_MAX, &text, &e) == -1) {
 		adm_fail_err(&e, path);
 		u->failed = true;
 	} else if (!check_sieve(&u->job->check, path, buf_span(&text), global)) {

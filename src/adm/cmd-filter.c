@@ -2,6 +2,7 @@
 /* filter why: what the filter of a user decided about a message, from its journal. */
 #include "adm/adm.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "lib-deliver/journal.h"
@@ -44,10 +45,10 @@ why_work(struct adm *a, struct storage *st, struct format *f, void *data)
 	struct buf text = BUF_INIT(JOURNAL_MAX + 1);
 	struct err e = ERR_INIT;
 	struct span line, wanted = span_str(a->argc > 1 ? a->argv[1] : NULL);
+	const bool *many = data;
 	size_t used = 0;
 	int dir, rc;
 
-	(void)data;
 	if (storage_user_dir(st, &dir, &e) == -1)
 		return adm_fail_err(&e, "journal");
 	rc = journal_read(dir, &text, &e);
@@ -72,6 +73,8 @@ why_work(struct adm *a, struct storage *st, struct format *f, void *data)
 		arena_free(lines);
 	}
 	buf_clear(&text);
+	if (rc == ADM_NOT_FOUND && wanted.n > 0 && *many)
+		return ADM_NOT_FOUND;
 	if (rc == ADM_NOT_FOUND && wanted.n > 0)
 		return adm_fail(ADM_NOT_FOUND, "the journal of %.*s knows no such message", SPAN_ARG(a->user));
 	return ADM_OK;
@@ -81,6 +84,7 @@ int
 cmd_filter_why(struct adm *a)
 {
 	struct format *f;
+	bool many;
 	int rc;
 
 	/* "filter why USER MESSAGE-ID": the user without -u. */
@@ -99,7 +103,11 @@ cmd_filter_why(struct adm *a)
 	format_column(f, "message-id", "message-id", 0);
 	format_column(f, "recipient", "recipient", 0);
 	format_column(f, "what", "what", 0);
-	rc = adm_for_users(a, f, why_work, NULL);
+	/* Of many users most have not got it. */
+	many = a->all_users || a->user_file != NULL || (a->user_mask != NULL && strpbrk(a->user_mask, "*?") != NULL);
+	rc = adm_for_users(a, f, why_work, &many);
+	if (rc == ADM_OK && many && a->argc > 1 && a->argv[1][0] != '\0' && format_rows(f) == 0)
+		rc = adm_fail(ADM_NOT_FOUND, "no user's journal knows such a message");
 	format_end(f);
 	format_free(f);
 	return rc;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "adm/check.h"
 #include "adm/replay-apply.h"
+#include "adm/replay-copies.h"
 #include "adm/replay-recipes.h"
 #include "lib/hash.h"
 #include "lib/sys.h"
@@ -52,6 +53,10 @@ struct replay {
 	struct filter_host including;
 	/* What a delivery would remember, of this run alone: what real deliveries remember says nothing about now. */
 	struct hash *marks;
+	struct replay_copies copies;
+	struct mailbox *box;		/* of the message at hand, */
+	uint32_t uid;
+	char email_id[33];		/* and its EMAILID; empty: not asked for yet */
 	struct replay_todo *todo, **tail;
 	size_t failures;
 };
@@ -85,6 +90,18 @@ on_place(void *ctx, const struct filter_action *action, struct span *name_out, b
 		return true;
 	*make_out = action->create || set_bool(r->view, SET_lda_mailbox_autocreate);
 	return *make_out;
+}
+
+/* Asked of copies only. */
+static bool
+on_has(void *ctx, struct span mailbox)
+{
+	struct replay *r = ctx;
+	struct err e = ERR_INIT;
+
+	if (r->email_id[0] == '\0' && mailbox_email_id(r->box, r->uid, r->email_id, &e) == -1)
+		return false;
+	return replay_copies_has(&r->copies, mailbox, span_str(r->email_id));
 }
 
 /* ---- begin and end ---- */
@@ -177,7 +194,7 @@ begin(struct adm *a, struct storage *st, struct mail_job *job)
 	r->tail = &r->todo;
 	r->a = arena_new(PLAN_MEMORY);
 	r->marks = hash_new(REMEMBERED_MAX);
-	if (r->a == NULL || r->marks == NULL)
+	if (r->a == NULL || r->marks == NULL || !replay_copies_init(&r->copies, st))
 		return adm_fail(ADM_TEMP, "out of memory");
 	if (switched_on(a, r, &e) == NULL)
 		return adm_fail_err(&e, "filter");
@@ -226,6 +243,7 @@ end(struct adm *a, struct storage *st, struct mail_job *job)
 	sieve_sequence_close(r->sequence);
 	sieve_script_free(r->script);
 	hash_free(r->marks);
+	replay_copies_clear(&r->copies);
 	set_view_free(r->view);
 	arena_free(r->a);
 	return rc;
@@ -426,7 +444,7 @@ put_row(struct replay *r, struct format *f, struct mailbox *box, uint32_t uid, c
 static int
 one_message(struct replay *r, struct mailbox *box, uint32_t uid, struct format *f, struct arena *a, struct err *e)
 {
-	const struct replay_host host = { .ctx = r, .place = on_place, .keep = span_str(r->wanted->keep) };
+	const struct replay_host host = { .ctx = r, .place = on_place, .has = on_has, .keep = span_str(r->wanted->keep) };
 	struct replay_at at = { .mailbox = mailbox_name(box) };
 	struct filter_action *actions;
 	struct filter_message m;
@@ -437,6 +455,10 @@ one_message(struct replay *r, struct mailbox *box, uint32_t uid, struct format *
 	if (flags_of(box, uid, a, &at.flags, e) == -1 || mailbox_body(box, uid, &text, e) == -1)
 		return -1;
 	mailbox_read_end(box);
+	r->box = box;
+	r->uid = uid;
+	r->email_id[0] = '\0';
+	at.text = text;
 	message_of(r, text, &at.flags, a, &m);
 	deliver_host_begin(&r->host, &r->request, a);
 	if (r->host.dir_fd != -1)

@@ -125,7 +125,7 @@ on_error(void *ctx, const struct sieve_error *error)
 	struct compiling *c = ctx;
 
 	c->told++;
-	printf("%s:%u: error: %s\n", c->path, error->line, error->text);
+	adm_say(stdout, "%s:%u: error: %s\n", c->path, error->line, error->text);
 }
 
 static void
@@ -140,7 +140,7 @@ compile_file(struct compiling *c, const char *path)
 		return;
 	c->failed++;
 	if (c->told == 0)
-		printf("%s: error: %s\n", path, e.log);
+		adm_say(stdout, "%s: error: %s\n", path, e.log);
 }
 
 static void

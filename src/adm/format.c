@@ -316,6 +316,12 @@ format_valuef(struct format *f, const char *fmt, ...)
 	buf_clear(&b);
 }
 
+uint64_t
+format_rows(const struct format *f)
+{
+	return f->shared->rows;
+}
+
 void
 format_flush(struct format *f)
 {

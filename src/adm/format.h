@@ -31,6 +31,7 @@ void format_free(struct format *f);
 void format_column(struct format *f, const char *key, const char *title, unsigned flags);
 void format_value(struct format *f, struct span value);	/* the next column of the row; the last one ends the row */
 void format_valuef(struct format *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+uint64_t format_rows(const struct format *f);	/* how many there have been, of all processes */
 /* What is gathered goes out: before a process that has printed rows ends. */
 void format_flush(struct format *f);
 /* At the very end, once: closes the JSON array. */

@@ -14,6 +14,7 @@
 
 #define WORDS_MAX 3
 #define OVERRIDES_MAX 64
+#define SAID_MAX 65536
 
 const struct adm_command adm_commands[] = {
 	{ "reload", "", "read the configuration again; sessions go on", cmd_reload },
@@ -80,16 +81,37 @@ const struct adm_command adm_commands[] = {
 
 static const struct adm_command *current;
 
+void
+adm_say(FILE *out, const char *fmt, ...)
+{
+	bool is_terminal = isatty(fileno(out)) == 1;
+	struct buf text = BUF_INIT(SAID_MAX);
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (is_terminal && (c < ' ' || c == 0x7f) && c != '\t' && c != '\n')
+			fprintf(out, "^%c", c ^ 0x40);
+		else
+			fputc(c, out);
+	}
+	buf_clear(&text);
+}
+
 int
 adm_fail(enum adm_exit status, const char *fmt, ...)
 {
+	char text[SAID_MAX / 8];
 	va_list ap;
 
-	fputs("culveradm: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	adm_say(stderr, "culveradm: %s\n", text);
 	return (int)status;
 }
 

@@ -34,7 +34,7 @@ culveradm_SOURCES = \
 	src/adm/progress.c src/adm/progress.h \
 	src/adm/query.c src/adm/query.h \
 	src/adm/replay.c src/adm/replay.h \
-	src/adm/replay-apply.c src/adm/replay-apply.h \
+	src/adm/replay-apply.c src/adm/replay-apply.h src/adm/replay-copies.c src/adm/replay-copies.h \
 	src/adm/replay-recipes.c src/adm/replay-recipes.h \
 	src/adm/server.c \
 	src/adm/user.c
@@ -48,7 +48,7 @@ tests_unit_test_adm_LDADD = src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LI
 
 UNIT_TESTS += tests/unit/test-replay
 tests_unit_test_replay_SOURCES = tests/unit/test-replay.c src/adm/replay.c
-tests_unit_test_replay_LDADD = src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LIBS)
+tests_unit_test_replay_LDADD = src/lib-filter/libfilter.a src/lib-mail/libmail.a src/lib/libbase.a $(CMOCKA_LIBS)
 
 bashcompletiondir = $(datadir)/bash-completion/completions
 bashcompletion_DATA = src/adm/completion/culveradm

@@ -79,6 +79,8 @@ apply_one(struct applying *x, const struct replay_todo *t, const struct replay_p
 
 	*move_to = NULL;
 	for (const struct replay_place *p = t->plan->places; p != NULL; p = p->next) {
+		if (p->there)
+			continue;
 		if (p->here)
 			own = p;
 		else if (!t->plan->stays && *move_to == NULL)

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/sys.h"
 #include "lib-deliver/procmail-host.h"
+#include "lib-deliver/recipes.h"
 
 #define NAMES_MAX 65536
 
@@ -182,6 +183,13 @@ on_log(void *ctx, struct span dir, struct span name, struct span text)
 }
 
 static void
+on_dropped(void *ctx, struct span by)
+{
+	(void)by;
+	want(ctx, (struct filter_action){ .kind = FILTER_DISCARD, .verb = "recipe" });
+}
+
+static void
 on_problem(void *ctx, struct span text)
 {
 	struct work *w = ctx;
@@ -232,28 +240,26 @@ names_of(const struct replay_recipes *x, struct arena *a)
 static int
 run(struct work *w, const struct deliver_request *r, struct span names, struct span text, struct err *e)
 {
-	struct span settings[] = {
-		span_str(arena_printf(w->a, "SENDER=%.*s", SPAN_ARG(r->sender))),
-		span_str(arena_printf(w->a, "RECIPIENT=%.*s", SPAN_ARG(r->recipient))),
-	};
+	struct span settings[DELIVER_RECIPES_VARIABLES], detail = deliver_detail(r);
 	struct span host_name_set = set_str(w->x->view, SET_hostname);
 	struct procmail_host host = { .ctx = w, .read = on_read, .enter = on_enter, .is_dir = on_is_dir,
 		.is_file = on_is_file, .deliver = on_deliver,
 				      .forward = on_forward, .run = on_run, .lock = on_lock, .unlock = on_unlock, .log = on_log,
-				      .problem = on_problem };
-	struct procmail_limits limits = PROCMAIL_LIMITS_DEFAULT;
+				      .problem = on_problem, .dropped = on_dropped };
+	struct procmail_limits limits = deliver_recipes_limits(w->x->view);
 	struct procmail_result result;
 	struct procmail_request q = {
 		.text = text, .global_rc = names, .user = w->x->user, .home = w->x->home,
 		.host_name = host_name_set.n > 0 ? host_name_set : span_str(host_name()), .dir = w->x->home,
 		.inbox = span_str(arena_printf(w->a, PROCMAIL_MAILBOX_PREFIX "%.*s", SPAN_ARG(w->x->place))),
-		.sendmail = SPAN("/usr/sbin/sendmail"), .settings = settings, .setting_count = 2, .process = (unsigned)getpid(),
+		.sendmail = deliver_recipes_sendmail(w->x->view), .settings = settings, .args = &detail, .arg_count = detail.n > 0,
+		.setting_count = deliver_recipes_variables(r, detail, w->a, settings), .process = (unsigned)getpid(),
 		.soft = true, .where = &w->where, .keep_when_failed = true,
 	};
 	char code[64];
 	int rc;
 
-	if (settings[0].p == NULL || settings[1].p == NULL || q.inbox.p == NULL)
+	if (q.inbox.p == NULL)
 		return err_set(e, ERR_TEMP, "out of memory");
 	rc = procmail_run(&q, &host, &limits, &result, e);
 	buf_clear(&result.folder);

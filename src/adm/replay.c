@@ -2,9 +2,15 @@
 #include "adm/replay.h"
 
 #include <stdio.h>
+#include "lib/hash.h"
+#include "lib-mail/header.h"
 #include "lib-storage/mailbox.h"
 
 #define TEXT_MAX ((size_t)65536)
+#define FIELDS_MAX 5000		/* of a header that are compared */
+#define FIELD_OCTETS ((size_t)1 << 20)
+#define FIELDS_SHOWN 10
+#define FIELD_SHOWN 100		/* octets */
 #define VALUE_MAX 300		/* octets of a name or an address that are shown */
 
 static const struct {
@@ -93,6 +99,82 @@ note(struct planner *p, const char *what, struct span value)
 	    span_ends(span_str(what), SPAN("<")) ? ">" : "");
 }
 
+/* The next field as a line; what makes no sense as one is passed over. */
+static bool
+next_line(struct header_iter *it, struct buf *line)
+{
+	struct header_field f;
+
+	while (header_next(it, &f)) {
+		if (f.name.n == 0)
+			continue;
+		buf_reset(line);
+		buf_addf(line, "%.*s: ", SPAN_ARG(f.name));
+		header_unfold(line, f.value);
+		return true;
+	}
+	return false;
+}
+
+/* The fields of `of' that are not in `in', which may have the same one several times. */
+static void
+put_fields(char sign, struct span of, struct span in, struct buf *out)
+{
+	struct hash *counts = hash_new(FIELDS_MAX);
+	struct buf line = BUF_INIT(FIELD_OCTETS);
+	struct header_iter it;
+	size_t more = 0;
+	void **count;
+
+	header_begin(&it, in, FIELDS_MAX, FIELD_OCTETS);
+	while (counts != NULL && next_line(&it, &line) && (count = hash_slot(counts, buf_span(&line))) != NULL)
+		*count = (void *)((uintptr_t)*count + 1);
+	header_begin(&it, of, FIELDS_MAX, FIELD_OCTETS);
+	while (counts != NULL && next_line(&it, &line)) {
+		uintptr_t left = (uintptr_t)hash_get(counts, buf_span(&line));
+
+		if (left > 0 && (count = hash_slot(counts, buf_span(&line))) != NULL)
+			*count = (void *)(left - 1);
+		else if (more++ < FIELDS_SHOWN)
+			buf_addf(out, " %c%.*s", sign, SPAN_ARG(span_sub(buf_span(&line), 0, FIELD_SHOWN)));
+	}
+	if (more > FIELDS_SHOWN)
+		buf_addf(out, " %c%zu more", sign, more - FIELDS_SHOWN);
+	hash_free(counts);
+	buf_clear(&line);
+}
+
+/* Whether they differ in more than how lines end: recipes have LF. */
+static bool
+differ(struct span x, struct span y)
+{
+	size_t i = 0, k = 0;
+
+	while (i < x.n && k < y.n) {
+		i += x.p[i] == '\r' && i + 1 < x.n && x.p[i + 1] == '\n';
+		k += y.p[k] == '\r' && k + 1 < y.n && y.p[k + 1] == '\n';
+		if (x.p[i++] != y.p[k++])
+			return true;
+	}
+	return i < x.n || k < y.n;
+}
+
+static void
+note_changes(struct planner *p, struct span now)
+{
+	struct span was = p->at->text;
+	size_t was_n = header_size(was), now_n = header_size(now);
+	struct buf fields = BUF_INIT(TEXT_MAX);
+
+	put_fields('-', span_sub(was, 0, was_n), span_sub(now, 0, now_n), &fields);
+	put_fields('+', span_sub(now, 0, now_n), span_sub(was, 0, was_n), &fields);
+	if (fields.n > 0)
+		buf_addf(&p->notes, "%sheader%.*s", p->notes.n > 0 ? "; " : "", SPAN_ARG(buf_span(&fields)));
+	if (fields.n == 0 || differ(span_from(was, was_n), span_from(now, now_n)))
+		note(p, "its text changed", SPAN(""));
+	buf_clear(&fields);
+}
+
 /* The same mailbox twice is one place: the later flags count, as they would where a message is flagged twice. */
 static bool
 add_place(struct planner *p, struct span mailbox, bool make, const struct filter_action *x)
@@ -131,7 +213,7 @@ save(struct planner *p, const struct filter_action *x)
 		name = p->at->mailbox;
 	}
 	if (x->message.p != NULL)
-		note(p, "its text changed", SPAN(""));
+		note_changes(p, x->message);
 	return add_place(p, name, make, x);
 }
 
@@ -173,9 +255,14 @@ add_rules(struct planner *p, const struct filter_action *actions)
 	struct buf text = BUF_INIT(TEXT_MAX);
 
 	for (const struct filter_action *x = actions; x != NULL; x = x->next)
-		if (x->line > 0 && x->kind != FILTER_MARK && (x->kind != FILTER_DISCARD || p->plan->places == NULL))
-			buf_addf(&text, "%s%.*s%sline %u", text.n > 0 ? "; " : "", SPAN_ARG(x->script),
-			    x->script.n > 0 ? " " : "", x->line);
+		if (x->line > 0 && x->kind != FILTER_MARK && (x->kind != FILTER_DISCARD || p->plan->places == NULL)) {
+			struct buf one = BUF_INIT(TEXT_MAX);
+
+			filter_action_where(&one, x);
+			if (!span_ends(buf_span(&text), buf_span(&one)))	/* it was told just now */
+				buf_addf(&text, "%s%.*s", text.n > 0 ? "; " : "", SPAN_ARG(buf_span(&one)));
+			buf_clear(&one);
+		}
 	p->plan->rules = arena_dup(p->a, buf_span(&text));
 	buf_clear(&text);
 	return p->plan->rules.p != NULL;
@@ -187,9 +274,12 @@ put_places(struct planner *p, struct buf *out)
 {
 	bool moved = p->plan->stays;
 
-	for (const struct replay_place *x = p->plan->places; x != NULL; x = x->next) {
+	for (struct replay_place *x = p->plan->places; x != NULL; x = x->next) {
 		struct buf one = BUF_INIT(TEXT_MAX);
 
+		x->there = !x->here && moved && !x->make && p->host->has != NULL && p->host->has(p->host->ctx, x->mailbox);
+		if (x->there)
+			continue;
 		if (!x->here) {
 			buf_addf(&one, "%s to %.*s%s", moved ? "copied" : "moved", SPAN_ARG(x->mailbox), x->make ? " (made)" : "");
 			moved = true;

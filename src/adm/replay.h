@@ -17,6 +17,7 @@ struct replay_flags {
 /* The message as it is. */
 struct replay_at {
 	struct span mailbox;
+	struct span text;
 	struct replay_flags flags;
 };
 
@@ -26,6 +27,7 @@ struct replay_place {
 	struct span mailbox;
 	bool here;			/* it is there already */
 	bool make;			/* the mailbox must be made first */
+	bool there;			/* a copy is: none is made */
 	bool set_flags;			/* flags are to be these; else they stay */
 	struct replay_flags flags;
 };
@@ -42,6 +44,8 @@ struct replay_plan {
 struct replay_host {
 	void *ctx;
 	struct span keep;		/* where kept messages go; empty: they stay where they are */
+	/* Whether the mailbox has the message already: then it is not copied there once more.  NULL: none has. */
+	bool (*has)(void *ctx, struct span mailbox);
 	/* The mailbox that a FILTER_SAVE (not a keep) means, in a.  False: there is none, *make_out: and it would be made. */
 	bool (*place)(void *ctx, const struct filter_action *action, struct span *name_out, bool *make_out);
 };

@@ -166,8 +166,9 @@ tell_sender(const struct deliver_request *r, const struct err *why, struct deliv
 	arena_free(a);
 }
 
+/* host: NULL where nothing is written down. */
 static int
-save_plainly(const struct deliver_request *r, struct err *e)
+save_plainly(const struct deliver_request *r, struct deliver_host *host, struct err *e)
 {
 	struct span saved;
 	char what[512];
@@ -176,6 +177,8 @@ save_plainly(const struct deliver_request *r, struct err *e)
 		return -1;
 	snprintf(what, sizeof(what), "saved mail to %.*s", SPAN_ARG(saved));
 	deliver_log(r, "", what);
+	if (host != NULL)
+		deliver_host_note(host, NULL, "stored mail into mailbox '%.*s'", SPAN_ARG(span_sub(saved, 0, 300)));
 	return 0;
 }
 
@@ -250,7 +253,7 @@ filter(const struct deliver_request *r, struct deliver_host *host, struct delive
 static int
 filter_or_save(const struct deliver_request *r, struct deliver_host *host, struct deliver_result *out, struct err *e)
 {
-	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, e);
+	return r->filter != NULL ? filter(r, host, out, e) : save_plainly(r, host, e);
 }
 
 static int
@@ -317,8 +320,13 @@ deliver_knowing(const struct deliver_request *r, struct arena *a, struct deliver
 		deliver_log(r, "", "duplicate: it is there already");
 		deliver_host_note(&host, NULL, "duplicate: it is there already");
 	} else {
+		if (r->junk.n > 0 && r->mailbox.n == 0)
+			deliver_host_note(&host, NULL, "it is taken for spam: without other rules it belongs into mailbox '%.*s'",
+			    SPAN_ARG(span_sub(r->junk, 0, 300)));
 		rc = r->forward != NULL ? deliver_forward_run(r->forward, r, &host, recipes_or_filter, out, e) :
 		    recipes_or_filter(r, &host, out, e);
+		if (rc == -1)
+			deliver_host_note(&host, NULL, "not delivered: %s", e->log);
 		if (rc == 0 && !out->rejected && mark.n > 0)
 			deliver_host_mark(&host, mark, period);
 		if (rc == 0 && !out->rejected && once.n > 0)
@@ -334,9 +342,9 @@ deliver(const struct deliver_request *r, struct deliver_result *out, struct err 
 	struct arena *a;
 	int rc;
 
-	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 &&
+	if (r->forward == NULL && r->recipes == NULL && r->filter == NULL && r->origin.n == 0 && r->junk.n == 0 &&
 	    set_ms(r->view, SET_deliver_duplicate_period) == 0)
-		return save_plainly(r, e);
+		return save_plainly(r, NULL, e);
 	a = arena_new(FILTER_MEMORY);
 	rc = a == NULL ? err_set(e, ERR_TEMP, "out of memory") : deliver_knowing(r, a, out, e);
 	arena_free(a);

@@ -13,6 +13,7 @@
 #include "lib-storage/metadata.h"
 
 #define NOTE_MAX 800
+#define WHERE_MAX 8192
 
 static bool
 mailbox_exists(void *ctx, struct span name)
@@ -235,8 +236,13 @@ deliver_host_begin(struct deliver_host *h, const struct deliver_request *r, stru
 	}
 	h->entry = (struct journal_entry){ .time = now(h), .sender = r->sender, .recipient = r->recipient,
 					   .session = r->session };
-	if (header_get(r->message, SPAN("message-id"), &value))
-		h->entry.message_id = value;
+	if (header_get(r->message, SPAN("message-id"), &value)) {
+		struct buf line = BUF_INIT(JOURNAL_LINE);
+
+		header_unfold(&line, span_sub(value, 0, JOURNAL_LINE / 2));
+		h->entry.message_id = arena_dup(a, span_trim(buf_span(&line)));
+		buf_clear(&line);
+	}
 }
 
 void
@@ -302,11 +308,14 @@ deliver_host_note(struct deliver_host *h, const struct filter_action *action, co
 	va_end(ap);
 	if (action == NULL)
 		line = arena_printf(h->a, "%s", text);
-	else if (action->line == 0)
-		line = arena_printf(h->a, "%.*s%skept: %s", SPAN_ARG(action->script), action->script.n > 0 ? ": " : "", text);
-	else
-		line = arena_printf(h->a, "%.*s%sline %u: %s", SPAN_ARG(action->script), action->script.n > 0 ? " " : "",
-		    action->line, text);
+	else {
+		struct buf where = BUF_INIT(WHERE_MAX);
+
+		filter_action_where(&where, action);
+		line = arena_printf(h->a, "%.*s%s%s%s", SPAN_ARG(buf_span(&where)), where.n > 0 ? ": " : "",
+		    action->line == 0 ? "kept: " : "", text);
+		buf_clear(&where);
+	}
 	if (line != NULL)
 		h->entry.steps[h->entry.step_count++] = span_str(line);
 }

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "lib/sys.h"
 
+#define LOCK_MS 3000		/* who holds it for longer gets no entry, and the delivery goes on */
 #define MAGIC SPAN("1")		/* of the format; stands first on each line */
 
 static void
@@ -103,6 +103,15 @@ newer_half(struct span text)
 	return span_from(half, span_chr(half, '\n') + 1);
 }
 
+/* What the new entry comes behind: a crash may have left half of one. */
+static bool
+ends_a_line(int fd, off_t size)
+{
+	char last;
+
+	return size == 0 || pread(fd, &last, 1, size - 1) != 1 || last == '\n';
+}
+
 static int
 append(int dir_fd, int fd, size_t max, struct span line, struct err *e)
 {
@@ -112,19 +121,29 @@ append(int dir_fd, int fd, size_t max, struct span line, struct err *e)
 
 	if (fstat(fd, &st) == -1)
 		return err_errno(e, "%s", JOURNAL_FILE);
-	if ((uint64_t)st.st_size + line.n <= max)
-		return fd_write_all(fd, line, e);
+	if ((uint64_t)st.st_size + line.n + 1 <= max) {
+		rc = ends_a_line(fd, st.st_size) ? 0 : fd_write_all(fd, SPAN("\n"), e);
+		if (rc == 0)
+			rc = fd_write_all(fd, line, e);
+		/* Without room for all of it: nothing of it. */
+		if (rc == -1 && ftruncate(fd, st.st_size) == -1)
+			return err_wrap(e, "%s, half of an entry", JOURNAL_FILE);
+		return rc;
+	}
 	rc = fd_read_all(fd, JOURNAL_MAX, &text, e);
 	if (rc == 0 || e->code == ERR_LIMIT) {
-		struct buf kept = BUF_INIT(JOURNAL_MAX + JOURNAL_LINE);
+		struct buf kept = BUF_INIT(JOURNAL_MAX + 2 * JOURNAL_LINE);
 		struct span half = newer_half(buf_span(&text));
 
 		/* The limit may have been set lower since. */
-		if (half.n + line.n > max)
+		if (half.n + line.n + 1 > max)
 			half = SPAN("");
 		buf_add(&kept, half);
+		if (half.n > 0 && half.p[half.n - 1] != '\n')
+			buf_addc(&kept, '\n');
 		buf_add(&kept, line);
-		rc = file_replace(dir_fd, JOURNAL_FILE, buf_span(&kept), 0600, false, e);
+		rc = kept.failed ? err_set(e, ERR_TEMP, "out of memory") :
+		    file_replace(dir_fd, JOURNAL_FILE, buf_span(&kept), 0600, false, e);
 		buf_clear(&kept);
 	}
 	buf_clear(&text);
@@ -135,18 +154,14 @@ int
 journal_add(int dir_fd, size_t max, const struct journal_entry *entry, struct err *e)
 {
 	struct buf line = BUF_INIT(2 * JOURNAL_LINE);
-	int fd = openat(dir_fd, JOURNAL_FILE, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600), rc;
+	int fd = file_open_locked(dir_fd, JOURNAL_FILE, LOCK_MS, e), rc;
 
 	if (fd == -1)
-		return err_errno(e, "open %s", JOURNAL_FILE);
+		return -1;
 	journal_write(&line, entry);
 	if (max > JOURNAL_MAX)
 		max = JOURNAL_MAX;
-	/* For a moment: so that the older half goes once. */
-	if (fd_flock(fd, LOCK_EX) == -1)
-		rc = err_errno(e, "lock %s", JOURNAL_FILE);
-	else
-		rc = line.failed ? err_set(e, ERR_TEMP, "out of memory") : append(dir_fd, fd, max, buf_span(&line), e);
+	rc = line.failed ? err_set(e, ERR_TEMP, "out of memory") : append(dir_fd, fd, max, buf_span(&line), e);
 	close(fd);
 	buf_clear(&line);
 	return rc;
@@ -155,11 +170,13 @@ journal_add(int dir_fd, size_t max, const struct journal_entry *entry, struct er
 int
 journal_read(int dir_fd, struct buf *out, struct err *e)
 {
-	int fd = openat(dir_fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc;
+	int fd = openat(dir_fd, JOURNAL_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), rc;
+	struct stat st;
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : err_errno(e, "open %s", JOURNAL_FILE);
-	rc = fd_read_all(fd, JOURNAL_MAX, out, e);
+	rc = fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ? err_set(e, ERR_DENIED, "%s is no plain file", JOURNAL_FILE) :
+	    fd_read_all(fd, JOURNAL_MAX, out, e);
 	close(fd);
 	return rc;
 }

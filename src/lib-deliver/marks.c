@@ -9,8 +9,6 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "lib/buf.h"
 #include "lib/sys.h"
@@ -18,7 +16,6 @@
 #define RECORD 32
 #define DIGEST 16
 #define LOCK_MS 10000
-#define LOCK_STEP_US 10000
 #define COMPACT_AT 1000		/* records */
 #define FILE_MAX ((size_t)4 << 20)
 
@@ -49,41 +46,6 @@ digest_of(struct span mark, unsigned char out[DIGEST])
 	return true;
 }
 
-static int
-lock(int fd, struct err *e)
-{
-	int64_t until = clock_ms() + LOCK_MS;
-
-	while (fd_flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		if (clock_ms() >= until)
-			return err_set(e, ERR_TIMEOUT, "%s is locked for too long", MARKS_FILE);
-		usleep(LOCK_STEP_US);
-	}
-	return 0;
-}
-
-/* The file may have been replaced while its lock was waited for. */
-static int
-open_locked(int dir_fd, struct err *e)
-{
-	for (int try = 0; try < 10; try++) {
-		struct stat mine, there;
-		int fd = openat(dir_fd, MARKS_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND, 0600);
-
-		if (fd == -1)
-			return err_errno(e, "open %s", MARKS_FILE);
-		if (lock(fd, e) == -1) {
-			close(fd);
-			return -1;
-		}
-		if (fstat(fd, &mine) == 0 && fstatat(dir_fd, MARKS_FILE, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    mine.st_ino == there.st_ino && S_ISREG(mine.st_mode))
-			return fd;
-		close(fd);
-	}
-	return err_set(e, ERR_TEMP, "%s is replaced again and again", MARKS_FILE);
-}
-
 int
 marks_open(int dir_fd, struct marks **out, struct err *e)
 {
@@ -93,7 +55,7 @@ marks_open(int dir_fd, struct marks **out, struct err *e)
 		return err_set(e, ERR_TEMP, "out of memory");
 	buf_init(&m->text, FILE_MAX);
 	m->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	m->fd = m->dir_fd == -1 ? err_errno(e, "dup") : open_locked(dir_fd, e);
+	m->fd = m->dir_fd == -1 ? err_errno(e, "dup") : file_open_locked(dir_fd, MARKS_FILE, LOCK_MS, e);
 	if (m->fd == -1 || (fd_read_all(m->fd, FILE_MAX, &m->text, e) == -1 && e->code != ERR_LIMIT)) {
 		marks_close(m);
 		return -1;
@@ -158,7 +120,7 @@ compact(struct marks *m, int64_t now, struct err *e)
 		drop = kept.n / RECORD / 2 * RECORD;
 	buf_drop(&kept, drop);
 	rc = kept.failed ? err_set(e, ERR_TEMP, "out of memory") : file_replace(m->dir_fd, MARKS_FILE, buf_span(&kept), 0600, false, e);
-	if (rc == -1 || (fd = open_locked(m->dir_fd, e)) == -1) {
+	if (rc == -1 || (fd = file_open_locked(m->dir_fd, MARKS_FILE, LOCK_MS, e)) == -1) {
 		buf_clear(&kept);
 		return -1;
 	}

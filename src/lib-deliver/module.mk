@@ -57,6 +57,10 @@ UNIT_TESTS += tests/unit/test-spam-scan
 tests_unit_test_spam_scan_SOURCES = tests/unit/test-spam-scan.c
 tests_unit_test_spam_scan_LDADD = src/lib-deliver/libspamscan.a src/lib-config/libconfig.a $(SPAM_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test-journal
+tests_unit_test_journal_SOURCES = tests/unit/test-journal.c
+tests_unit_test_journal_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test-smtp-path
 tests_unit_test_smtp_path_SOURCES = tests/unit/test-smtp-path.c
 tests_unit_test_smtp_path_LDADD = src/lib-deliver/libdeliver.a src/lib/libbase.a $(CMOCKA_LIBS)

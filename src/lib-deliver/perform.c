@@ -16,6 +16,7 @@
 #define REDIRECT_MEMORY_MOST ((int64_t)365 * 86400)
 #define HEADER_MAX ((size_t)1 << 20)
 #define WHY_MAX 400
+#define WHERE_MAX 8192
 
 struct work {
 	const struct deliver_request *r;
@@ -43,10 +44,12 @@ static void
 complain(struct work *w, const struct filter_action *a, const struct err *e)
 {
 	bool full = e->code == ERR_QUOTA || e->code == ERR_OVERQUOTA || e->code == ERR_TOOBIG;
+	struct buf where = BUF_INIT(WHERE_MAX);
 	char text[WHY_MAX];
 
-	snprintf(text, sizeof(text), "%s%.*s%sline %u: %s", w->host->by, SPAN_ARG(a->script), a->script.n > 0 ? " " : "", a->line,
-	    e->log);
+	filter_action_where(&where, a);
+	snprintf(text, sizeof(text), "%s%.*s%s%s", w->host->by, SPAN_ARG(buf_span(&where)), where.n > 0 ? ": " : "", e->log);
+	buf_clear(&where);
 	if (full)
 		log_info("%s", text);
 	else

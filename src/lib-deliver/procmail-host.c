@@ -124,7 +124,7 @@ on_run(void *ctx, const struct procmail_program *p, struct buf *out, struct buf 
 	struct procmail_files *f = ctx;
 	struct program_request r = { .argv = p->argv, .argc = p->argc, .env = p->env, .env_count = p->env_count, .dir = p->dir,
 		.input = p->input, .output_max = p->output_max, .timeout = p->timeout, .umask = p->umask,
-		.ignore_write_errors = p->ignore_write_errors };
+		.ignore_write_errors = p->ignore_write_errors, .or_shell = true };
 
 	if (!f->programs)
 		return err_set(e, ERR_DENIED, "programs are switched off");

@@ -23,7 +23,7 @@
 
 enum { ASK = 1, ANSWER = 2, READY = 3 };
 enum {
-	TAG_ARGC = 1, TAG_ENVC, TAG_OUTPUT, TAG_TIMEOUT, TAG_UMASK, TAG_IGNORE, TAG_OUT_MAX, TAG_SAID_MAX,
+	TAG_ARGC = 1, TAG_ENVC, TAG_OUTPUT, TAG_TIMEOUT, TAG_UMASK, TAG_IGNORE, TAG_SHELL, TAG_OUT_MAX, TAG_SAID_MAX,
 	TAG_FAILED, TAG_TEXT, TAG_STATUS, TAG_CUT, TAG_OUT,
 };
 
@@ -90,6 +90,7 @@ decode(struct ipc_msg *m, struct span rest, struct program_request *r, struct ar
 	r->timeout = ipc_u32(m, TAG_TIMEOUT);
 	r->umask = ipc_u32(m, TAG_UMASK);
 	r->ignore_write_errors = ipc_u32(m, TAG_IGNORE) != 0;
+	r->or_shell = ipc_u32(m, TAG_SHELL) != 0;
 	if (m->bad || argc == 0 || argc > PROGRAM_STRINGS || env_count > PROGRAM_STRINGS)
 		return err_set(e, ERR_SYNTAX, "a request that is not understood");
 	strings = arena_alloc(a, argc + env_count, sizeof(*strings));
@@ -347,6 +348,7 @@ program_helper_run(const struct program_helper *h, const struct program_request 
 	ipc_put_u32(&o, TAG_TIMEOUT, r->timeout);
 	ipc_put_u32(&o, TAG_UMASK, r->umask);
 	ipc_put_u32(&o, TAG_IGNORE, r->ignore_write_errors);
+	ipc_put_u32(&o, TAG_SHELL, r->or_shell);
 	ipc_put_u64(&o, TAG_OUT_MAX, out->max - out->n);
 	ipc_put_u64(&o, TAG_SAID_MAX, said->max - said->n);
 	ipc_put_fd(&o, fd);

@@ -102,6 +102,24 @@ set_limit(int which, uint64_t value)
 		(void)setrlimit((__rlimit_resource_t)which, &l);
 }
 
+/* A script without its x bit, as procmail runs it: the shell reads the file, from where it is or from PATH. */
+static void
+become_shell(struct run *x)
+{
+	char shell[] = "/bin/sh", **argv;
+	size_t count = 0;
+
+	while (x->argv[count] != NULL)
+		count++;
+	argv = calloc(count + 2, sizeof(*argv));
+	if (argv == NULL)
+		return;
+	argv[0] = shell;
+	memcpy(argv + 1, x->argv, (count + 1) * sizeof(*argv));
+	execve(argv[0], argv, x->env);
+	free(argv);
+}
+
 /* In the child: becomes the program, or leaves with 126 or 127 as a shell does; errno goes back over `tell'. */
 static void
 become(struct run *x, int tell)
@@ -130,8 +148,11 @@ become(struct run *x, int tell)
 	if (chdir(x->dir) == 0) {
 		environ = x->env;
 		execvp(x->argv[0], x->argv);
-	}
-	saved = errno;
+		saved = errno;
+		if (x->r->or_shell && x->l->only_dir.n == 0 && access(x->argv[0], R_OK) == 0)
+			become_shell(x);
+	} else
+		saved = errno;
 	(void)!write(3, &saved, sizeof(saved));
 	_exit(saved == ENOENT ? 127 : 126);
 }

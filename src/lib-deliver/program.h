@@ -33,6 +33,7 @@ struct program_request {
 	size_t output_max;		/* 0: nobody wants it */
 	unsigned timeout, umask;
 	bool ignore_write_errors;
+	bool or_shell;			/* a file that can be read but not executed is for /bin/sh; not with program_limits.only_dir */
 	unsigned running;		/* processes of the user's that there are; 0: they are counted */
 	int watch_fd;			/* a socket at whose end the program is ended; 0: none */
 	void (*waiting)(void *ctx);	/* program_helper_run: called a few times a second meanwhile; NULL: nobody wants that */

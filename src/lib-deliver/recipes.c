@@ -533,23 +533,32 @@ refuse(struct work *w, int code)
 	say(w, what);
 }
 
-#define SETTINGS 5
-
-/* How many there are. */
-static size_t
-settings_of(const struct work *w, struct span detail, struct span out[SETTINGS])
+/* The exit code, or another that they may give, is told behind it. */
+static void
+on_dropped(void *ctx, struct span by)
 {
-	struct arena *a = w->host->a;
-	const struct deliver_request *r = w->r;
+	struct work *w = ctx;
+	char what[WHY_MAX];
 
+	if (span_eq(by, SPAN("HOST")))
+		snprintf(what, sizeof(what), "ended by HOST: what no recipe has stored is discarded");
+	else
+		snprintf(what, sizeof(what), "discarded into %.*s", SPAN_ARG(span_sub(by, 0, 300)));
+	say(w, what);
+}
+
+size_t
+deliver_recipes_variables(const struct deliver_request *r, struct span detail, struct arena *a,
+    struct span out[DELIVER_RECIPES_VARIABLES])
+{
 	out[0] = span_str(arena_printf(a, "SENDER=%.*s", SPAN_ARG(r->sender)));
 	out[1] = span_str(arena_printf(a, "RECIPIENT=%.*s", SPAN_ARG(r->recipient)));
 	out[2] = span_str(arena_printf(a, "ORIGINAL_RECIPIENT=%.*s", SPAN_ARG(r->orig_recipient.n > 0 ? r->orig_recipient : r->recipient)));
 	out[3] = span_str(arena_printf(a, "EXTENSION=%.*s", SPAN_ARG(detail)));
 	if (getenv("TZ") == NULL)
-		return SETTINGS - 1;
+		return DELIVER_RECIPES_VARIABLES - 1;
 	out[4] = span_str(arena_printf(a, "TZ=%s", getenv("TZ")));
-	return SETTINGS;
+	return DELIVER_RECIPES_VARIABLES;
 }
 
 /* The files that there are, a line each; empty: none. */
@@ -579,9 +588,9 @@ files_that_are(const struct deliver_recipes *x, struct deliver_host *host)
 	return out;
 }
 
-/* $SENDMAIL: the program of sendmail_path, without its arguments. */
-static struct span
-sendmail_of(const struct set_view *view)
+/* The program of sendmail_path, without its arguments. */
+struct span
+deliver_recipes_sendmail(const struct set_view *view)
 {
 	struct span path = set_str(view, SET_sendmail_path);
 
@@ -589,8 +598,8 @@ sendmail_of(const struct set_view *view)
 	return path.n > 0 ? path : SPAN("/usr/sbin/sendmail");
 }
 
-static struct procmail_limits
-recipe_limits(const struct set_view *view)
+struct procmail_limits
+deliver_recipes_limits(const struct set_view *view)
 {
 	struct procmail_limits l = PROCMAIL_LIMITS_DEFAULT;
 	size_t memory = (size_t)set_num(view, SET_procmail_memory);
@@ -620,13 +629,13 @@ work_init(struct work *w)
 static int
 run(struct work *w, struct span files, struct buf *text, struct err *e)
 {
-	struct span detail = deliver_detail(w->r), settings[SETTINGS], from;
+	struct span detail = deliver_detail(w->r), settings[DELIVER_RECIPES_VARIABLES], from;
 	struct procmail_host host = w->inner;
-	struct procmail_limits limits = recipe_limits(w->r->view);
+	struct procmail_limits limits = deliver_recipes_limits(w->r->view);
 	struct procmail_result result;
 	struct procmail_request q = {
 		.global_rc = files, .user = w->x->user, .home = w->x->home, .host_name = set_str(w->r->view, SET_hostname),
-		.dir = w->x->home, .sendmail = sendmail_of(w->r->view), .settings = settings, .args = &detail,
+		.dir = w->x->home, .sendmail = deliver_recipes_sendmail(w->r->view), .settings = settings, .args = &detail,
 		.arg_count = detail.n > 0, .process = (unsigned)getpid(), .soft = true, .cache = w->x->cache, .where = &w->where,
 		.keep_when_failed = true,
 	};
@@ -644,11 +653,12 @@ run(struct work *w, struct span files, struct buf *text, struct err *e)
 	w->text = span_from(q.text, from.n);
 	if (q.host_name.n == 0)
 		q.host_name = span_str(host_name());
-	q.setting_count = settings_of(w, detail, settings);
+	q.setting_count = deliver_recipes_variables(w->r, detail, w->host->a, settings);
 	host.ctx = w;
 	host.deliver = on_deliver;
 	host.run = on_run;
 	host.problem = on_problem;
+	host.dropped = on_dropped;
 	w->by = w->host->by;
 	w->host->by = "procmail: ";
 	rc = procmail_run(&q, &host, &limits, &result, e);

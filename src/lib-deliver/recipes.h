@@ -8,6 +8,7 @@
  */
 #include "lib-deliver/host.h"
 #include "lib-deliver/program.h"
+#include "lib-filter/procmail/run.h"
 
 struct deliver_recipes;
 
@@ -19,6 +20,13 @@ bool deliver_recipes_are_on(const struct set_view *view);
 /* The files of procmail_rc, in a, whether they are there or not; NULL-terminated. */
 int deliver_recipes_files(const struct set_view *view, struct span user, struct span home, struct arena *a,
     const char *const **out, struct err *e);
+
+/* What recipes run with: their limits, $SENDMAIL, and NAME=value, of which there are as many as it says. */
+#define DELIVER_RECIPES_VARIABLES 5
+struct procmail_limits deliver_recipes_limits(const struct set_view *view);
+struct span deliver_recipes_sendmail(const struct set_view *view);
+size_t deliver_recipes_variables(const struct deliver_request *r, struct span detail, struct arena *a,
+    struct span out[DELIVER_RECIPES_VARIABLES]);
 
 /*
  * Starts the process that runs programs, where these settings want one: before the asking process shuts itself in, and by

@@ -7,6 +7,7 @@
  * here before?) goes through the host, a table of functions that a test can stand in for.
  */
 #include "lib/arena.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 
 struct sieve_tester;
@@ -56,6 +57,7 @@ struct filter_action {
 	enum filter_kind kind;
 	unsigned line;			/* of the script, for the journal; 0: what happens without being asked for */
 	struct span script;		/* its name or path */
+	struct span within;		/* the script that it includes, where that has the line; empty: itself */
 	const char *verb;		/* the word that wants it: "fileinto"; NULL: the implicit keep */
 	struct span target, sender, text;
 	struct span socket;		/* PIPE: as in struct filter_program; target is empty where there is a socket alone */
@@ -74,6 +76,9 @@ struct filter_action {
 	struct span mark;		/* what the host is to remember when this has been done, for so many seconds */
 	int64_t mark_seconds;
 };
+
+/* Which line of which script wants it: "/home/bob/.dovecot.sieve, included "lists" line 3".  Without a line the script alone. */
+void filter_action_where(struct buf *out, const struct filter_action *a);
 
 /* Whether the action sends a message of our making: `message' is none of it. */
 static inline bool

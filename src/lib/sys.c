@@ -216,6 +216,48 @@ file_replace(int dir_fd, const char *name, struct span content, mode_t mode, boo
 	return 0;
 }
 
+#define LOCK_STEP_US 10000
+#define LOCK_TRIES 10		/* files that take each other's place */
+
+static int
+lock_within(int fd, const char *name, unsigned wait_ms, struct err *e)
+{
+	int64_t until = clock_ms() + wait_ms;
+
+	while (fd_flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			return err_errno(e, "lock %s", name);
+		if (clock_ms() >= until)
+			return err_set(e, ERR_TIMEOUT, "%s is locked for too long", name);
+		usleep(LOCK_STEP_US);
+	}
+	return 0;
+}
+
+int
+file_open_locked(int dir_fd, const char *name, unsigned wait_ms, struct err *e)
+{
+	for (int try = 0; try < LOCK_TRIES; try++) {
+		int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_APPEND | O_NONBLOCK, 0600);
+		struct stat mine, there;
+
+		if (fd == -1)
+			return err_errno(e, "open %s", name);
+		if (fstat(fd, &mine) == -1 || !S_ISREG(mine.st_mode)) {
+			close(fd);
+			return err_set(e, ERR_DENIED, "%s is no plain file", name);
+		}
+		if (lock_within(fd, name, wait_ms, e) == -1) {
+			close(fd);
+			return -1;
+		}
+		if (fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+			return fd;
+		close(fd);
+	}
+	return err_set(e, ERR_TEMP, "%s is replaced again and again", name);
+}
+
 static int
 sync_parent(char *path, size_t end, struct err *e)
 {

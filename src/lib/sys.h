@@ -33,6 +33,12 @@ int file_read_plain(const char *path, size_t max, struct buf *out, struct err *e
  * fsync, rename, and (sync_dir) fsync of the directory.
  */
 int file_replace(int dir_fd, const char *name, struct span content, mode_t mode, bool sync_dir, struct err *e);
+/*
+ * Opens a plain file for reading and appending, made with mode 0600 when it is not there, and locks it (flock): the file that has the
+ * name then, since file_replace may have taken its place while the lock was waited for.  Who does not get it within wait_ms:
+ * ERR_TIMEOUT; what is no plain file: ERR_DENIED.  Returns the descriptor.
+ */
+int file_open_locked(int dir_fd, const char *name, unsigned wait_ms, struct err *e);
 int dir_sync(int dir_fd, struct err *e);
 /* mkdir -p: makes what is missing of path, each with mode (less the umask), and syncs the directory each was made in. */
 int dir_make(const char *path, mode_t mode, struct err *e);

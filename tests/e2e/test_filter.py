@@ -284,6 +284,40 @@ class Filter(unittest.TestCase):
         self.server.deliver(text, "bob")
         wanted = text.split("Message-ID: ")[1].split("\r\n")[0]
         self.assertRegex(self.server.adm("filter", "why", "bob", wanted), r"\.dovecot\.sieve line 2: discarded")
+        # Of one that a script keeps, the line that says so, though another script runs behind it.
+        self.script("bob", '#\nif header "subject" "stays" {\n  keep;\n}\n')
+        self.assertRegex(self.why("bob", message("stays")), r"\.dovecot\.sieve line 3: stored mail into mailbox 'INBOX'")
+
+    def why(self, user, text):
+        self.server.deliver(text, user)
+        return self.server.adm("filter", "why", user, text.split("Message-ID: ")[1].split("\r\n")[0])
+
+    def test_why_included(self):
+        """The line is one of the script that has it."""
+        self.script("dave", 'require ["fileinto", "mailbox", "variables"];\n\n\nif header "subject" "wrong" '
+                    '{ fileinto "${nothing}"; } elsif header "subject" "gone" { discard; }\nelse { fileinto :create "Other"; }\n',
+                    "sieve/other.sieve")
+        self.script("dave", 'require "include"; include "other";\n')
+        self.assertRegex(self.why("dave", message("a")),
+                         r'\.dovecot\.sieve, included "other" line 5: stored mail into mailbox \'Other\'')
+        self.assertRegex(self.why("dave", message("gone")), r'\.dovecot\.sieve, included "other" line 4: discarded')
+        self.assertRegex(self.why("dave", message("wrong")),
+                         r'\.dovecot\.sieve line 4: error: in the included script "other": fileinto: ')
+        row = self.server.adm("filter", "replay", "--changed", "dave", "mailbox", "Other", "all")
+        self.assertEqual(row, "")
+        row = self.server.adm("filter", "replay", "dave", "mailbox", "Other", "all")
+        self.assertIn('rule=%s, included "other" line 5' % self.server.path("home", "dave", ".dovecot.sieve"), row)
+        os.unlink(self.server.path("home", "dave", ".dovecot.sieve"))
+
+    def test_why_folded(self):
+        """A row is a line, however the sender has folded the Message-ID; among many users only some have the message."""
+        self.script("alice", "keep;\n")
+        self.server.deliver("Message-ID: <folded\r\n here@x>\r\nSubject: x\r\n\r\n", "alice")
+        told = self.server.adm("filter", "why", "-A", "<folded here@x>")
+        self.assertRegex(told, r"\Auser=alice .*message-id=<folded here@x> .*INBOX'\n\Z")
+        done = self.server.adm("filter", "why", "-A", "<nobody@has.it>", check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (68, "", 1))
+        self.assertEqual(self.server.adm("-f", "json", "filter", "why", "-u", "*", "<nobody@has.it>", check=False).stdout, "[]\n")
 
     def test_dsn(self):
         """What the MTA says of notifications is the filter's to see."""

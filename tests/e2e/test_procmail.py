@@ -156,6 +156,13 @@ queue_retry_interval = 1 s
             for step in (".procmailrc line 1: piped message to program cat > /dev/null; exit 3: status 3",
                          ".procmailrc line 4: stored mail into file", ".procmailrc line 7: error: Program failure (1)", "left for INBOX"):
                 self.assertIn(step, told)
+            # Of what is nowhere, who wanted that.
+            self.rc("carol", "X=1\n:0\n* ^Subject: null\n/dev/null\n\n:0\n* ^Subject: host\n{\n  HOST=another\n}\n")
+            for subject, step in (("null", ".procmailrc line 2: discarded into /dev/null"), ("host", ".procmailrc line 9: ended by HOST")):
+                text = message(subject)
+                self.server.deliver(text, "carol")
+                told = self.server.adm("filter", "why", "-u", "carol", text.split("Message-ID: ")[1].split("\r\n")[0])
+                self.assertIn(step, told)
         finally:
             os.unlink(self.server.path("procmailrc"))
             os.unlink(self.home("carol", ".procmailrc"))

@@ -105,6 +105,9 @@ class Replay(unittest.TestCase):
         # What is where it should be stays there.
         self.assertEqual(self.what("alice", "mailbox", "Lists", "all"), ["kept"])
         self.assertEqual(self.what("alice", "mailbox", "INBOX", "subject", "flag"), ["kept"])
+        # A copy that is there is not made again.
+        self.assertEqual(self.what("--apply", "alice", "mailbox", "INBOX", "subject", "both"), ["kept"])
+        self.assertEqual(self.content("alice"), after)
 
     def test_script(self):
         """A script of the user's by name, or a file; the envelope is what the message tells of it."""
@@ -134,11 +137,12 @@ class Replay(unittest.TestCase):
         os.chmod(path, 0o600)
         files = self.files("erin")
         expected = ["moved to Lists.Talk (made)", "not kept; redirected to <x@example.org>", "not kept; written to folder",
-                    "discarded", "not kept; not run: /bin/some program", "kept", "kept; its text changed"]
+                    "discarded", "not kept; not run: /bin/some program", "kept", "kept; header +X-Seen: yes"]
         rows = self.rows("erin", path, "all")
         self.assertEqual([row["what"] for row in rows], expected)
         self.assertEqual(rows[0]["rule"], path + " line 2")
         self.assertEqual(self.files("erin"), files)
+        self.assertEqual(rows[3]["rule"], path + " line 14")
         # What recipes leave is for the script.
         self.put("erin", ".procmailrc", rc)
         self.put("erin", ".dovecot.sieve", 'require ["fileinto", "mailbox"]; if header "subject" "plain" { fileinto :create "Plain"; }')
@@ -212,6 +216,23 @@ class Replay(unittest.TestCase):
         self.assertEqual(self.check("-u", "dave", "dave")[0], 64)
         self.assertEqual(self.check("no-such-user")[0], 67)
         self.assertFalse([name for name in self.files("dave") if name.endswith((".log", ".csvbin"))])
+
+    def test_terminal(self):
+        """A file's name is its owner's words: on a terminal it is shown, not obeyed."""
+        with tempfile.TemporaryDirectory() as top:
+            path = os.path.join(top, "x\033[31my.sieve")
+            with open(path, "w") as f:
+                f.write("kepp;\n")
+            for words in (("filter", "check"), ("sieve", "compile")):
+                master, slave = os.openpty()
+                done = subprocess.run([os.path.join(culver.PREFIX, "bin", "culveradm"), "-c", self.server.config, *words, path],
+                                      stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, timeout=60)
+                os.close(slave)
+                said = os.read(master, 65536)
+                os.close(master)
+                self.assertEqual(done.returncode, 65)
+                self.assertIn(b"x^[[31my.sieve:1: error: kepp is no command", said)
+                self.assertNotIn(b"\033", said)
 
     def test_check_file(self):
         """Nothing else is needed: no server, no configuration."""

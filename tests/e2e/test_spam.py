@@ -217,6 +217,11 @@ worker "normal" { bind_socket = "127.0.0.1:%(normal)d"; count = 1; }
                     self.assertIn("\r\nX-Spam: keep\r\n", got[0])
                     self.assertNotIn("-100", got[0])
                     self.assertTrue(got[0].endswith("X-Spam: keep\r\n\r\nHello.\r\n"))
+                    # No filter is switched on: what the verdict has filed is explained all the same.
+                    told = server.adm("filter", "why", "-u", user).splitlines()
+                    self.assertEqual(len(told), 2, told)
+                    self.assertIn("taken for spam", told[0])
+                    self.assertIn("stored mail into mailbox 'Spam'", told[1])
         finally:
             fake.close()
 

@@ -53,6 +53,35 @@ NOT_DELIVERED = {
     "delivered word": "DELIVERED=perhaps\nDEFAULT=nodir/x\nORGMAIL=nodir/y\n",
 }
 
+# A file that can not be executed is the shell's to read, and one that is not there the shell's to complain about.
+SCRIPT = "X=`printf 'cat; echo \"[$1]\"; exit 4' >script; chmod 644 script;`\n"
+UNSEEN = "LOGFILE=/dev/null\n"      # for what /bin/sh says of it
+PROGRAMS = {
+    "missing": UNSEEN + "X=`./gone`\nEXITCODE=$?\n:0\nbox\n",
+    "missing condition": UNSEEN + ":0\n* ! ? ./gone\n{ EXITCODE=$? }\n:0\nbox\n",
+    "missing score": UNSEEN + ":0\n* 1^1 ! ? ./gone\n{ EXITCODE=$= }\n:0\nbox\n",
+    "missing filter": UNSEEN + ":0fw\n| ./gone a\nEXITCODE=$?\n:0\nbox\n",
+    "missing pipe": UNSEEN + ":0w\n| ./gone a\nEXITCODE=$?\n:0\nbox\n",
+    "missing capture": UNSEEN + ":0w\nX=| ./gone a\nEXITCODE=$?\n:0\nbox\n",
+    "missing in the shell": UNSEEN + "X=`./gone;`\nEXITCODE=$?\n:0\nbox\n",
+    "not executable": SCRIPT + "X=`./script 'a  b'`\nLOG=\"$X[$?]\n\"\n:0\nbox\n",
+    "not executable condition": SCRIPT + ":0\n* ! ? ./script a\n{ EXITCODE=$? }\n:0\nbox\n",
+    "not executable filter": SCRIPT + ":0f\n| ./script a\nEXITCODE=$?\n:0\nbox\n",
+    "not executable pipe": SCRIPT + ":0w\n| ./script a\nEXITCODE=$?\n:0\nbox\n",
+    "not executable capture": SCRIPT + ":0h\nX=| ./script a\nEXITCODE=$?\n:0\nbox\n",
+    "not executable in the shell": UNSEEN + SCRIPT + "X=`./script a;`\nEXITCODE=$?\n:0\nbox\n",
+    "directory": UNSEEN + "X=`mkdir dir`\nX=`./dir a`\nEXITCODE=$?\n:0\nbox\n",
+    "not waited for": "X=`exit 3;`\n:0f\n| cat; exit 4\nLOG=\"[$?]\n\"\n:0\nY=| cat; exit 5\nLOG=\"[$?]\n\"\n"
+                      ":0c\n| cat >/dev/null; exit 6\nLOG=\"[$?]\n\"\n:0\nbox\n",
+    "waited for": "X=`exit 3;`\n:0fW\n| cat; exit 4\nLOG=\"[$?]\n\"\n:0w\nY=| cat; exit 5\nLOG=\"[$?]\n\"\n"
+                  ":0cW\n| cat >/dev/null; exit 6\nLOG=\"[$?]\n\"\n:0\nbox\n",
+    "killed": "X=`kill -9 $$;`\nEXITCODE=$?\n:0\nbox\n",
+    "killed condition": ":0\n* ! ? kill -9 $$;\n{ LOG=\"[$?]\n\" }\n:0\nbox\n",
+    "killed filter": ":0fw\n| kill -9 $$;\nLOG=\"[$?]\n\"\n:0\nbox\n",
+    "killed pipe": ":0w\n| kill -9 $$;\nLOG=\"[$?]\n\"\n:0\nbox\n",
+    "killed capture": ":0w\nX=| kill -9 $$;\nLOG=\"[$?]\n\"\n:0\nbox\n",
+}
+
 LOGS = {
     "logfile in no directory": "LOGFILE=$D/nodir/log\nLOG=\"lost\n\"\n:0\nbox\n",
     "logfile is a directory": "X=`mkdir dir`\nLOGFILE=$D/dir\nLOG=\"lost\n\"\n:0\nbox\n",
@@ -123,6 +152,8 @@ OPTIONS = {
 FORMAIL = [
     '-ru To:', '-r -u Subject:', '-ru To: -a "To: y"', '-ru References:', '-ru To: -I "To: y"', '-ru To: -i "To: y"', '-ru X-Number:',
     '-rtu From:',
+    '-I "From " -a "From "', '-i "From "', '-i "From x y"', '-i "From " -a "From "', '-I "From " -A "From "', '-R "From " X-From: -a "From "',
+    '-I "From " -a "From z"', '-I "From " -a "From " -A "X: y"', '-a "From "', '-f -a "From "', '-f -I "From " -a "From "',
     '-a Message-ID:', '-A Message-ID:', '-a Message-ID: -A Message-ID:', '-a "Message-ID: <x@y>" -A "Message-ID: <z@y>"',
     '-A "Message-ID: <x@y>" -a "Message-ID: <z@y>"', '-a "Message-ID: <x@y>"', '-a X-N: -A "X-N: 1"', '-A "X-N: 1" -a "X-N: 2"',
     '-a "X-N: 2" -a "X-N: 3"', '-A "X-N: 2" -A "X-N: 3"', '-A "X-N: 1" -u X-N:', '-A "X-N: 1" -A "X-N: 2" -u X-N:', '-A "X-N: 1" -A "X-N: 2" -U X-N:',
@@ -147,6 +178,7 @@ RECIPES.update({"delivered " + name: QUIET + rc for name, rc in DELIVERED.items(
 RECIPES.update(NOT_DELIVERED)
 RECIPES.update({name: MAILER + rc for name, rc in OPTIONS.items()})
 RECIPES.update(LOGS)
+RECIPES.update({"program " + name: rc for name, rc in PROGRAMS.items()})
 RECIPES.update(MAILDIRS)
 RECIPES.update({"macro " + x: "MATCH=none\n:0\n* %s\n{ LOG=\"yes\n\" }\nLOG=\"[$MATCH]\n\"\n:0\nbox\n" % x for x in MACROS})
 RECIPES.update({"block " + name: rc for name, rc in BLOCKS.items()})

@@ -43,6 +43,10 @@ static const struct {
 	{ ":0 f\n| sort\n", "1 warning: a filter that fails or writes nothing leaves the message as it was\n" },
 	{ ":0 fW\n| sort\n", "" },
 	{ ":0\n|\n", "2 warning: a | alone fails: there is no standard output\n" },
+	{ ":0\n!\n", "2 warning: a ! without an address fails\n" },
+	{ "UMASK=022\nUMASK=\nUMASK\nLOCKEXT=.l\nLOCKEXT=\nEXITCODE=75\nEXITCODE=\nEXITCODE=0\n", "2 warning: an empty UMASK is 077\n"
+	    "3 warning: without UMASK it is 077\n5 warning: with an empty LOCKEXT no lock file is taken for a folder\n"
+	    "8 warning: EXITCODE=0 does not acknowledge mail that could not be stored\n" },
 	{ ":0\n* a\\/b\nx\n", "" },
 	{ ":0:\n* a\n{\n:0:\ny\n}\n", "1 warning: a lock file on a block without the flag c is not taken\n" },
 	{ ":0c:x\n{\n:0Ee\ny\n}\n", "3 error: the flags a and E have no effect with e\n" },

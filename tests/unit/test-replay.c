@@ -14,6 +14,14 @@ place(void *ctx, const struct filter_action *action, struct span *name_out, bool
 	return action->target.n == 1 || *make_out;
 }
 
+/* "C" has a copy of it. */
+static bool
+has(void *ctx, struct span mailbox)
+{
+	(void)ctx;
+	return span_eq(mailbox, SPAN("C"));
+}
+
 static struct span keyword_a[] = { { "a", 1 } }, keyword_b[] = { { "b", 1 } }, forwarded[] = { { "$forwarded", 10 } };
 
 #define KEEP .kind = FILTER_SAVE, .keep = true
@@ -48,14 +56,18 @@ static const struct {
 	{ { { .kind = FILTER_ANSWER, .verb = "vacation", .target = { "x@y", 3 } }, { SAVE("S"), .own = true }, { KEEP } },
 	    "kept; vacation to <x@y>; copy of an answer to S", "", true, true },
 	{ { { .kind = FILTER_PIPE, .target = { "prog", 4 } } }, "not kept; piped to prog", "", true, false },
-	{ { { SAVE("L"), .message = { "x", 1 } } }, "moved to L; its text changed", "", true, false },
+	{ { { SAVE("L"), .message = { "A: 1\r\nB: 2\r\n\r\nx\n", 16 } } }, "moved to L; its text changed", "", true, false },
+	{ { { SAVE("L"), .message = { "B: 2\nC: 3\n\nx\n", 13 } } }, "moved to L; header -A: 1 +C: 3", "", true, false },
+	{ { { SAVE("L"), .message = { "A: 1\nB: 2\nB: 2\n\ny\n", 18 } } }, "moved to L; header +B: 2; its text changed", "", true, false },
+	{ { { SAVE("C"), LINE(3) }, { SAVE("I"), LINE(3) } }, "kept", "x.sieve line 3", false, true },
+	{ { { SAVE("C"), LINE(3) } }, "moved to C", "x.sieve line 3", true, false },
 };
 
 static void
 test_plans(void **state)
 {
-	struct replay_at at = { .mailbox = SPAN("I"), .flags = { MSG_SEEN, keyword_a, 1 } };
-	const struct replay_host host = { .place = place };
+	struct replay_at at = { .mailbox = SPAN("I"), .text = SPAN("A: 1\r\nB: 2\r\n\r\nx\r\n"), .flags = { MSG_SEEN, keyword_a, 1 } };
+	const struct replay_host host = { .place = place, .has = has };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {

@@ -304,6 +304,8 @@ deliver_names(struct procmail_state *s, const struct span *names, size_t count, 
 		bool body = (flags & PROCMAIL_FLAG_b) || !(flags & PROCMAIL_FLAG_h);
 
 		delivered(s, names[0], (header ? s->header.n : 0) + (body ? s->body.n : 0));
+		if (s->sh->host->dropped != NULL)
+			s->sh->host->dropped(s->sh->host->ctx, names[0]);
 		return PROCMAIL_DONE;
 	}
 	if (d.place == PROCMAIL_PLACE_FILE) {
@@ -513,8 +515,8 @@ procmail_backquote(void *ctx, struct span command, struct buf *out)
 	int status = 0;
 
 	if (procmail_run_line(s, command, procmail_end_empty(s, s->text), out->max, true, out, &status) == -1)
-		return;
-	s->exit_code = status;
+		status = PROCMAIL_NOT_RUN;
+	s->exit_code = status & 0xff;
 	while (!out->failed && out->n > 0 && out->p[out->n - 1] == '\n')
 		out->n--;
 }
@@ -538,18 +540,22 @@ redirected_to(struct span line)
 	return line;
 }
 
-/* What $? is, too, where the recipe waits for it. */
 static bool
 program_failed(struct procmail_state *s, const struct procmail_statement *recipe, struct span line, int status)
 {
-	if (!(recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W)))
-		return false;
-	s->exit_code = status;
-	if (status == 0)
+	if (status == 0 || !(recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W)))
 		return false;
 	if (recipe->flags & PROCMAIL_FLAG_w && !(recipe->flags & PROCMAIL_FLAG_W))
 		procmail_log(s, "Program failure (%d) of \"%.*s\"", status, SPAN_ARG(line));
 	return true;
+}
+
+/* $?, which is only that of a program that is waited for. */
+static void
+set_exit_code(struct procmail_state *s, const struct procmail_statement *recipe, int status)
+{
+	if (recipe->flags & (PROCMAIL_FLAG_w | PROCMAIL_FLAG_W))
+		s->exit_code = status;
 }
 
 /* f: what comes out takes the place of what went in.  Nothing at all, or a failure, leaves the message as it is. */
@@ -563,8 +569,11 @@ filter(struct procmail_state *s, const struct procmail_statement *recipe, struct
 	enum procmail_done done = PROCMAIL_FAILED;
 	int status = 0;
 
-	if (procmail_run_line(s, recipe->text, input, max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == -1)
+	if (procmail_run_line(s, recipe->text, input, max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == -1) {
+		set_exit_code(s, recipe, PROCMAIL_NOT_RUN);
 		goto out;
+	}
+	set_exit_code(s, recipe, status & 0xff);
 	if (program_failed(s, recipe, recipe->text, status) || out.failed)
 		goto out;
 	if (!header)
@@ -593,6 +602,7 @@ capture(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	int status = 0;
 
 	if (procmail_run_line(s, recipe->text, input, out.max, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
+		set_exit_code(s, recipe, status & 0xff);
 		if (out.failed)
 			(void)procmail_set_plain(s, SPAN("PROCMAIL_OVERFLOW"), SPAN("yes"));
 		if (!program_failed(s, recipe, recipe->text, status)) {
@@ -600,6 +610,8 @@ capture(struct procmail_state *s, const struct procmail_statement *recipe, struc
 			    recipe->action_line);
 			done = PROCMAIL_DONE;
 		}
+	} else {
+		set_exit_code(s, recipe, PROCMAIL_NOT_RUN);
 	}
 	buf_clear(&out);
 	return done;
@@ -633,8 +645,11 @@ pipe_to(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (!count_delivery(s))
 		return PROCMAIL_FAILED;
 	if (procmail_run_line(s, recipe->text, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
+		set_exit_code(s, recipe, status);
 		if (!program_failed(s, recipe, recipe->text, status))
 			done = PROCMAIL_DONE;
+	} else {
+		set_exit_code(s, recipe, PROCMAIL_NOT_RUN);
 	}
 	end_program(s, done, input.n);
 	buf_clear(&out);
@@ -741,6 +756,7 @@ forward(struct procmail_state *s, const struct procmail_statement *recipe, struc
 	if (plain) {
 		done = forward_to_queue(s, &words, input);
 	} else if (run_words(s, &argv, input, 0, (recipe->flags & PROCMAIL_FLAG_i) != 0, &out, &status) == 0) {
+		set_exit_code(s, recipe, status);
 		if (!program_failed(s, recipe, s->ran, status))
 			done = PROCMAIL_DONE;
 	}
@@ -774,6 +790,8 @@ clone(struct procmail_state *s, const struct procmail_statement *recipe)
 {
 	int status = procmail_clone(s, recipe);
 
+	if (status != -1)
+		set_exit_code(s, recipe, status);
 	return status == -1 || program_failed(s, recipe, SPAN("a clone"), status) ? PROCMAIL_FAILED : PROCMAIL_DONE;
 }
 

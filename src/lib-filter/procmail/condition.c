@@ -280,7 +280,7 @@ ask_program(struct procmail_state *s, struct condition *c)
 	bool matches;
 
 	if (procmail_run_line(s, line, procmail_end_empty(s, c->area), 0, true, &out, &status) == -1)
-		status = 127;
+		status = PROCMAIL_NOT_RUN;
 	buf_clear(&out);
 	s->exit_code = status;
 	if (status != 0)

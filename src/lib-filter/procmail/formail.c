@@ -34,7 +34,7 @@ struct formail {
 	struct span prefix;
 	struct array fields;
 	struct span body;
-	struct buf from;	/* a From_ line that was made */
+	struct buf from, again;	/* From_ lines that were made: of a message without one, and for -a */
 	struct buf plain;	/* the text, when names in it have blanks in front of their colons */
 	struct buf *out;
 };
@@ -170,7 +170,7 @@ static struct field *
 find(const struct formail *f, const char *name)
 {
 	for (size_t i = 0; i < f->fields.n; i++)
-		if (!field_at(f, i)->gone && field_at(f, i)->name == strlen(name) && span_ieq(span_sub(field_at(f, i)->text, 0, field_at(f, i)->name), span_str(name)))
+		if (!field_at(f, i)->gone && !field_at(f, i)->old && field_at(f, i)->name == strlen(name) && span_ieq(span_sub(field_at(f, i)->text, 0, field_at(f, i)->name), span_str(name)))
 			return field_at(f, i);
 	return NULL;
 }
@@ -233,9 +233,9 @@ sender(const struct formail *f, bool trusts)
 	return best.n > 0 ? best : SPAN(NOBODY);
 }
 
-/* The From_ line of a message that has none: a field like the others. */
+/* The From_ line of a message that has none, in text: a field like the others. */
 static bool
-add_from(struct formail *f)
+add_from(struct formail *f, struct buf *text)
 {
 	time_t now = (time_t)f->c->now;
 	struct field *room;
@@ -244,12 +244,12 @@ add_from(struct formail *f)
 
 	if (localtime_r(&now, &tm) != NULL)
 		strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm);
-	buf_addf(&f->from, "From %.*s  %s\n", SPAN_ARG(sender(f, false)), date);
-	room = f->from.failed ? NULL : array_push(&f->fields);
+	buf_addf(text, "From %.*s  %s\n", SPAN_ARG(sender(f, false)), date);
+	room = text->failed ? NULL : array_push(&f->fields);
 	if (room == NULL)
 		return false;
 	memmove((struct field *)f->fields.p + 1, f->fields.p, (f->fields.n - 1) * sizeof(*room));
-	*field_at(f, 0) = (struct field){ .text = buf_span(&f->from), .name = 5 };
+	*field_at(f, 0) = (struct field){ .text = buf_span(text), .name = 5 };
 	return true;
 }
 
@@ -351,7 +351,8 @@ edit(struct formail *f)
 				continue;
 			switch (o->letter) {
 			case 'i':
-				x->old = !f->reply;
+				x->gone = x->text.p == f->from.p;
+				x->old = !f->reply && !x->gone;
 				x->keep = !has_content(o);
 				break;
 			case 'I':
@@ -403,6 +404,22 @@ find_there(const struct formail *f, bool there[FORMAIL_FIELDS])
 		for (size_t i = 0; i < f->fields.n && f->options[k].letter == 'a' && !there[k]; i++)
 			there[k] = is_named_now(field_at(f, i), name);
 	}
+}
+
+/* -a "From ": where the message has lost its line, to -I "From " for one, it gets another. */
+static bool
+renew_from(struct formail *f, bool there[FORMAIL_FIELDS])
+{
+	bool made = false;
+
+	for (size_t k = 0; k < f->option_count; k++)
+		if (f->options[k].letter == 'a' && span_eq(f->options[k].text, SPAN("From ")) && !there[k]) {
+			there[k] = true;
+			if (!made && !add_from(f, &f->again))
+				return false;
+			made = true;
+		}
+	return true;
 }
 
 /* there: find_there()'s. */
@@ -544,6 +561,7 @@ put_header(struct formail *f)
 		buf_clear(&header);
 	} else {
 		find_there(f, there);
+		ok = f->forces || renew_from(f, there);
 		for (size_t i = 0; i < f->fields.n; i++)
 			if (!field_at(f, i)->gone)
 				put_field(f, field_at(f, i));
@@ -588,7 +606,7 @@ run(struct formail *f, struct span in)
 		f->out->failed = true;
 		return FORMAIL_DONE;
 	}
-	if (!f->forces && !f->reply && find(f, "From ") == NULL && !add_from(f)) {
+	if (!f->forces && !f->reply && find(f, "From ") == NULL && !add_from(f, &f->from)) {
 		f->out->failed = true;
 		return FORMAIL_DONE;
 	}
@@ -730,7 +748,7 @@ formail_warning(const struct span *argv, size_t argc)
 enum formail_rc
 formail_run(const struct span *argv, size_t argc, struct span in, const struct formail_context *c, struct buf *out)
 {
-	struct formail f = { .c = c, .escapes = true, .prefix = SPAN(">"), .from = BUF_INIT(4096), .out = out };
+	struct formail f = { .c = c, .escapes = true, .prefix = SPAN(">"), .from = BUF_INIT(4096), .again = BUF_INIT(4096), .out = out };
 	enum formail_rc rc = parse(&f, argv, argc);
 
 	if (rc == FORMAIL_DONE)
@@ -739,5 +757,6 @@ formail_run(const struct span *argv, size_t argc, struct span in, const struct f
 		rc = FORMAIL_NOBODY;
 	fields_clear(&f);
 	buf_clear(&f.from);
+	buf_clear(&f.again);
 	return rc;
 }

@@ -161,6 +161,12 @@ lint_value(struct procmail_lint *l, const struct procmail_statement *s, struct s
 		tell(l, false, s->line, "DROPPRIVS has no effect: nothing is run as root");
 	else if (span_eq(s->name, SPAN("LOCKTIMEOUT")) && span_u64(value, UINT32_MAX, &seconds) && (seconds == 0 || seconds > LOCK_WAIT_MAX))
 		tell(l, false, s->line, "a lock is waited for two minutes at most, then the delivery goes on without it");
+	else if (span_eq(s->name, SPAN("UMASK")) && value.n == 0)
+		tell(l, false, s->line, "an empty UMASK is 077");
+	else if (span_eq(s->name, SPAN("LOCKEXT")) && value.n == 0)
+		tell(l, false, s->line, "with an empty LOCKEXT no lock file is taken for a folder");
+	else if (span_eq(s->name, SPAN("EXITCODE")) && span_u64(value, UINT32_MAX, &seconds) && seconds == 0)
+		tell(l, false, s->line, "EXITCODE=0 does not acknowledge mail that could not be stored");
 	else if ((span_eq(s->name, SPAN("INCLUDERC")) || span_eq(s->name, SPAN("SWITCHRC"))) && value.n > 0 && l->host->include != NULL)
 		l->host->include(l->host->ctx, s->line, value);
 }
@@ -296,6 +302,8 @@ lint_addresses(struct procmail_lint *l, const struct procmail_statement *s)
 {
 	struct procmail_words w;
 
+	if (span_trim(s->text).n == 0)
+		tell(l, false, s->action_line, "a ! without an address fails");
 	if (!words_of(l, s, &w))
 		return;
 	for (size_t i = 0; i < w.count; i++)
@@ -348,6 +356,8 @@ lint_statements(struct procmail_lint *l, const struct procmail_statement *s)
 			lint_assignment(l, s);
 			break;
 		case PROCMAIL_UNSET:
+			if (span_eq(s->name, SPAN("UMASK")))
+				tell(l, false, s->line, "without UMASK it is 077");
 			hash_remove(l->known, s->name);
 			break;
 		case PROCMAIL_RECIPE:

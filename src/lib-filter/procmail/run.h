@@ -91,6 +91,8 @@ struct procmail_host {
 	 * procmail_request.where.  NULL: the log has it.
 	 */
 	void (*problem)(void *ctx, struct span text);
+	/* The message is thrown away on purpose: into "/dev/null", or by a "HOST" that is another's.  NULL: nobody wants to know. */
+	void (*dropped)(void *ctx, struct span by);
 	int64_t (*now)(void *ctx);	/* seconds since 1970 */
 	void (*pause)(void *ctx, unsigned seconds);	/* NULL: nothing is tried again */
 };

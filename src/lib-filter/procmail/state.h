@@ -14,6 +14,7 @@
 #define EX_CANTCREAT_CODE 73
 #define EX_TEMPFAIL_CODE 75
 #define SCORE_MAX 2147483647.0
+#define PROCMAIL_NOT_RUN 2	/* $? of a program that is not there: what /bin/sh says, which procmail gives its name to */
 
 struct variable {
 	char *name, *value;

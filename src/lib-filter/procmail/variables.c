@@ -288,6 +288,8 @@ procmail_assign(struct procmail_state *s, struct span name, struct span value, u
 	else if (span_eq(name, SPAN("HOST")) && !span_eq(value, s->sh->r->host_name)) {
 		procmail_verbose(s, "HOST mismatched \"%.*s\"", SPAN_ARG(s->sh->r->host_name));
 		s->delivered = s->stop = s->ended = true;
+		if (s->sh->host->dropped != NULL)
+			s->sh->host->dropped(s->sh->host->ctx, name);
 	} else if (span_eq(name, SPAN("INCLUDERC")) && value.n > 0)
 		(void)procmail_open_rc(s, value, false, true);
 	else if (span_eq(name, SPAN("SWITCHRC"))) {

@@ -96,7 +96,7 @@ run_discard(struct sieve_run *r, const struct sieve_node *n)
 	action = arena_alloc(r->a, 1, sizeof(*action));
 	if (action == NULL)
 		return sieve_run_fail(r, n, "the script needs too much memory");
-	*action = (struct filter_action){ .kind = FILTER_DISCARD, .line = n->line, .verb = n->word->name };
+	*action = (struct filter_action){ .kind = FILTER_DISCARD, .line = n->line, .within = r->script->name, .verb = n->word->name };
 	*r->tail = action;
 	r->tail = &action->next;
 	return 0;

@@ -68,6 +68,12 @@ take_keep(struct sieve_chain *c, struct filter_action *keep)
 	} else {
 		keep->message = c->keep == NULL ? SPAN_NONE : c->keep->message;
 	}
+	/* Who asks why it was kept is told the line that said so, also where scripts behind it say nothing. */
+	if (keep->line == 0 && c->keep != NULL && c->keep->line > 0) {
+		keep->line = c->keep->line;
+		keep->script = c->keep->script;
+		keep->within = c->keep->within;
+	}
 	c->keep = keep;
 }
 

@@ -29,6 +29,9 @@ sieve_run_fail(struct sieve_run *r, const struct sieve_node *n, const char *fmt,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (r->script->name.n > 0)
+		return sieve_error_set(&r->error, n->line, "in the included script \"%.*s\": %.*s: %s",
+		    SPAN_ARG(span_sub(r->script->name, 0, 40)), SPAN_ARG(span_sub(n->name, 0, 60)), text);
 	return sieve_error_set(&r->error, n->line, "%.*s: %s", SPAN_ARG(span_sub(n->name, 0, 60)), text);
 }
 
@@ -101,6 +104,7 @@ sieve_run_action(struct sieve_run *r, const struct sieve_node *n, enum filter_ki
 	r->action_count++;
 	action->kind = kind;
 	action->line = n->line;
+	action->within = r->script->name;
 	action->verb = n->word == NULL ? NULL : n->word->name;
 	if (kind == FILTER_REDIRECT && r->edits.enclosed.p != NULL)
 		action->message = r->edits.enclosed;
@@ -308,7 +312,7 @@ own_actions(struct arena *a, struct filter_action *x)
 			ok = own(a, &copy);
 		}
 		x->text = copy;
-		ok = ok && own(a, &x->target) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
+		ok = ok && own(a, &x->target) && own(a, &x->within) && own(a, &x->special_use) && own(a, &x->mailbox_id) &&
 		    own(a, &x->dsn_notify) && own(a, &x->dsn_ret);
 		for (size_t i = 0; i < x->arg_count && ok; i++)
 			ok = own(a, &x->args[i]);
