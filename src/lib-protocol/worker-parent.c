@@ -228,9 +228,10 @@ on_child_end(void *ctx, pid_t pid, int status, void *data)
 	char how[64];
 
 	(void)ctx;
+	worker_rest_ended(r);
 	/* What it said before it ended: a client that it gave back may be among that. */
 	peer_drain(r->channel);
-	worker_rest_ended(r);
+	worker_rest_heard(r);
 	if (!r->killed && service_death(status, how, sizeof(how))) {
 		log_error("user %.*s: session <%.*s>: process %ld was %s", SPAN_ARG(r->ws.id.user),
 			  SPAN_ARG(r->ws.session), (long)pid, how);

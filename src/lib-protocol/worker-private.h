@@ -53,6 +53,7 @@ struct running {
 	/* Between two sessions (worker-rest.c). */
 	enum rest rest;
 	bool may_rest;
+	bool ended;			/* the process has, and is counted no more; what it said is yet to be heard */
 	struct pending *taking;		/* given to it, and not answered yet */
 	ev_tstamp rest_since;
 	struct running *older, *newer;	/* of those that rest */
@@ -99,7 +100,8 @@ bool worker_rest_give(struct pending *p);
 void worker_rest_make_room(struct parent *pa);	/* the one that rests for longest ends */
 void worker_rest_end_all(struct parent *pa);
 void worker_rest_closed(struct running *r);	/* its channel has ended */
-void worker_rest_ended(struct running *r);	/* it has ended itself */
+void worker_rest_ended(struct running *r);	/* it has ended itself, and is not among the children any more */
+void worker_rest_heard(struct running *r);	/* then: nothing more can come from it */
 peer_handler worker_rest;			/* MSG_REST of a worker */
 peer_handler worker_serving;			/* MSG_SERVING of a worker */
 

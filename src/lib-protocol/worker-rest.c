@@ -76,7 +76,7 @@ set_rest(struct running *r, enum rest rest)
 	if (r->rest == REST_READY)
 		list_remove(r->parent, r);
 	r->rest = rest;
-	if (was_resting != (rest != REST_NOT))
+	if (!r->ended && was_resting != (rest != REST_NOT))
 		children_rest(r->parent->children, was_resting ? -1 : 1);
 }
 
@@ -133,7 +133,7 @@ worker_rest(struct peer *p, struct ipc_msg *m, struct err *e)
 	if (!ipc_end(m) || r->rest != REST_NOT || r->taking != NULL)
 		return err_set(e, ERR_SYNTAX, "malformed end of a session");
 	worker_home_forget(r);
-	if (!r->may_rest || pa->service.stopping || pa->service.idle_kill_ms == 0 || !list_add(pa, r)) {
+	if (!r->may_rest || r->ended || pa->service.stopping || pa->service.idle_kill_ms == 0 || !list_add(pa, r)) {
 		end(r);
 		return 0;
 	}
@@ -234,6 +234,13 @@ worker_rest_closed(struct running *r)
 
 void
 worker_rest_ended(struct running *r)
+{
+	set_rest(r, REST_NOT);
+	r->ended = true;
+}
+
+void
+worker_rest_heard(struct running *r)
 {
 	set_rest(r, REST_NOT);
 	give_back(r);
