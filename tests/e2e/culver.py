@@ -122,6 +122,23 @@ def free_ports(names):
     return {name: _take_port() for name in names}
 
 
+def children_of(pid):
+    """Of a process that may have ended: then it has none."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(child) for child in f.read().split()]
+    except OSError:
+        return []
+
+
+def owner_of(pid):
+    """The uid of a process; None: it has ended."""
+    try:
+        return os.stat("/proc/%d" % pid).st_uid
+    except OSError:
+        return None
+
+
 def wait_for(condition, what, seconds=WAIT):
     """The first true value of condition()."""
     deadline = time.monotonic() + seconds

@@ -160,11 +160,10 @@ service auth {
         with Lmtp(self.server) as client:
             self.assertTrue(client.mail("Subject: 1\r\n\r\nx", "carol")[0].startswith("250 "))
             if os.geteuid() == 0:
-                workers = [p for p in self.server.pids("deliver") if os.stat("/proc/%d" % p).st_uid == self.server.uid]
+                workers = [p for p in self.server.pids("deliver") if culver.owner_of(p) == self.server.uid]
             else:
                 # The parent is the one that has children.
-                workers = [p for p in self.server.pids("deliver")
-                           if not open("/proc/%d/task/%d/children" % (p, p)).read()]
+                workers = [p for p in self.server.pids("deliver") if not culver.children_of(p)]
             self.assertTrue(workers)
             for pid in workers:
                 os.kill(pid, signal.SIGKILL)
@@ -300,7 +299,7 @@ class Concurrency(Base):
             client.say("DATA")
             client.send("Subject: x\r\n\r\nx\r\n.\r\n")
             culver.wait_for(lambda: os.path.exists(self.server.path("home", "bob", "times")), "it is under way")
-            children = [open("/proc/%d/task/%d/children" % (p, p)).read().split() for p in self.server.pids("lmtp")]
+            children = [culver.children_of(p) for p in self.server.pids("lmtp")]
             parent = [p for p, own in zip(self.server.pids("lmtp"), children) if own][0]
             os.kill(parent, signal.SIGTERM)
             time.sleep(0.3)

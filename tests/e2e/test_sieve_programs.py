@@ -211,8 +211,8 @@ class Programs(unittest.TestCase):
         self.script(REQUIRE + 'pipe "note";')
         self.server.deliver(culver.message(), "alice")
         self.assertEqual((self.found(), os.path.getsize(noted)), ([], 2))
-        workers = [p for p in self.server.pids("deliver") if os.stat("/proc/%d" % p).st_uid == self.server.uid]
-        helpers = [int(c) for p in workers for c in open("/proc/%d/task/%d/children" % (p, p)).read().split()]
+        workers = [p for p in self.server.pids("deliver") if culver.owner_of(p) == self.server.uid]
+        helpers = [c for p in workers for c in culver.children_of(p)]
         self.assertTrue(helpers)
         for pid in helpers:
             os.kill(pid, signal.SIGKILL)
