@@ -121,9 +121,10 @@ put_header(struct buf *head, const struct queue_item *item, const struct notice 
 }
 
 static void
-put_text(struct buf *head, const struct queue_item *item, const struct notice *n)
+put_text(struct buf *head, const struct queue_item *item, const struct notice *n, bool eight_bit)
 {
-	buf_addf(head, "--=_%s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", item->id);
+	buf_addf(head, "--=_%s\r\nContent-Type: text/plain; charset=utf-8\r\n%s\r\n", item->id,
+	    eight_bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
 	if (is_for_user(item))
 		buf_addf(head, "A message that your filter forwards to <%s> could not be handed on:\r\n\r\n    ", item->recipient);
 	else
@@ -161,7 +162,7 @@ notice_write(struct buf *head, struct buf *tail, const struct queue_item *item, 
 	bool eight_bit = n->eight_bit || !is_ascii(n->why) || !is_ascii(span_str(item->recipient)) || !is_ascii(span_str(item->user));
 
 	put_header(head, item, n, eight_bit);
-	put_text(head, item, n);
+	put_text(head, item, n, eight_bit);
 	put_report(head, item, n);
 	buf_addf(head, "--=_%s\r\nContent-Type: %s\r\n%s\r\n", item->id, n->header_only ? "text/rfc822-headers" : "message/rfc822",
 	    n->eight_bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
